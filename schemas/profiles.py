@@ -1,51 +1,43 @@
-"""What travels on the topic `profiles`: a mergeable pane of one subject, or how far a source has come."""
+"""What ingest tells evaluate: panes of rows, and how far event time has come, per subject.
 
-import msgspec
+Every subject has its own event time: a model replayed from last year or fed by a slow batch job neither holds
+back nor overtakes the others. Both messages go to the partition of `profiles` that belongs to their subjects.
+"""
+
 from msgspec import Struct
 
 from schemas.findings import Kind
 
 
 class Pane(Struct, frozen=True, tag="pane"):
-    """The profile of the rows of one subject, version and segment in one short span of event time."""
+    """The merged profile of one subject's rows in one pane and one partition; sent once, when it closes."""
 
     subject: str
     version: str
     segment: str | None
-    """`dimension=value`, or None for all rows."""
     kind: Kind
     start_ms: int
     end_ms: int
     layout: str
-    """The id of the layout that the profile was binned by; profiles of two layouts never merge."""
     rows: int
-    """Rows of all kinds in the profile, so that they can be counted without decoding it."""
     profile: bytes
 
 
 class Watermark(Struct, frozen=True, tag="watermark"):
-    """One source promises that it sends no more panes before these event times."""
+    """How far one ingest partition has come; incremental: only what changed since its last message.
+
+    A subject in `event_time_ms` is active there: no more panes that end at or before this time will come.
+    A subject in `idle` has no rows there for now (read to the end, nothing for a while): it holds nothing back
+    until it is named in `event_time_ms` again. A source that has said neither about a subject and kind is
+    unknown, and holds that subject and kind back: it is starting, behind or dead.
+    """
 
     source: str
-    """The fold that sends it: `ingest/3`."""
+    """`ingest/<partition>`."""
     now_ms: int
-    event_time_ms: dict[Kind, int]
-    idle: list[Kind]
-    """Kinds that have no records now, and must not hold the others back."""
+    """The sender's clock: the only clock that evaluate sees."""
+    event_time_ms: dict[Kind, dict[str, int]]
+    idle: dict[Kind, list[str]]
 
 
-_decoder = msgspec.msgpack.Decoder(Pane | Watermark)
-
-
-def encode_profile(message: Pane | Watermark) -> bytes:
-    """Write one record of the topic `profiles`."""
-    return msgspec.msgpack.encode(message)
-
-
-def decode_profile(data: bytes) -> Pane | Watermark:
-    """Read one record of the topic `profiles`.
-
-    >>> decode_profile(encode_profile(Watermark("ingest/0", 5, {"labels": 3}, ["features"])))
-    Watermark(source='ingest/0', now_ms=5, event_time_ms={'labels': 3}, idle=['features'])
-    """
-    return _decoder.decode(data)
+ToEvaluate = Pane | Watermark

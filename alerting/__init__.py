@@ -1,0 +1,1 @@
+"""Incidents, evidence, runbooks, retraining decisions and Alertmanager; knows nothing of Kafka or detectors."""

@@ -1,0 +1,1 @@
+"""The Faust app: transport, folds and checkpoints, the four stages, settings and the command line."""
