@@ -1,0 +1,215 @@
+"""Settings: where Kafka is, how to log in to it, and the few numbers worth setting.
+
+Each is an environment variable: `WATCHKEEPER_` and its name in capitals.
+"""
+
+import ssl
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, FilePath, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+__all__ = ["Settings", "SettingsError", "read_settings"]
+
+PREFIX = "WATCHKEEPER_"
+TopicPart = r"^[A-Za-z0-9._-]*$"
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; the message is one sentence for the user."""
+
+
+class Settings(BaseSettings):
+    """Everything a worker or a command needs to know before it can talk to Kafka."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, use_attribute_docstrings=True
+    )
+
+    broker: str = "localhost:9092"
+    """Where Kafka is: `host:port`, several separated by commas."""
+    application: str = Field(default="watchkeeper", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    """Name of this installation: the consumer groups begin with it. Two of one name share the work."""
+    topic_prefix: str = Field(default="", pattern=TopicPart, max_length=100)
+    """Put before every topic name, for a cluster that is shared."""
+    partitions: int = Field(default=4, ge=1, le=1000)
+    """Partitions of each topic that is split: the most workers that can share the work. Set it once."""
+    replication: int = Field(default=1, ge=1, le=32767)
+    """Copies of each topic that is created. Use 3 in production."""
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How to talk to the broker: with or without TLS (`SSL`), with or without a login (`SASL`)."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How to log in, where the protocol has SASL."""
+    sasl_username: str | None = None
+    """The user, where the protocol has SASL."""
+    sasl_password: SecretStr | None = None
+    """The user's password; never printed."""
+    sasl_password_file: FilePath | None = None
+    """A file that holds the password, instead of the password itself."""
+    ssl_ca_file: FilePath | None = None
+    """Certificates that sign the broker's, in PEM. Default: those that the machine trusts."""
+    ssl_certificate_file: FilePath | None = None
+    """Our own certificate in PEM, where the broker asks for one (mTLS)."""
+    ssl_key_file: FilePath | None = None
+    """The private key of our certificate, in PEM."""
+    ssl_key_password: SecretStr | None = None
+    """The password of the private key; never printed."""
+    ssl_key_password_file: FilePath | None = None
+    """A file that holds the password of the private key."""
+
+    session_timeout_seconds: float = Field(default=6.0, ge=1, le=300)
+    """Silence after which a worker's partitions go to another one."""
+    checkpoint_seconds: float = Field(default=1.0, gt=0, le=600)
+    """Time between two checkpoints of a busy partition: what a restart has to read again at most."""
+    idle_seconds: float = Field(default=5.0, gt=0, le=3600)
+    """A partition without events for so long does not hold the windows of the others open."""
+
+    alertmanagers: Annotated[tuple[HttpUrl, ...], NoDecode] = ()
+    """Alertmanagers to send to, all of a cluster, separated by commas. None: pages go to the terminal."""
+    web_host: str = "127.0.0.1"
+    """Address on which `/metrics`, `/live` and `/ready` are served."""
+    web_port: int = Field(default=6066, ge=0, le=65535)
+    """Its port; 0 takes any that is free."""
+    max_series: int = Field(default=20_000, ge=0)
+    """Most `watchkeeper_statistic` series of one worker; what is beyond is dropped and counted."""
+
+    @field_validator("alertmanagers", mode="before")
+    @classmethod
+    def _split(cls, given: Any) -> Any:
+        return tuple(filter(None, map(str.strip, given.split(",")))) if isinstance(given, str) else given
+
+    @field_validator("broker")
+    @classmethod
+    def _addresses(cls, given: str) -> str:
+        for address in given.split(","):
+            host, colon, port = address.strip().rpartition(":")
+            if not (host and colon and port.isdigit() and 0 < int(port) < 65536) or "/" in host:
+                raise ValueError(f"must be host:port, several separated by commas, not {given!r}")
+        return given
+
+    @model_validator(mode="after")
+    def _login_is_whole(self) -> Self:
+        for name in ("sasl_password", "ssl_key_password"):
+            if getattr(self, name) and getattr(self, f"{name}_file"):
+                raise ValueError(f"set {_variable(name)} or {_variable(name)}_FILE, not both")
+        if self.uses_sasl and not (self.sasl_username and self._password("sasl_password")):
+            raise ValueError(
+                f"the security protocol {self.security_protocol} needs {_variable('sasl_username')} "
+                f"and {_variable('sasl_password')} (or {_variable('sasl_password_file')})"
+            )
+        if not self.uses_sasl and self.sasl_username:
+            raise ValueError(_unused(self.security_protocol, "sasl_username", "SASL_SSL"))
+        if not self.uses_ssl and (self.ssl_ca_file or self.ssl_certificate_file):
+            raise ValueError(_unused(self.security_protocol, "ssl_ca_file or ssl_certificate_file", "SSL"))
+        if (self.ssl_certificate_file is None) != (self.ssl_key_file is None):
+            raise ValueError(
+                f"set both {_variable('ssl_certificate_file')} and {_variable('ssl_key_file')}, or neither"
+            )
+        return self
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether a user logs in."""
+        return self.security_protocol.startswith("SASL")
+
+    @property
+    def uses_ssl(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.security_protocol.endswith("SSL")
+
+    def client_config(self) -> dict[str, Any]:
+        """Return librdkafka's settings for any producer, consumer or admin client."""
+        config: dict[str, Any] = {
+            "bootstrap.servers": self.broker,
+            "client.id": self.application,
+            "security.protocol": self.security_protocol,
+        }
+        if self.uses_sasl:
+            config |= {
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.username": self.sasl_username,
+                "sasl.password": self._password("sasl_password"),
+            }
+        tls = {
+            "ssl.ca.location": self.ssl_ca_file,
+            "ssl.certificate.location": self.ssl_certificate_file,
+            "ssl.key.location": self.ssl_key_file,
+            "ssl.key.password": self._password("ssl_key_password"),
+        }
+        return config | {name: str(value) for name, value in tls.items() if value is not None}
+
+    def faust_credentials(self) -> Any:
+        """Return Faust's `broker_credentials`, or None for a plain connection.
+
+        Faust's `SSLCredentials(cafile=…)` raises TypeError in 0.15.3 and its `SASLCredentials` goes
+        unencrypted when it is not given a context, so the context is always made here.
+        """
+        import faust  # slow to import, and only workers need it
+
+        if self.uses_sasl:
+            return faust.SASLCredentials(
+                username=self.sasl_username,
+                password=self._password("sasl_password"),
+                mechanism=self.sasl_mechanism,
+                ssl_context=self.ssl_context(),
+            )
+        return faust.SSLCredentials(context=self.ssl_context()) if self.uses_ssl else None
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """Return the TLS context, or None where the protocol has no TLS."""
+        if not self.uses_ssl:
+            return None
+        context = ssl.create_default_context(cafile=self.ssl_ca_file)
+        if self.ssl_certificate_file:
+            context.load_cert_chain(
+                self.ssl_certificate_file, self.ssl_key_file, self._password("ssl_key_password")
+            )
+        return context
+
+    def _password(self, name: str) -> str | None:
+        file: Path | None = getattr(self, f"{name}_file")
+        if file is not None:
+            return file.read_text().strip()
+        secret: SecretStr | None = getattr(self, name)
+        return secret.get_secret_value() if secret else None
+
+
+def read_settings(**given: Any) -> Settings:
+    """Read the settings from the environment; what is given wins, None counts as not given.
+
+    >>> read_settings(broker="kafka:9092", partitions=2).partitions
+    2
+    >>> read_settings(web_port=-1)
+    Traceback (most recent call last):
+    ...
+    streams.settings.SettingsError: WATCHKEEPER_WEB_PORT: input should be greater than or equal to 0, not -1
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    text = first["msg"].removeprefix("Value error, ")
+    text = text[:1].lower() + text[1:]
+    if not first["loc"]:
+        return text
+    name = str(first["loc"][0])
+    own = first["type"] == "value_error"
+    secret = "password" in name and not name.endswith("_file")
+    return f"{_variable(name)}: {text}" + ("" if own or secret else f", not {first['input']!r}")
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _unused(protocol: str, name: str, other: str) -> str:
+    return (
+        f"{name} is set but the security protocol is {protocol}, which has no use for it; "
+        f"set {_variable('security_protocol')}={other}"
+    )
