@@ -1,5 +1,6 @@
 """What every part does with Kafka: make a producer, read a partition to its end, ask who is there."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,26 +52,62 @@ def read_to_end(
     """Yield the records of one partition up to its present end; `topic` is the name on the broker.
 
     The end is what the fetch says it is (`enable.partition.eof`): not every broker answers the question for
-    the last offset rightly. BrokerError after `timeout_seconds` without a record.
+    the last offset rightly. An offset that is no longer there means the first that is. BrokerError after
+    `timeout_seconds` without a record.
     """
-    consumer = Consumer(
-        settings.client_config()
-        | {"group.id": settings.application, "enable.auto.commit": False, "enable.partition.eof": True}
-    )
+    consumer = Consumer(_reader_config(settings))
     try:
+        _know_leader(consumer, settings, topic, timeout_seconds)
         start = OFFSET_BEGINNING if start_offset is None else start_offset
         consumer.assign([TopicPartition(topic, partition, start)])
-        while (message := consumer.poll(timeout_seconds)) is not None:
-            error = message.error()
-            if error is None:
-                yield message
-            elif error.code() == KafkaError._PARTITION_EOF:
-                return
-            else:
-                raise BrokerError(f"reading topic {topic} failed: {error.str()}")
+        while (message := _next(consumer, timeout_seconds)) is not None:
+            yield message
     finally:
         consumer.close()
-    raise BrokerError(f"{settings.broker} sent nothing of topic {topic} for {timeout_seconds:g} seconds")
+
+
+def _reader_config(settings: Settings) -> dict[str, Any]:
+    return settings.client_config() | {
+        "group.id": settings.application,  # librdkafka wants one; nothing is committed
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+        "fetch.wait.max.ms": 10,  # the answer that says "this is the end" comes after this wait
+    }
+
+
+def _know_leader(consumer: Consumer, settings: Settings, topic: str, timeout_seconds: float) -> None:
+    """Ask who leads the topic's partitions; without it `assign` looks half a second later."""
+    try:
+        consumer.list_topics(topic, timeout_seconds)
+    except KafkaException as error:
+        raise _no_broker(settings, error) from None
+
+
+def _next(consumer: Consumer, timeout_seconds: float) -> Message | None:
+    """Return the next record, or None at the end of the partition."""
+    deadline = time.monotonic() + timeout_seconds
+    trouble = "no answer"
+    while (left := deadline - time.monotonic()) > 0:
+        message = consumer.poll(left)
+        error = message.error() if message is not None else None
+        if message is not None and error is None:
+            return message
+        if error is not None and error.code() == KafkaError._PARTITION_EOF:
+            return None
+        if error is not None and error.code() in _FINAL:
+            raise BrokerError(error.str())
+        trouble = error.str() if error is not None else trouble  # the client goes on trying
+    raise BrokerError(f"reading from the broker stopped for {timeout_seconds:g} seconds ({trouble})")
+
+
+_FINAL = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError._AUTHENTICATION,
+}
 
 
 def describe(settings: Settings, timeout_seconds: float = 10) -> ClusterMetadata:
@@ -78,7 +115,11 @@ def describe(settings: Settings, timeout_seconds: float = 10) -> ClusterMetadata
     try:
         return AdminClient(settings.client_config()).list_topics(timeout=timeout_seconds)
     except KafkaException as error:
-        raise BrokerError(
-            f"no Kafka broker answers at {settings.broker} ({error.args[0].str()}); "
-            "give its address with --broker or WATCHKEEPER_BROKER"
-        ) from None
+        raise _no_broker(settings, error) from None
+
+
+def _no_broker(settings: Settings, error: KafkaException) -> BrokerError:
+    return BrokerError(
+        f"no Kafka broker answers at {settings.broker} ({error.args[0].str()}); "
+        "give its address with --broker or WATCHKEEPER_BROKER"
+    )
