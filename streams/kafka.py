@@ -57,7 +57,7 @@ def read_to_end(
     """
     consumer = Consumer(_reader_config(settings))
     try:
-        _know_leader(consumer, settings, topic, timeout_seconds)
+        _know_leader(consumer, settings, topic, partition, timeout_seconds)
         start = OFFSET_BEGINNING if start_offset is None else start_offset
         consumer.assign([TopicPartition(topic, partition, start)])
         while (message := _next(consumer, timeout_seconds)) is not None:
@@ -76,12 +76,16 @@ def _reader_config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _know_leader(consumer: Consumer, settings: Settings, topic: str, timeout_seconds: float) -> None:
+def _know_leader(
+    consumer: Consumer, settings: Settings, topic: str, partition: int, timeout_seconds: float
+) -> None:
     """Ask who leads the topic's partitions; without it `assign` looks half a second later."""
     try:
-        consumer.list_topics(topic, timeout_seconds)
+        found = consumer.list_topics(topic, timeout_seconds).topics[topic]
     except KafkaException as error:
         raise _no_broker(settings, error) from None
+    if found.error is not None or partition not in found.partitions:
+        raise BrokerError(f"there is no partition {partition} of topic {topic} at {settings.broker}")
 
 
 def _next(consumer: Consumer, timeout_seconds: float) -> Message | None:
@@ -103,8 +107,6 @@ def _next(consumer: Consumer, timeout_seconds: float) -> Message | None:
 
 _FINAL = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_TOPIC,
-    KafkaError._UNKNOWN_PARTITION,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError._AUTHENTICATION,
 }
