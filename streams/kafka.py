@@ -30,7 +30,7 @@ class BrokerError(Exception):
 def producer(settings: Settings, **extra: Any) -> Producer:
     """Make an idempotent producer that places keys as Java's clients and Faust do.
 
-    `extra` are librdkafka's settings with `_` for `.`: `producer(settings, transactional_id="…")`.
+    `extra` are librdkafka's settings: `producer(settings, **{"transactional.id": "…"})`.
     """
     config = settings.client_config() | {
         "enable.idempotence": True,
@@ -39,7 +39,7 @@ def producer(settings: Settings, **extra: Any) -> Producer:
         "linger.ms": 5,
         "message.max.bytes": MAX_MESSAGE_BYTES,
     }
-    return Producer(config | {name.replace("_", "."): value for name, value in extra.items()})
+    return Producer(config | extra)
 
 
 def read_to_end(
