@@ -53,7 +53,9 @@ def _chunk(generator: np.random.Generator, start: int, count: int) -> Iterator[P
     latencies = generator.gamma(4, 3, count).round(2).tolist()
     for i in range(count):
         values = [*numbers[i], *(f"c{code}" for code in codes[i].tolist())]
-        values = [None if absent else value for value, absent in zip(values, missing[i].tolist(), strict=True)]
+        values = [
+            None if absent else value for value, absent in zip(values, missing[i].tolist(), strict=True)
+        ]
         yield Prediction(
             prediction_id=f"{start + i:016x}",
             model=SUBJECT,
