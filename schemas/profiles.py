@@ -27,8 +27,8 @@ class Watermark(Struct, frozen=True, tag="watermark"):
     """How far one ingest partition has come; incremental: only what changed since its last message.
 
     A subject in `event_time_ms` is active there: no more panes that end at or before this time will come.
-    A subject in `idle` has no rows there for now (read to the end, nothing for a while): it holds nothing back
-    until it is named in `event_time_ms` again. A source that has said neither about a subject and kind is
+    A subject in `idle` has no rows there for now (read to the end, nothing for a while): it holds nothing
+    back until it is named in `event_time_ms` again. A source that has said neither about a subject and kind is
     unknown, and holds that subject and kind back: it is starting, behind or dead.
     """
 
@@ -41,3 +41,56 @@ class Watermark(Struct, frozen=True, tag="watermark"):
 
 
 ToEvaluate = Pane | Watermark
+
+
+class NumberCounts(Struct, array_like=True):
+    """The counts of one number in a pane. Sums are signed little-endian bytes: they may exceed 64 bits."""
+
+    bins: list[int]
+    wrong_type: int
+    out_of_range: int
+    total: bytes
+    squares: bytes
+    lowest: float | None
+    highest: float | None
+
+
+class CategoryCounts(Struct, array_like=True):
+    """The counts of one category feature in a pane: the known ones by position, the unseen by name."""
+
+    known: list[int]
+    wrong_type: int
+    unseen: int
+    kept: dict[str, int]
+    """Exact counts of the unseen categories with the smallest hashes."""
+
+
+class RowsCounts(Struct, array_like=True):
+    """A `RowsProfile` on the wire; the layout gives the order of features."""
+
+    rows: int
+    duplicates: int
+    late: int
+    first_ms: int | None
+    last_ms: int | None
+    numbers: list[NumberCounts]
+    """The numeric features, then the model's output."""
+    categories: list[CategoryCounts]
+    latency: list[int]
+    """Bucket, count, bucket, count, ..."""
+
+
+class LabelsCounts(Struct, array_like=True):
+    """A `LabelsProfile` on the wire. Sums are signed little-endian bytes, histograms bucket, count, ..."""
+
+    labels: int
+    orphans: int
+    late: int
+    corrected: int
+    unusable: int
+    scored: int
+    sums: list[bytes]
+    confusion: list[int]
+    histograms: list[list[int]]
+    calibration: list[list[int]]
+    lag: list[int]

@@ -1,0 +1,84 @@
+"""What is known of one feature over many rows, ready to be judged."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors import fixed_point
+from schemas.references import NumberBins
+
+
+@dataclass(frozen=True)
+class NumberSummary:
+    """One number over many rows."""
+
+    rows: int
+    wrong_type: int
+    out_of_range: int
+    shape: NumberBins
+    bins: NDArray[np.int64]
+    total: int
+    squares: int
+    lowest: float
+    highest: float
+
+    @cached_property
+    def usable(self) -> int:
+        """Count the rows that have a value."""
+        return int(self.bins.sum())
+
+    @property
+    def missing(self) -> int:
+        """Count the rows where the value was absent or null."""
+        return self.rows - self.usable - self.wrong_type
+
+    @property
+    def mean(self) -> float:
+        """Give the mean of the values; NaN when there are none."""
+        if not self.usable:
+            return float("nan")
+        return fixed_point.mean(self.usable, self.total, self.shape.centre, self.shape.exponent)
+
+    @property
+    def sd(self) -> float:
+        """Give the standard deviation of the values."""
+        return fixed_point.deviation(self.usable, self.total, self.squares, self.shape.exponent)
+
+    def quantile(self, share: float) -> float:
+        """Read a quantile off the bins, spread evenly inside each; NaN when there are no values."""
+        if not self.usable:
+            return float("nan")
+        inner = [edge for edge in self.shape.edges if self.lowest < edge < self.highest]
+        points = [self.lowest, *inner, self.highest]
+        below = np.concatenate(([0], np.cumsum(self.bins)))
+        edges = np.array([-np.inf, *self.shape.edges, np.inf])
+        at = [0, *(int(below[np.searchsorted(edges, edge)]) for edge in inner), self.usable]
+        return float(np.interp(share * self.usable, at, points))
+
+
+@dataclass(frozen=True)
+class CategorySummary:
+    """One category or boolean feature over many rows."""
+
+    rows: int
+    wrong_type: int
+    known: dict[str, int]
+    unseen: int
+    kept: dict[str, int]
+    """Exact counts of at most 64 of the unseen categories."""
+
+    @property
+    def usable(self) -> int:
+        """Count the rows that have a category."""
+        return sum(self.known.values()) + self.unseen
+
+    @property
+    def missing(self) -> int:
+        """Count the rows where the category was absent or null."""
+        return self.rows - self.usable - self.wrong_type
+
+    def counts(self) -> dict[str, int]:
+        """Count every category that is told apart."""
+        return {**self.known, **self.kept}
