@@ -1,0 +1,197 @@
+"""The brokers that tests run on: the embedded one always, and the best Apache Kafka that there is.
+
+In this order: the address in WATCHKEEPER_TEST_BROKER, a container where Docker answers, Apache Kafka's own
+jars from Maven Central with the machine's Java. The end of the run says which were used and why one was not.
+"""
+
+import base64
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from streams.broker import EmbeddedBroker, free_port, wait_for_port
+from streams.guarded import GuardedProcess
+from streams.kafka import describe
+from streams.settings import Settings
+
+KAFKA = "4.1.1"
+ROOT = Path(__file__).parent.parent
+CACHE = Path(os.environ.get("WATCHKEEPER_CACHE", ROOT / ".cache")) / f"kafka-{KAFKA}"
+
+POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>watchkeeper</groupId><artifactId>tests</artifactId><version>1</version>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{KAFKA}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+
+
+class Unavailable(Exception):
+    """There is no such broker on this machine; the message says why."""
+
+
+class Offline(Unavailable):
+    """It would have to be downloaded, and nobody answers."""
+
+
+class Running(NamedTuple):
+    """A broker that runs."""
+
+    address: str
+    what: str
+
+
+def properties(port: int, controller_port: int) -> dict[str, str]:
+    """One Kafka process that is broker and controller, quick to start and to rebalance."""
+    return {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "listeners": f"PLAINTEXT://:{port},CONTROLLER://:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL",
+        "auto.create.topics.enable": "false",
+        "group.initial.rebalance.delay.ms": "0",
+        "offsets.topic.num.partitions": "4",
+        "offsets.topic.replication.factor": "1",
+        "transaction.state.log.num.partitions": "4",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+    }
+
+
+class KafkaFromJars:
+    """Apache Kafka in KRaft mode with the machine's Java, on free ports, in a folder of its own."""
+
+    def __init__(self, more: dict[str, str] | None = None, format_with: tuple[str, ...] = ()) -> None:
+        self.port = free_port()
+        self._more, self._format_with = more or {}, format_with
+        self._folder = Path(tempfile.mkdtemp(prefix="watchkeeper-kafka-"))
+        self._java: list[str] = []
+        self._process: GuardedProcess | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def __enter__(self) -> "KafkaFromJars":
+        self._java = ["java", "-Xmx512m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        self._java += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{jars()}/*"]
+        config = properties(self.port, free_port()) | {"log.dirs": f"{self._folder}/data"} | self._more
+        self._config.write_text("".join(f"{name}={value}\n" for name, value in config.items()))
+        tool = ["kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(self._config)]
+        run([*self._java, *tool, *self._format_with])
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start it, also again after `stop`: what it held is still there."""
+        log = self._folder / "kafka.log"
+        self._process = GuardedProcess([*self._java, "kafka.Kafka", self._config], log)
+        wait_for_port(self._process, self.port, 60)
+        describe(Settings(broker=self.address), 30)
+
+    def stop(self) -> None:
+        """Kill it."""
+        if self._process is not None:
+            self._process.stop()
+
+    @property
+    def _config(self) -> Path:
+        return self._folder / "server.properties"
+
+
+def jars() -> Path:
+    """Return the folder with Kafka's jars, after downloading them with Maven where it is not there."""
+    folder = CACHE / "libs"
+    for program in ("java", "mvn"):
+        if shutil.which(program) is None and (program == "java" or not folder.is_dir()):
+            raise Unavailable(f"{program} is not installed")
+    if not folder.is_dir():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as name:
+            Path(name, "pom.xml").write_text(POM)
+            run(["mvn", "-q", "-B", "-C", "-f", f"{name}/pom.xml", "dependency:copy-dependencies",
+                 "-DincludeScope=runtime", f"-DoutputDirectory={name}/libs"])  # fmt: skip
+            with contextlib.suppress(FileExistsError, OSError):  # another run was faster
+                Path(name, "libs").rename(folder)
+    return folder
+
+
+def run(command: list[str]) -> None:
+    """Run a program to its end; Offline when Maven Central does not answer, else its output says what."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    output = done.stdout + done.stderr
+    if done.returncode != 0 and ("Could not transfer" in output or "Unknown host" in output):
+        raise Offline("Maven Central does not answer")
+    assert done.returncode == 0, f"{' '.join(command)} failed:\n{output}"
+
+
+def _cluster_id() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+@contextlib.contextmanager
+def kafka_in_docker() -> Iterator[str]:
+    """Apache Kafka's own image; the port is the same inside and outside, because clients are told it."""
+    from testcontainers.core.container import DockerContainer
+
+    port = free_port()
+    container = DockerContainer(f"apache/kafka:{KAFKA}").with_bind_ports(port, port)
+    for name, value in properties(port, 9093).items():
+        container.with_env("KAFKA_" + name.upper().replace(".", "_"), value)
+    with container:
+        describe(Settings(broker=f"127.0.0.1:{port}"), 60)
+        yield f"127.0.0.1:{port}"
+
+
+def docker_answers() -> bool:
+    """Return whether there is an engine behind the docker command."""
+    if shutil.which("docker") is None:
+        return False
+    done = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False)
+    return done.returncode == 0
+
+
+@contextlib.contextmanager
+def embedded() -> Iterator[Running]:
+    """Run the broker that needs nothing but its wheel."""
+    with EmbeddedBroker() as broker:
+        yield Running(broker.address, "the embedded broker (Tansu)")
+
+
+@contextlib.contextmanager
+def apache_kafka() -> Iterator[Running]:
+    """Run the best Apache Kafka that there is; Unavailable says why there is none."""
+    if address := os.environ.get("WATCHKEEPER_TEST_BROKER"):
+        yield Running(address, f"{address}, which WATCHKEEPER_TEST_BROKER names")
+    elif docker_answers():
+        with kafka_in_docker() as address:
+            yield Running(address, f"Apache Kafka {KAFKA} in Docker")
+    else:
+        with KafkaFromJars() as kafka:
+            yield Running(kafka.address, f"Apache Kafka {KAFKA} from its jars; no Docker engine answers")
+
+
+BROKERS: dict[str, Callable[[], contextlib.AbstractContextManager[Running]]] = {
+    "the embedded broker": embedded,
+    "Apache Kafka": apache_kafka,
+}

@@ -1,0 +1,48 @@
+"""Fixtures of all tests: brokers that run for the whole session, and settings of its own for each test."""
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from streams.settings import Settings
+from streams.topics import TOPICS, create_topics, topic_name
+from tests.brokers import BROKERS, Offline, Unavailable
+
+SEEN: dict[str, str] = {}
+
+
+@pytest.fixture(scope="session", params=BROKERS)
+def broker(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a broker; a test that asks for it runs once on each that there is."""
+    try:
+        with BROKERS[request.param]() as running:
+            SEEN[request.param] = running.what
+            yield running.address
+    except Unavailable as error:
+        SEEN[request.param] = f"no Apache Kafka, so its tests were skipped: {error}"
+        if os.environ.get("CI") == "true" and not isinstance(error, Offline):
+            pytest.fail(f"CI needs Apache Kafka: {error}", pytrace=False)
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def settings(broker: str) -> Iterator[Settings]:
+    """Settings for one test: all topics exist, under a prefix that no other test has."""
+    own = uuid.uuid4().hex[:8]
+    settings = Settings(broker=broker, application=f"test-{own}", topic_prefix=f"{own}.", web_port=0)
+    create_topics(settings)
+    yield settings
+    admin = AdminClient(settings.client_config())
+    for deleted in admin.delete_topics([topic_name(settings, name) for name in TOPICS]).values():
+        deleted.exception()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which brokers the run used, and why one was not."""
+    if SEEN:
+        terminalreporter.section("brokers")
+        for what in SEEN.values():
+            terminalreporter.line(what)
