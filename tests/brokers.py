@@ -192,6 +192,6 @@ def apache_kafka() -> Iterator[Running]:
 
 
 BROKERS: dict[str, Callable[[], contextlib.AbstractContextManager[Running]]] = {
-    "the embedded broker": embedded,
-    "Apache Kafka": apache_kafka,
+    "embedded": embedded,
+    "kafka": apache_kafka,
 }
