@@ -24,6 +24,7 @@ KAFKA = "4.1.1"
 ROOT = Path(__file__).parent.parent
 CACHE = Path(os.environ.get("WATCHKEEPER_CACHE", ROOT / ".cache")) / f"kafka-{KAFKA}"
 
+PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>watchkeeper</groupId><artifactId>tests</artifactId><version>1</version>
@@ -122,18 +123,34 @@ class KafkaFromJars:
 def jars() -> Path:
     """Return the folder with Kafka's jars, after downloading them with Maven where it is not there."""
     folder = CACHE / "libs"
-    for program in ("java", "mvn"):
-        if shutil.which(program) is None and (program == "java" or not folder.is_dir()):
+    for program in ["java"] if folder.is_dir() else ["java", "mvn"]:
+        if shutil.which(program) is None:
             raise Unavailable(f"{program} is not installed")
     if not folder.is_dir():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as name:
-            Path(name, "pom.xml").write_text(POM)
-            run(["mvn", "-q", "-B", "-C", "-f", f"{name}/pom.xml", "dependency:copy-dependencies",
-                 "-DincludeScope=runtime", f"-DoutputDirectory={name}/libs"])  # fmt: skip
-            with contextlib.suppress(FileExistsError, OSError):  # another run was faster
-                Path(name, "libs").rename(folder)
+        _download(folder)
     return folder
+
+
+def _download(folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        pom, libs = Path(name, "pom.xml"), Path(name, "libs")
+        pom.write_text(POM)
+        run(
+            [
+                "mvn",
+                "-q",
+                "-B",
+                "-C",
+                "-f",
+                f"{pom}",
+                PLUGIN,
+                "-DincludeScope=runtime",
+                f"-DoutputDirectory={libs}",
+            ]
+        )
+        with contextlib.suppress(OSError):  # another run was faster
+            libs.rename(folder)
 
 
 def run(command: list[str]) -> None:
