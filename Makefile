@@ -1,0 +1,63 @@
+# Everything runs in .venv, which is built from requirements.lock with the Python of this machine.
+# Options go to the program behind a target: make demo ARGS='--json out.json'
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check bench lock clean
+
+BIN := .venv/bin
+READY := .venv/ready
+
+## help    list these targets
+help:
+	@sed -n 's/^## /  make /p' Makefile
+
+## venv    install what the lock file names into .venv
+venv: $(READY)
+
+## demo    watch a model over a year of flights, with three faults put in
+demo: $(READY)
+	@$(BIN)/watchkeeper demo $(ARGS)
+
+## test    run the tests on every Kafka broker that this machine can run
+test: $(READY)
+	@$(BIN)/pytest $(ARGS)
+
+## check   look for errors of format, style, types and imports
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+## bench   measure events per second, beside the alternatives
+bench: $(READY)
+	@$(BIN)/python -m benchmarks.throughput $(ARGS)
+
+## lock    choose the versions of all dependencies anew
+lock: $(READY)
+	echo 'hatchling==1.31.0 editables' | tr ' ' '\n' | \
+	env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_INDEX -u UV_DEFAULT_INDEX \
+	$(BIN)/uv pip compile pyproject.toml - --extra demo --extra bench --extra dev \
+	  --universal --python-version 3.11 --generate-hashes --upgrade --no-config --quiet \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock
+
+## clean   remove .venv and every cache
+clean:
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+FIND_PYTHON = for name in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	  "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; \
+	done
+
+$(READY): requirements.lock pyproject.toml
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	  python=$$($(FIND_PYTHON)); \
+	  test -n "$$python" || { echo "Watchkeeper needs Python 3.11 or newer; install it, or name it: make PYTHON=/path/to/python3" >&2; exit 2; }; \
+	  echo "Making .venv with $$("$$python" --version)"; \
+	  "$$python" -m venv --clear .venv || { echo "$$python cannot make a .venv; on Debian: apt-get install python3-venv" >&2; exit 2; }; \
+	fi
+	@echo "Installing what requirements.lock names; the first time takes a minute or two"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
