@@ -1,5 +1,6 @@
 """What flows: every topic, whether it is compacted, how it is split, and how long it is kept."""
 
+import time
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import NamedTuple
@@ -90,7 +91,7 @@ def topic_problems(settings: Settings) -> list[str]:
 
 
 def create_topics(settings: Settings, timeout_seconds: float = 30) -> list[str]:
-    """Create the topics that do not exist, and return their names on the broker."""
+    """Create the topics that do not exist, wait until they can be used, and return their names there."""
     missing = missing_topics(settings)
     wanted = [
         new for new in (_new_topic(settings, topic) for topic in TOPICS.values()) if new.topic in missing
@@ -99,7 +100,9 @@ def create_topics(settings: Settings, timeout_seconds: float = 30) -> list[str]:
         return []
     admin = AdminClient(settings.client_config())  # results end unanswered when it is collected
     results = admin.create_topics(wanted, operation_timeout=timeout_seconds)
-    return [name for name, result in results.items() if _created(name, result)]
+    created = [name for name, result in results.items() if _created(name, result)]
+    _wait_for_leaders(settings, missing, timeout_seconds)
+    return created
 
 
 def _new_topic(settings: Settings, topic: Topic) -> NewTopic:
@@ -119,3 +122,23 @@ def _created(name: str, result: Future[None]) -> bool:
             return False
         raise BrokerError(f"topic {name} could not be created: {error.args[0].str()}") from None
     return True
+
+
+def _wait_for_leaders(settings: Settings, names: list[str], timeout_seconds: float) -> None:
+    """Return when clients can use the topics: a broker says "created" before it has told the others."""
+    deadline = time.monotonic() + timeout_seconds
+    while waiting := _without_leader(settings, names):
+        if time.monotonic() > deadline:
+            raise BrokerError(
+                f"topic {waiting[0]} has no leader {timeout_seconds:g} seconds after its creation"
+            )
+        time.sleep(0.05)
+
+
+def _without_leader(settings: Settings, names: list[str]) -> list[str]:
+    there = describe(settings).topics
+    return [
+        name
+        for name in names
+        if name not in there or any(part.leader < 0 for part in there[name].partitions.values())
+    ]

@@ -4,13 +4,11 @@ In this order: the address in WATCHKEEPER_TEST_BROKER, a container where Docker 
 jars from Maven Central with the machine's Java. The end of the run says which were used and why one was not.
 """
 
-import base64
 import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +19,7 @@ from streams.kafka import describe
 from streams.settings import Settings
 
 KAFKA = "4.1.1"
+CLUSTER_ID = "WatchkeepersTestBroker"
 ROOT = Path(__file__).parent.parent
 CACHE = Path(os.environ.get("WATCHKEEPER_CACHE", ROOT / ".cache")) / f"kafka-{KAFKA}"
 
@@ -94,7 +93,7 @@ class KafkaFromJars:
         self._java += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{jars()}/*"]
         config = properties(self.port, free_port()) | {"log.dirs": f"{self._folder}/data"} | self._more
         self._config.write_text("".join(f"{name}={value}\n" for name, value in config.items()))
-        tool = ["kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(self._config)]
+        tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._config)]
         run([*self._java, *tool, *self._format_with])
         self.start()
         return self
@@ -160,10 +159,6 @@ def run(command: list[str]) -> None:
     if done.returncode != 0 and ("Could not transfer" in output or "Unknown host" in output):
         raise Offline("Maven Central does not answer")
     assert done.returncode == 0, f"{' '.join(command)} failed:\n{output}"
-
-
-def _cluster_id() -> str:
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 @contextlib.contextmanager
