@@ -1,1 +1,1 @@
-"""Incidents, evidence, runbooks, retraining decisions and Alertmanager; knows nothing of Kafka or detectors."""
+"""Incidents, evidence, retraining decisions, Alertmanager; knows nothing of Kafka or detectors."""

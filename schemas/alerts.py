@@ -27,6 +27,17 @@ class Alert(BaseModel):
     evidence: list[dict[str, Any]] = []
 
 
+class Notice(BaseModel):
+    """One delivery of an alert, with times of the wall clock: event time may lie years back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    change: Literal["fired", "updated", "resolved", "repeated"]
+    alert: Alert
+    fired_at: datetime
+    resolved_at: datetime | None = None
+
+
 def fingerprint(labels: dict[str, str]) -> str:
     """Identify an alert by its labels, whatever their order.
 

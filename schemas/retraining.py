@@ -29,5 +29,7 @@ class RetrainingRequest(BaseModel):
     reasons: list[str]
     evidence: list[dict[str, Any]] = []
     data_window: DataWindow
+    excluded: list[DataWindow] = []
+    """Spans inside `data_window` in which a data-quality fault was active: leave their rows out."""
     cooldown_until: datetime
     """No other request for this model before this event time."""

@@ -1,0 +1,138 @@
+"""A small client of Alertmanager's v2 API.
+
+An alert is sent to every URL given, as Alertmanager's own documentation asks for a cluster; it has arrived
+when one of them took it. While it fires, its end is set a little ahead each time: should the sender die, the
+alert ends by itself instead of firing for ever.
+"""
+
+import asyncio
+import base64
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import aiohttp
+
+from schemas.alerts import Notice
+
+logger = logging.getLogger(__name__)
+
+_TRY_LATER = {408, 429}
+
+
+class Credentials(NamedTuple):
+    """How to log in. Secrets are read from files at each request, so that they can be renewed."""
+
+    username: str | None = None
+    password_file: Path | None = None
+    bearer_file: Path | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return the header to send."""
+        if self.bearer_file is not None:
+            return {"Authorization": f"Bearer {self.bearer_file.read_text().strip()}"}
+        if self.username is not None and self.password_file is not None:
+            pair = f"{self.username}:{self.password_file.read_text().strip()}"
+            return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+        return {}
+
+
+ANONYMOUS = Credentials()
+
+
+class Refusal(NamedTuple):
+    """Why an Alertmanager did not take alerts, and whether trying again is sane."""
+
+    recoverable: bool
+    message: str
+
+
+class Alertmanager:
+    """All Alertmanagers of one cluster. `failures` counts the requests that failed, for each URL."""
+
+    def __init__(
+        self, urls: Sequence[str], credentials: Credentials = ANONYMOUS, timeout_seconds: float = 10
+    ) -> None:
+        self.failures: Counter[str] = Counter()
+        self._urls = [url.rstrip("/") for url in urls]
+        self._credentials = credentials
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._failing: set[str] = set()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def post(self, alerts: Sequence[Mapping[str, Any]]) -> Refusal | None:
+        """Send to all; return None if at least one took the alerts, else why not."""
+        self._session = self._session or aiohttp.ClientSession(timeout=self._timeout)
+        refusals = await asyncio.gather(*(self._post(self._session, url, alerts) for url in self._urls))
+        if None in refusals:
+            return None
+        reasons = [refusal for refusal in refusals if refusal is not None]
+        messages = "; ".join(refusal.message for refusal in reasons)
+        return Refusal(any(refusal.recoverable for refusal in reasons), messages)
+
+    async def _post(
+        self, session: aiohttp.ClientSession, url: str, alerts: Sequence[Mapping[str, Any]]
+    ) -> Refusal | None:
+        try:
+            headers = self._credentials.headers()
+            async with session.post(f"{url}/api/v2/alerts", json=alerts, headers=headers) as answer:
+                refusal = None if answer.ok else _refusal(url, answer.status, await answer.text())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            refusal = Refusal(True, f"{url} could not be asked: {error or type(error).__name__}")
+        self._note(url, refusal)
+        return refusal
+
+    def _note(self, url: str, refusal: Refusal | None) -> None:
+        """Count each failure; say it once, until it is over."""
+        if refusal is not None:
+            self.failures[url] += 1
+            if url not in self._failing:
+                logger.warning("Alertmanager refused alerts: %s", refusal.message)
+                self._failing.add(url)
+        elif url in self._failing:
+            logger.info("Alertmanager takes alerts again: %s", url)
+            self._failing.discard(url)
+
+
+def payload(notices: Iterable[Notice], now: datetime, expire: timedelta) -> list[dict[str, Any]]:
+    """Return what is posted; of several notices of one alert only the last counts."""
+    newest = {notice.alert.fingerprint: notice for notice in notices}
+    return [_payload(notice, now, expire) for notice in newest.values()]
+
+
+def _payload(notice: Notice, now: datetime, expire: timedelta) -> dict[str, Any]:
+    alert = notice.alert
+    ends_at = notice.resolved_at or max(now, notice.fired_at) + expire
+    times = {"began": _text(alert.started_at), "ended": _text(alert.ended_at) if alert.ended_at else ""}
+    body = {
+        "labels": alert.labels,
+        "annotations": alert.annotations | {name: value for name, value in times.items() if value},
+        "startsAt": _text(notice.fired_at),
+        "endsAt": _text(max(ends_at, notice.fired_at)),
+    }
+    dashboard = alert.annotations.get("dashboard_url")
+    return body | ({"generatorURL": dashboard} if dashboard else {})
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _refusal(url: str, status: int, text: str) -> Refusal:
+    recoverable = status >= 500 or status in _TRY_LATER
+    return Refusal(recoverable, f"{url} answered {status}: {text.strip()[:500]}")

@@ -1,0 +1,102 @@
+"""One alert per cause: symptoms that are one fault seen in several places are put together.
+
+- Segments: what is wrong in all rows, or in two segments or more, is one alert for all rows; the alert of a
+  fault in a single segment carries that segment.
+- Versions: data quality and drift belong to the subject, whatever the version; performance to the version.
+- Features: drift is one alert for all features; another check that fires in more than `MANY` features at
+  once is one upstream fault, not as many pages.
+- What only a superseded version shows wakes nobody: its reference is old, and another version answers.
+"""
+
+from collections.abc import Collection, Container, Iterable
+from typing import NamedTuple
+
+from alerting.names import NAMES
+from alerting.symptoms import Spot, Symptoms
+from alerting.versions import Versions
+from schemas.findings import Check
+
+MANY = 3
+
+
+class Cause(NamedTuple):
+    """What one alert is about; at most one alert is open for each."""
+
+    check: Check
+    feature: str | None = None
+    """None: the subject itself, or several features."""
+    segment: str | None = None
+    version: str | None = None
+    """The version, for checks that belong to one."""
+    shadow: bool = False
+    """Seen only in a version that no longer answers for the model."""
+
+    def covers(self, other: "Cause") -> bool:
+        """Whether what is part of the other is part of this wider one.
+
+        >>> Cause("missing").covers(Cause("missing", "temp", "origin=EWR"))
+        True
+        """
+        pairs = ((self.feature, other.feature), (self.segment, other.segment))
+        same = (self.check, self.version, self.shadow) == (other.check, other.version, other.shadow)
+        return same and all(mine in (None, its) for mine, its in pairs)
+
+
+Causes = dict[Cause, Symptoms]
+Place = tuple[str, str, Check, str | None]
+
+
+def group(symptoms: Symptoms, open_causes: Collection[Cause], versions: Versions) -> Causes:
+    """Put the firing symptoms together by cause; an open cause keeps its width until it is over."""
+    causes: Causes = {}
+    for wide, spots in _by_check(symptoms, versions).items():
+        for feature, members in _by_feature(wide, spots, open_causes).items():
+            cause = wide._replace(feature=feature)
+            segment = None if cause in open_causes else _only_segment(members)
+            causes[cause._replace(segment=segment)] = {spot: symptoms[spot] for spot in members}
+    return causes
+
+
+def _by_check(symptoms: Symptoms, versions: Versions) -> dict[Cause, list[Spot]]:
+    checks: dict[Cause, list[Spot]] = {}
+    seen = {spot[:4] for spot in symptoms}
+    for spot, symptom in symptoms.items():
+        shadow = _is_shadow(spot, symptom.since_ms, versions, seen)
+        if symptom.standing.firing and (not shadow or _matters_in_shadow(spot.check)):
+            version = spot.version if spot.check == "performance" else None
+            checks.setdefault(Cause(spot.check, version=version, shadow=shadow), []).append(spot)
+    return checks
+
+
+def _matters_in_shadow(check: Check) -> bool:
+    """Say no where a retired version is rightly silent, or its old reference no longer says what is usual."""
+    return check != "silent" and NAMES[check].severity == "critical"
+
+
+def _is_shadow(spot: Spot, since_ms: int, versions: Versions, seen: Container[Place]) -> bool:
+    """Whether the current version has been judged since and shows nothing of the kind."""
+    current = versions.current()
+    if current is None or not versions.is_superseded(spot.version):
+        return False
+    judged_ms = versions.seen[current].last_ms.get(spot.kind, 0)
+    return judged_ms > since_ms and (spot.kind, current, spot.check, spot.feature) not in seen
+
+
+def _by_feature(
+    wide: Cause, spots: Iterable[Spot], open_causes: Collection[Cause]
+) -> dict[str | None, list[Spot]]:
+    features: dict[str | None, list[Spot]] = {}
+    for spot in spots:
+        features.setdefault(spot.feature, []).append(spot)
+    own = {cause.feature for cause in open_causes if wide.covers(cause) and cause.feature is not None}
+    others = [feature for feature in features if feature not in own]
+    joint_open = any(wide.covers(cause) and cause.feature is None for cause in open_causes)
+    if wide.check == "drift" or joint_open or len(others) > MANY:
+        joint = [spot for feature in others for spot in features.pop(feature)]
+        return {**features, **({None: joint} if joint else {})}
+    return features
+
+
+def _only_segment(members: Collection[Spot]) -> str | None:
+    segments = {spot.segment for spot in members}
+    return segments.pop() if len(segments) == 1 else None

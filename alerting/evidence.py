@@ -1,0 +1,86 @@
+"""The numbers behind an alert: which symptoms weigh most, as data and in words."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from alerting.symptoms import Spot, Symptom, Symptoms
+from schemas.findings import Finding
+
+MOST = 20
+
+
+def ranked(members: Symptoms, first_version: str | None) -> list[tuple[Spot, Symptom]]:
+    """Order symptoms: all rows before segments, the current version before others, the worst first."""
+
+    def weight(member: tuple[Spot, Symptom]) -> tuple[bool, bool, float, Spot]:
+        spot, symptom = member
+        order = spot._replace(feature=spot.feature or "", segment=spot.segment or "")
+        return spot.segment is not None, spot.version != first_version, -effect(symptom.findings), order
+
+    return sorted(members.items(), key=weight)
+
+
+def effect(findings: Iterable[Finding]) -> float:
+    """Say how far past its threshold the worst finding is; without a threshold, its value.
+
+    >>> effect([Finding("drift", "bad", "", value=0.6, threshold=0.2)])
+    3.0
+    """
+    return max((_effect(finding) for finding in findings), default=0.0)
+
+
+def as_data(members: list[tuple[Spot, Symptom]]) -> list[dict[str, Any]]:
+    """Return the evidence as JSON values, at most `MOST` entries."""
+    return [_entry(spot, symptom, finding) for spot, symptom in members for finding in symptom.findings][
+        :MOST
+    ]
+
+
+def in_words(members: list[tuple[Spot, Symptom]]) -> str:
+    """Return the worst symptom's numbers in one line."""
+    symptom = members[0][1]
+    numbers = "; ".join(filter(None, map(_numbers, symptom.findings)))
+    window = f"{symptom.rows} rows until {said(symptom.until_ms)}"
+    return f"{numbers} ({window})" if numbers else window
+
+
+def when(at_ms: int) -> datetime:
+    """Return a time in UTC."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
+def said(at_ms: int) -> str:
+    """Return a time as people read it.
+
+    >>> said(1378000000000)
+    '2013-09-01 01:46 UTC'
+    """
+    return f"{when(at_ms):%Y-%m-%d %H:%M} UTC"
+
+
+def _effect(finding: Finding) -> float:
+    if finding.value is None:
+        return 0.0
+    return abs(finding.value / finding.threshold) if finding.threshold else abs(finding.value)
+
+
+def _entry(spot: Spot, symptom: Symptom, finding: Finding) -> dict[str, Any]:
+    entry = {
+        "check": spot.check,
+        "version": spot.version,
+        "feature": spot.feature,
+        "segment": spot.segment,
+        "value": finding.value,
+        "threshold": finding.threshold,
+        "p_value": finding.p_value,
+        "rows": symptom.rows,
+        "window_end": when(symptom.until_ms).isoformat(),
+        "explanation": finding.explanation,
+    }
+    return {name: value for name, value in entry.items() if value is not None} | {"details": finding.evidence}
+
+
+def _numbers(finding: Finding) -> str:
+    named = (("value", finding.value), ("threshold", finding.threshold), ("p", finding.p_value))
+    return ", ".join(f"{name} {value:.4g}" for name, value in named if value is not None)

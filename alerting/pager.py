@@ -1,0 +1,65 @@
+"""An alert as a page on the terminal: what broke, since when, how bad, what to do."""
+
+from rich.console import Console, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from schemas.alerts import Alert
+
+_COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}
+_WHERE = ("model", "feature_view", "model_version", "feature", "segment")
+_ROWS = (
+    ("What", "description"),
+    ("How bad", "evidence"),
+    ("Do now", "action"),
+    ("Runbook", "runbook_url"),
+    ("Dashboard", "dashboard_url"),
+)
+
+
+def page(alert: Alert) -> RenderableType:
+    """Return an alert as a panel for rich."""
+    resolved = alert.status == "resolved"
+    colour = "green" if resolved else _COLOURS[alert.labels["severity"]]
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _rows(alert):
+        table.add_row(name, Text(value))
+    who = Text(f"team {alert.labels['team']} · {alert.fingerprint}")
+    return Panel(table, title=Text(heading(alert)), subtitle=who, border_style=colour, title_align="left")
+
+
+def heading(alert: Alert) -> str:
+    """Say in one line what this is: a page wakes somebody, a ticket waits until morning."""
+    severity = alert.labels["severity"]
+    word = "PAGE" if alert.pages else "TICKET" if severity == "warning" else "NOTE"
+    state = "RESOLVED" if alert.status == "resolved" else word
+    return f"{state}  {alert.labels['alertname']}  {severity}"
+
+
+def line(alert: Alert) -> str:
+    """Return an alert as one line of JSON, for programs that read the terminal."""
+    return alert.model_dump_json()
+
+
+def show(console: Console, alert: Alert, as_json: bool = False) -> None:
+    """Print an alert."""
+    if as_json:
+        console.print(line(alert), soft_wrap=True, markup=False, highlight=False)
+    else:
+        console.print(page(alert))
+
+
+def _rows(alert: Alert) -> list[tuple[str, str]]:
+    where = ", ".join(f"{name} {alert.labels[name]}" for name in _WHERE if name in alert.labels)
+    rows = [("Alert", alert.annotations["summary"]), ("Where", where), ("Since", _since(alert))]
+    if alert.status == "resolved":
+        return [*rows, ("Was", alert.annotations["description"]), ("Why", alert.annotations["resolution"])]
+    return rows + [(title, alert.annotations[name]) for title, name in _ROWS if name in alert.annotations]
+
+
+def _since(alert: Alert) -> str:
+    since = f"{alert.started_at:%Y-%m-%d %H:%M} UTC (event time)"
+    return f"{since}, until {alert.ended_at:%Y-%m-%d %H:%M} UTC" if alert.ended_at else since

@@ -1,0 +1,127 @@
+"""What is wrong where: the standing of each check of each feature, segment and version that is or was bad.
+
+A check that another one explains is not counted: a feature in another unit is out of range and drifts too,
+and that is one fault, not three. Once the explanation is gone the counting starts anew, so nothing that the
+fault left behind can fire or stay.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, get_args
+
+from msgspec import Struct
+
+from alerting.names import BROKEN
+from alerting.policy import Standing, judge, policy_of
+from schemas.findings import Check, Finding, Kind, State, WindowFindings
+from schemas.monitors import Sensitivity
+
+CHECKS: tuple[Check, ...] = get_args(Check)
+
+_DISTORTS = BROKEN - {"duplicates"}
+# What explains a check of the same feature away.
+EXPLAINED_BY: dict[Check, frozenset[Check]] = {
+    "volume": frozenset({"silent"}),
+    "out_of_range": frozenset({"unit_change"}),
+    "unseen_category": frozenset({"category_renamed"}),
+    "stuck": frozenset({"unit_change", "out_of_range"}),
+    "drift": _DISTORTS | {"unseen_category"},
+}
+
+
+class Spot(NamedTuple):
+    """Where a check was made."""
+
+    kind: Kind
+    version: str
+    check: Check
+    feature: str | None
+    segment: str | None
+
+
+class Symptom(Struct):
+    """One spot that is firing or may be about to."""
+
+    standing: Standing
+    since_ms: int
+    """The start of the first bad window in a row."""
+    until_ms: int
+    """The end of the last bad window."""
+    rows: int = 0
+    findings: list[Finding] = []
+    """Of the last bad window."""
+
+
+Symptoms = dict[Spot, Symptom]
+
+
+def observe(symptoms: Symptoms, window: WindowFindings, sensitivity: Sensitivity) -> None:
+    """Take in one window: what is bad begins or goes on, what is ok comes nearer to its end."""
+    found = _by_spot(window)
+    spots = sorted({*found, *(spot for spot in symptoms if _is_of(spot, window))}, key=_order)
+    for check in CHECKS:
+        explained = explained_features(symptoms, window.version, check)
+        for spot in spots:
+            if spot.check == check and spot.feature in explained:
+                symptoms.pop(spot, None)
+            elif spot.check == check:
+                _feel(symptoms, spot, _state(spot, window, found), window, sensitivity)
+    for spot, findings in found.items():
+        if spot in symptoms and any(finding.state == "bad" for finding in findings):
+            symptoms[spot].findings = [finding for finding in findings if finding.state == "bad"]
+
+
+def explained_features(symptoms: Mapping[Spot, Symptom], version: str, check: Check) -> set[str | None]:
+    """Return the features of which this check needs no alert of its own, None being the subject itself."""
+    causes = _DISTORTS if check == "prediction_drift" else EXPLAINED_BY.get(check, frozenset())
+    active = {
+        spot.feature
+        for spot, symptom in symptoms.items()
+        if spot.check in causes and spot.version == version and symptom.standing.active
+    }
+    # The output of a model moves when any of its inputs is broken.
+    return {None} if active and check == "prediction_drift" else active
+
+
+def _by_spot(window: WindowFindings) -> dict[Spot, list[Finding]]:
+    found: dict[Spot, list[Finding]] = {}
+    for finding in window.findings:
+        spot = Spot(window.kind, window.version, finding.check, finding.feature, finding.segment)
+        found.setdefault(spot, []).append(finding)
+    return found
+
+
+def _is_of(spot: Spot, window: WindowFindings) -> bool:
+    return (spot.kind, spot.version) == (window.kind, window.version)
+
+
+def _order(spot: Spot) -> tuple[str, str]:
+    return spot.feature or "", spot.segment or ""
+
+
+def _state(spot: Spot, window: WindowFindings, found: Mapping[Spot, Iterable[Finding]]) -> State:
+    states = {finding.state for finding in found.get(spot, ())}
+    if "bad" in states:
+        return "bad"
+    if spot.check not in window.checked or "no_data" in states or _lacks_data(spot, found):
+        return "no_data"
+    return "ok"
+
+
+def _lacks_data(spot: Spot, found: Mapping[Spot, Iterable[Finding]]) -> bool:
+    """Whether "no data" was found for all features or all rows, and so for this spot."""
+    all_features, all_rows = spot._replace(feature=None), spot._replace(segment=None)
+    wider = (all_features, all_rows, all_features._replace(segment=None))
+    return any(finding.state == "no_data" for whole in wider for finding in found.get(whole, ()))
+
+
+def _feel(
+    symptoms: Symptoms, spot: Spot, state: State, window: WindowFindings, sensitivity: Sensitivity
+) -> None:
+    symptom = symptoms.get(spot) or Symptom(Standing(), window.window_start_ms, window.window_end_ms)
+    judge(policy_of(sensitivity, spot.check), symptom.standing, state)
+    if state == "bad":
+        symptom.until_ms, symptom.rows = window.window_end_ms, window.rows
+    if symptom.standing.active:
+        symptoms[spot] = symptom
+    else:
+        symptoms.pop(spot, None)

@@ -1,0 +1,113 @@
+"""The stage that tells people: findings in, alerts and retraining requests out."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from alerting.runbooks import OWN_RUNBOOKS
+from alerting.subject import Subject
+from schemas.alerts import Alert
+from schemas.findings import WindowFindings
+from schemas.monitors import Monitor
+from schemas.retraining import RetrainingRequest
+from streams.fold import Message, Record
+
+_findings = msgspec.msgpack.Decoder(WindowFindings)
+_state = msgspec.msgpack.Decoder(dict[str, Subject])
+
+
+class HasMonitor(Protocol):
+    """What is known of one subject; here only its monitor matters."""
+
+    @property
+    def monitor(self) -> Monitor:
+        """Return the monitor."""
+
+
+class Monitors(Protocol):
+    """The registry, as far as this stage needs it."""
+
+    @property
+    def generation(self) -> int:
+        """Count the changes so far."""
+
+    @property
+    def ready(self) -> threading.Event:
+        """Tell whether all that was known at the start has been read."""
+
+    def get(self, subject: str) -> HasMonitor | None:
+        """Return what is known of a subject."""
+
+
+class PageFold:
+    """Folds findings of a partition's subjects into alerts. Only event time counts, never the clock."""
+
+    def __init__(self, registry: Monitors, runbooks: str = OWN_RUNBOOKS) -> None:
+        self._registry = registry
+        self._runbooks = runbooks
+        self._generation = -1
+        self._subjects: dict[str, Subject] = {}
+        self._outputs: list[Message] = []
+        self.unreadable = 0
+        """Records that were no findings, and were left out."""
+
+    def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:  # noqa: ARG002
+        """Take in findings, in order."""
+        for record in records:
+            try:
+                window = _findings.decode(record.value or b"")
+            except msgspec.MsgspecError:
+                self.unreadable += 1
+                continue
+            self._take(window)
+
+    def tick(self, now_ms: int) -> None:  # noqa: ARG002
+        """Resolve what is open of subjects that are not watched any more."""
+        if self._generation == self._registry.generation or not self._registry.ready.is_set():
+            return
+        self._generation = self._registry.generation
+        for name in sorted(self._subjects):
+            if self._registry.get(name) is None:
+                self._tell(self._subjects.pop(name).close("Its monitor was removed."))
+
+    def outputs(self) -> list[Message]:
+        """Hand over alerts and requests since the last call."""
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def snapshot(self) -> bytes:
+        """Encode the state of all subjects."""
+        return msgspec.msgpack.encode(self._subjects)
+
+    def restore(self, state: bytes) -> None:
+        """Replace the state."""
+        self._subjects = _state.decode(state)
+        self._generation = -1
+
+    def needs(self) -> Mapping[str, int]:
+        """Need no old records: the state is small."""
+        return {}
+
+    def remember(self, topic: str, records: Sequence[Record]) -> None:
+        """Rebuild nothing; never called, as nothing is needed."""
+
+    def _take(self, window: WindowFindings) -> None:
+        watched = self._registry.get(window.subject)
+        if watched is None:  # removed since; tick closes what is open
+            return
+        subject = self._subjects.setdefault(window.subject, Subject())
+        alerts, request = subject.take(window, watched.monitor, self._runbooks)
+        self._tell(alerts)
+        if request is not None:
+            self._outputs.append(_retraining(request))
+
+    def _tell(self, alerts: Sequence[Alert]) -> None:
+        for alert in alerts:
+            value = alert.model_dump_json().encode()
+            self._outputs.append(Message("alerts", alert.fingerprint.encode(), value))
+
+
+def _retraining(request: RetrainingRequest) -> Message:
+    return Message("retraining", request.model.encode(), request.model_dump_json().encode())
