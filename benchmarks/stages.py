@@ -1,0 +1,120 @@
+"""Where the time goes: the stages of the ingest fold over the benchmark's bytes, in process, without Kafka.
+
+The real fold runs with a stopwatch around its stages; what is left of its total is "other". What the worker
+of `watchkeeper_json` spent on each event beyond that is the Kafka client, Faust, checkpoints, later stages.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from typing import Any
+from unittest.mock import patch
+
+from rich.table import Table
+
+from benchmarks.events import SUBJECT, events
+from benchmarks.profile_cost import MONITOR, to_columns
+from detectors.layout import Layout
+from detectors.profile import RowsProfile
+from detectors.reference import build_reference
+from streams import ingest
+from streams.batch import Columnizer
+from streams.fold import Record
+from streams.intake_labels import LabelsIntake
+
+_CHUNK = 1500  # about what one fetch of one partition brings
+_ROUNDS = 3
+_STAGES: dict[str, list[tuple[Any, str]]] = {
+    "decode": [(ingest, "decode_all")],
+    "event times": [(ingest, "times_ms")],
+    "columns": [(Columnizer, "columns"), (Columnizer, "segments")],
+    "join and duplicates": [(LabelsIntake, "wait")],
+    "profile": [(RowsProfile, "add")],
+}
+
+
+class Watched:
+    """The benchmark's monitor and reference, as the registry would hold them."""
+
+    def __init__(self, values: Sequence[bytes]) -> None:
+        self.monitor = MONITOR
+        reference = build_reference(MONITOR, to_columns(values), {}, built_at_ms=0)
+        self._layout = Layout.of(MONITOR, reference)
+
+    def layout(self, version: str | None) -> Layout:  # noqa: ARG002 - one for all versions
+        """Return the one layout."""
+        return self._layout
+
+
+class Registry:
+    """A registry of one monitor that never changes."""
+
+    generation = 1
+
+    def __init__(self, watched: Watched) -> None:
+        self._watched = watched
+
+    def get(self, subject: str) -> Watched | None:
+        """Return the monitor, under its own name."""
+        return self._watched if subject == SUBJECT else None
+
+    def subjects(self) -> list[str]:
+        """Return the one name."""
+        return [SUBJECT]
+
+
+def measure(count: int = 60_000, worker_us: float | None = None) -> dict[str, float]:
+    """Return the CPU microseconds per event of each stage, of the best round; `worker_us` is the worker's."""
+    records = [Record(i, 0, key, value) for i, (key, value) in enumerate(events(count))]
+    registry = Registry(Watched([record.value or b"" for record in records[:10_000]]))
+    rounds = [_fold(records, registry) for _ in range(_ROUNDS)]
+    best = min(rounds, key=lambda spent: spent["ingest in all"])
+    costs = {stage: seconds * 1e6 / count for stage, seconds in best.items()}
+    if worker_us is not None:
+        costs["client, checkpoints, later stages"] = worker_us - costs["ingest in all"]
+        costs["worker in all"] = worker_us
+    return costs
+
+
+def _fold(records: Sequence[Record], registry: Registry) -> dict[str, float]:
+    """Fold all records as one partition, and return the CPU seconds of each stage."""
+    spent = dict.fromkeys(_STAGES, 0.0)
+    fold = ingest.IngestFold(0, 1, registry)
+    now_ms = time.time_ns() // 1_000_000
+    with ExitStack() as stack:
+        for stage, places in _STAGES.items():
+            for owner, name in places:
+                stack.enter_context(patch.object(owner, name, _timed(getattr(owner, name), stage, spent)))
+        began = time.process_time()
+        for chunk in _chunks(records):
+            fold.fold("predictions", chunk, now_ms)
+            fold.outputs()
+        total = time.process_time() - began
+    return spent | {"other": total - sum(spent.values()), "ingest in all": total}
+
+
+def _chunks(records: Sequence[Record]) -> Iterable[Sequence[Record]]:
+    return (records[start : start + _CHUNK] for start in range(0, len(records), _CHUNK))
+
+
+def _timed(function: Callable[..., Any], stage: str, spent: dict[str, float]) -> Callable[..., Any]:
+    def timed(*given: Any, **named: Any) -> Any:
+        began = time.process_time()
+        try:
+            return function(*given, **named)
+        finally:
+            spent[stage] += time.process_time() - began
+
+    return timed
+
+
+def table(costs: dict[str, float]) -> Table:
+    """Lay the costs out for the terminal."""
+    shown = Table(title="Where the time goes")
+    shown.add_column("stage", no_wrap=True)
+    shown.add_column("us per event", justify="right")
+    whole = max(costs.values())
+    shown.add_column("share", justify="right")
+    for stage, cost_us in costs.items():
+        shown.add_row(stage, f"{cost_us:.2f}", f"{cost_us / whole:.0%}")
+    return shown
