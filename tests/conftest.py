@@ -14,6 +14,13 @@ from tests.brokers import BROKERS, Offline, Unavailable
 SEEN: dict[str, str] = {}
 
 
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set for a worker on this machine is not for tests."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"WATCHKEEPER_{name.upper()}", raising=False)
+
+
 @pytest.fixture(scope="session", params=BROKERS)
 def broker(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a broker; a test that asks for it runs once on each that there is."""
