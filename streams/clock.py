@@ -1,0 +1,45 @@
+"""Event time of one subject's events of one kind in one partition, and which panes it has closed."""
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+NEVER = -(2**62)
+
+
+class Clock(Struct):
+    """The highest event time seen, and the end of the last pane that is closed for good.
+
+    A row is late if its pane had been closed by the rows before it, however they came in chunks.
+
+    >>> clock = Clock()
+    >>> clock.late(np.array([0, 700, 100, 200]), pane_ms=100, lateness_ms=500).tolist()
+    [False, False, True, False]
+    """
+
+    latest_ms: int = NEVER
+    closed_ms: int = NEVER
+    """Panes that end at or before this are closed."""
+    told_ms: int = NEVER
+    """The last `closed_ms` that evaluate was told."""
+    seen_ms: int = NEVER
+    """When rows last came, by the worker's clock."""
+    idle: bool = False
+
+    def late(self, times: NDArray[np.int64], pane_ms: int, lateness_ms: int) -> NDArray[np.bool_]:
+        """Say which rows are late, and move on to the latest of them."""
+        running = np.maximum.accumulate(np.concatenate(([self.latest_ms], times)))
+        ends = (times // pane_ms + 1) * pane_ms
+        self.latest_ms = int(running[-1])
+        late: NDArray[np.bool_] = (ends + lateness_ms <= running[:-1]) | (ends <= self.closed_ms)
+        return late
+
+    def see(self, now_ms: int) -> bool:
+        """Note that rows came; return whether the subject was idle."""
+        was_idle, self.idle, self.seen_ms = self.idle, False, now_ms
+        return was_idle
+
+    def advance(self, to_ms: int, pane_ms: int) -> None:
+        """Close the panes that end at or before a time."""
+        if to_ms > NEVER:
+            self.closed_ms = max(self.closed_ms, to_ms // pane_ms * pane_ms)

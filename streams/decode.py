@@ -1,0 +1,253 @@
+"""From the bytes of an event to a typed row, or to the reason why not.
+
+The fast path decodes with structs built from the monitors, in one pass, with the model's name as the tag of a
+union: `msgspec` finds the model and its features' types by itself. What that refuses goes the slow way, which
+tells a broken event (rejected) from a broken feature in a good event (counted against the feature).
+"""
+
+import functools
+import math
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from schemas.events import LabelValue, Output, Time
+from schemas.monitors import Feature, Monitor
+from schemas.rejections import Reason
+from streams.fold import Record
+
+EVENT_BYTES_MAX = 1_000_000
+_NAN = float("nan")
+_CLOUDEVENTS_JSON = b"application/cloudevents+json"
+_JSON_TYPES = (b"application/json", b"text/json")
+
+
+class Refusal(NamedTuple):
+    """Why an event can't be used."""
+
+    reason: Reason
+    message: str
+
+
+class Row(NamedTuple):
+    """A decoded event of a declared subject. `wrong` names the features that were of a wrong type."""
+
+    event: Any
+    wrong: tuple[str, ...] = ()
+
+
+class LabelRow(Struct, frozen=True):
+    """A decoded label event; the same fields as `schemas.events.Label`."""
+
+    prediction_id: str
+    label_time: Time
+    label: LabelValue | UnsetType = UNSET
+    model: str | None = None
+    retracted: bool = False
+
+
+class _Nothing(Struct, tag_field="model", tag="\0"):
+    """Keeps the union a union: a single struct would accept an event that does not name its model."""
+
+
+class _NoView(Struct, tag_field="feature_view", tag="\0"):
+    """The same for feature views."""
+
+
+class Subject:
+    """How one monitor's events are decoded: a struct with the declared features as typed fields."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self.monitor = monitor
+        self.name = monitor.subject
+        self.features = monitor.features
+        tag_field = "model" if monitor.model else "feature_view"
+        self.attributes = {feature: f"f{i}" for i, feature in enumerate(monitor.features)}
+        self.feature_struct = msgspec.defstruct(
+            "Features",
+            [(self.attributes[name], *_field(name, feature)) for name, feature in monitor.features.items()],
+        )
+        extra = _prediction_fields() if monitor.model else [("entity_id", str | None, None)]
+        self.struct = msgspec.defstruct(
+            "Event",
+            [("event_time", Time), ("features", self.feature_struct), *extra],
+            tag_field=tag_field,
+            tag=self.name,
+            kw_only=True,
+        )
+
+    def convert(self, event: dict[str, Any]) -> Row:
+        """Build a row, leaving out features of a wrong type; raise on a bad envelope."""
+        given = event.get("features")
+        if not isinstance(given, Mapping):
+            raise msgspec.ValidationError("Expected `object` - at `$.features`")
+        fine = {name: value for name, value in given.items() if name not in self.features}
+        wrong = []
+        for name, feature in self.features.items():
+            if name not in given or given[name] is None:
+                continue
+            if _fits(given[name], feature):
+                fine[name] = given[name]
+            else:
+                wrong.append(name)
+        return Row(msgspec.convert({**event, "features": fine}, self.struct), tuple(wrong))
+
+
+def _field(name: str, feature: Feature) -> tuple[Any, Any]:
+    if feature.type in ("number", "integer"):
+        return float | None, msgspec.field(name=name, default=_NAN)
+    kind = bool if feature.type == "boolean" else str
+    return kind | None, msgspec.field(name=name, default=None)
+
+
+def _prediction_fields() -> list[Any]:
+    return [
+        ("prediction_id", str),
+        ("prediction", Output),
+        ("model_version", str, "unversioned"),
+        ("segments", dict[str, str] | None, None),
+        ("latency_ms", float | None, None),
+    ]
+
+
+def _fits(value: Any, feature: Feature) -> bool:
+    if feature.type in ("number", "integer"):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**1023
+    return isinstance(value, bool if feature.type == "boolean" else str)
+
+
+class EventDecoder:
+    """Decodes one kind of event for all subjects of that kind."""
+
+    def __init__(self, subjects: Iterable[Subject], tag_field: str) -> None:
+        self.subjects = {subject.name: subject for subject in subjects}
+        self.by_struct = {subject.struct: subject for subject in self.subjects.values()}
+        self._tag_field = tag_field
+        nothing = _Nothing if tag_field == "model" else _NoView
+        union: Any = functools.reduce(operator.or_, self.by_struct, nothing)
+        self.decode_fast = msgspec.json.Decoder(union).decode
+
+    def decode(self, record: Record) -> Row | Refusal:
+        """Decode one record the slow and forgiving way."""
+        event = _open(record)
+        if isinstance(event, Refusal):
+            return event
+        name = event.get(self._tag_field)
+        subject = self.subjects.get(name) if isinstance(name, str) else None
+        if subject is None:
+            return self._unknown(name)
+        try:
+            return subject.convert(event)
+        except (msgspec.ValidationError, OverflowError) as error:
+            return Refusal("invalid_event", str(error))
+
+    def _unknown(self, name: object) -> Refusal:
+        if name is None:
+            return Refusal("invalid_event", f"Object missing required field `{self._tag_field}`")
+        reason: Reason = "unknown_model" if self._tag_field == "model" else "unknown_feature_view"
+        return Refusal(
+            reason, f"no monitor for {self._tag_field} {str(name)[:100]!r}: apply one, then replay"
+        )
+
+
+class LabelDecoder:
+    """Decodes label events."""
+
+    decode_fast = staticmethod(msgspec.json.Decoder(LabelRow).decode)
+
+    def decode(self, record: Record) -> Row | Refusal:
+        """Decode one record the slow and forgiving way."""
+        event = _open(record)
+        if isinstance(event, Refusal):
+            return event
+        try:
+            return Row(msgspec.convert(event, LabelRow))
+        except (msgspec.ValidationError, OverflowError) as error:
+            return Refusal("invalid_event", str(error))
+
+
+def _open(record: Record) -> dict[str, Any] | Refusal:
+    """Return the event's object, out of its CloudEvents envelope if it has one."""
+    if not record.value:
+        return Refusal("empty", "the record has no value")
+    if len(record.value) > EVENT_BYTES_MAX:
+        return Refusal("too_large", f"{len(record.value)} bytes; at most {EVENT_BYTES_MAX} are taken")
+    headers = dict(record.headers)
+    content_type = headers.get("content-type", b"").split(b";")[0].strip().lower()
+    if content_type and content_type not in (*_JSON_TYPES, _CLOUDEVENTS_JSON):
+        return Refusal("unsupported_content", f"content-type {content_type[:100]!r} is not JSON")
+    try:
+        event = msgspec.json.decode(record.value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Refusal("malformed_json", str(error))
+    if isinstance(event, dict) and "specversion" in event:
+        event = event.get("data")
+    if not isinstance(event, dict):
+        return Refusal("invalid_event", "the event is not a JSON object")
+    if "ce_time" in headers:
+        event.setdefault("event_time", headers["ce_time"].decode(errors="replace"))
+    return event
+
+
+class DecodedChunk(NamedTuple):
+    """A chunk's events, each one's index of record, and by index of record: wrong features, and refusals."""
+
+    events: list[Any]
+    at: Sequence[int]
+    wrong: dict[int, tuple[str, ...]]
+    refused: dict[int, Refusal]
+
+
+def decode_all(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) -> DecodedChunk:
+    """Decode a chunk, all at once if every event is good, else one by one."""
+    values = [record.value for record in records]
+    try:
+        if max(map(len, values)) <= EVENT_BYTES_MAX:  # type: ignore[arg-type]  # None raises TypeError
+            return DecodedChunk(list(map(decoder.decode_fast, values)), range(len(values)), {}, {})  # type: ignore[arg-type]
+    except _UNDECODABLE:
+        pass
+    return _decode_each(decoder, records)
+
+
+_UNDECODABLE = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
+
+
+def _decode_each(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) -> DecodedChunk:
+    events: list[Any] = []
+    at: list[int] = []
+    chunk = DecodedChunk(events, at, {}, {})
+    for index, record in enumerate(records):
+        row = _decode_one(decoder, record)
+        if isinstance(row, Refusal):
+            chunk.refused[index] = row
+            continue
+        events.append(row.event)
+        at.append(index)
+        if row.wrong:
+            chunk.wrong[index] = row.wrong
+    return chunk
+
+
+def _decode_one(decoder: EventDecoder | LabelDecoder, record: Record) -> Row | Refusal:
+    if record.value and len(record.value) <= EVENT_BYTES_MAX:
+        try:
+            return Row(decoder.decode_fast(record.value))
+        except _UNDECODABLE:
+            pass
+    return decoder.decode(record)
+
+
+def time_ms(time: datetime | int) -> int:
+    """Return whole milliseconds since 1970.
+
+    >>> from datetime import UTC
+    >>> time_ms(datetime(2026, 1, 1, tzinfo=UTC)), time_ms(5)
+    (1767225600000, 5)
+    """
+    return time if isinstance(time, int) else round(time.timestamp() * 1000)

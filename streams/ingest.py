@@ -1,0 +1,246 @@
+"""The first stage: events in, panes out, one partition at a time.
+
+Decodes a chunk, rejects what is broken with its reason, joins labels to predictions, and adds rows to panes
+by event time. A pane goes to evaluate once event time has passed its end by the allowed lateness.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple, get_args
+
+import msgspec
+import numpy as np
+
+from schemas.findings import Kind
+from schemas.rejections import Rejection
+from streams.batch import times_ms
+from streams.decode import LabelRow, Refusal, decode_all, time_ms
+from streams.fold import Message, Record
+from streams.intake_labels import LabelsIntake
+from streams.intake_rows import Rows, RowsIntake, batches
+from streams.join import Truth
+from streams.partition import Partition
+from streams.subjects import Registry, Subjects
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+EARLIEST_MS = 946_684_800_000  # 2000-01-01: before it, a time is a unit gone wrong
+AHEAD_MS_MAX = 3_600_000
+KEPT_BYTES_MAX = 64_000
+_encode = msgspec.msgpack.Encoder().encode
+_score = attrgetter("prediction.score")
+
+
+class Decoded(NamedTuple):
+    """A chunk's good events by subject, and its refusals by index of record."""
+
+    rows: dict[str, Rows]
+    refused: dict[int, Refusal]
+
+
+class IngestFold:
+    """Folds predictions, labels and features of one partition into panes. See `streams.fold.Fold`."""
+
+    def __init__(self, number: int, partitions: int, registry: Registry, idle_ms: int = 5_000) -> None:
+        self._number = number
+        self._idle_ms = idle_ms
+        self._subjects = Subjects(registry)
+        self.partition = Partition(number, partitions, self._subjects)
+        self._labels = LabelsIntake(self.partition)
+        self._rows = {kind: RowsIntake(self.partition, kind) for kind in KINDS}
+        self._began_ms: int | None = None
+        self._beat_ms = 0
+
+    def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
+        """Fold a chunk of one topic; a record that can't be used goes to `rejected`."""
+        self._subjects.refresh()
+        refused = (
+            self._fold_labels(records, now_ms)
+            if topic == "labels"
+            else self._fold_rows("features" if topic == "features" else "predictions", records, now_ms)
+        )
+        self.partition.accounts[topic].rejected += len(refused)
+        for index, refusal in refused.items():
+            self.partition.outputs.append(self._rejection(topic, records[index], refusal, now_ms))
+
+    def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, Refusal]:
+        decoded = self._decode_rows(kind, records, now_ms)
+        for subject, rows in decoded.rows.items():
+            if self.partition.clock(kind, subject).see(now_ms):
+                self.partition.tell_times(kind, [subject], now_ms)
+            late = self._rows[kind].late(subject, rows)
+            for batch, index in batches(self.partition, subject, rows):
+                repeats: list[int] = []
+                if kind == "predictions":
+                    repeats, matches = self._labels.wait(batch)
+                    self._labels.add(matches)
+                self._rows[kind].add(batch, late if index is None else late[index], repeats)
+            self._close(kind, subject, now_ms)
+        self.partition.join.bound()
+        return decoded.refused
+
+    def _fold_labels(self, records: Sequence[Record], now_ms: int) -> dict[int, Refusal]:
+        truths, refused = self._decode_labels(records, now_ms)
+        for subject, _ in self._subjects.of_kind("labels"):
+            times = [t.label_ms for t in truths if t.model in (subject, None)]
+            if times:
+                clock = self.partition.clock("labels", subject)
+                if clock.see(now_ms):
+                    self.partition.tell_times("labels", [subject], now_ms)
+                clock.latest_ms = max(clock.latest_ms, *times)
+        self._labels.add(self._labels.match(truths))
+        for subject, _ in self._subjects.of_kind("labels"):
+            self._close("labels", subject, now_ms)
+        self.partition.accounts["labels"].accepted += len(truths)
+        self.partition.join.bound()
+        return refused
+
+    def _close(self, kind: Kind, subject: str, now_ms: int) -> None:
+        spans = self._subjects.intakes[subject].spans
+        kinds: list[Kind] = ["predictions", "labels"] if kind == "predictions" and spans.label_ms else [kind]
+        for each in kinds:
+            self.partition.close(each, subject, spans)
+            clock = self.partition.clock(each, subject)
+            if clock.closed_ms > clock.told_ms:
+                self.partition.tell_times(each, [subject], now_ms)
+        if kind != "features":
+            self._labels.expire(subject, spans.label_ms, spans.lateness_ms)
+
+    def _decode_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> Decoded:
+        decoder = self._subjects.decoders[kind]
+        events, at, wrong, refused = decode_all(decoder, records)
+        if not events:
+            return Decoded({}, refused)
+        times = times_ms(events)
+        good = self._judge_rows(events, at, times, refused, now_ms)
+        grouped: dict[str, list[int]] = defaultdict(list)
+        names = {struct: subject.name for struct, subject in decoder.by_struct.items()}
+        for i in good:
+            grouped[names[type(events[i])]].append(i)
+        rows = {}
+        for subject, index in grouped.items():
+            whole = len(index) == len(events)
+            rows[subject] = Rows(
+                events if whole else [events[i] for i in index],
+                times if whole else times[index],
+                {new: wrong[at[old]] for new, old in enumerate(index) if at[old] in wrong} if wrong else {},
+                records[0].offset,
+            )
+        return Decoded(rows, refused)
+
+    def _judge_rows(
+        self,
+        events: Sequence[Any],
+        at: Sequence[int],
+        times: "np.ndarray[Any, np.dtype[np.int64]]",
+        refused: dict[int, Refusal],
+        now_ms: int,
+    ) -> Sequence[int]:
+        """Refuse rows with an impossible time or score; return the positions of the others."""
+        bad: dict[int, Refusal] = {}
+        for i in np.flatnonzero((times < EARLIEST_MS) | (times > now_ms + AHEAD_MS_MAX)).tolist():
+            bad[i] = _bad_time("event_time", int(times[i]))
+        if hasattr(events[0], "prediction"):
+            scores = np.array(list(map(_score, events)), dtype=np.float64)
+            for i in np.flatnonzero((scores < 0) | (scores > 1)).tolist():
+                bad[i] = Refusal("invalid_event", f"`$.prediction.score` is {scores[i]}, not within 0 and 1")
+        refused.update({at[i]: refusal for i, refusal in bad.items()})
+        return range(len(events)) if not bad else [i for i in range(len(events)) if i not in bad]
+
+    def _decode_labels(
+        self, records: Sequence[Record], now_ms: int
+    ) -> tuple[list[Truth], dict[int, Refusal]]:
+        events, at, _, refused = decode_all(self._subjects.labels, records)
+        truths = []
+        for index, event in zip(at, events, strict=True):
+            truth = self._truth(event, records[index].offset, now_ms)
+            if isinstance(truth, Refusal):
+                refused[index] = truth
+            else:
+                truths.append(truth)
+        return truths, refused
+
+    def _truth(self, row: LabelRow, offset: int, now_ms: int) -> Truth | Refusal:
+        if row.model is not None and row.model not in self._subjects.intakes:
+            return Refusal(
+                "unknown_model", f"no monitor for model {row.model[:100]!r}: apply one, then replay"
+            )
+        label_ms = time_ms(row.label_time)
+        if not EARLIEST_MS <= label_ms <= now_ms + AHEAD_MS_MAX:
+            return _bad_time("label_time", label_ms)
+        if row.retracted:
+            return Truth(row.prediction_id, row.model, None, label_ms, offset)
+        if not isinstance(row.label, bool | int | float) or abs(row.label) > 1e300:
+            return Refusal("invalid_event", "`$.label` must be true, false or a number")
+        return Truth(row.prediction_id, row.model, float(row.label), label_ms, offset)
+
+    def _rejection(self, topic: str, record: Record, refusal: Refusal, now_ms: int) -> Message:
+        value = record.value or b""
+        rejection = Rejection(
+            topic=topic,
+            partition=self._number,
+            offset=record.offset,
+            reason=refusal.reason,
+            message=refusal.message,
+            rejected_at_ms=now_ms,
+            size_bytes=len(value),
+            key=record.key if record.key is None else record.key[:1000],
+            value=value[:KEPT_BYTES_MAX],
+            headers=[(name, content[:1000]) for name, content in record.headers[:50]],
+        )
+        return Message("rejected", f"{topic}/{self._number}/{record.offset}".encode(), _encode(rejection))
+
+    def tick(self, now_ms: int) -> None:
+        """Note when this partition began to be watched; idleness is counted from then."""
+        if self._began_ms is None:
+            self._began_ms = now_ms
+
+    def caught_up(self, topic: str, now_ms: int) -> None:
+        """Be told that a topic is read to its end: subjects without rows for a while are idle, not behind."""
+        self.tick(now_ms)
+        self._subjects.refresh()
+        kind: Kind = topic  # type: ignore[assignment]  # the three source topics are named for their kinds
+        for subject, intake in self._subjects.of_kind(kind):
+            clock = self.partition.clock(kind, subject)
+            newly = not clock.idle and now_ms - max(clock.seen_ms, self._began_ms or 0) >= self._idle_ms
+            clock.idle = clock.idle or newly
+            if clock.idle:
+                self.partition.close_by_wall_clock(kind, subject, intake.spans, now_ms)
+            if newly or clock.closed_ms > clock.told_ms:
+                self.partition.tell_times(kind, [subject], now_ms)
+        if now_ms - self._beat_ms >= self._idle_ms // 2 and not self.partition.outputs:
+            self._beat_ms = now_ms
+            self.partition.outputs.extend(self.partition.heartbeat(now_ms))
+
+    def outputs(self) -> list[Message]:
+        """Hand over panes, watermarks and rejections."""
+        outputs, self.partition.outputs = self.partition.outputs, []
+        return outputs
+
+    def snapshot(self) -> bytes:
+        """Encode the state of the partition."""
+        return self.partition.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Take over a snapshot; waiting predictions come back through `remember`."""
+        self.partition.restore(state)
+
+    def needs(self) -> Mapping[str, int]:
+        """Return from which offsets predictions and labels are needed again."""
+        return self.partition.needs
+
+    def remember(self, topic: str, records: Sequence[Record]) -> None:
+        """Rebuild the waiting predictions and the labels that they have; counts nothing."""
+        self._subjects.refresh()
+        now_ms = records[-1].timestamp_ms if records else 0
+        if topic == "labels":
+            truths, _ = self._decode_labels(records, now_ms + AHEAD_MS_MAX)
+            self._labels.match(truths)
+            return
+        for subject, rows in self._decode_rows("predictions", records, now_ms + AHEAD_MS_MAX).rows.items():
+            for batch, _ in batches(self.partition, subject, rows):
+                self._labels.wait(batch)
+
+
+def _bad_time(field: str, ms: int) -> Refusal:
+    return Refusal("time_out_of_range", f"`$.{field}` is {ms} ms: before 2000, or over an hour ahead of now")

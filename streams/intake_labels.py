@@ -1,0 +1,149 @@
+"""Labels, joined to their predictions, go into the panes of the time at which they became known."""
+
+from collections.abc import Sequence
+from operator import attrgetter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.layout import Layout
+from detectors.profile import LabelsProfile
+from streams.intake_rows import Batch
+from streams.join import Labelled, Truth, Waiting
+from streams.panes import SEGMENTS_MAX, PaneKey
+from streams.partition import Partition
+
+NO_SCORE = float("nan")
+
+
+class LabelsIntake:
+    """Folds labels into one partition's panes, each once its prediction is known."""
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+
+    def wait(self, batch: Batch) -> tuple[list[int], list[Labelled]]:
+        """Let predictions wait for their labels; return repeats, and labels that came before them."""
+        join = self._partition.join.version(batch.subject, batch.version)
+        ids = [event.prediction_id for event in batch.rows.events]
+        repeats = join.repeats(ids)
+        waiting = _waiting(batch, ids, repeats)
+        if waiting is None:
+            return repeats, []
+        truths = self._partition.join.labels_before(join, waiting.ids)
+        join.add(waiting)
+        within_ms = batch.intake.spans.label_ms
+        matches = [join.match(truth, within_ms) for truth in truths]
+        return repeats, [match for match in matches if match is not None]
+
+    def match(self, truths: Sequence[Truth]) -> list[Labelled]:
+        """Give labels to the predictions that are known; the others are kept until theirs come."""
+        within_ms = {name: intake.spans.label_ms for name, intake in self._partition.subjects.intakes.items()}
+        return [match for truth in truths for match in self._partition.join.match(truth, within_ms)]
+
+    def add(self, matches: Sequence[Labelled]) -> None:
+        """Fold joined labels; a correction takes back what it corrects."""
+        groups: dict[tuple[PaneKey, int], list[Labelled]] = {}
+        for match in matches:
+            for key, sign in self._places(match):
+                for segment in (None, *self._segments(match)):
+                    groups.setdefault((key._replace(segment=segment), sign), []).append(match)
+        for (key, sign), labelled in groups.items():
+            layout = self._partition.subjects.intakes[key.subject].watched.layout(key.version)
+            _fold(self._partition.panes.labels(key, layout), labelled, sign)
+
+    def _places(self, match: Labelled) -> list[tuple[PaneKey, int]]:
+        """Return the panes that a label changes, with the sign; none if one of them is closed."""
+        account = self._partition.labels
+        places = []
+        if match.label is not None:
+            places.append((self._key(match, match.label_ms), 1))
+        if match.before is not None:
+            places.append((self._key(match, match.before_ms), -1))
+        closed_ms = self._partition.clock("labels", match.subject).closed_ms
+        if any(key.end_ms <= closed_ms for key, _ in places):
+            account.late += 1
+            self._open(match, closed_ms).late += 1
+            return []
+        if match.before is not None:
+            account.corrected += 1
+            self._open(match, match.before_ms).corrected += 1
+        else:
+            account.matched += 1
+        return places
+
+    def _key(self, match: Labelled, time_ms: int) -> PaneKey:
+        intake = self._partition.subjects.intakes[match.subject]
+        pane_ms = intake.spans.pane_ms
+        start_ms = time_ms // pane_ms * pane_ms
+        layout = intake.watched.layout(match.version)
+        return PaneKey("labels", match.subject, match.version, None, start_ms, start_ms + pane_ms, layout.id)
+
+    def _open(self, match: Labelled, time_ms: int) -> LabelsProfile:
+        layout: Layout = self._partition.subjects.intakes[match.subject].watched.layout(match.version)
+        return self._partition.panes.labels(self._key(match, time_ms), layout)
+
+    def _segments(self, match: Labelled) -> list[str]:
+        dimensions = self._partition.subjects.intakes[match.subject].watched.monitor.segments
+        name = self._partition.panes.name
+        pairs = zip(dimensions, match.segments, strict=False)
+        return [f"{d}={name(SEGMENTS_MAX, match.subject, d, value)}" for d, value in pairs]
+
+    def expire(self, subject: str, label_ms: int, lateness_ms: int) -> None:
+        """Forget predictions whose labels are overdue, and labels whose predictions should have come."""
+        labels = self._partition.clock("labels", subject)
+        predictions = self._partition.clock("predictions", subject)
+        # By the labels' own time; without labels by the predictions', at twice the time, to bound memory.
+        overdue_ms = max(labels.latest_ms - label_ms, predictions.latest_ms - 2 * label_ms) - lateness_ms
+        for join in self._partition.join.versions.values():
+            if join.subject == subject:
+                join.expire(overdue_ms)
+        orphans = self._partition.join.expire_early(subject, predictions.latest_ms - lateness_ms)
+        self._partition.labels.orphaned += orphans
+
+
+def _waiting(batch: Batch, ids: list[str], repeats: list[int]) -> Waiting | None:
+    again = set(repeats)
+    first = [i for i in range(len(ids)) if i not in again] if repeats else list(range(len(ids)))
+    if not first:
+        return None
+    scores = batch.columns.scores
+    every = slice(None) if not repeats else first
+    return Waiting(
+        [ids[i] for i in first] if repeats else ids,
+        batch.rows.times[every],
+        np.full(len(first), NO_SCORE) if scores is None else scores[every],
+        _said(batch, first),
+        [[values[i] for i in first] for values in batch.segments] if repeats else batch.segments,
+        batch.rows.offset,
+    )
+
+
+_label = attrgetter("prediction.label")
+
+
+def _said(batch: Batch, rows: list[int]) -> list[float]:
+    """Return the labels that the model published: 0, 1 or NaN for none."""
+    labels = list(map(_label, batch.rows.events))
+    if labels.count(None) == len(labels):
+        return [NO_SCORE] * len(rows)
+    return [_as_number(labels[i]) for i in rows]
+
+
+def _as_number(label: object) -> float:
+    return float(label) if isinstance(label, bool | int) else NO_SCORE
+
+
+def _fold(profile: LabelsProfile, labelled: Sequence[Labelled], sign: int) -> None:
+    def column(values: Sequence[float | None]) -> NDArray[np.float64]:
+        return np.array(values, dtype=np.float64)
+
+    taken_back = sign < 0
+    times = [match.before_ms if taken_back else match.label_ms for match in labelled]
+    profile.add(
+        column([match.score for match in labelled]),
+        column([match.before if taken_back else match.label for match in labelled]),
+        column([float(time - match.event_ms) for time, match in zip(times, labelled, strict=True)]),
+        column([match.predicted for match in labelled]),
+        sign,
+    )

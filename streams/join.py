@@ -1,0 +1,197 @@
+"""Labels meet their predictions, by `prediction_id`, within one partition and in any order.
+
+Predictions wait in memory for as long as labels are expected; they are not copied into checkpoints, because
+the topic holds them: after a restart they are read again from the offset of the oldest that still waits.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import repeat
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+WAITING_MAX = 1_000_000
+
+
+class Labelled(NamedTuple):
+    """A label and the prediction that it belongs to. `before` is the label that it corrects."""
+
+    subject: str
+    version: str
+    event_ms: int
+    score: float
+    predicted: float
+    segments: tuple[str, ...]
+    label: float | None
+    label_ms: int
+    before: float | None = None
+    before_ms: int = 0
+
+
+class Truth(NamedTuple):
+    """A label event: None retracts what was said before."""
+
+    prediction_id: str
+    model: str | None
+    label: float | None
+    label_ms: int
+    offset: int
+
+
+class Waiting:
+    """Predictions of one chunk, subject and version that wait for their labels."""
+
+    __slots__ = (
+        "event_ms", "ids", "label_offset", "labels", "last_ms", "offset", "predicted", "scores", "segments",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        event_ms: NDArray[np.int64],
+        scores: NDArray[np.float64],
+        predicted: Sequence[float],
+        segments: Sequence[Sequence[str]],
+        offset: int,
+    ) -> None:
+        self.ids = ids
+        self.event_ms = event_ms
+        self.last_ms = int(event_ms.max())
+        self.scores = scores
+        self.predicted = predicted
+        self.segments = segments
+        self.offset = offset
+        self.labels: dict[int, Truth] = {}
+        self.label_offset: int | None = None
+
+
+class VersionJoin:
+    """The predictions of one subject and version that wait."""
+
+    def __init__(self, subject: str, version: str) -> None:
+        self.subject = subject
+        self.version = version
+        self.index: dict[str, tuple[Waiting, int]] = {}
+        self.waiting: deque[Waiting] = deque()
+
+    def repeats(self, ids: Sequence[str]) -> list[int]:
+        """Return which of the ids are known already or stand twice in the list."""
+        if self.index.keys().isdisjoint(ids) and len(set(ids)) == len(ids):
+            return []
+        seen: set[str] = set()
+        found = []
+        for i, prediction_id in enumerate(ids):
+            if prediction_id in self.index or prediction_id in seen:
+                found.append(i)
+            seen.add(prediction_id)
+        return found
+
+    def add(self, rows: Waiting) -> None:
+        """Let predictions wait; none of them may be a repeat."""
+        self.index.update(zip(rows.ids, zip(repeat(rows), range(len(rows.ids))), strict=True))
+        self.waiting.append(rows)
+
+    def match(self, truth: Truth, within_ms: int) -> Labelled | None:
+        """Give a label to its prediction; None where that is unknown or the label came after its time."""
+        found = self.index.get(truth.prediction_id)
+        if found is None:
+            return None
+        rows, i = found
+        event_ms = int(rows.event_ms[i])
+        if truth.label_ms - event_ms > within_ms:
+            return None
+        before = rows.labels.get(i)
+        rows.labels[i] = truth
+        if rows.label_offset is None or truth.offset < rows.label_offset:
+            rows.label_offset = truth.offset
+        segments = tuple(values[i] for values in rows.segments)
+        score = float(rows.scores[i])
+        return Labelled(
+            self.subject, self.version, event_ms, score, rows.predicted[i], segments,
+            truth.label, truth.label_ms, before.label if before else None, before.label_ms if before else 0,
+        )  # fmt: skip
+
+    def labels_of(self, ids: Sequence[str]) -> list[Truth]:
+        """Return the labels known for any of these predictions."""
+        known = (self.index[i] for i in ids if i in self.index)
+        return [rows.labels[i] for rows, i in known if i in rows.labels]
+
+    def expire(self, before_ms: int) -> None:
+        """Forget predictions all older than a time."""
+        while self.waiting and self.waiting[0].last_ms < before_ms:
+            self.forget_oldest()
+
+    def forget_oldest(self) -> int:
+        """Forget the oldest chunk; return how many predictions that were."""
+        rows = self.waiting.popleft()
+        for prediction_id in rows.ids:
+            if self.index[prediction_id][0] is rows:
+                del self.index[prediction_id]
+        return len(rows.ids)
+
+
+class Join:
+    """All predictions and early labels that wait in one partition."""
+
+    def __init__(self) -> None:
+        self.versions: dict[tuple[str, str], VersionJoin] = {}
+        self.early: dict[tuple[str | None, str], Truth] = {}
+        self.evicted = 0
+
+    def version(self, subject: str, version: str) -> VersionJoin:
+        """Return the predictions of a version, creating its place."""
+        key = (subject, version)
+        if key not in self.versions:
+            self.versions[key] = VersionJoin(subject, version)
+        return self.versions[key]
+
+    def labels_before(self, rows: VersionJoin, ids: Sequence[str]) -> list[Truth]:
+        """Return the labels that came before these predictions, early ones and those of sibling versions."""
+        found = []
+        if self.early:
+            keys = [key for i in ids for key in ((rows.subject, i), (None, i))]
+            found += [self.early[key] for key in keys if key in self.early]
+        for sibling in self.versions.values():
+            if sibling.subject == rows.subject and sibling is not rows:
+                found += sibling.labels_of(ids)
+        return found
+
+    def match(self, truth: Truth, within_ms: dict[str, int]) -> list[Labelled]:
+        """Give a label to every version that made the prediction; none yet: keep it for when they come."""
+        candidates = (
+            join for join in self.versions.values() if truth.model is None or join.subject == truth.model
+        )
+        found = [join.match(truth, within_ms.get(join.subject, 0)) for join in candidates]
+        matches = [match for match in found if match is not None]
+        key = (truth.model, truth.prediction_id)
+        if not matches or key in self.early:
+            self.early.pop(key, None)
+            self.early[key] = truth
+        return matches
+
+    def expire_early(self, subject: str | None, before_ms: int) -> int:
+        """Forget labels whose predictions should have come by now; return how many."""
+        old = [k for k, truth in self.early.items() if k[0] == subject and truth.label_ms < before_ms]
+        for key in old:
+            del self.early[key]
+        return len(old)
+
+    def bound(self) -> None:
+        """Keep memory bounded: forget the oldest beyond `WAITING_MAX`, and count them."""
+        while sum(len(join.index) for join in self.versions.values()) > WAITING_MAX:
+            largest = max(self.versions.values(), key=lambda join: len(join.index))
+            self.evicted += largest.forget_oldest()
+        while len(self.early) > WAITING_MAX:
+            del self.early[next(iter(self.early))]
+            self.evicted += 1
+        self.versions = {key: join for key, join in self.versions.items() if join.waiting}
+
+    def needs(self) -> dict[str, int]:
+        """Return from which offsets predictions and labels must be read to build this again."""
+        chunks = [rows for join in self.versions.values() for rows in join.waiting]
+        labels = [rows.label_offset for rows in chunks if rows.label_offset is not None]
+        labels += [truth.offset for truth in self.early.values()]
+        first = {"predictions": [rows.offset for rows in chunks], "labels": labels}
+        return {topic: min(offsets) for topic, offsets in first.items() if offsets}

@@ -1,0 +1,171 @@
+"""Keeps one fold of one partition: gives it each record once, saves it, delivers what it owes, then acks.
+
+The order is the guarantee. Fold in memory; save `{offsets, sequence, seen, outbox, state}` as one record and
+wait for the broker; deliver the outbox and wait; ack. After a crash the outbox is delivered again and records
+at or below the saved offsets are dropped; whoever receives an output twice drops it by its sequence number.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from streams.checkpoint import VERSION, Checkpoint
+from streams.fold import Fold, Message, Record
+
+SOURCE_HEADER = "wk-source"
+SEQUENCE_HEADER = "wk-sequence"
+REPEATABLE_TOPICS = frozenset({"rejected"})
+"""A repeat of these is harmless, by their keys: delivered before the checkpoint and not kept in it."""
+INTERNAL_TOPICS = frozenset({"profiles", "findings", "alerts"})
+
+
+class Store(Protocol):
+    """Where checkpoints live."""
+
+    async def load(self, stage: str, partition: int) -> Checkpoint | None:
+        """Read the newest checkpoint, or None where there is none."""
+
+    async def save(self, stage: str, partition: int, checkpoint: Checkpoint) -> int:
+        """Write it and wait until it is safe; return its size in bytes."""
+
+    async def read(self, topic: str, partition: int, first: int, last: int) -> list[list[Record]]:
+        """Read source records again, both ends included, in batches."""
+
+
+class Outlet(Protocol):
+    """Where outputs go."""
+
+    async def deliver(self, source: str, first_sequence: int, messages: Sequence[Message]) -> None:
+        """Deliver in order, and return when all have arrived; tries again as long as that can help."""
+
+    async def announce(self, messages: Sequence[Message]) -> None:
+        """Deliver what may be repeated without harm."""
+
+
+class Superseded(Exception):
+    """The partition belongs to another generation of the group now; whatever is in memory is void."""
+
+
+class Keeper:
+    """One stage's fold over one partition number of its topics."""
+
+    def __init__(
+        self,
+        stage: str,
+        partition: int,
+        fold: Fold,
+        store: Store,
+        outlet: Outlet,
+        is_current: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.stage = stage
+        self.partition = partition
+        self.fold = fold
+        self.source = f"{stage}/{partition}"
+        self.dropped = 0
+        self.saved_at_ms = 0
+        self.size_bytes = 0
+        self._store = store
+        self._outlet = outlet
+        self._is_current = is_current
+        self._offsets: dict[str, int] = {}
+        self._seen: dict[str, int] = {}
+        self._sequence = 0
+        self._owed: list[Message] = []
+        self._said: list[Message] = []
+        self._acks: list[Callable[[], object]] = []
+        self._changed = False
+        self._lock = asyncio.Lock()
+
+    async def begin(self, now_ms: int) -> None:
+        """Restore the newest checkpoint and deliver its outbox again."""
+        self.saved_at_ms = now_ms
+        checkpoint = await self._store.load(self.stage, self.partition)
+        if checkpoint is None:
+            return
+        self._offsets = dict(checkpoint.offsets)
+        self._seen = dict(checkpoint.seen)
+        self._sequence = checkpoint.sequence
+        self.fold.restore(checkpoint.state)
+        for topic, first in self.fold.needs().items():
+            for batch in await self._store.read(topic, self.partition, first, self._offsets.get(topic, -1)):
+                self.fold.remember(topic, batch)
+        await self._deliver(checkpoint.sequence, checkpoint.outbox)
+
+    def take(self, topic: str, records: Sequence[Record], ack: Callable[[], object], now_ms: int) -> int:
+        """Fold the records not folded before and return how many those are; `ack` is called once saved."""
+        fresh = self._unseen(topic, records)
+        self.dropped += len(records) - len(fresh)
+        if fresh:
+            self.fold.fold(topic, fresh, now_ms)
+        if records:
+            self._offsets[topic] = max(self._offsets.get(topic, -1), records[-1].offset)
+        self._acks.append(ack)
+        self._changed = True
+        return len(fresh)
+
+    def position(self, topic: str) -> int:
+        """Return the offset after the last record folded."""
+        return self._offsets.get(topic, -1) + 1
+
+    def due(self, now_ms: int, every_ms: int, hurry_ms: int) -> bool:
+        """Whether it is time to save: soon when outputs wait, every so often when there is other progress."""
+        self._collect()
+        since_ms = now_ms - self.saved_at_ms
+        return (bool(self._owed) and since_ms >= hurry_ms) or (self._changed and since_ms >= every_ms)
+
+    async def save(self, now_ms: int) -> bool:
+        """Save, deliver, ack; return whether there was anything to save."""
+        async with self._lock:
+            self._collect()
+            if not self._changed and not self._owed:
+                self.saved_at_ms = now_ms
+                return False
+            if not self._is_current():
+                raise Superseded(self.source)
+            checkpoint, acks, said = self._checkpoint()
+            await self._outlet.announce(said)
+            self.size_bytes = await self._store.save(self.stage, self.partition, checkpoint)
+            await self._deliver(checkpoint.sequence, checkpoint.outbox)
+            if self._is_current():
+                for ack in acks:
+                    ack()
+            self.saved_at_ms = now_ms
+            return True
+
+    def _collect(self) -> None:
+        for message in self.fold.outputs():
+            (self._said if message.topic in REPEATABLE_TOPICS else self._owed).append(message)
+
+    def _checkpoint(self) -> tuple[Checkpoint, list[Callable[[], object]], list[Message]]:
+        outbox, self._owed = self._owed, []
+        said, self._said = self._said, []
+        self._sequence += len(outbox)
+        acks, self._acks = self._acks, []
+        self._changed = False
+        state = self.fold.snapshot()
+        made = Checkpoint(VERSION, dict(self._offsets), self._sequence, dict(self._seen), outbox, state)
+        return made, acks, said
+
+    def _deliver(self, sequence: int, outbox: Sequence[Message]) -> Awaitable[None]:
+        return self._outlet.deliver(self.source, sequence - len(outbox) + 1, outbox)
+
+    def _unseen(self, topic: str, records: Sequence[Record]) -> Sequence[Record]:
+        last = self._offsets.get(topic, -1)
+        if not records or records[-1].offset <= last:
+            return ()
+        if records[0].offset <= last:
+            records = [record for record in records if record.offset > last]
+        if topic in INTERNAL_TOPICS:
+            return [record for record in records if self._is_next(record)]
+        return records
+
+    def _is_next(self, record: Record) -> bool:
+        headers = dict(record.headers)
+        if SOURCE_HEADER not in headers:
+            return True
+        source, sequence = headers[SOURCE_HEADER].decode(), int(headers[SEQUENCE_HEADER])
+        if sequence <= self._seen.get(source, 0):
+            return False
+        self._seen[source] = sequence
+        return True

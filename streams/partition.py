@@ -1,0 +1,125 @@
+"""The state of ingest in one partition, shared by the intakes of rows and labels."""
+
+from collections.abc import Iterable
+from zlib import crc32
+
+import msgspec
+
+from schemas.findings import Kind
+from schemas.profiles import Watermark
+from streams.accounts import Account, LabelAccount
+from streams.clock import Clock
+from streams.fold import Message
+from streams.join import Join
+from streams.panes import Panes, SavedPane
+from streams.subjects import Spans, Subjects
+
+
+class Saved(msgspec.Struct):
+    """All of the state, in a checkpoint."""
+
+    clocks: list[tuple[Kind, str, Clock]]
+    panes: list[SavedPane]
+    accounts: dict[str, Account]
+    labels: LabelAccount
+    needs: dict[str, int]
+    evicted: int
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(Saved)
+
+
+def partition_of(subject: str, partitions: int) -> int:
+    """Return the partition of `profiles` and `findings` that a subject belongs to.
+
+    >>> partition_of("flight-delay", 4) == partition_of("flight-delay", 4)
+    True
+    """
+    return crc32(subject.encode()) % partitions
+
+
+class Partition:
+    """Clocks, panes, waiting predictions and accounts of one partition."""
+
+    def __init__(self, number: int, partitions: int, subjects: Subjects) -> None:
+        self.source = f"ingest/{number}"
+        self.partitions = partitions
+        self.subjects = subjects
+        self.clocks: dict[tuple[Kind, str], Clock] = {}
+        self.panes = Panes()
+        self.join = Join()
+        self.accounts = {topic: Account() for topic in ("predictions", "labels", "features")}
+        self.labels = LabelAccount()
+        self.needs: dict[str, int] = {}
+        self.outputs: list[Message] = []
+
+    def clock(self, kind: Kind, subject: str) -> Clock:
+        """Return the clock of a subject's events of a kind."""
+        return self.clocks.setdefault((kind, subject), Clock())
+
+    def close(self, kind: Kind, subject: str, spans: Spans) -> None:
+        """Close the panes that event time has passed, and tell evaluate how far it has come."""
+        clock = self.clock(kind, subject)
+        clock.advance(self._reached_ms(kind, subject) - spans.lateness_ms, spans.pane_ms)
+        self._emit_panes(kind, subject, clock)
+
+    def close_by_wall_clock(self, kind: Kind, subject: str, spans: Spans, now_ms: int) -> None:
+        """Close what is open of an idle subject, if its time has passed in the real world too."""
+        end_ms = self.panes.last_end_ms(kind, subject)
+        if end_ms is not None and end_ms + spans.lateness_ms < now_ms:
+            clock = self.clock(kind, subject)
+            clock.advance(end_ms, spans.pane_ms)
+            self._emit_panes(kind, subject, clock)
+
+    def _reached_ms(self, kind: Kind, subject: str) -> int:
+        latest_ms = self.clock(kind, subject).latest_ms
+        predictions = self.clock("predictions", subject)
+        if kind == "labels" and not predictions.idle:
+            # A label counts once its prediction is known: its pane stays open until predictions are as far.
+            return min(latest_ms, predictions.latest_ms)
+        return latest_ms
+
+    def _emit_panes(self, kind: Kind, subject: str, clock: Clock) -> None:
+        if clock.closed_ms > clock.told_ms:
+            for pane in self.panes.close(kind, subject, clock.closed_ms):
+                self._tell(subject, _encode(pane))
+
+    def tell_times(self, kind: Kind, subjects: Iterable[str], now_ms: int) -> None:
+        """Tell evaluate how far the clocks of these subjects are; call after their panes are closed."""
+        for subject in subjects:
+            clock = self.clock(kind, subject)
+            clock.told_ms = clock.closed_ms
+            idle = [subject] if clock.idle else []
+            times = {kind: {subject: clock.closed_ms}}
+            self._tell(subject, _encode(Watermark(self.source, now_ms, times, {kind: idle} if idle else {})))
+
+    def heartbeat(self, now_ms: int) -> list[Message]:
+        """Say to every partition of evaluate that what was idle is idle still."""
+        if not any(clock.idle for clock in self.clocks.values()):
+            return []
+        value = _encode(Watermark(self.source, now_ms, {}, {}))
+        return [Message("profiles", self.source.encode(), value, p) for p in range(self.partitions)]
+
+    def _tell(self, subject: str, value: bytes) -> None:
+        target = partition_of(subject, self.partitions)
+        self.outputs.append(Message("profiles", subject.encode(), value, target))
+
+    def snapshot(self) -> bytes:
+        """Encode the state; waiting predictions only as the offsets to read them from again."""
+        clocks = [(kind, subject, clock) for (kind, subject), clock in self.clocks.items()]
+        saved = Saved(
+            clocks, self.panes.freeze(), self.accounts, self.labels, self.join.needs(), self.join.evicted
+        )
+        return _encode(saved)
+
+    def restore(self, state: bytes) -> None:
+        """Take over a snapshot."""
+        saved = _decoder.decode(state)
+        self.clocks = {(kind, subject): clock for kind, subject, clock in saved.clocks}
+        self.panes.thaw(saved.panes)
+        self.accounts = saved.accounts
+        self.labels = saved.labels
+        self.needs = saved.needs
+        self.join = Join()
+        self.join.evicted = saved.evicted

@@ -1,0 +1,37 @@
+"""The four stages: what each reads and which fold it runs."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from streams.evaluate import EvaluateFold
+from streams.fold import Fold
+from streams.ingest import IngestFold
+from streams.notify import NotifyFold
+from streams.page import PageFold
+from streams.registry import Registry
+from streams.settings import Settings
+
+
+class Stage(NamedTuple):
+    """One stage of the flow."""
+
+    name: str
+    topics: tuple[str, ...]
+    fold: Callable[[int], Fold]
+    """Makes the fold of one partition number."""
+
+
+def stages(settings: Settings, registry: Registry) -> list[Stage]:
+    """Return the stages, in the order of the flow."""
+    sources = [f"ingest/{number}" for number in range(settings.partitions)]
+    idle_ms = round(settings.idle_seconds * 1000)
+    return [
+        Stage(
+            "ingest",
+            ("predictions", "labels", "features"),
+            lambda number: IngestFold(number, settings.partitions, registry, idle_ms),
+        ),
+        Stage("evaluate", ("profiles",), lambda _: EvaluateFold(registry, sources)),
+        Stage("page", ("findings",), lambda _: PageFold(registry)),
+        Stage("notify", ("alerts",), lambda _: NotifyFold()),
+    ]
