@@ -9,7 +9,7 @@ from typing import NamedTuple
 from benchmarks.cores import CONTESTANT_CORE, pinned
 
 _ROOT = Path(__file__).parent.parent
-_TIMEOUT_SECONDS = 180
+TIMEOUT_SECONDS = 180
 _TAIL_LINES = 20
 
 
@@ -47,11 +47,11 @@ def run_contestant(name: str, broker: str, topic_prefix: str, events: int) -> Fi
     with pinned(CONTESTANT_CORE):
         process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=_ROOT)
     try:
-        out, err = process.communicate(timeout=_TIMEOUT_SECONDS)
+        out, err = process.communicate(timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
-        process.terminate()  # not kill: a contestant may have a process of its own to end
+        process.kill()
         out, err = process.communicate()
-        err += f"\nit was not done after {_TIMEOUT_SECONDS} seconds"
+        err += f"\nit was not done after {TIMEOUT_SECONDS} seconds"
     return read_figures(name, out, err, process.returncode)
 
 
@@ -64,5 +64,9 @@ def read_figures(name: str, out: str, err: str, code: int) -> Figures:
     try:
         return Figures(**json.loads(out.splitlines()[-1]))
     except (IndexError, TypeError, ValueError):
-        tail = "\n".join(err.splitlines()[-_TAIL_LINES:])
-        raise ContestantFailed(f"{name} ended with exit code {code} and no figures:\n{tail}") from None
+        raise ContestantFailed(f"{name} ended with exit code {code} and no figures:\n{tail(err)}") from None
+
+
+def tail(text: str) -> str:
+    """Return the last lines of an output."""
+    return "\n".join(text.splitlines()[-_TAIL_LINES:])

@@ -1,7 +1,7 @@
 """What it costs to add rows to a `RowsProfile`, beside merely parsing the same events.
 
-Run it with `python -m benchmarks.profile_cost [--rows N] [--rounds N]`. CPU time of one thread, alternately, best
-of a few rounds; decoding and the columns are not part of the profile's figure.
+Run it with `python -m benchmarks.profile_cost [--rows N] [--rounds N]`. CPU time of one thread, alternately,
+best of a few rounds; decoding and the columns are not part of the profile's figure.
 """
 
 import argparse

@@ -1,0 +1,157 @@
+"""Events per second on one core, from a topic to statistics, beside what a user would pick instead.
+
+Run it with `make bench` or `python -m benchmarks.throughput`; `--help` lists the options. Without `--broker`
+it starts the embedded broker.
+
+All contestants read the same topic: predictions of one model with 16 numbers and 4 categories, about 545
+bytes of JSON each, in 4 partitions, uncompressed, there in full before anyone begins.
+
+- `watchkeeper_json`: one `watchkeeper worker`, a monitor of all 20 features with a reference, every check on;
+- `plain_faust_river`: a Faust agent with River's mean, variance, median, ADWIN, nulls per feature and event;
+- `quix_river`: the same in Quix Streams;
+- `consume_and_decode`: `confluent-kafka` consume in batches and typed `msgspec` decode, no statistics.
+
+How it is measured:
+
+- Each contestant is a process of its own, in a consumer group of its own, on one core, all its threads
+  included. The embedded broker and the benchmark itself stay on the other cores. Where a system cannot pin
+  processes (macOS), nothing is pinned.
+- The span goes from the first record in hand to the last one folded: start-up and joining the group are left
+  out for everyone. Watchkeeper's is read from outside, at its `/metrics` (see `watchkeeper_json.py`).
+- Contestants take turns, in alternating order, and each one's best round counts: other work on the machine
+  only ever slows down.
+- The slow ones read a part of the topic (`_SHARE`): their rate does not depend on how much there is.
+
+What to keep in mind: consumers fetch ahead while they fold, so a span begins with some records already
+fetched, which favours fast contestants by a few percent; the embedded broker is in memory and on the same
+machine; River's programs lose their state when they end, while Watchkeeper's figure includes its
+checkpoints, deduplication and windows.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import stages, watchkeeper_json
+from benchmarks.contest import ContestantFailed, Figures, run_contestant
+from benchmarks.cores import OTHER_CORES, pinned
+from benchmarks.events import FEATURES, events
+from benchmarks.topic import delete_topics, fill_topic
+from streams.broker import EmbeddedBroker
+
+WATCHKEEPER = watchkeeper_json.NAME
+_SHARE = {WATCHKEEPER: 1, "plain_faust_river": 10, "quix_river": 4, "consume_and_decode": 1}
+"""Who takes part, and the part of the events (one in so many) that each reads."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    console = Console()
+    try:
+        with pinned(OTHER_CORES), _broker(options.broker) as address:
+            best = compare(address, options.only, options.events, options.rounds, console)
+    except ContestantFailed as failure:
+        console.print(str(failure), style="red", markup=False)
+        return 1
+    report = _report(best, options)
+    if WATCHKEEPER in best:
+        ours = best[WATCHKEEPER]
+        report["us_per_event"] = stages.measure(worker_us=ours.cpu_seconds * 1e6 / ours.events)
+    _print(console, best, report)
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
+    return 0
+
+
+def compare(
+    broker: str, names: Sequence[str], count: int, rounds: int, console: Console
+) -> dict[str, Figures]:
+    """Run all contestants in each round, and return the best figures of each."""
+    records = list(events(count))
+    best: dict[str, Figures] = {}
+    for round_ in range(rounds):
+        prefix = f"bench-{uuid.uuid4().hex[:8]}."
+        watchkeeper_json.prepare(broker, prefix)
+        fill_topic(broker, f"{prefix}predictions", records)
+        for name in names if round_ % 2 == 0 else reversed(names):
+            run = watchkeeper_json.run if name == WATCHKEEPER else partial(run_contestant, name)
+            figures = run(broker, prefix, max(1, count // _SHARE[name]))
+            console.print(f"round {round_ + 1}: {name}: {figures.events_per_second:,.0f} events/s")
+            best[name] = max(figures, best.get(name, figures), key=lambda seen: seen.events_per_second)
+        delete_topics(broker, prefix)
+    return best
+
+
+@contextmanager
+def _broker(address: str | None) -> Iterator[str]:
+    if address is not None:
+        yield address
+        return
+    with EmbeddedBroker() as embedded:
+        yield embedded.address
+
+
+def _report(best: dict[str, Figures], options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "features": FEATURES,
+        "events": options.events,
+        "rounds": options.rounds,
+        "broker": options.broker or "embedded",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        **{name: figures.as_json() for name, figures in best.items()},
+        "times_as_fast_as": _ratios(best),
+    }
+
+
+def _ratios(best: dict[str, Figures]) -> dict[str, float]:
+    if WATCHKEEPER not in best:
+        return {}
+    ours = best[WATCHKEEPER].events_per_second
+    others = {name: figures for name, figures in best.items() if name != WATCHKEEPER}
+    return {name: round(ours / figures.events_per_second, 2) for name, figures in others.items()}
+
+
+def _print(console: Console, best: dict[str, Figures], report: dict[str, Any]) -> None:
+    title = f"One core, {FEATURES} features, broker: {report['broker']}"
+    table = Table(title=title, caption="ratio: events/s of Watchkeeper to events/s of the contestant")
+    table.add_column("contestant", no_wrap=True)
+    for column in ("events", "events/s", "CPU s", "events/CPU s", "ratio"):
+        table.add_column(column, justify="right")
+    for name, figures in best.items():
+        seen, ratio = figures.as_json(), report["times_as_fast_as"].get(name)
+        table.add_row(
+            name,
+            f"{figures.events:,}",
+            f"{seen['events_per_second']:,}",
+            f"{figures.cpu_seconds:.2f}",
+            f"{seen['events_per_cpu_second']:,}",
+            f"{ratio:.2f}" if ratio else "",
+        )
+    console.print(table)
+    if "us_per_event" in report:
+        console.print(stages.table(report["us_per_event"]))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks.throughput", description=__doc__.splitlines()[0])
+    parser.add_argument("--events", type=int, default=400_000, metavar="N", help="events in the topic")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="each one's best round counts")
+    parser.add_argument("--only", nargs="+", choices=list(_SHARE), default=list(_SHARE), metavar="NAME")
+    parser.add_argument("--broker", metavar="ADDRESS", help="host:port of a Kafka; default: the embedded one")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
