@@ -26,7 +26,7 @@ def bucket_counts(durations_ms: NDArray[np.float64]) -> Counts:
     (4, 1, 101.0)
     """
     values = durations_ms[~np.isnan(durations_ms)]
-    mantissa, exponent = np.frexp(np.minimum(values, 2.0**_OCTAVES))
+    mantissa, exponent = np.frexp(np.clip(values, 0.0, 2.0**_OCTAVES))
     within = ((mantissa - 0.5) * (2 * _PER_OCTAVE)).astype(np.int64)
     index = (exponent.astype(np.int64) - _LEAST) * _PER_OCTAVE + within + 1
     index = np.where(values > 0, np.clip(index, 1, COUNT - 1), 0)

@@ -169,7 +169,7 @@ class LabelsProfile:
 
 
 def _quadrant(said: NDArray[np.bool_], labels: Floats) -> Counts:
-    index: Counts = 2 * (~said).astype(np.int64) + (said != (labels == 1.0))
+    index: Counts = 2 * (~said).astype(np.int64) + (labels == 0.0)
     return index
 
 

@@ -30,7 +30,7 @@ class Unseen:
         """Count categories as they were published."""
         self.total += sum(counts.values())
         for category, count in counts.items():
-            self._keep(_short(category), count)
+            self._keep(shorten(category), count)
         self._trim()
 
     def merge(self, other: "Unseen") -> None:
@@ -56,7 +56,7 @@ def _rank(category: str) -> tuple[int, str]:
     return zlib.crc32(category.encode()), category
 
 
-def _short(category: str) -> str:
+def shorten(category: str) -> str:
     """Bound the length, and replace lone surrogates, which have no bytes."""
     text = category.encode("utf-8", "replace").decode()
     if len(text) <= _LENGTH_MAX:

@@ -28,8 +28,8 @@ class Watermark(Struct, frozen=True, tag="watermark"):
 
     A subject in `event_time_ms` is active there: no more panes that end at or before this time will come.
     A subject in `idle` has no rows there for now (read to the end, nothing for a while): it holds nothing
-    back until it is named in `event_time_ms` again. A source that has said neither about a subject and kind is
-    unknown, and holds that subject and kind back: it is starting, behind or dead.
+    back until it is named in `event_time_ms` again. A source that has said neither about a subject and kind
+    is unknown, and holds that subject and kind back: it is starting, behind or dead.
     """
 
     source: str

@@ -1,0 +1,147 @@
+"""Builds a reference: fits the bins to the rows, then counts the rows in them."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from detectors.columns import Columns, Floats
+from detectors.fixed_point import grid_exponent
+from detectors.layout import BINS, Layout
+from detectors.profile import LabelsProfile, RowsProfile
+from detectors.unseen import shorten
+from schemas.monitors import Monitor
+from schemas.references import Binning, NumberBins, Reference
+
+__all__ = ["Reference", "build_reference", "fit_number", "reference_labels", "reference_rows"]
+
+KNOWN_MAX = 500
+"""Rarer categories than the 500 most common are counted as unseen, in the reference as in the stream."""
+SEGMENTS_MAX = 100
+"""Segments beyond the 100 largest of a dimension have no reference of their own."""
+
+AnyProfile = TypeVar("AnyProfile", RowsProfile, LabelsProfile)
+
+
+def build_reference(
+    monitor: Monitor,
+    columns: Columns,
+    segments: dict[str, list[str]],
+    *,
+    labels: Floats | None = None,
+    scores: Floats | None = None,
+    version: str | None = None,
+    built_at_ms: int,
+) -> Reference:
+    """Build the reference of a subject from rows; segments give each dimension's value per row.
+
+    Labels (NaN: not known) are measured with the scores, or with the columns' own scores.
+    """
+    if scores is not None:
+        columns = replace(columns, scores=scores)
+    layout = Layout(_fit(Layout.of(monitor, None).binning, columns))
+    groups = _groups(segments)
+    reference = Reference(
+        subject=monitor.subject,
+        version=version,
+        built_at_ms=built_at_ms,
+        rows=columns.rows,
+        binning=layout.binning,
+        profile=_rows(layout, columns),
+        segments={name: _rows(layout, columns.take(index)) for name, index in groups.items()},
+    )
+    if labels is None or columns.scores is None:
+        return reference
+    scores = columns.scores
+    return msgspec.structs.replace(
+        reference,
+        labels=_labels(layout, scores, labels),
+        segment_labels={name: _labels(layout, scores[i], labels[i]) for name, i in groups.items()},
+    )
+
+
+def reference_rows(reference: Reference | None, segment: str | None) -> RowsProfile | None:
+    """Read the reference's profile of all rows or of one segment; None where there is none."""
+    if reference is None:
+        return None
+    data = reference.profile if segment is None else reference.segments.get(segment)
+    return None if data is None else RowsProfile.decode(data, Layout(reference.binning))
+
+
+def reference_labels(reference: Reference | None, segment: str | None) -> LabelsProfile | None:
+    """Read the reference's labels of all rows or of one segment; None where there are none."""
+    if reference is None:
+        return None
+    data = reference.labels if segment is None else reference.segment_labels.get(segment)
+    return None if data is None else LabelsProfile.decode(data, Layout(reference.binning))
+
+
+def fit_number(bins: NumberBins, values: Floats) -> NumberBins:
+    """Fit bins of equal share and a grid of sums to values; with no usable value the bins stay.
+
+    >>> fit_number(NumberBins(), np.array([0.0] * 90 + [5.0] * 10)).edges
+    (5.0,)
+    """
+    usable = values[np.isfinite(values)] + 0.0
+    if not len(usable):
+        return bins
+    shares = np.arange(1, BINS) / BINS
+    edges = np.unique(np.quantile(usable, shares, method="inverted_cdf"))
+    # The spread of the middle 95 %, so that one absurd value does not make the grid coarse for all.
+    low, middle, high = np.quantile(usable, [0.025, 0.5, 0.975], method="inverted_cdf")
+    exponent = grid_exponent(float(high / 4 - low / 4) or _deviation(usable))
+    step = float(np.ldexp(1.0, -exponent))
+    return msgspec.structs.replace(
+        bins,
+        edges=tuple(edges[edges > usable.min()].tolist()),
+        centre=float(np.rint(middle / step) * step),
+        exponent=exponent,
+    )
+
+
+def _deviation(values: Floats) -> float:
+    largest = float(np.abs(values).max())
+    return largest * float(np.std(values / largest)) if largest else 0.0
+
+
+def _fit(binning: Binning, columns: Columns) -> Binning:
+    numbers = zip(binning.numbers.items(), columns.numbers, strict=True)
+    categories = zip(binning.categories.items(), columns.categories, strict=True)
+    output, scores = binning.output, columns.scores
+    return msgspec.structs.replace(
+        binning,
+        numbers={name: fit_number(bins, values) for (name, bins), values in numbers},
+        categories={name: known or _most_common(column) for (name, known), column in categories},
+        output=output if output is None or scores is None else fit_number(output, scores),
+    )
+
+
+def _most_common(column: list[str | None]) -> tuple[str, ...]:
+    counts = Counter(category for category in column if category is not None)
+    # What is kept only in short is never known, or no row could match it.
+    names = [category for category in counts if shorten(category) == category]
+    return tuple(sorted(names, key=lambda category: (-counts[category], category))[:KNOWN_MAX])
+
+
+def _groups(segments: dict[str, list[str]]) -> dict[str, np.ndarray]:
+    groups = {}
+    for dimension, values in segments.items():
+        rows = np.array(values, dtype=object)
+        for value, _ in Counter(values).most_common(SEGMENTS_MAX):
+            groups[f"{dimension}={value}"] = np.flatnonzero(rows == value)
+    return groups
+
+
+def _rows(layout: Layout, columns: Columns) -> bytes:
+    profile = RowsProfile.empty(layout)
+    profile.add(columns)
+    return profile.encode()
+
+
+def _labels(layout: Layout, scores: Floats, labels: Floats) -> bytes:
+    profile = LabelsProfile.empty(layout)
+    known = ~np.isnan(labels)
+    profile.add(scores[known], labels[known], np.full(np.count_nonzero(known), np.nan))
+    return profile.encode()
