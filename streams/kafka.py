@@ -83,7 +83,7 @@ def _know_leader(
     try:
         found = consumer.list_topics(topic, timeout_seconds).topics[topic]
     except KafkaException as error:
-        raise _no_broker(settings, error) from None
+        raise _no_broker(settings, error.args[0].str()) from None
     if found.error is not None or partition not in found.partitions:
         raise BrokerError(f"there is no partition {partition} of topic {topic} at {settings.broker}")
 
@@ -113,15 +113,25 @@ _FINAL = {
 
 
 def describe(settings: Settings, timeout_seconds: float = 10) -> ClusterMetadata:
-    """Return the brokers and topics that there are; BrokerError where none answers."""
+    """Return the brokers and topics that there are; BrokerError where none answers or lets us in."""
+    heard: list[KafkaError] = []
+    quiet = {"error_cb": heard.append, "log_level": 0}  # what goes wrong is told once, in our words
+    admin = AdminClient(settings.client_config() | quiet)
     try:
-        return AdminClient(settings.client_config()).list_topics(timeout=timeout_seconds)
+        return admin.list_topics(timeout=timeout_seconds)
     except KafkaException as error:
-        raise _no_broker(settings, error) from None
+        admin.poll(0)
+        raise _no_broker(settings, _cause(error, heard)) from None
 
 
-def _no_broker(settings: Settings, error: KafkaException) -> BrokerError:
+def _cause(error: KafkaException, heard: list[KafkaError]) -> str:
+    """Choose what says most: a refused login or connection rather than the time-out that follows from it."""
+    causes = [said.str() for said in heard if said.code() != KafkaError._ALL_BROKERS_DOWN]
+    return str(causes[0] if causes else error.args[0].str())
+
+
+def _no_broker(settings: Settings, cause: str) -> BrokerError:
     return BrokerError(
-        f"no Kafka broker answers at {settings.broker} ({error.args[0].str()}); "
+        f"no Kafka broker answers at {settings.broker} ({cause}); "
         "give its address with --broker or WATCHKEEPER_BROKER"
     )

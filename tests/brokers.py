@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from streams.broker import EmbeddedBroker, free_port, wait_for_port
 from streams.guarded import GuardedProcess
-from streams.kafka import describe
+from streams.kafka import BrokerError, describe
 from streams.settings import Settings
 
 KAFKA = "4.1.1"
@@ -77,11 +77,13 @@ def properties(port: int, controller_port: int) -> dict[str, str]:
 class KafkaFromJars:
     """Apache Kafka in KRaft mode with the machine's Java, on free ports, in a folder of its own."""
 
-    def __init__(self, more: dict[str, str] | None = None, format_with: tuple[str, ...] = ()) -> None:
+    def __init__(self, format_with: tuple[str, ...] = ()) -> None:
+        self._java = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        self._java += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{jars()}/*"]
         self.port = free_port()
-        self._more, self._format_with = more or {}, format_with
-        self._folder = Path(tempfile.mkdtemp(prefix="watchkeeper-kafka-"))
-        self._java: list[str] = []
+        self.folder = Path(tempfile.mkdtemp(prefix="watchkeeper-kafka-"))
+        self.config = properties(self.port, free_port()) | {"log.dirs": f"{self.folder}/data"}
+        self._format_with = format_with
         self._process: GuardedProcess | None = None
 
     @property
@@ -89,25 +91,25 @@ class KafkaFromJars:
         return f"127.0.0.1:{self.port}"
 
     def __enter__(self) -> "KafkaFromJars":
-        self._java = ["java", "-Xmx512m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-        self._java += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{jars()}/*"]
-        config = properties(self.port, free_port()) | {"log.dirs": f"{self._folder}/data"} | self._more
-        self._config.write_text("".join(f"{name}={value}\n" for name, value in config.items()))
-        tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._config)]
+        self._file.write_text("".join(f"{name}={value}\n" for name, value in self.config.items()))
+        tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._file)]
         run([*self._java, *tool, *self._format_with])
         self.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
         """Start it, also again after `stop`: what it held is still there."""
-        log = self._folder / "kafka.log"
-        self._process = GuardedProcess([*self._java, "kafka.Kafka", self._config], log)
-        wait_for_port(self._process, self.port, 60)
-        describe(Settings(broker=self.address), 30)
+        log = self.folder / "kafka.log"
+        self._process = GuardedProcess([*self._java, "kafka.Kafka", self._file], log)
+        try:
+            wait_for_port(self._process, self.port, 60)
+            describe(Settings(broker=self.address), 30)
+        except BrokerError as error:
+            raise AssertionError(f"Apache Kafka did not start: {error}\n{log.read_text()[-4000:]}") from None
 
     def stop(self) -> None:
         """Kill it."""
@@ -115,8 +117,8 @@ class KafkaFromJars:
             self._process.stop()
 
     @property
-    def _config(self) -> Path:
-        return self._folder / "server.properties"
+    def _file(self) -> Path:
+        return self.folder / "server.properties"
 
 
 def jars() -> Path:

@@ -1,0 +1,103 @@
+"""A broker that wants a login over TLS lets both of our clients in, and a wrong password is named."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
+
+from streams.broker import free_port
+from streams.kafka import BrokerError, describe
+from streams.settings import Settings, read_settings
+from tests.brokers import KafkaFromJars, Offline, Unavailable
+
+PASSWORD = "only for tests"  # noqa: S105
+JAAS = "org.apache.kafka.common.security"
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """Make the broker's key store and the certificate to trust, with the tool that every Java brings."""
+    store, certificate = folder / "kafka.p12", folder / "kafka.pem"
+    common = [
+        "keytool",
+        "-alias",
+        "kafka",
+        "-keystore",
+        store,
+        "-storetype",
+        "PKCS12",
+        "-storepass",
+        PASSWORD,
+    ]
+    for more in (
+        ["-genkeypair", "-keyalg", "RSA", "-dname", "CN=localhost", "-ext", "SAN=ip:127.0.0.1",
+         "-ext", "bc:critical=ca:true", "-ext", "ku:critical=keyCertSign,digitalSignature"],
+        ["-exportcert", "-rfc", "-file", f"{certificate}"],
+    ):  # fmt: skip
+        subprocess.run([*common, *more], check=True, capture_output=True)
+    return store, certificate
+
+
+def want_login(kafka: KafkaFromJars, store: Path) -> int:
+    """Add a listener with TLS and both kinds of login, and return its port."""
+    port = free_port()
+    kafka.config["listeners"] += f",SASL_SSL://:{port}"
+    kafka.config["advertised.listeners"] += f",SASL_SSL://127.0.0.1:{port}"
+    kafka.config |= {
+        "ssl.keystore.location": f"{store}",
+        "ssl.keystore.type": "PKCS12",
+        "ssl.keystore.password": PASSWORD,
+        "sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
+        "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": f"{JAAS}.scram.ScramLoginModule required;",
+        "listener.name.sasl_ssl.plain.sasl.jaas.config": (
+            f'{JAAS}.plain.PlainLoginModule required user_amy="{PASSWORD}";'
+        ),
+    }
+    return port
+
+
+@pytest.fixture(scope="module")
+def login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings for Apache Kafka's guarded listener."""
+    try:
+        kafka = KafkaFromJars(("--add-scram", f"SCRAM-SHA-512=[name=amy,password={PASSWORD}]"))
+    except Unavailable as error:
+        if os.environ.get("CI") == "true" and not isinstance(error, Offline):
+            raise
+        pytest.skip(str(error))
+    store, certificate = make_certificate(tmp_path_factory.mktemp("certificate"))
+    port = want_login(kafka, store)
+    with kafka:
+        yield read_settings(
+            broker=f"127.0.0.1:{port}",
+            security_protocol="SASL_SSL",
+            sasl_username="amy",
+            sasl_password=PASSWORD,
+            ssl_ca_file=certificate,
+        )
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
+async def test_the_login_is_accepted(login: Settings, mechanism: str) -> None:
+    settings = login.model_copy(update={"sasl_mechanism": mechanism})
+    assert len(describe(settings).brokers) == 1
+    auth = credentials_to_aiokafka_auth(settings.faust_credentials())
+    client = AIOKafkaProducer(bootstrap_servers=settings.broker, **auth)
+    await client.start()
+    await client.stop()
+
+
+def test_a_wrong_password_is_named(login: Settings) -> None:
+    wrong = read_settings(**login.model_dump() | {"sasl_password": "wrong"})
+    with pytest.raises(BrokerError, match=r"(?i)authentication"):
+        describe(wrong, timeout_seconds=2)
+
+
+def test_a_certificate_that_nobody_trusts_is_named(login: Settings) -> None:
+    wrong = read_settings(**login.model_dump() | {"ssl_ca_file": None})
+    with pytest.raises(BrokerError, match="certificate verify failed"):
+        describe(wrong, timeout_seconds=2)
