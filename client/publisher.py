@@ -91,7 +91,7 @@ class Publisher:
         entity_id: str | None = None,
         trace_id: str | None = None,
     ) -> str:
-        """Publish one prediction and return its id (made up where none is given), which its label must name."""
+        """Publish one prediction and return its id (made up if none is given), which its label must name."""
         known_id = prediction_id if prediction_id is not None else uuid.uuid4().hex
         output = _given(score=score, label=label, value=value, probabilities=probabilities)
         optional = _given(

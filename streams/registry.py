@@ -1,0 +1,145 @@
+"""The registry: every monitor and reference in force, followed from their topics while a worker runs."""
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Any, Self
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from streams.configuration import Configuration, Watched
+from streams.settings import Settings
+from streams.topics import topic_name
+
+__all__ = ["Registry", "Watched"]
+
+log = logging.getLogger(__name__)
+
+_FOLLOWED = "monitors", "references"
+_BATCH = 500
+_POLL_SECONDS = 0.2
+_RETRY_SECONDS = 1.0
+_METADATA_SECONDS = 10.0
+
+
+class Registry:
+    """The configuration in force, for every stage of a worker.
+
+    A thread follows the topics and replaces what a subject has as a whole: no reader sees half a change, and
+    none takes a lock. A broken record is counted and logged, and what was in force before stays.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._configuration = Configuration()
+        self._watched: dict[str, Watched] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="registry", daemon=True)
+        self.ready = threading.Event()
+        """Set once both topics have been read to their ends."""
+        self.generation = 0
+        """Rises with each change of any subject."""
+
+    @classmethod
+    def fixed(cls, watched: Mapping[str, Watched]) -> Self:
+        """Make a registry that is ready and follows nothing, for tests and benchmarks."""
+        registry = cls(Settings())
+        registry._watched = dict(watched)
+        registry.generation = 1
+        registry.ready.set()
+        return registry
+
+    @property
+    def ignored(self) -> int:
+        """How many broken records there were."""
+        return self._configuration.ignored
+
+    def get(self, subject: str) -> Watched | None:
+        """Return what is known of a subject; the same object until it changes."""
+        return self._watched.get(subject)
+
+    def subjects(self) -> list[str]:
+        """Return the subjects that have a monitor."""
+        return list(self._watched)
+
+    def start(self) -> None:
+        """Begin to follow the topics; `ready` says when they have been read once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following; what is known stays."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._follow()
+            except Exception as error:  # without this thread a worker would never see a change again
+                log.warning("monitors and references can't be followed, trying again: %s", error)
+                self._stopping.wait(_RETRY_SECONDS)
+
+    def _follow(self) -> None:
+        consumer = Consumer(_reader_config(self._settings))
+        try:
+            behind = self._assign(consumer)
+            configuration = Configuration()
+            while not self._stopping.is_set():
+                changed: set[str] = set()
+                for message in consumer.consume(_BATCH, _POLL_SECONDS):
+                    if message.error() is not None:
+                        _note(message, behind)
+                        continue
+                    topic = message.topic().removeprefix(self._settings.topic_prefix)
+                    changed |= configuration.learn(topic, message.key(), message.value())
+                if behind:  # half of the past is not a state that ever was
+                    continue
+                if configuration is not self._configuration:
+                    changed |= {*self._watched, *configuration.subjects()}
+                    self._configuration = configuration
+                self._put_in_force(changed)
+                self.ready.set()
+        finally:
+            consumer.close()
+
+    def _assign(self, consumer: Consumer) -> set[tuple[str, int]]:
+        """Read both topics from the start; return the partitions."""
+        partitions = set()
+        for name in _FOLLOWED:
+            topic = topic_name(self._settings, name)
+            found = consumer.list_topics(topic, _METADATA_SECONDS).topics[topic]
+            if found.error is not None:
+                raise KafkaException(found.error)
+            partitions |= {(topic, number) for number in found.partitions}
+        consumer.assign([TopicPartition(*partition, OFFSET_BEGINNING) for partition in sorted(partitions)])
+        return partitions
+
+    def _put_in_force(self, subjects: set[str]) -> None:
+        after = dict(self._watched)
+        for subject in subjects:
+            known = self._configuration.watched(subject)
+            if known is None:
+                after.pop(subject, None)
+            elif known != after.get(subject):
+                after[subject] = known
+        if after != self._watched:
+            self._watched = dict(sorted(after.items()))
+            self.generation += 1
+
+
+def _reader_config(settings: Settings) -> dict[str, Any]:
+    return settings.client_config() | {
+        "group.id": settings.application,  # librdkafka wants one; nothing is committed
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+        "fetch.wait.max.ms": 100,
+    }
+
+
+def _note(message: Message, behind: set[tuple[str, int]]) -> None:
+    if message.error().code() == KafkaError._PARTITION_EOF:
+        behind.discard((message.topic(), message.partition()))
+    else:
+        log.warning("reading %s: %s", message.topic(), message.error().str())
