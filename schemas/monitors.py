@@ -4,33 +4,69 @@ The JSON Schema in `docs/reference/monitor.schema.json` is generated from these 
 """
 
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    model_validator,
+)
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[timedelta, Field(gt=timedelta(0))]
+
+
+def _iso(value: Any) -> Any:
+    # YAML reads 1:30 as ninety and pydantic reads a number as seconds: nobody could say what a file means.
+    if isinstance(value, timedelta) or (isinstance(value, str) and value.lstrip("+-").startswith("P")):
+        return value
+    raise ValueError("should be an ISO 8601 duration, like PT5M, PT12H or P30D")
+
+
+def _positive(span: timedelta) -> timedelta:
+    if span <= timedelta(0):
+        raise ValueError("should be longer than nothing")
+    return span
+
+
+def _not_negative(span: timedelta) -> timedelta:
+    if span < timedelta(0):
+        raise ValueError("should not be negative")
+    return span
+
+
+# Not Field(gt=...): that puts a `gt` into the JSON Schema, which is no keyword for text.
+Positive = Annotated[timedelta, BeforeValidator(_iso), AfterValidator(_positive)]
+NotNegative = Annotated[timedelta, BeforeValidator(_iso), AfterValidator(_not_negative)]
 
 
 class Section(BaseModel):
     """A part of the file; a key that is not known is an error, not a silent default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Owner(Section):
     """Who is told, and how loudly at most."""
 
     team: Name
+    """The team, as Alertmanager's routes know it: the label `team` of every alert."""
     severity: Literal["page", "ticket"] = "page"
+    """`page`: on-call is woken for what hurts. `ticket`: nobody is woken."""
 
 
 class Feature(Section):
-    """One declared feature. `integer` and `number` are numeric, `category` is text, `boolean` is true or false."""
+    """One feature. `integer` and `number` are numeric, `category` is text, `boolean` is true or false."""
 
     type: Literal["number", "integer", "category", "boolean"]
-    range: tuple[float, float] | None = None
+    """What values must be; others are counted as of a wrong type, and an integer may be written as 3.0."""
+    range: tuple[Finite, Finite] | None = None
+    """Lowest and highest value that can be right; numbers only."""
     categories: list[str] | None = None
     """The whole list, where it is closed; otherwise the reference's categories are the known ones."""
     required: bool = True
@@ -51,12 +87,15 @@ class Windows(Section):
     """Spans of event time. A window is made of panes; it closes by time, or earlier by count."""
 
     pane: Positive = timedelta(minutes=5)
+    """The grain of time: rows of one pane are counted together."""
     size: Positive = timedelta(hours=1)
+    """The span that is judged at once; a multiple of `pane`."""
     every: Positive | None = None
     """How often a window ends; default: its size (tumbling)."""
     rows: int | None = Field(default=None, gt=0)
     """Close at the pane that reaches this count, even if `size` has not passed."""
-    lateness: timedelta = Field(default=timedelta(minutes=1), ge=timedelta(0))
+    lateness: NotNegative = timedelta(minutes=1)
+    """How long a pane waits for events that come out of order."""
 
     @model_validator(mode="after")
     def _divide(self) -> Self:
@@ -72,7 +111,9 @@ class Reference(Section):
     """What normal looks like: built from a file, or from the first events of the stream."""
 
     file: str | None = None
+    """Parquet, CSV or NDJSON, relative to this file."""
     first: int | None = Field(default=None, gt=0)
+    """So many of the stream's first events, for `watchkeeper reference build --from-stream`."""
 
     @model_validator(mode="after")
     def _one_of(self) -> Self:
@@ -85,17 +126,22 @@ class Tolerance(Section):
     """How much worse than the reference a metric may be before it counts as harm."""
 
     worse_by: float | None = Field(default=None, ge=0)
+    """How far it may fall behind the reference, in the metric's own unit."""
     at_least: float | None = None
+    """A floor, whatever the reference says."""
     at_most: float | None = None
+    """A ceiling, whatever the reference says."""
 
 
 Metric = Literal["auroc", "log_loss", "accuracy", "f1", "brier", "ece", "mae", "rmse", "bias"]
+REGRESSION_METRICS: frozenset[Metric] = frozenset(("mae", "rmse", "bias"))
 
 
 class Labels(Section):
     """When labels come and what is measured on them."""
 
     expected_within: Positive = timedelta(days=1)
+    """The longest that a label may take to follow its prediction; so long a prediction waits for it."""
     window: Positive | None = None
     """Size of the window for performance; default: `windows.size`."""
     min_labels: int = Field(default=200, gt=0)
@@ -103,16 +149,20 @@ class Labels(Section):
     threshold: Share = 0.5
     """The score from which a row counts as predicted positive, where no label is published."""
     metrics: dict[Metric, Tolerance] = {}
+    """What is judged, beside what is only measured; `{}` after a metric takes the default tolerance."""
 
 
 class Retraining(Section):
     """When a retraining request may be emitted."""
 
     cooldown: Positive = timedelta(days=1)
+    """The least time between two requests for one model."""
     data_window: Positive = timedelta(days=30)
+    """How far back the data to train on goes."""
     after_windows: int = Field(default=2, gt=0)
     """Bad performance windows in a row before retraining is asked for."""
     min_labels: int = Field(default=1000, gt=0)
+    """Fewer labels in those windows are too few to decide on."""
 
 
 class Sensitivity(Section):
@@ -123,7 +173,7 @@ class Sensitivity(Section):
     psi: float = Field(default=0.2, gt=0)
     """The least effect (PSI above what the sample size alone gives) that is called drift."""
     missing_ratio: Share = 0.05
-    """The least rise of the missing share that is called a fault; the same for wrong types and unseen categories."""
+    """The least rise of the missing share that is a fault; also of wrong types and unseen categories."""
     fire_after: int = Field(default=1, gt=0)
     """Bad windows in a row before a data-quality alert fires (drift and performance: one more)."""
     resolve_after: int = Field(default=2, gt=0)
@@ -136,18 +186,31 @@ class Monitor(Section):
     """One model or feature view and how it is watched."""
 
     model: Name | None = None
+    """The model, as its predictions name it."""
     feature_view: Name | None = None
+    """The feature view, as its rows name it; instead of a model."""
     owner: Owner
+    """Who is told."""
     task: Literal["binary-classification", "regression"] | None = None
+    """What the model does; it decides which metrics are measured."""
     features: dict[Name, Feature] = Field(min_length=1, max_length=2000)
+    """The features that are watched; others in the events are passed over."""
     segments: list[Name] = Field(default=[], max_length=8)
+    """Features, or names in the events' `segments`, whose values are also watched each by itself."""
     windows: Windows = Windows()
+    """Spans of event time."""
     reference: Reference | None = None
+    """What normal looks like; without one there is no drift and no unseen category."""
     labels: Labels | None = None
+    """When the truth is learned; without it performance is not measured."""
     retraining: Retraining | None = None
+    """When a new training may be asked for; without it, never."""
     sensitivity: Sensitivity = Sensitivity()
+    """Overrides, for the few whom the defaults do not suit."""
     runbooks: HttpUrl | None = None
+    """Where your own runbooks are: the alert's name is put after it."""
     dashboard: HttpUrl | None = None
+    """What on-call opens to see more."""
 
     @property
     def subject(self) -> str:
@@ -164,7 +227,15 @@ class Monitor(Section):
             raise ValueError("task, labels and retraining are for models, not for a feature_view")
         if self.retraining is not None and self.labels is None:
             raise ValueError("retraining is decided on performance, so it needs labels")
+        if self.labels is not None and (strange := self._strange_metrics(self.labels)):
+            raise ValueError(
+                f"labels.metrics: {', '.join(strange)} can't be measured for the task {self.task}"
+            )
         pane = self.windows.pane
         if self.labels is not None and self.labels.window is not None and self.labels.window % pane:
             raise ValueError("labels.window must be a multiple of windows.pane")
         return self
+
+    def _strange_metrics(self, labels: Labels) -> list[Metric]:
+        regression = self.task == "regression"
+        return [metric for metric in labels.metrics if (metric in REGRESSION_METRICS) != regression]

@@ -17,7 +17,7 @@ Reason = Literal[
 
 
 class Rejection(Struct, frozen=True):
-    """One record of the topic `rejected`. Its key is `topic/partition/offset`, so a repeat changes nothing."""
+    """One record of the topic `rejected`; by its key `topic/partition/offset` a repeat changes nothing."""
 
     topic: str
     partition: int
