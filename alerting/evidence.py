@@ -50,6 +50,15 @@ def when(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms / 1000, UTC)
 
 
+def stamp(at_ms: int) -> str:
+    """Return a time as programs read it.
+
+    >>> stamp(1378000000000)
+    '2013-09-01T01:46:40Z'
+    """
+    return when(at_ms).isoformat().replace("+00:00", "Z")
+
+
 def said(at_ms: int) -> str:
     """Return a time as people read it.
 
@@ -75,7 +84,7 @@ def _entry(spot: Spot, symptom: Symptom, finding: Finding) -> dict[str, Any]:
         "threshold": finding.threshold,
         "p_value": finding.p_value,
         "rows": symptom.rows,
-        "window_end": when(symptom.until_ms).isoformat(),
+        "window_end": stamp(symptom.until_ms),
         "explanation": finding.explanation,
     }
     return {name: value for name, value in entry.items() if value is not None} | {"details": finding.evidence}

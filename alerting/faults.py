@@ -1,8 +1,11 @@
 """The spans of event time in which a subject's data was broken: what must not be trained on."""
 
+from datetime import timedelta
 from typing import NamedTuple
 
 from msgspec import Struct
+
+from schemas.monitors import Monitor
 
 MOST = 200
 
@@ -51,3 +54,8 @@ class Faults(Struct):
     def active(self) -> list[Fault]:
         """Return the faults that are not over."""
         return [fault for fault in self.past if fault.ended_ms is None]
+
+
+def reach_ms(monitor: Monitor) -> int:
+    """Say how long before a window of labels the predictions in it may have been made."""
+    return monitor.labels.expected_within // timedelta(milliseconds=1) if monitor.labels else 0

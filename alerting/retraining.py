@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from alerting.evidence import when
-from alerting.faults import Fault, Faults
+from alerting.evidence import stamp, when
+from alerting.faults import Fault, Faults, reach_ms
 from alerting.wording import fault_in_words
 from schemas.findings import Finding, State, WindowFindings
 from schemas.monitors import Monitor, Retraining
@@ -46,7 +46,7 @@ class Course(Struct):
         plan = monitor.retraining
         if plan is None or window.kind != "labels" or "performance" not in window.checked:
             return None
-        streak = self._follow(window, faults)
+        streak = self._follow(window, monitor, faults)
         if window.version != current or not streak or not self._is_due(streak, window, plan):
             return None
         self.cooldown_until_ms = window.window_end_ms + _ms(plan.cooldown)
@@ -54,14 +54,14 @@ class Course(Struct):
         del self.streaks[window.version]
         return request
 
-    def _follow(self, window: WindowFindings, faults: Faults) -> Streak | None:
+    def _follow(self, window: WindowFindings, monitor: Monitor, faults: Faults) -> Streak | None:
         """Count the window; return the streak if this window was bad and counts."""
         streak = self.streaks.setdefault(window.version, Streak())
         if (state := _state(window)) == "ok":
             del self.streaks[window.version]
         if state != "bad" or window.window_end_ms <= streak.until_ms:
             return None
-        if blamed := _blamed(window, faults):
+        if blamed := _blamed(window, monitor, faults):
             streak.held_back_by = blamed
             return None
         streak.windows += 1
@@ -94,8 +94,8 @@ def _state(window: WindowFindings) -> State:
     return "no_data" if found else "ok"
 
 
-def _blamed(window: WindowFindings, faults: Faults) -> list[Fault]:
-    within = faults.within(window.window_start_ms, window.window_end_ms)
+def _blamed(window: WindowFindings, monitor: Monitor, faults: Faults) -> list[Fault]:
+    within = faults.within(window.window_start_ms - reach_ms(monitor), window.window_end_ms)
     return within + [fault for fault in faults.active() if fault not in within]
 
 
@@ -127,11 +127,10 @@ def _reasons(window: WindowFindings, streak: Streak, faults: Faults) -> list[str
 
 
 def _evidence(finding: Finding, window: WindowFindings) -> dict[str, Any]:
-    span = {"window_start": when(window.window_start_ms), "window_end": when(window.window_end_ms)}
+    span = {"window_start": stamp(window.window_start_ms), "window_end": stamp(window.window_end_ms)}
     numbers = {"value": finding.value, "threshold": finding.threshold, "p_value": finding.p_value}
-    times = {name: at.isoformat() for name, at in span.items()}
     known = {name: number for name, number in numbers.items() if number is not None}
-    return {"check": finding.check, **known, "labels": window.rows, **times, "details": finding.evidence}
+    return {"check": finding.check, **known, "labels": window.rows, **span, "details": finding.evidence}
 
 
 def _excluded(faults: Sequence[Fault], start_ms: int, end_ms: int) -> list[DataWindow]:

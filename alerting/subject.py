@@ -12,7 +12,7 @@ from alerting.causes import Cause, Causes, group
 from alerting.faults import Faults
 from alerting.names import BROKEN, NAMES
 from alerting.retraining import Course
-from alerting.symptoms import Spot, Symptom, explained_features, observe
+from alerting.symptoms import CHECKS, Spot, Symptom, explained_features, observe
 from alerting.versions import Versions
 from alerting.wording import Telling, firing_alert, resolved_alert
 from schemas.alerts import Alert
@@ -125,7 +125,7 @@ class Subject(Struct):
 def _retell(incident: Incident, now: Alert, at_ms: int) -> list[Alert]:
     """Tell an open alert again if its explanation changed, at most once per window."""
     told = incident.told()
-    if at_ms <= incident.told_ms or now.annotations["description"] == told.annotations["description"]:
+    if at_ms <= incident.told_ms or _said(now) == _said(told):
         return []
     changes = ("annotations", "evidence", "updated_at")
     again = told.model_copy(update={name: getattr(now, name) for name in changes})
@@ -133,12 +133,18 @@ def _retell(incident: Incident, now: Alert, at_ms: int) -> list[Alert]:
     return [again]
 
 
+def _said(alert: Alert) -> dict[str, str]:
+    """All but the bare numbers, which change with each window."""
+    return alert.annotations | {"evidence": ""}
+
+
 def _is_covered(cause: Cause, causes: Collection[Cause]) -> bool:
     return any(wider.covers(cause) for wider in causes)
 
 
-def _by_name(item: tuple[Cause, object]) -> tuple[str, ...]:
-    return tuple(str(part or "") for part in item[0])
+def _by_name(item: tuple[Cause, object]) -> tuple[int, tuple[str, ...]]:
+    cause = item[0]
+    return CHECKS.index(cause.check), tuple(str(part or "") for part in cause[1:])
 
 
 def _span_ms(kind: Kind, monitor: Monitor) -> int:

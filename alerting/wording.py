@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from alerting.causes import Cause
 from alerting.evidence import as_data, in_words, ranked, said, when
-from alerting.faults import Fault, Faults
+from alerting.faults import Fault, Faults, reach_ms
 from alerting.names import NAMES, severity
 from alerting.runbooks import runbook_url
 from alerting.symptoms import Spot, Symptom, Symptoms
@@ -105,7 +105,8 @@ def _likely_faults(cause: Cause, order: list[tuple[Spot, Symptom]], telling: Tel
     """Bad performance is the fault of broken data, if data was broken while it was bad."""
     if cause.check != "performance":
         return []
-    return telling.faults.within(min(symptom.since_ms for _, symptom in order), telling.at_ms)
+    since_ms = min(symptom.since_ms for _, symptom in order)
+    return telling.faults.within(since_ms - reach_ms(telling.monitor), telling.at_ms)
 
 
 def _where(cause: Cause, monitor: Monitor, features: list[str]) -> str:

@@ -1,0 +1,161 @@
+"""When retraining is asked for, and above all when not."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerting.retraining import request_id
+from tests.alerting.windows import HOUR_MS, START_MS, Teller, bad, no_data, window
+
+WORSE = bad("performance", value=0.61, explanation="AUROC is 0.61, 0.06 below the reference.")
+
+
+def labels(hour, *findings, **more):
+    return window(hour, *findings, kind="labels", **more)
+
+
+def test_it_takes_bad_windows_in_a_row():
+    teller = Teller()
+    teller.take(window(0), labels(0, WORSE), labels(1), labels(2, WORSE))
+    assert teller.requests == []
+    teller.take(labels(3, WORSE))
+    (request,) = teller.requests
+    end_ms = START_MS + 4 * HOUR_MS
+    assert request.request_id == request_id("flight-delay", "1", end_ms)
+    assert request.data_window.end == request.requested_at
+    assert request.data_window.end - request.data_window.start == timedelta(hours=10)
+    assert request.cooldown_until - request.requested_at == timedelta(hours=5)
+    assert "2 windows in a row, on 2000 labels" in request.reasons[0]
+    assert "AUROC" in request.reasons[1]
+    assert request.evidence[0]["value"] == 0.61
+    assert request.excluded == []
+
+
+def test_it_takes_enough_labels():
+    teller = Teller()
+    teller.take(window(0), *(labels(hour, WORSE, rows=300) for hour in range(3)))
+    assert teller.requests == []
+    teller.take(labels(3, WORSE, rows=300))
+    assert len(teller.requests) == 1
+
+
+def test_labels_of_overlapping_windows_count_once():
+    teller = Teller()
+    teller.take(window(0), labels(0, WORSE, rows=900, size=2), labels(1, WORSE, rows=900, size=2))
+    assert teller.requests == []
+
+
+def test_a_window_without_enough_labels_neither_counts_nor_ends_the_row():
+    teller = Teller()
+    teller.take(window(0), labels(0, WORSE), labels(1, no_data("performance")), labels(2, WORSE))
+    assert len(teller.requests) == 1
+
+
+def test_there_is_one_request_in_a_cooldown():
+    teller = Teller()
+    teller.take(window(0), *(labels(hour, WORSE) for hour in range(7)))
+    assert [request.requested_at.hour for request in teller.requests] == [4, 9]
+
+
+def test_the_same_window_twice_asks_once():
+    teller = Teller(retraining={"cooldown": "PT1S", "min_labels": 1})
+    teller.take(window(0), labels(0, WORSE), labels(1, WORSE), labels(1, WORSE), labels(1, WORSE))
+    assert len(teller.requests) == 1
+
+
+def test_broken_data_is_never_a_reason_and_the_wait_is_named_afterwards():
+    teller = Teller()
+    fault = bad("unit_change", "temp")
+    teller.take(window(0, fault), window(1, fault), window(2, fault))
+    teller.take(*(labels(hour, WORSE) for hour in range(3)))
+    assert teller.requests == []
+    teller.take(window(3), window(4), window(5))
+    # The window at 3 holds labels of predictions made within the fault: labels come up to an hour later.
+    teller.take(labels(3, WORSE), labels(4, WORSE))
+    assert teller.requests == []
+    teller.take(labels(5, WORSE))
+    (request,) = teller.requests
+    assert (
+        "held back while data was broken: FeatureUnitChange of temp since 2013-09-01 02:00 UTC until"
+        in (request.reasons[-1])
+    )
+    (excluded,) = request.excluded
+    assert (excluded.start.hour, excluded.end.hour) == (2, 5)
+
+
+def test_a_fault_that_is_active_now_vetoes_windows_from_before_it():
+    teller = Teller()
+    teller.take(*(window(hour) for hour in range(4)), window(4, bad("missing", "temp")))
+    teller.take(labels(0, WORSE), labels(1, WORSE))
+    assert teller.requests == []
+
+
+def test_what_is_only_unusual_vetoes_nothing():
+    teller = Teller()
+    unusual = [bad("unseen_category", "x1"), bad("volume"), bad("drift", "x2")]
+    teller.take(*(window(hour, *unusual) for hour in range(3)), labels(0, WORSE), labels(1, WORSE))
+    assert len(teller.requests) == 1
+
+
+def test_a_version_that_was_replaced_never_triggers():
+    teller = Teller()
+    for hour in range(6):
+        teller.take(window(hour), window(hour, version="2"))
+        teller.take(labels(hour, WORSE), labels(hour, version="2"))
+    assert teller.requests == []
+
+
+def test_a_version_that_is_back_after_a_rollback_triggers_again():
+    teller = Teller()
+    teller.take(window(0), window(0, version="2"))
+    teller.take(*(window(hour) for hour in range(1, 6)))
+    teller.take(labels(5, WORSE), labels(6, WORSE))
+    assert [request.model_version for request in teller.requests] == ["1"]
+
+
+def test_a_bad_segment_alone_does_not_trigger():
+    teller = Teller()
+    teller.take(window(0), *(labels(hour, bad("performance", None, "origin=EWR")) for hour in range(4)))
+    assert teller.requests == []
+
+
+def test_without_a_plan_nothing_is_asked():
+    teller = Teller(retraining=None)
+    teller.take(window(0), *(labels(hour, WORSE) for hour in range(4)))
+    assert teller.requests == []
+
+
+hours = st.lists(st.sampled_from(["bad", "bad", "ok", "no_data", "broken"]), min_size=10, max_size=40)
+
+
+def asked(drawn) -> Teller:
+    teller = Teller()
+    for hour, state in enumerate(drawn):
+        teller.take(window(hour, *([bad("stuck", "temp")] if state == "broken" else [])))
+        found = {"bad": [WORSE], "broken": [WORSE], "no_data": [no_data("performance")]}.get(state, [])
+        teller.take(labels(hour, *found))
+    return teller
+
+
+@settings(max_examples=60, deadline=None)
+@given(hours)
+def test_requests_keep_the_cooldown_and_rest_on_sound_windows(drawn):
+    requests = asked(drawn).requests
+    ends = [round(request.requested_at.timestamp() * 1000 - START_MS) // HOUR_MS for request in requests]
+    assert all(later - earlier >= 5 for earlier, later in pairwise(ends))
+    assert all(drawn[end - 1] == "bad" for end in ends)
+    assert len({request.request_id for request in requests}) == len(requests)
+
+
+def test_the_hours_drawn_do_lead_to_requests():
+    counts = []
+
+    @settings(max_examples=60, deadline=None)
+    @given(hours)
+    def draw(drawn):
+        counts.append(len(asked(drawn).requests))
+
+    draw()
+    assert sum(count > 0 for count in counts) > len(counts) / 4

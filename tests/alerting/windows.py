@@ -1,0 +1,92 @@
+"""Windows of findings, built in one line each."""
+
+from typing import Any, get_args
+
+import msgspec
+
+from alerting.subject import Subject
+from schemas.alerts import Alert
+from schemas.findings import Check, Finding, Kind, WindowFindings
+from schemas.monitors import Monitor
+from schemas.retraining import RetrainingRequest
+
+HOUR_MS = 3_600_000
+START_MS = 1_378_000_800_000  # 2013-09-01 02:00 UTC
+LABEL_CHECKS: list[Check] = ["performance", "labels_late"]
+ROW_CHECKS: list[Check] = [check for check in get_args(Check) if check not in LABEL_CHECKS]
+
+DECLARED: dict[str, Any] = {
+    "model": "flight-delay",
+    "owner": {"team": "ops-ml"},
+    "task": "binary-classification",
+    "features": {f"x{i}": {"type": "number"} for i in range(12)} | {"temp": {"type": "number"}},
+    "segments": ["origin"],
+    "labels": {"expected_within": "PT1H"},
+    "retraining": {"min_labels": 1000, "data_window": "PT10H", "cooldown": "PT5H"},
+}
+
+
+def monitor(**changes: Any) -> Monitor:
+    """The monitor of the model that these tests watch."""
+    return Monitor.model_validate({**DECLARED, **changes})
+
+
+def bad(
+    check: Check, feature: str | None = None, segment: str | None = None, value: float = 0.4, **more: Any
+) -> Finding:
+    """A bad finding."""
+    where = " ".join(filter(None, (feature, segment)))
+    explanation = more.pop("explanation", f"{check} {where} is {value}.")
+    return Finding(check, "bad", explanation, value, 0.2, feature=feature, segment=segment, **more)
+
+
+def no_data(check: Check, feature: str | None = None, segment: str | None = None) -> Finding:
+    """A check that could not be made."""
+    return Finding(check, "no_data", "Too few rows.", feature=feature, segment=segment)
+
+
+def window(
+    hour: int,
+    *findings: Finding,
+    version: str = "1",
+    kind: Kind = "predictions",
+    rows: int = 1000,
+    size: int = 1,
+) -> WindowFindings:
+    """The window that begins at an hour; all checks of its kind were made."""
+    start_ms = START_MS + hour * HOUR_MS
+    checked = LABEL_CHECKS if kind == "labels" else ROW_CHECKS
+    return WindowFindings(
+        "flight-delay", version, kind, start_ms, start_ms + size * HOUR_MS, rows, list(findings), checked
+    )
+
+
+class Teller:
+    """Takes windows in and keeps what came out of them."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.monitor = monitor(**changes)
+        self.subject = Subject()
+        self.requests: list[RetrainingRequest] = []
+
+    def take(self, *windows: WindowFindings) -> list[Alert]:
+        """Return the alerts that came out."""
+        alerts: list[Alert] = []
+        for each in windows:
+            told, request = self.subject.take(each, self.monitor, "docs/runbooks/")
+            alerts += told
+            self.requests += [request] if request else []
+            self.restart()
+        return alerts
+
+    def restart(self) -> None:
+        """Go on from a snapshot, which must be equal."""
+        restored = msgspec.msgpack.decode(msgspec.msgpack.encode(self.subject), type=Subject)
+        assert restored == self.subject
+        self.subject = restored
+
+
+def told(alerts: list[Alert]) -> list[str]:
+    """Alerts in short: `firing FeatureMissing temp origin=EWR`."""
+    names = ("alertname", "feature", "segment", "model_version")
+    return [" ".join([a.status, *(a.labels[n] for n in names if n in a.labels)]) for a in alerts]

@@ -1,0 +1,129 @@
+"""Delivery to a real Alertmanager: firing, resolved, expired, down and up again."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from alerting.alertmanager import Alertmanager
+from streams.broker import free_port
+from streams.notify import AlertmanagerDeliverer, NotifyFold
+from tests.alerting.samples import alerts
+from tests.alertmanager import RealAlertmanager, installed_alertmanager
+from tests.streams.test_notify import record
+
+FIRING, RESOLVED, _ = alerts()
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.fixture
+def alertmanager(tmp_path: Path) -> Iterator[RealAlertmanager]:
+    with installed_alertmanager(tmp_path) as running:
+        yield running
+
+
+@asynccontextmanager
+async def delivering(*urls: str, **options: Any) -> AsyncIterator[AlertmanagerDeliverer]:
+    made = AlertmanagerDeliverer(urls, **options)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def now_ms() -> int:
+    return round(time.time() * 1000)
+
+
+async def until(condition, seconds: float = 15) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := await asyncio.to_thread(condition)):
+        assert time.monotonic() < deadline, "it did not come"
+        await asyncio.sleep(0.05)
+    return found
+
+
+async def test_an_alert_is_seen_firing_and_then_resolved(alertmanager):
+    fold = NotifyFold()
+    async with delivering(alertmanager.url) as deliverer:
+        fold.fold("alerts", [record(FIRING)], now_ms())
+        await deliverer.deliver(fold.outputs())
+        (seen,) = await until(alertmanager.alerts)
+        assert seen["labels"] == FIRING.labels
+        assert seen["status"]["state"] in ("active", "unprocessed")
+        assert (ROOT / seen["annotations"]["runbook_url"]).is_file()
+        assert seen["annotations"]["began"] == "2013-09-01T02:00:00.000+00:00"
+        fold.fold("alerts", [record(RESOLVED)], now_ms())
+        await deliverer.deliver(fold.outputs())
+        await until(lambda: alertmanager.alerts() == [])
+
+
+async def test_alertmanager_tells_its_receivers_when_it_fires_and_when_it_ends(tmp_path):
+    heard: list[dict[str, Any]] = []
+
+    async def hear(request: web.Request) -> web.Response:
+        heard.extend((await request.json())["alerts"])
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/hook", hear)
+    async with TestServer(app) as hook:
+        with installed_alertmanager(tmp_path, str(hook.make_url("/hook"))) as running:
+            fold = NotifyFold()
+            async with delivering(running.url) as deliverer:
+                for alert, state in ((FIRING, "firing"), (RESOLVED, "resolved")):
+                    fold.fold("alerts", [record(alert)], now_ms())
+                    await deliverer.deliver(fold.outputs())
+                    await until(lambda: state in [each["status"] for each in heard])  # noqa: B023
+    assert [each["status"] for each in heard] == ["firing", "resolved"]
+    assert heard[0]["annotations"]["summary"] == FIRING.annotations["summary"]
+    assert heard[1]["annotations"]["resolution"] == RESOLVED.annotations["resolution"]
+
+
+async def test_while_alertmanager_is_down_delivery_waits_and_is_done_once_it_is_up(alertmanager):
+    alertmanager.stop()
+    fold = NotifyFold()
+    fold.fold("alerts", [record(FIRING)], now_ms())
+    async with delivering(alertmanager.url) as deliverer:
+        delivery = asyncio.create_task(deliverer.deliver(fold.outputs()))
+        url = alertmanager.url
+        await until(lambda: deliverer.alertmanager.failures[url] >= 2)
+        assert not delivery.done()
+        await asyncio.to_thread(alertmanager.start)
+        await asyncio.wait_for(delivery, 30)
+        assert len(await until(alertmanager.alerts)) == 1
+        assert fold.outputs() == []
+
+
+async def test_one_of_two_that_is_down_holds_nothing_back(alertmanager):
+    fold = NotifyFold()
+    fold.fold("alerts", [record(FIRING)], now_ms())
+    down = f"http://127.0.0.1:{free_port()}"
+    async with delivering(down, alertmanager.url) as deliverer:
+        await deliverer.deliver(fold.outputs())
+        assert deliverer.alertmanager.failures == {down: 1}
+    assert len(await until(alertmanager.alerts)) == 1
+
+
+async def test_the_alerts_of_a_watchkeeper_that_died_expire(alertmanager):
+    fold = NotifyFold()
+    fold.fold("alerts", [record(FIRING)], now_ms())
+    async with delivering(alertmanager.url, resend_seconds=0.25) as deliverer:
+        await deliverer.deliver(fold.outputs())
+    assert len(alertmanager.alerts()) == 1
+    await until(lambda: alertmanager.alerts() == [])
+
+
+async def test_what_alertmanager_refuses_is_told_in_its_own_words(alertmanager):
+    async with Alertmanager([alertmanager.url]) as client:
+        refusal = await client.post([{"labels": {"not a label": "x"}}])
+    assert refusal is not None
+    assert not refusal.recoverable
+    assert "invalid label" in refusal.message
