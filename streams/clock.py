@@ -13,7 +13,7 @@ class Clock(Struct):
     A row is late if its pane had been closed by the rows before it, however they came in chunks.
 
     >>> clock = Clock()
-    >>> clock.late(np.array([0, 700, 100, 200]), pane_ms=100, lateness_ms=500).tolist()
+    >>> clock.late(np.array([0, 700, 100, 200]), pane_ms=100, lateness_ms=500)[0].tolist()
     [False, False, True, False]
     """
 
@@ -26,13 +26,18 @@ class Clock(Struct):
     """When rows last came, by the worker's clock."""
     idle: bool = False
 
-    def late(self, times: NDArray[np.int64], pane_ms: int, lateness_ms: int) -> NDArray[np.bool_]:
-        """Say which rows are late, and move on to the latest of them."""
+    def late(
+        self, times: NDArray[np.int64], pane_ms: int, lateness_ms: int
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Say which rows are late and in which pane, by its start, each is counted; move on to the latest."""
         running = np.maximum.accumulate(np.concatenate(([self.latest_ms], times)))
-        ends = (times // pane_ms + 1) * pane_ms
+        starts = times // pane_ms * pane_ms
+        ends = starts + pane_ms
+        late = (ends + lateness_ms <= running[:-1]) | (ends <= self.closed_ms)
+        # A late row has no pane of its own any more: it is counted in the one that was open when it came.
+        open_ms = np.maximum(running[:-1] // pane_ms * pane_ms, self.closed_ms)
         self.latest_ms = int(running[-1])
-        late: NDArray[np.bool_] = (ends + lateness_ms <= running[:-1]) | (ends <= self.closed_ms)
-        return late
+        return late, np.where(late, open_ms, starts)
 
     def see(self, now_ms: int) -> bool:
         """Note that rows came; return whether the subject was idle."""

@@ -60,7 +60,7 @@ class IngestFold:
             else self._fold_rows("features" if topic == "features" else "predictions", records, now_ms)
         )
         self.partition.accounts[topic].rejected += len(refused)
-        for index, refusal in refused.items():
+        for index, refusal in sorted(refused.items()):
             self.partition.outputs.append(self._rejection(topic, records[index], refusal, now_ms))
 
     def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, Refusal]:
@@ -68,13 +68,13 @@ class IngestFold:
         for subject, rows in decoded.rows.items():
             if self.partition.clock(kind, subject).see(now_ms):
                 self.partition.tell_times(kind, [subject], now_ms)
-            late = self._rows[kind].late(subject, rows)
+            places = self._rows[kind].place(subject, rows)
             for batch, index in batches(self.partition, subject, rows):
                 repeats: list[int] = []
                 if kind == "predictions":
                     repeats, matches = self._labels.wait(batch)
                     self._labels.add(matches)
-                self._rows[kind].add(batch, late if index is None else late[index], repeats)
+                self._rows[kind].add(batch, places.take(index), repeats)
             self._close(kind, subject, now_ms)
         self.partition.join.bound()
         return decoded.refused

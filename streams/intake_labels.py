@@ -65,11 +65,11 @@ class LabelsIntake:
             account.late += 1
             self._open(match, closed_ms).late += 1
             return []
-        if match.before is not None:
-            account.corrected += 1
-            self._open(match, match.before_ms).corrected += 1
-        else:
-            account.matched += 1
+        account.matched += match.before is None
+        account.corrected += len(match.corrections)
+        for corrected_ms in match.corrections:
+            if corrected_ms >= closed_ms:
+                self._open(match, corrected_ms).corrected += 1
         return places
 
     def _key(self, match: Labelled, time_ms: int) -> PaneKey:

@@ -33,6 +33,17 @@ class Rows(NamedTuple):
         return Rows([self.events[i] for i in index.tolist()], self.times[index], wrong, self.offset)
 
 
+class Places(NamedTuple):
+    """For each row: whether it is late, and the start of the pane that it is counted in."""
+
+    late: NDArray[np.bool_]
+    starts: NDArray[np.int64]
+
+    def take(self, index: Indices | None) -> "Places":
+        """Select rows by position; None selects all."""
+        return self if index is None else Places(self.late[index], self.starts[index])
+
+
 class Batch(NamedTuple):
     """Rows of one version, as columns."""
 
@@ -72,20 +83,20 @@ class RowsIntake:
         self._partition = partition
         self._kind = kind
 
-    def late(self, subject: str, rows: Rows) -> NDArray[np.bool_]:
-        """Say which rows are late, and move the subject's clock on."""
+    def place(self, subject: str, rows: Rows) -> Places:
+        """Say which rows are late and in which pane each is counted, and move the subject's clock on."""
         spans = self._partition.subjects.intakes[subject].spans
-        return self._partition.clock(self._kind, subject).late(rows.times, spans.pane_ms, spans.lateness_ms)
+        clock = self._partition.clock(self._kind, subject)
+        return Places(*clock.late(rows.times, spans.pane_ms, spans.lateness_ms))
 
-    def add(self, batch: Batch, late: NDArray[np.bool_], repeats: Sequence[int]) -> None:
+    def add(self, batch: Batch, places: Places, repeats: Sequence[int]) -> None:
         """Fold the rows that are neither late nor repeats; count those that are."""
-        keep = ~late
-        keep[repeats] = False
-        self._count(batch, late, repeats)
-        pane_ms = batch.intake.spans.pane_ms
-        starts = batch.rows.times // pane_ms * pane_ms
-        for start_ms in np.unique(starts[keep]).tolist():
-            index = np.flatnonzero(keep & (starts == start_ms))
+        repeated = np.zeros(len(places.late), dtype=np.bool_)
+        repeated[repeats] = True
+        keep = ~(places.late | repeated)
+        self._count(batch, places, repeated)
+        for start_ms in np.unique(places.starts[keep]).tolist():
+            index = np.flatnonzero(keep & (places.starts == start_ms))
             key = self._key(batch, start_ms)
             self._fold(key, batch, index)
             for dimension, values in zip(batch.intake.watched.monitor.segments, batch.segments, strict=True):
@@ -112,19 +123,15 @@ class RowsIntake:
             name = self._partition.panes.name(SEGMENTS_MAX, batch.subject, dimension, value)
             self._fold(key._replace(segment=f"{dimension}={name}"), batch, np.array(rows))
 
-    def _count(self, batch: Batch, late: NDArray[np.bool_], repeats: Sequence[int]) -> None:
-        alone = late.copy()
-        alone[repeats] = False
-        n_late, n_repeats = int(np.count_nonzero(alone)), len(repeats)
+    def _count(self, batch: Batch, places: Places, repeated: NDArray[np.bool_]) -> None:
+        late = places.late & ~repeated
+        n_late, n_repeated = int(np.count_nonzero(late)), int(np.count_nonzero(repeated))
         account = self._partition.accounts[self._kind]
         account.late += n_late
-        account.duplicate += n_repeats
-        account.accepted += len(late) - n_late - n_repeats
-        if n_late or n_repeats:
-            # They have no pane of their own any more: count them in the one that is open now.
-            clock = self._partition.clock(self._kind, batch.subject)
-            pane_ms = batch.intake.spans.pane_ms
-            start_ms = max(clock.latest_ms // pane_ms * pane_ms, clock.closed_ms)
+        account.duplicate += n_repeated
+        account.accepted += len(late) - n_late - n_repeated
+        for start_ms in np.unique(places.starts[late | repeated]).tolist():
+            here = places.starts == start_ms
             profile = self._partition.panes.rows(self._key(batch, start_ms), batch.layout)
-            profile.late += n_late
-            profile.duplicates += n_repeats
+            profile.late += int(np.count_nonzero(late & here))
+            profile.duplicates += int(np.count_nonzero(repeated & here))

@@ -26,8 +26,10 @@ class Labelled(NamedTuple):
     segments: tuple[str, ...]
     label: float | None
     label_ms: int
-    before: float | None = None
-    before_ms: int = 0
+    before: float | None
+    before_ms: int
+    corrections: tuple[int, ...]
+    """When earlier labels for the same prediction were corrected."""
 
 
 class Truth(NamedTuple):
@@ -38,6 +40,8 @@ class Truth(NamedTuple):
     label: float | None
     label_ms: int
     offset: int
+    corrections: tuple[int, ...] = ()
+    """When it corrected labels that waited with it for the prediction."""
 
 
 class Waiting:
@@ -106,12 +110,19 @@ class VersionJoin:
         rows.labels[i] = truth
         if rows.label_offset is None or truth.offset < rows.label_offset:
             rows.label_offset = truth.offset
-        segments = tuple(values[i] for values in rows.segments)
-        score = float(rows.scores[i])
         return Labelled(
-            self.subject, self.version, event_ms, score, rows.predicted[i], segments,
-            truth.label, truth.label_ms, before.label if before else None, before.label_ms if before else 0,
-        )  # fmt: skip
+            self.subject,
+            self.version,
+            event_ms,
+            float(rows.scores[i]),
+            rows.predicted[i],
+            tuple(values[i] for values in rows.segments),
+            truth.label,
+            truth.label_ms,
+            before.label if before else None,
+            before.label_ms if before else 0,
+            (truth.label_ms,) if before else truth.corrections,
+        )
 
     def labels_of(self, ids: Sequence[str]) -> list[Truth]:
         """Return the labels known for any of these predictions."""
@@ -167,7 +178,9 @@ class Join:
         matches = [match for match in found if match is not None]
         key = (truth.model, truth.prediction_id)
         if not matches or key in self.early:
-            self.early.pop(key, None)
+            earlier = self.early.pop(key, None)
+            if earlier is not None:
+                truth = truth._replace(corrections=(*earlier.corrections, truth.label_ms))
             self.early[key] = truth
         return matches
 

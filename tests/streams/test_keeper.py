@@ -1,0 +1,175 @@
+"""The keeper under crashes: nothing lost, nothing counted twice, wherever the process dies."""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams import checkpoint as wire
+from streams.checkpoint import Checkpoint
+from streams.fold import Message, Record
+from streams.keeper import SEQUENCE_HEADER, SOURCE_HEADER, Keeper, Superseded
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class SumFold:
+    """Owes the running sum after every third record; sums itself what it is sent."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.count = 0
+        self._outputs: list[Message] = []
+
+    def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
+        for record in records:
+            self.total += int(record.value or 0)
+            self.count += 1
+            if self.count % 3 == 0:
+                self._outputs.append(Message("profiles", b"k", str(self.total).encode(), 0))
+
+    def tick(self, now_ms: int) -> None: ...
+
+    def outputs(self) -> list[Message]:
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def snapshot(self) -> bytes:
+        return msgspec.msgpack.encode((self.total, self.count))
+
+    def restore(self, state: bytes) -> None:
+        self.total, self.count = msgspec.msgpack.decode(state)
+
+    def needs(self) -> dict[str, int]:
+        return {}
+
+    def remember(self, topic: str, records: Sequence[Record]) -> None: ...
+
+
+class Broker:
+    """Checkpoints and one output partition that outlive the process; dies on demand at the n-th step."""
+
+    def __init__(self, crash_at: Sequence[int] = ()) -> None:
+        self.checkpoints: dict[str, bytes] = {}
+        self.log: list[Record] = []
+        self.committed = -1
+        self.crashes = 0
+        self._crash_at = set(crash_at)
+        self._steps = 0
+
+    def step(self) -> None:
+        self._steps += 1
+        if self._steps in self._crash_at:
+            self.crashes += 1
+            raise Crash
+
+    async def load(self, stage: str, partition: int) -> Checkpoint | None:
+        self.step()
+        value = self.checkpoints.get(f"{stage}/{partition}")
+        return wire.decode(value) if value else None
+
+    async def save(self, stage: str, partition: int, checkpoint: Checkpoint) -> int:
+        self.step()
+        self.checkpoints[f"{stage}/{partition}"] = wire.encode(checkpoint)
+        self.step()
+        return 1
+
+    async def read(self, topic: str, partition: int, first: int, last: int) -> list[list[Record]]:
+        raise NotImplementedError
+
+    async def deliver(self, source: str, first_sequence: int, messages: Sequence[Message]) -> None:
+        for i, message in enumerate(messages):
+            self.step()
+            headers = [(SOURCE_HEADER, source.encode()), (SEQUENCE_HEADER, str(first_sequence + i).encode())]
+            self.log.append(Record(len(self.log), 0, message.key, message.value, headers))
+        self.step()
+
+    async def announce(self, messages: Sequence[Message]) -> None:
+        self.step()
+
+    def ack(self, offset: int) -> None:
+        self.step()
+        self.committed = offset
+
+
+SOURCE = [Record(i, 0, None, str(i * i % 17).encode()) for i in range(40)]
+
+
+async def _live(broker: Broker, chunk: int, save_every: int) -> None:
+    """One life of a process: read from the committed offset to the end."""
+    keeper = Keeper("first", 0, SumFold(), broker, broker)
+    await keeper.begin(0)
+    start = broker.committed + 1
+    for n, at in enumerate(range(start, len(SOURCE), chunk)):
+        records = SOURCE[at : at + chunk]
+        keeper.take("predictions", records, lambda offset=records[-1].offset: broker.ack(offset), n)
+        if n % save_every == 0:
+            await keeper.save(n)
+    await keeper.save(99)
+
+
+def _outputs(broker: Broker) -> tuple[int, int, int]:
+    """Fold the output log as the next stage would: sum, count and what it dropped."""
+    fold = SumFold()
+    keeper = Keeper("second", 0, fold, broker, broker)
+    keeper.take("profiles", broker.log, lambda: None, 0)
+    return fold.total, fold.count, keeper.dropped
+
+
+def _run(crash_at: Sequence[int], chunk: int, save_every: int) -> Broker:
+    broker = Broker(crash_at)
+    for _ in range(len(crash_at) + 1):
+        try:
+            asyncio.run(_live(broker, chunk, save_every))
+        except Crash:
+            continue
+        return broker
+    raise AssertionError("more lives than crashes should have been enough")
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    crash_at=st.lists(st.integers(1, 80), unique=True, max_size=6),
+    chunk=st.integers(1, 7),
+    save_every=st.integers(1, 4),
+)
+def test_wherever_it_dies_the_next_stage_sums_what_an_undisturbed_run_does(crash_at, chunk, save_every):
+    undisturbed = _outputs(_run([], 5, 1))
+    total, count, _ = _outputs(_run(crash_at, chunk, save_every))
+    assert (total, count) == undisturbed[:2]
+
+
+def test_the_crash_tests_do_crash_and_do_repeat_outputs():
+    brokers = [_run([at], 5, 1) for at in range(1, 40)]
+    assert sum(broker.crashes for broker in brokers) > 30
+    assert any(_outputs(broker)[2] > 0 for broker in brokers)
+
+
+def test_a_keeper_of_another_generation_saves_and_acks_nothing():
+    broker, acks = Broker(), []
+    keeper = Keeper("first", 0, SumFold(), broker, broker, lambda: False)
+    keeper.take("predictions", SOURCE[:3], lambda: acks.append(1), 0)
+    with pytest.raises(Superseded):
+        asyncio.run(keeper.save(0))
+    assert not broker.checkpoints
+    assert not broker.log
+    assert not acks
+
+
+def test_a_checkpoint_of_a_newer_format_is_refused():
+    newer = wire.encode(Checkpoint(wire.VERSION + 1, {}, 0, {}, [], b""))
+    with pytest.raises(wire.UnreadableCheckpoint, match="format 2"):
+        wire.decode(newer)
+
+
+def test_records_below_the_offset_are_dropped_even_inside_a_chunk():
+    broker = Broker()
+    keeper = Keeper("first", 0, SumFold(), broker, broker)
+    assert keeper.take("predictions", SOURCE[:10], lambda: None, 0) == 10
+    assert keeper.take("predictions", SOURCE[5:15], lambda: None, 0) == 5
+    assert keeper.dropped == 5
