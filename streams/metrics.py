@@ -1,0 +1,277 @@
+"""What a worker says of itself and of what it watches, for Prometheus: every name that there is.
+
+`python -m streams.metrics` prints `docs/reference/metrics.md`.
+"""
+
+import sys
+import time
+from collections import Counter as Multiset
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from schemas.alerts import Alert
+from schemas.statistics import WindowStatistics
+from streams.fold import Message
+from streams.series import LABELS, StatisticSeries
+
+__all__ = ["Metrics", "reference_page"]
+
+PREFIX = "watchkeeper_"
+INGEST = "ingest"
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+Owner = tuple[str, int]
+"""A stage and the number of a partition."""
+M = TypeVar("M", Counter, Gauge)
+
+
+class Described(NamedTuple):
+    """One metric, as the reference page lists it."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+class _Why(msgspec.Struct):
+    """What of a rejection is counted."""
+
+    topic: str
+    reason: str
+
+
+_decode_why = msgspec.msgpack.Decoder(_Why).decode
+_decode_statistics = msgspec.json.Decoder(WindowStatistics).decode
+
+
+class Metrics:
+    """The metrics of one worker. All labels are bounded: by the settings, the monitors or `max_series`."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        max_series: int = 20_000,
+        clock_seconds: Callable[[], float] = time.time,
+    ) -> None:
+        self.registry = registry
+        self.described: list[Described] = []
+        self._clock_seconds = clock_seconds
+        self._owned: dict[Owner, dict[tuple[Any, tuple[str, ...]], Any]] = {}
+        self._totals: Multiset[tuple[Counter, tuple[str, ...]]] = Multiset()
+        self._alerts: dict[str, tuple[int, Alert]] = {}
+        self._define_flow()
+        self._define_state()
+        self._define_findings(max_series)
+        ProcessCollector(registry=registry)
+        labels = {"version": _version(), "python": python_version()}
+        self._gauge("build_info", "Always 1; the labels say what runs.", *labels).labels(**labels).set(1)
+
+    def _define_flow(self) -> None:
+        self._events = self._counter(
+            "events_total",
+            "Events folded since the first, by what became of them; exact over crashes. "
+            "`outcome` is accepted, late, duplicate or rejected.",
+            *("topic", "partition", "outcome"),
+        )
+        self._labels = self._counter(
+            "labels_total",
+            "Accepted labels since the first, exact over crashes. "
+            "`outcome` is matched, corrected, late or orphaned.",
+            *("partition", "outcome"),
+        )
+        self._rejected = self._counter(
+            "rejected_total", "Events sent to the topic `rejected`, by reason.", "topic", "reason"
+        )
+        self._rows = self._counter(
+            "rows_total", "Records folded by a stage of this worker.", "stage", "topic", "partition"
+        )
+        self._chunk = self._histogram("chunk_seconds", "Time to fold one chunk of records.", "stage")
+        self._outputs = self._counter("outputs_total", "Records sent on by a stage.", "stage", "topic")
+        self._lag = self._gauge(
+            "lag_records", "Records of an input that wait to be folded.", "topic", "partition"
+        )
+
+    def _define_state(self) -> None:
+        self._saving = self._histogram("checkpoint_seconds", "Time to save one checkpoint.", "stage")
+        self._size = self._gauge("checkpoint_bytes", "Size of the last checkpoint.", "stage", "partition")
+        self._age = self._gauge(
+            "checkpoint_age_seconds",
+            "Time since all that was folded was last known to be saved. It rises when a stage is stuck.",
+            *("stage", "partition"),
+        )
+        self._watermark = self._gauge(
+            "watermark_timestamp_seconds",
+            "Event time up to which panes are closed.",
+            *("kind", "partition"),
+        )
+
+    def _define_findings(self, max_series: int) -> None:
+        self._statistic = self._gauge(
+            "statistic", "A statistic of the newest window. docs/reference/statistics.md lists them.", *LABELS
+        )
+        dropped = self._counter(
+            "statistic_series_dropped_total",
+            "Statistics not shown because WATCHKEEPER_MAX_SERIES are. They still are in the topic.",
+        )
+        self._series = StatisticSeries(self._statistic, dropped, max_series)
+        self._firing = self._gauge(
+            "alerts_firing", "Alerts that fire now.", "alertname", "severity", "subject"
+        )
+        self._changes = self._counter(
+            "alerts_total", "Alerts that began to fire or were resolved.", "alertname", "status"
+        )
+        self._retraining = self._counter("retraining_requests_total", "Requests to retrain.", "model")
+        self._notifications = self._counter(
+            "notifications_total",
+            "Deliveries of alerts to a receiver. `outcome` is delivered, or failed and tried again.",
+            *("receiver", "outcome"),
+        )
+
+    def observe_chunk(self, stage: str, topic: str, partition: int, rows: int, seconds: float) -> None:
+        """Count a chunk that was folded."""
+        self._of((stage, partition), self._rows, stage, topic, str(partition)).inc(rows)
+        self._chunk.labels(stage).observe(seconds)
+
+    def observe_checkpoint(self, stage: str, partition: int, seconds: float, size_bytes: int) -> None:
+        """Note a checkpoint that was saved."""
+        self._saving.labels(stage).observe(seconds)
+        self._of((stage, partition), self._size, stage, str(partition)).set(size_bytes)
+        self.observe_saved(stage, partition)
+
+    def observe_saved(self, stage: str, partition: int) -> None:
+        """Note that nothing is unsaved now: the age of the checkpoint is counted from here."""
+        at_seconds = self._clock_seconds()
+        age = self._of((stage, partition), self._age, stage, str(partition))
+        age.set_function(lambda: self._clock_seconds() - at_seconds)
+
+    def observe_lag(self, stage: str, topic: str, partition: int, records: int) -> None:
+        """Set how many records of an input wait."""
+        self._of((stage, partition), self._lag, topic, str(partition)).set(records)
+
+    def observe_watermark(self, kind: str, partition: int, event_time_ms: int) -> None:
+        """Set how far event time has come in a partition of ingest."""
+        self._of((INGEST, partition), self._watermark, kind, str(partition)).set(event_time_ms / 1000)
+
+    def observe_events(self, topic: str, partition: int, totals: Mapping[str, int]) -> None:
+        """Set the account of a topic's partition: events ever folded, by outcome."""
+        for outcome, total in totals.items():
+            self._raise_to(total, self._events, partition, topic, str(partition), outcome)
+
+    def observe_labels(self, partition: int, totals: Mapping[str, int]) -> None:
+        """Set the account of a partition's labels, by outcome."""
+        for outcome, total in totals.items():
+            self._raise_to(total, self._labels, partition, str(partition), outcome)
+
+    def observe_outputs(self, stage: str, partition: int, messages: Sequence[Message]) -> None:
+        """Count what a stage has delivered, and show what it says."""
+        for message in messages:
+            self._outputs.labels(stage, message.topic).inc()
+            if message.topic == "statistics":
+                self._series.show(_decode_statistics(message.value), partition)
+            elif message.topic == "rejected":
+                why = _decode_why(message.value)
+                self._rejected.labels(why.topic, why.reason).inc()
+            elif message.topic == "alerts" and message.value:
+                self._observe_alert(Alert.model_validate_json(message.value), partition)
+            elif message.topic == "retraining":
+                self._retraining.labels(message.key.decode()).inc()
+
+    def observe_notification(self, receiver: str, outcome: str) -> None:
+        """Count a delivery of an alert."""
+        self._notifications.labels(receiver, outcome).inc()
+
+    def forget(self, stage: str, partition: int) -> None:
+        """Take away what is said of a stage's partition: another worker has it now."""
+        for metric, labels in self._owned.pop((stage, partition), {}):
+            metric.remove(*labels)
+            self._totals.pop((metric, labels), None)
+        if stage == "evaluate":
+            self._series.forget(partition)
+        if stage == "page":
+            self._alerts = {each: at for each, at in self._alerts.items() if at[0] != partition}
+            self._count_firing()
+
+    def _observe_alert(self, alert: Alert, partition: int) -> None:
+        before = self._alerts.get(alert.fingerprint)
+        if before is None or before[1].status != alert.status:
+            self._changes.labels(alert.labels["alertname"], alert.status).inc()
+        if alert.status == "firing":
+            self._alerts[alert.fingerprint] = (partition, alert)
+        else:
+            self._alerts.pop(alert.fingerprint, None)
+        self._count_firing()
+
+    def _count_firing(self) -> None:
+        self._firing.clear()
+        for _, alert in self._alerts.values():
+            labels = alert.labels
+            subject = labels.get("model") or labels.get("feature_view", "")
+            self._firing.labels(labels["alertname"], labels["severity"], subject).inc()
+
+    def _of(self, owner: Owner, metric: M, *labels: str) -> M:
+        """Return the series with these labels, which is taken away when the owner is forgotten."""
+        owned = self._owned.setdefault(owner, {})
+        if (metric, labels) not in owned:
+            owned[metric, labels] = metric.labels(*labels)
+        series: M = owned[metric, labels]
+        return series
+
+    def _raise_to(self, total: int, metric: Counter, partition: int, *labels: str) -> None:
+        """Bring a counter to the total of a checkpoint, in which it goes on over restarts and moves."""
+        series = self._of((INGEST, partition), metric, *labels)
+        series.inc(max(0, total - self._totals[metric, labels]))
+        self._totals[metric, labels] = max(total, self._totals[metric, labels])
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(*self._describe("counter", name, text, labels), registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(*self._describe("gauge", name, text, labels), registry=self.registry)
+
+    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
+        described = self._describe("histogram", name, text, labels)
+        return Histogram(*described, registry=self.registry, buckets=SECONDS)
+
+    def _describe(
+        self, kind: str, name: str, text: str, labels: tuple[str, ...]
+    ) -> tuple[str, str, tuple[str, ...]]:
+        self.described.append(Described(PREFIX + name, kind, labels, text))
+        return PREFIX + name, text, labels
+
+
+def _version() -> str:
+    try:
+        return version("watchkeeper")
+    except PackageNotFoundError:  # run from its source without being installed
+        return "unknown"
+
+
+def reference_page() -> str:
+    """Return `docs/reference/metrics.md`."""
+    rows = (
+        f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels) or 'none'} | {text} |"
+        for name, kind, labels, text in Metrics(CollectorRegistry()).described
+    )
+    return _PAGE + "\n".join(rows) + "\n"
+
+
+_PAGE = """# Metrics
+
+Every worker serves these at `/metrics`, together with `process_*` (processor time, memory, open files).
+Labels are bounded: by the settings, by the monitors, or by `WATCHKEEPER_MAX_SERIES`. When a partition moves
+to another worker, its series go with it, so sums over all workers stay right.
+
+| name | type | labels | what |
+|---|---|---|---|
+"""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference_page())

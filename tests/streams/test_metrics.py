@@ -1,0 +1,143 @@
+"""What is counted, what is bounded, and what goes with a partition."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from schemas.alerts import Alert, fingerprint
+from schemas.rejections import Rejection
+from streams.fold import Message
+from streams.metrics import Metrics, reference_page
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(CollectorRegistry())
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(f"watchkeeper_{name}", labels)
+
+
+def alert_message(status: str, **more: str) -> Message:
+    labels = {"alertname": "FeatureMissing", "severity": "critical", "model": "delay"} | more
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    alert = Alert.model_validate(
+        {
+            "fingerprint": fingerprint(labels),
+            "status": status,
+            "pages": True,
+            "labels": labels,
+            "annotations": {},
+            "started_at": now,
+            "updated_at": now,
+        }
+    )
+    return Message("alerts", alert.fingerprint.encode(), alert.model_dump_json().encode())
+
+
+def test_chunks_are_counted_and_timed(metrics: Metrics) -> None:
+    metrics.observe_chunk("ingest", "predictions", 2, rows=500, seconds=0.02)
+    metrics.observe_chunk("ingest", "predictions", 2, rows=100, seconds=0.3)
+    assert value(metrics, "rows_total", stage="ingest", topic="predictions", partition="2") == 600
+    assert value(metrics, "chunk_seconds_count", stage="ingest") == 2
+    assert value(metrics, "chunk_seconds_bucket", stage="ingest", le="0.025") == 1
+
+
+def test_the_age_of_a_checkpoint_rises_until_the_next() -> None:
+    now = 100.0
+    metrics = Metrics(CollectorRegistry(), clock_seconds=lambda: now)
+    metrics.observe_checkpoint("page", 1, seconds=0.004, size_bytes=2048)
+    now = 107.5
+    assert value(metrics, "checkpoint_age_seconds", stage="page", partition="1") == 7.5
+    assert value(metrics, "checkpoint_bytes", stage="page", partition="1") == 2048
+    metrics.observe_saved("page", 1)
+    assert value(metrics, "checkpoint_age_seconds", stage="page", partition="1") == 0
+    assert value(metrics, "checkpoint_seconds_count", stage="page") == 1
+
+
+def test_events_follow_the_account_in_the_checkpoints(metrics: Metrics) -> None:
+    labels = {"topic": "labels", "partition": "0", "outcome": "accepted"}
+    metrics.observe_events("labels", 0, {"accepted": 1000, "rejected": 2})
+    metrics.observe_events("labels", 0, {"accepted": 1500, "rejected": 2})
+    assert value(metrics, "events_total", **labels) == 1500
+    assert value(metrics, "events_total", **labels | {"outcome": "rejected"}) == 2
+
+
+def test_the_account_of_a_partition_that_went_and_came_back_is_right(metrics: Metrics) -> None:
+    metrics.observe_events("labels", 0, {"accepted": 1000})
+    metrics.observe_labels(0, {"matched": 900})
+    metrics.forget("ingest", 0)
+    assert value(metrics, "events_total", topic="labels", partition="0", outcome="accepted") is None
+    metrics.observe_events("labels", 0, {"accepted": 1200})
+    metrics.observe_labels(0, {"matched": 1000})
+    assert value(metrics, "events_total", topic="labels", partition="0", outcome="accepted") == 1200
+    assert value(metrics, "labels_total", partition="0", outcome="matched") == 1000
+
+
+def test_a_forgotten_partition_takes_only_its_own_series_along(metrics: Metrics) -> None:
+    for stage in ("ingest", "evaluate"):
+        for partition in (0, 1):
+            metrics.observe_checkpoint(stage, partition, 0.01, 10)
+            metrics.observe_lag(stage, f"input-of-{stage}", partition, 7)
+    metrics.observe_watermark("labels", 0, 1_500)
+    assert value(metrics, "watermark_timestamp_seconds", kind="labels", partition="0") == 1.5
+    metrics.forget("ingest", 0)
+    metrics.forget("ingest", 3)
+    text = generate_latest(metrics.registry).decode()
+    left = [line for line in text.splitlines() if 'partition="0"' in line and not line.startswith("#")]
+    assert {line.split("{")[0] for line in left} == {
+        "watchkeeper_checkpoint_age_seconds",
+        "watchkeeper_checkpoint_bytes",
+        "watchkeeper_lag_records",
+    }
+    assert all("evaluate" in line for line in left)
+    assert value(metrics, "lag_records", topic="input-of-ingest", partition="1") == 7
+
+
+def test_rejections_are_counted_by_reason(metrics: Metrics) -> None:
+    rejection = Rejection("labels", 0, 5, "malformed_json", "not JSON", 0, 3, None, b"{{{", [])
+    messages = [Message("rejected", b"labels/0/5", msgspec.msgpack.encode(rejection))] * 2
+    metrics.observe_outputs("ingest", 0, messages)
+    assert value(metrics, "rejected_total", topic="labels", reason="malformed_json") == 2
+    assert value(metrics, "outputs_total", stage="ingest", topic="rejected") == 2
+
+
+def test_alerts_that_fire_are_counted_until_they_are_resolved(metrics: Metrics) -> None:
+    firing = {"alertname": "FeatureMissing", "severity": "critical", "subject": "delay"}
+    metrics.observe_outputs("page", 0, [alert_message("firing", feature=name) for name in ("a", "b", "a")])
+    assert value(metrics, "alerts_firing", **firing) == 2
+    metrics.observe_outputs("page", 0, [alert_message("resolved", feature="a")])
+    assert value(metrics, "alerts_firing", **firing) == 1
+    assert value(metrics, "alerts_total", alertname="FeatureMissing", status="firing") == 2
+    assert value(metrics, "alerts_total", alertname="FeatureMissing", status="resolved") == 1
+    metrics.forget("page", 0)
+    assert value(metrics, "alerts_firing", **firing) is None
+
+
+def test_retraining_and_notifications_are_counted(metrics: Metrics) -> None:
+    metrics.observe_outputs("page", 0, [Message("retraining", b"delay", b"{}")])
+    metrics.observe_notification("http://alertmanager:9093", "failed")
+    assert value(metrics, "retraining_requests_total", model="delay") == 1
+    assert value(metrics, "notifications_total", receiver="http://alertmanager:9093", outcome="failed") == 1
+
+
+def test_two_workers_in_one_process_do_not_share_metrics() -> None:
+    first, second = Metrics(CollectorRegistry()), Metrics(CollectorRegistry())
+    first.observe_notification("terminal", "delivered")
+    assert value(second, "notifications_total", receiver="terminal", outcome="delivered") is None
+
+
+def test_names_follow_the_conventions_of_prometheus(metrics: Metrics) -> None:
+    units = ("_seconds", "_bytes", "_records", "_total", "_info", "_firing", "_statistic")
+    assert [each.name for each in metrics.described if not each.name.endswith(units)] == []
+    assert all(each.name.endswith("_total") == (each.kind == "counter") for each in metrics.described)
+
+
+def test_the_reference_page_is_what_the_code_says() -> None:
+    assert PAGE.read_text() == reference_page(), "run: python -m streams.metrics > docs/reference/metrics.md"
