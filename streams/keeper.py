@@ -114,13 +114,13 @@ class Keeper:
         since_ms = now_ms - self.saved_at_ms
         return (bool(self._owed) and since_ms >= hurry_ms) or (self._changed and since_ms >= every_ms)
 
-    async def save(self, now_ms: int) -> bool:
-        """Save, deliver, ack; return whether there was anything to save."""
+    async def save(self, now_ms: int) -> list[Message] | None:
+        """Save, deliver, ack; return what was delivered, or None where there was nothing to save."""
         async with self._lock:
             self._collect()
             if not self._changed and not self._owed:
                 self.saved_at_ms = now_ms
-                return False
+                return None
             if not self._is_current():
                 raise Superseded(self.source)
             checkpoint, acks, said = self._checkpoint()
@@ -131,7 +131,7 @@ class Keeper:
                 for ack in acks:
                     ack()
             self.saved_at_ms = now_ms
-            return True
+            return [*said, *checkpoint.outbox]
 
     def _collect(self) -> None:
         for message in self.fold.outputs():

@@ -8,7 +8,7 @@ import msgspec
 from schemas.findings import Kind
 from schemas.profiles import Watermark
 from streams.accounts import Account, LabelAccount
-from streams.clock import Clock
+from streams.clock import NEVER, Clock
 from streams.fold import Message
 from streams.join import Join
 from streams.panes import Panes, SavedPane
@@ -57,6 +57,14 @@ class Partition:
     def clock(self, kind: Kind, subject: str) -> Clock:
         """Return the clock of a subject's events of a kind."""
         return self.clocks.setdefault((kind, subject), Clock())
+
+    def reached_ms(self) -> dict[Kind, int]:
+        """Return, per kind, the furthest time that any subject's panes are closed to."""
+        reached: dict[Kind, int] = {}
+        for (kind, _), clock in self.clocks.items():
+            if clock.closed_ms > NEVER:
+                reached[kind] = max(reached.get(kind, NEVER), clock.closed_ms)
+        return reached
 
     def close(self, kind: Kind, subject: str, spans: Spans) -> None:
         """Close the panes that event time has passed, and tell evaluate how far it has come."""

@@ -1,17 +1,18 @@
-"""One worker process: the Faust app, its agents, and a keeper for each stage and partition assigned to it."""
+"""One worker: its agents, and a keeper for each stage and partition that is assigned to it."""
 
 import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import faust
+import msgspec
 
-from streams import transport
-from streams.fold import Record
+from streams.app import make_app
+from streams.ingest import IngestFold
 from streams.keeper import Keeper, Superseded
+from streams.metrics import Metrics
 from streams.outlet import KafkaOutlet, Sink
 from streams.settings import Settings
 from streams.stages import Stage
@@ -22,36 +23,9 @@ log = logging.getLogger("watchkeeper.worker")
 
 EXIT_UNRECOVERABLE = 70
 TICK_SECONDS = 0.1
+FOLD_TICK_MS = 1000
 HURRY_MS = 50
 LAST_SAVE_SECONDS = 3.0
-
-
-def make_app(settings: Settings) -> faust.App:
-    """Build the Faust app with the settings that keep what is promised; see docs/adr."""
-    transport.register()
-    return faust.App(
-        settings.topic_prefix + settings.application,
-        broker=f"{transport.SCHEME}://{settings.broker.replace(',', ';')}",
-        broker_credentials=settings.faust_credentials(),
-        value_serializer="raw",
-        key_serializer="raw",
-        # One standby keeps Faust's own assignor, which moves topics of equal partition count together.
-        table_standby_replicas=1,
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        stream_buffer_maxsize=16,
-        stream_wait_empty=False,
-        broker_commit_interval=1.0,
-        broker_session_timeout=settings.session_timeout_seconds,
-        broker_heartbeat_interval=settings.session_timeout_seconds / 4,
-        broker_request_timeout=max(30.0, 2 * settings.session_timeout_seconds),
-        broker_rebalance_timeout=30.0,
-        consumer_max_fetch_size=1 << 20,
-        consumer_auto_offset_reset="earliest",
-        web_enabled=False,
-        web_tables_enabled=False,
-        web_router_enabled=False,
-    )
 
 
 class Worker:
@@ -62,11 +36,14 @@ class Worker:
         settings: Settings,
         stages: Sequence[Stage],
         sinks: Mapping[str, Sink],
+        metrics: Metrics,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.settings = settings
         self.app = make_app(settings)
         self.keepers: dict[tuple[str, int], Keeper] = {}
+        self.ticked_ms = 0
+        self._metrics = metrics
         self._clock_ms = clock_ms
         self._store = KafkaStore(settings)
         self._outlet = KafkaOutlet(settings, sinks)
@@ -74,7 +51,7 @@ class Worker:
             topic_name(settings, topic): (stage, topic) for stage in stages for topic in stage.topics
         }
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
-        self._ticked_ms = 0
+        self._folds_ticked_ms = 0
         self._connect()
 
     def _connect(self) -> None:
@@ -85,7 +62,7 @@ class Worker:
         self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
         self.app.on_before_shutdown.connect(self._on_shutdown, weak=False)
 
-    def _agent(self, stage: Stage, topic: str) -> Callable[[Any], Any]:
+    def _agent(self, stage: Stage, topic: str) -> Callable[[Any], Awaitable[None]]:
         async def fold_chunks(stream: Any) -> None:
             chunks: AsyncIterator[Any] = stream.noack().events()
             async for chunk in chunks:
@@ -93,12 +70,12 @@ class Worker:
 
         return fold_chunks
 
-    async def _guard(self, work: Any) -> None:
+    async def _guard(self, work: Awaitable[None]) -> None:
         """Run a step; what can't go on ends the process before any ack, so nothing is lost."""
         try:
             await work
         except Superseded as error:
-            log.warning("another worker owns this now, its state here is void: %s", error)
+            log.warning("another worker owns this now, the state here is void: %s", error)
         except asyncio.CancelledError:
             raise
         except BaseException:
@@ -111,9 +88,10 @@ class Worker:
         keeper = await self._keeper(stage, message.partition)
         if keeper is None or message.generation_id != self.app.consumer_generation_id:
             return  # of an assignment that is over: it is delivered again to whoever owns it
-        records: list[Record] = records_of(message.value)
-        now_ms = self._clock_ms()
-        keeper.take(topic, records, chunk.ack, now_ms)
+        began = time.perf_counter()
+        rows = keeper.take(topic, records_of(message.value), chunk.ack, self._clock_ms())
+        seconds = time.perf_counter() - began
+        self._metrics.observe_chunk(stage.name, topic, message.partition, rows, seconds)
         await self._save_if_due(keeper)
 
     async def _keeper(self, stage: Stage, partition: int) -> Keeper | None:
@@ -139,7 +117,26 @@ class Worker:
     async def _save_if_due(self, keeper: Keeper) -> None:
         now_ms = self._clock_ms()
         if keeper.due(now_ms, round(self.settings.checkpoint_seconds * 1000), HURRY_MS):
-            await keeper.save(now_ms)
+            await self._save(keeper)
+
+    async def _save(self, keeper: Keeper) -> None:
+        began = time.perf_counter()
+        delivered = await keeper.save(self._clock_ms())
+        if delivered is None:
+            self._metrics.observe_saved(keeper.stage, keeper.partition)
+            return
+        seconds = time.perf_counter() - began
+        self._metrics.observe_checkpoint(keeper.stage, keeper.partition, seconds, keeper.size_bytes)
+        self._metrics.observe_outputs(keeper.stage, keeper.partition, delivered)
+        if isinstance(keeper.fold, IngestFold):
+            self._observe_ingest(keeper.partition, keeper.fold)
+
+    def _observe_ingest(self, number: int, fold: IngestFold) -> None:
+        for topic, account in fold.partition.accounts.items():
+            self._metrics.observe_events(topic, number, msgspec.structs.asdict(account))
+        self._metrics.observe_labels(number, msgspec.structs.asdict(fold.partition.labels))
+        for kind, closed_ms in fold.partition.reached_ms().items():
+            self._metrics.observe_watermark(kind, number, closed_ms)
 
     async def _tick_for_ever(self) -> None:
         while not self.app.should_stop:
@@ -151,25 +148,30 @@ class Worker:
         assigned = [tp for tp in self.app.consumer.assignment() if tp.topic in self._topics]
         for tp in assigned:
             await self._keeper(self._topics[tp.topic][0], tp.partition)
-        now_ms = self._clock_ms()
-        if now_ms - self._ticked_ms >= 1000:
-            self._ticked_ms = now_ms
+        now_ms = self.ticked_ms = self._clock_ms()
+        if now_ms - self._folds_ticked_ms >= FOLD_TICK_MS:
+            self._folds_ticked_ms = now_ms
             for keeper in self.keepers.values():
                 keeper.fold.tick(now_ms)
             for tp in assigned:
-                self._tell_caught_up(tp, now_ms)
+                self._follow_lag(tp, now_ms)
         await asyncio.gather(*(self._save_if_due(keeper) for keeper in list(self.keepers.values())))
 
-    def _tell_caught_up(self, tp: Any, now_ms: int) -> None:
+    def _follow_lag(self, tp: Any, now_ms: int) -> None:
         stage, topic = self._topics[tp.topic]
         keeper = self.keepers.get((stage.name, tp.partition))
         end = self.app.consumer.highwater(tp)
-        tell = getattr(keeper.fold, "caught_up", None) if keeper else None
-        if keeper and tell and end is not None and end <= keeper.position(topic):
-            tell(topic, now_ms)
+        if keeper is None or end is None:
+            return
+        lag = max(0, end - keeper.position(topic))
+        self._metrics.observe_lag(stage.name, topic, tp.partition, lag)
+        if lag == 0 and isinstance(keeper.fold, IngestFold):
+            keeper.fold.caught_up(topic, now_ms)
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
         await self._save_all()
+        for stage, partition in self.keepers:
+            self._metrics.forget(stage, partition)
         self.keepers.clear()
         self._store.drop()
 
@@ -178,8 +180,7 @@ class Worker:
 
     async def _save_all(self) -> None:
         """Save once more, so that little is read again; leaving it undone loses nothing."""
-        now_ms = self._clock_ms()
-        saves = (keeper.save(now_ms) for keeper in list(self.keepers.values()))
+        saves = (self._save(keeper) for keeper in list(self.keepers.values()))
         try:
             async with asyncio.timeout(LAST_SAVE_SECONDS):
                 await asyncio.gather(*saves, return_exceptions=True)

@@ -1,0 +1,34 @@
+"""The Faust app, with the settings that the guarantees rest on."""
+
+import faust
+
+from streams import transport
+from streams.settings import Settings
+
+
+def make_app(settings: Settings) -> faust.App:
+    """Build the app; `docs/adr/0003-faust.md` says why each of these is as it is."""
+    transport.register()
+    return faust.App(
+        settings.topic_prefix + settings.application,
+        broker=f"{transport.SCHEME}://{settings.broker.replace(',', ';')}",
+        broker_credentials=settings.faust_credentials(),
+        value_serializer="raw",
+        key_serializer="raw",
+        # One standby keeps Faust's own assignor, which moves topics of equal partition count together.
+        table_standby_replicas=1,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        stream_buffer_maxsize=16,
+        stream_wait_empty=False,
+        broker_commit_interval=1.0,
+        broker_session_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=settings.session_timeout_seconds / 4,
+        broker_request_timeout=max(30.0, 2 * settings.session_timeout_seconds),
+        broker_rebalance_timeout=30.0,
+        consumer_max_fetch_size=1 << 20,
+        consumer_auto_offset_reset="earliest",
+        web_enabled=False,
+        web_tables_enabled=False,
+        web_router_enabled=False,
+    )
