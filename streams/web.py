@@ -1,7 +1,7 @@
 """The worker's small web server: metrics for Prometheus, life and readiness for whatever runs the worker."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from aiohttp import web
