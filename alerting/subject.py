@@ -75,7 +75,8 @@ class Subject(Struct):
             self.course.forget(version)
         for spot in list(self.symptoms):
             unexpected = spot.kind == "labels" and monitor.labels is None
-            if unexpected or (spot.kind == kind and spot.version in gone):
+            unheard = spot.version not in ("", *self.versions.seen)
+            if unexpected or unheard or (spot.kind == kind and spot.version in gone):
                 del self.symptoms[spot]
 
     def _resolve(self, causes: Causes, at_ms: int) -> list[Alert]:

@@ -20,7 +20,6 @@ CHECKS: tuple[Check, ...] = get_args(Check)
 _DISTORTS = BROKEN - {"duplicates"}
 # What explains a check of the same feature away.
 EXPLAINED_BY: dict[Check, frozenset[Check]] = {
-    "volume": frozenset({"silent"}),
     "out_of_range": frozenset({"unit_change"}),
     "unseen_category": frozenset({"category_renamed"}),
     "stuck": frozenset({"unit_change", "out_of_range"}),

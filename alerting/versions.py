@@ -14,7 +14,7 @@ class Seen(Struct):
     rows: int = 0
     """Rows of its newest window of predictions."""
     last_ms: dict[Kind, int] = {}
-    """The end of its newest window that had rows, of each kind."""
+    """The end of its newest window that had rows, of each kind; for labels, where performance was judged."""
 
 
 class Versions(Struct):
@@ -24,7 +24,7 @@ class Versions(Struct):
 
     def see(self, window: WindowFindings) -> None:
         """Take note of a window; one without rows makes no version known."""
-        if window.rows:
+        if window.rows and (window.kind != "labels" or "performance" in window.checked):
             known = self.seen.setdefault(window.version, Seen(window.window_start_ms))
             known.first_ms = min(known.first_ms, window.window_start_ms)
             known.last_ms[window.kind] = max(known.last_ms.get(window.kind, 0), window.window_end_ms)

@@ -1,5 +1,6 @@
 """Incidents: what fires, once for each cause, and what ends it."""
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -325,3 +326,21 @@ def test_the_windows_drawn_do_fire_and_resolve():
 
     draw()
     assert sum(count > 0 for count in counts) > len(counts) / 2
+
+
+def test_labels_of_a_version_that_is_gone_are_not_missed():
+    teller = Teller()
+    late = msgspec.structs.replace(window(0, bad("labels_late"), kind="labels"), checked=["labels_late"])
+    teller.take(*(window(hour, version="2") for hour in range(5)))
+    assert teller.take(late) == []
+    assert not teller.subject.symptoms
+
+
+def test_late_labels_of_a_new_version_do_not_acquit_the_old_one():
+    teller = Teller()
+    worse = bad("performance")
+    teller.take(window(0), window(0, worse, kind="labels"), window(1), window(1, worse, kind="labels"))
+    teller.take(window(2), window(2, version="2"))
+    late = window(2, bad("labels_late"), kind="labels", version="2")
+    alerts = teller.take(msgspec.structs.replace(late, checked=["labels_late"]))
+    assert told(alerts) == ["firing LabelsLate"]
