@@ -1,0 +1,126 @@
+"""Real worker processes for tests, and readers of what they wrote."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from confluent_kafka import Producer
+
+from schemas.monitors import Monitor
+from schemas.rejections import Rejection
+from streams.kafka import producer, read_to_end
+from streams.settings import Settings
+from streams.topics import topic_name
+
+WindowKey = tuple[str, str, str | None, str, int, int]
+
+
+class Workers:
+    """Worker processes of one installation; killed at the end whatever happens."""
+
+    def __init__(self, settings: Settings, folder: Path, **environment: str) -> None:
+        self._folder = folder
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._environment = {
+            **os.environ,
+            "WATCHKEEPER_BROKER": settings.broker,
+            "WATCHKEEPER_APPLICATION": settings.application,
+            "WATCHKEEPER_TOPIC_PREFIX": settings.topic_prefix,
+            "WATCHKEEPER_PARTITIONS": str(settings.partitions),
+            "WATCHKEEPER_WEB_PORT": "0",
+            "WATCHKEEPER_CHECKPOINT_SECONDS": "0.3",
+            "WATCHKEEPER_IDLE_SECONDS": "2",
+            **environment,
+        }
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+    def start(self, count: int = 1) -> list[subprocess.Popen[bytes]]:
+        """Start workers."""
+        return [self._start() for _ in range(count)]
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        log = (self._folder / f"worker-{len(self._processes)}.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streams.cli", "worker"], stdout=log, stderr=log, env=self._environment
+        )
+        self._processes.append(process)
+        return process
+
+    def logs(self) -> str:
+        """Return the ends of all logs, for a failing test."""
+        return "\n".join(path.read_text()[-3000:] for path in sorted(self._folder.glob("worker-*.log")))
+
+
+def apply(settings: Settings, *monitors: Monitor) -> None:
+    """Put monitors in force."""
+    sender = producer(settings)
+    for monitor in monitors:
+        sender.produce(topic_name(settings, "monitors"), monitor.model_dump_json(), monitor.subject)
+    assert sender.flush(30) == 0
+
+
+def publish(settings: Settings, events: Sequence[tuple[str, str, bytes | None]]) -> None:
+    """Publish events and wait until the broker has them."""
+    sender: Producer = producer(settings)
+    for topic, key, value in events:
+        sender.produce(topic_name(settings, topic), value, key)
+        sender.poll(0)
+    assert sender.flush(60) == 0
+
+
+def values(settings: Settings, topic: str) -> Iterator[bytes]:
+    """Read a topic whole."""
+    partitions = 1 if topic in ("monitors", "references") else settings.partitions
+    for partition in range(partitions):
+        for message in read_to_end(settings, topic_name(settings, topic), partition):
+            if message.value() is not None:
+                yield message.value()
+
+
+def statistics(settings: Settings) -> dict[WindowKey, dict[str, Any]]:
+    """Return every window's statistics; said twice, they must be the same."""
+    found: dict[WindowKey, dict[str, Any]] = {}
+    for value in values(settings, "statistics"):
+        window = json.loads(value)
+        key = tuple(
+            window[name]
+            for name in ("subject", "version", "segment", "kind", "window_start_ms", "window_end_ms")
+        )
+        assert found.setdefault(key, window) == window, f"{key} was said twice, and differently"
+    return found
+
+
+def rows(found: dict[WindowKey, dict[str, Any]], kind: str) -> int:
+    """Sum the rows of all windows of a kind, without segments."""
+    return sum(w["rows"] for w in found.values() if w["kind"] == kind and w["segment"] is None)
+
+
+def rejected(settings: Settings) -> dict[tuple[str, int, int], Rejection]:
+    """Return every rejection by where its event was."""
+    decoded = (msgspec.msgpack.decode(value, type=Rejection) for value in values(settings, "rejected"))
+    return {(r.topic, r.partition, r.offset): r for r in decoded}
+
+
+def wait_for_rows(settings: Settings, workers: Workers, wanted: dict[str, int], seconds: float = 90) -> Any:
+    """Wait until the statistics hold all rows of each kind; return them."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = statistics(settings)
+        have = {kind: rows(found, kind) for kind in wanted}
+        if have == wanted:
+            return found
+        assert time.monotonic() < deadline, f"{have} of {wanted} after {seconds} s\n{workers.logs()}"
+        time.sleep(0.5)

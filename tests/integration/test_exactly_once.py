@@ -1,0 +1,48 @@
+"""A SIGKILL in the middle of the stream changes no statistic, on every broker that there is."""
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from streams.settings import Settings
+from streams.topics import create_topics
+from tests.integration.running import Workers, apply, publish, rejected, wait_for_rows
+from tests.integration.scene import LABEL_AFTER, MONITOR, events
+
+ROWS = 24_000
+GARBAGE = len(range(0, ROWS, 97))
+LABELS = ROWS - LABEL_AFTER
+ORPHANS = len(range(0, LABELS, 97))  # labels of predictions that were garbage
+
+
+def _run(settings: Settings, folder: Path, workers: int, kills: int) -> Any:
+    """Publish the scene in parts, killing a worker after each of the first; return the statistics."""
+    folder.mkdir()
+    apply(settings, MONITOR)
+    everything = list(events(ROWS))
+    part = len(everything) // (kills + 2) + 1
+    with Workers(settings, folder) as running:
+        alive = running.start(workers)
+        for turn, at in enumerate(range(0, len(everything), part)):
+            publish(settings, everything[at : at + part])
+            if turn < kills:
+                time.sleep(0.7)  # let it get into the middle of this part
+                victim = alive.pop(0)
+                victim.send_signal(signal.SIGKILL)
+                victim.wait()
+                alive += running.start()
+        wanted = {"predictions": ROWS - GARBAGE, "labels": LABELS - ORPHANS}
+        found = wait_for_rows(settings, running, wanted)
+        for process in alive:
+            process.terminate()
+        assert [process.wait(20) for process in alive] == [0] * workers, running.logs()
+        return found
+
+
+def test_statistics_after_kills_equal_those_of_an_undisturbed_run(settings: Settings, tmp_path: Path) -> None:
+    disturbed = _run(settings, tmp_path / "disturbed", workers=2, kills=3)
+    assert len(rejected(settings)) == GARBAGE
+    calm = settings.model_copy(update={"topic_prefix": settings.topic_prefix + "calm."})
+    create_topics(calm)
+    assert disturbed == _run(calm, tmp_path / "calm", workers=1, kills=0)

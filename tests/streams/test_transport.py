@@ -1,0 +1,96 @@
+"""What the chunked transport relies on in the pinned Faust: private methods, and how they behave together."""
+
+import asyncio
+import inspect
+from types import SimpleNamespace
+from typing import Any
+
+import faust
+from faust.transport.consumer import Consumer
+from faust.transport.drivers import TRANSPORTS
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streams import transport
+
+PARTITION = TP("predictions", 0)
+
+
+def test_faust_is_the_version_whose_private_methods_we_know():
+    assert faust.__version__ == "0.15.3"
+
+
+def test_the_methods_that_are_overridden_still_exist_with_their_parameters():
+    for name, parameters in {
+        "getmany": ["self", "timeout"],
+        "_wait_next_records": ["self", "timeout"],
+        "_new_offset": ["self", "tp"],
+        "_add_gap": ["self", "tp", "offset_from", "offset_to"],
+    }.items():
+        assert list(inspect.signature(getattr(Consumer, name)).parameters) == parameters
+        assert name in vars(transport.ChunkConsumer)
+    assert "generation_id" in inspect.signature(driver.ConsumerMessage).parameters
+
+
+def test_the_scheme_gives_our_transport():
+    transport.register()
+    assert TRANSPORTS.by_url("chunked://localhost:9092") is transport.ChunkTransport
+
+
+def _consumer(**changes: Any) -> transport.ChunkConsumer:
+    consumer = transport.ChunkConsumer.__new__(transport.ChunkConsumer)
+    consumer._acked = {PARTITION: []}
+    consumer._acked_index = {PARTITION: set()}
+    consumer.flow_active = True
+    for name, value in changes.items():
+        setattr(consumer, name, value)
+    return consumer
+
+
+def test_a_commit_goes_to_the_end_of_the_last_acked_chunk_over_gaps():
+    consumer = _consumer()
+    consumer._acked[PARTITION] = [99, 250, 700]
+    consumer._acked_index[PARTITION] = {99, 250, 700}
+    assert consumer._new_offset(PARTITION) == 701
+    assert consumer._new_offset(PARTITION) is None
+    assert consumer._acked_index[PARTITION] == set()
+
+
+def _record(offset: int) -> Any:
+    return SimpleNamespace(offset=offset, timestamp=1_000, timestamp_type=0)
+
+
+def _fetch(monkeypatch: Any, fetched: Any, **changes: Any) -> tuple[list[Any], transport.ChunkConsumer]:
+    monkeypatch.setattr(transport.ChunkConsumer, "should_stop", False, raising=False)
+    app = SimpleNamespace(consumer_generation_id=5, client_only=False)
+    sought: list[int] = []
+    consumer = _consumer(app=app, sought=sought, **changes)
+
+    async def wait_next_records(timeout: float) -> Any:  # noqa: ASYNC109
+        return fetched, None
+
+    async def seek() -> None:
+        sought.append(1)
+
+    consumer._wait_next_records = wait_next_records
+    consumer.perform_seek = seek
+
+    async def collect() -> list[Any]:
+        return [pair async for pair in consumer.getmany(1.0)]
+
+    return asyncio.run(collect()), consumer
+
+
+def test_one_event_for_each_partition_that_had_records(monkeypatch):
+    chunks = {PARTITION: [_record(3), _record(9)], TP("predictions", 1): []}
+    found, _ = _fetch(monkeypatch, chunks)
+    [(tp, message)] = found
+    assert tp == PARTITION
+    assert (message.offset, message.generation_id) == (9, 5)
+    assert [record.offset for record in message.value] == [3, 9]
+
+
+def test_while_the_flow_is_stopped_records_are_not_yielded_but_sought_again(monkeypatch):
+    found, consumer = _fetch(monkeypatch, {PARTITION: [_record(3)]}, flow_active=False)
+    assert found == []
+    assert consumer.sought == [1]
