@@ -9,7 +9,7 @@ from typing import NamedTuple
 from benchmarks.cores import CONTESTANT_CORE, pinned
 
 _ROOT = Path(__file__).parent.parent
-TIMEOUT_SECONDS = 180
+_TIMEOUT_SECONDS = 180
 _TAIL_LINES = 20
 
 
@@ -47,11 +47,11 @@ def run_contestant(name: str, broker: str, topic_prefix: str, events: int) -> Fi
     with pinned(CONTESTANT_CORE):
         process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=_ROOT)
     try:
-        out, err = process.communicate(timeout=TIMEOUT_SECONDS)
+        out, err = process.communicate(timeout=_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         out, err = process.communicate()
-        err += f"\nit was not done after {TIMEOUT_SECONDS} seconds"
+        err += f"\nit was not done after {_TIMEOUT_SECONDS} seconds"
     return read_figures(name, out, err, process.returncode)
 
 

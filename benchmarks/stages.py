@@ -41,7 +41,7 @@ class Watched:
         reference = build_reference(MONITOR, to_columns(values), {}, built_at_ms=0)
         self._layout = Layout.of(MONITOR, reference)
 
-    def layout(self, version: str | None) -> Layout:  # noqa: ARG002 - one for all versions
+    def layout(self, version: str | None) -> Layout:
         """Return the one layout."""
         return self._layout
 
