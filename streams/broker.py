@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Self
 
 from streams.guarded import GuardedProcess
 from streams.kafka import BrokerError, describe
@@ -27,7 +27,7 @@ class EmbeddedBroker:
     def __init__(self, port: int = 0) -> None:
         self._port = port
         self._process: GuardedProcess | None = None
-        self._log = Path()
+        self._folder = Path()
 
     @property
     def address(self) -> str:
@@ -42,15 +42,18 @@ class EmbeddedBroker:
         if self._port and _listens(self._port):
             raise BrokerError(f"port {self._port} of the embedded broker is taken; choose another")
         self._port = self._port or free_port()
-        self._log = Path(tempfile.mkdtemp(prefix="watchkeeper-broker-")) / "broker.log"
+        self._folder = Path(tempfile.mkdtemp(prefix="watchkeeper-broker-"))
+        log = self._folder / "broker.log"
         url = f"tcp://{_HOST}:{self._port}"
         command = [program, "broker", "--listener-url", url, "--advertised-listener-url", url]
-        self._process = GuardedProcess([*command, "--storage-engine", "memory://tansu/"], self._log)
+        self._process = GuardedProcess([*command, "--storage-engine", "memory://tansu/"], log, self._folder)
         try:
             wait_for_port(self._process, self._port, timeout_seconds)
             describe(Settings(broker=self.address), timeout_seconds)
         except BrokerError as error:
-            self._fail(error)
+            kept = log.rename(self._folder.with_suffix(".log"))
+            self.stop()
+            raise BrokerError(f"the embedded broker did not start: {error}; its log is {kept}") from None
         return self.address
 
     def stop(self) -> None:
@@ -58,7 +61,7 @@ class EmbeddedBroker:
         if self._process is not None:
             self._process.stop()
             self._process = None
-            shutil.rmtree(self._log.parent, ignore_errors=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
         self.start()
@@ -68,11 +71,6 @@ class EmbeddedBroker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _fail(self, error: BrokerError) -> NoReturn:
-        kept = self._log.rename(self._log.parent.with_suffix(".log"))
-        self.stop()
-        raise BrokerError(f"the embedded broker did not start: {error}; its log is {kept}") from None
 
 
 def wait_for_port(process: GuardedProcess, port: int, timeout_seconds: float) -> None:

@@ -93,8 +93,12 @@ class KafkaFromJars:
     def __enter__(self) -> "KafkaFromJars":
         self._file.write_text("".join(f"{name}={value}\n" for name, value in self.config.items()))
         tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._file)]
-        run([*self._java, *tool, *self._format_with])
-        self.start()
+        try:
+            run([*self._java, *tool, *self._format_with])
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -104,12 +108,13 @@ class KafkaFromJars:
     def start(self) -> None:
         """Start it, also again after `stop`: what it held is still there."""
         log = self.folder / "kafka.log"
-        self._process = GuardedProcess([*self._java, "kafka.Kafka", self._file], log)
+        self._process = GuardedProcess([*self._java, "kafka.Kafka", self._file], log, self.folder)
         try:
             wait_for_port(self._process, self.port, 60)
             describe(Settings(broker=self.address), 30)
         except BrokerError as error:
-            raise AssertionError(f"Apache Kafka did not start: {error}\n{log.read_text()[-4000:]}") from None
+            said = log.read_text()[-4000:]
+            raise AssertionError(f"Apache Kafka did not start: {error}\n{said}") from None
 
     def stop(self) -> None:
         """Kill it."""

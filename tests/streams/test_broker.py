@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,10 @@ def listens(address: str) -> bool:
         return probe.connect_ex((host, int(port))) == 0
 
 
-def wait_until_gone(address: str) -> None:
+def wait_until(happened: Callable[[], bool], otherwise: str) -> None:
     deadline = time.monotonic() + 20
-    while listens(address):
-        assert time.monotonic() < deadline, f"{address} still listens"
+    while not happened():
+        assert time.monotonic() < deadline, otherwise
         time.sleep(0.02)
 
 
@@ -53,15 +54,23 @@ def test_it_can_be_stopped_twice_and_started_again_on_its_port() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_it_ends_with_the_process_that_started_it(number: signal.Signals) -> None:
+def test_it_ends_with_the_process_that_started_it(number: signal.Signals, tmp_path: Path) -> None:
     command = [sys.executable, "-c", START_AND_WAIT]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as parent:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    ) as parent:
         assert parent.stdout is not None
         address = parent.stdout.readline().strip()
         assert listens(address)
+        assert list(tmp_path.glob("watchkeeper-broker-*"))
         parent.send_signal(number)
         assert parent.wait(20) != 0
-        wait_until_gone(address)
+        wait_until(lambda: not listens(address), f"{address} still listens")
+        wait_until(lambda: not list(tmp_path.glob("watchkeeper-broker-*")), "its folder is still there")
 
 
 def test_an_interrupt_for_the_group_leaves_the_broker_to_its_parent() -> None:
