@@ -47,6 +47,10 @@ def test_it_takes_as_many_windows_in_a_row_as_the_policy_says(policy):
     assert changes(policy, bad + ["ok"] * policy.resolve_after) == [True, False]
 
 
+def test_good_windows_count_only_in_a_row():
+    assert changes(Policy(resolve_after=2), ["bad", "ok", "bad", "ok", "bad"]) == [True]
+
+
 def test_a_policy_that_could_never_fire_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
         Policy(fire_after=0)

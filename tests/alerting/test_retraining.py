@@ -65,6 +65,18 @@ def test_the_same_window_twice_asks_once():
     assert len(teller.requests) == 1
 
 
+def test_a_window_read_twice_counts_once():
+    teller = Teller()
+    teller.take(window(0), labels(0, WORSE), labels(0, WORSE), labels(0, WORSE))
+    assert teller.requests == []
+
+
+def test_after_a_request_the_count_starts_anew():
+    teller = Teller(retraining={"cooldown": "PT1S", "min_labels": 1})
+    teller.take(window(0), *(labels(hour, WORSE) for hour in range(5)))
+    assert [request.requested_at.hour for request in teller.requests] == [4, 6]
+
+
 def test_broken_data_is_never_a_reason_and_the_wait_is_named_afterwards():
     teller = Teller()
     fault = bad("unit_change", "temp")

@@ -56,7 +56,8 @@ def test_a_check_that_was_not_made_is_no_data():
     teller = Teller()
     teller.take(window(0, bad("missing", "temp")))
     labels = [window(hour, kind="labels") for hour in range(1, 6)]
-    assert teller.take(*labels) == []
+    others = [msgspec.structs.replace(window(hour), checked=["stuck"]) for hour in range(1, 6)]
+    assert teller.take(*labels, *others) == []
 
 
 def test_segments_fold_into_the_alert_for_all_rows():
@@ -86,6 +87,24 @@ def test_the_same_fault_in_two_versions_is_one_incident():
             alerts += teller.take(window(hour, missing, version=version))
     assert told(alerts) == ["firing FeatureMissing temp"] * 2
     assert alerts[-1].annotations["versions"] == "1, 2"
+
+
+def test_a_fault_of_a_version_in_shadow_is_not_told_before_the_current_one_was_judged():
+    teller = Teller()
+    alerts = []
+    for hour in range(4):
+        found = [bad("missing", "temp")] if hour else []
+        alerts += teller.take(window(hour, *found), window(hour, *found, version="2"))
+    assert {alert.labels["severity"] for alert in alerts} == {"critical"}
+    assert len({alert.fingerprint for alert in alerts}) == 1
+
+
+def test_an_alert_is_told_again_once_in_a_window_at_most():
+    teller = Teller()
+    alerts = teller.take(window(0, bad("missing", "temp", value=0.3)))
+    alerts += teller.take(window(0, bad("missing", "temp", "origin=EWR", value=0.5), version="2"))
+    assert len(alerts) == 1
+    assert len(teller.take(window(1, bad("missing", "temp", value=0.3)))) == 1
 
 
 def test_drift_of_many_features_is_one_alert_ranked_by_effect():
@@ -132,6 +151,15 @@ def test_drift_of_another_feature_is_not_held_back():
     alerts = teller.take(window(0, *findings), window(1, *findings))
     assert told(alerts) == ["firing FeatureMissing temp", "firing FeatureDrift"]
     assert alerts[1].annotations["features"] == "x1"
+
+
+def test_what_the_old_version_shows_explains_nothing_of_the_new_one():
+    teller = Teller()
+    alerts = []
+    for hour in range(4):
+        alerts += teller.take(window(hour, bad("category_renamed", "temp")))
+        alerts += teller.take(window(hour, bad("drift", "temp"), version="2"))
+    assert "firing FeatureDrift" in told(alerts)
 
 
 def test_an_alert_that_a_fault_explains_later_is_resolved_and_returns_only_on_its_own():

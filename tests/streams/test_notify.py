@@ -95,6 +95,11 @@ def test_what_fires_is_said_again_each_minute_and_what_is_over_for_five():
     assert ends == [8 * 60.0] * 5
 
 
+def test_an_alert_that_is_over_is_told_to_be_over_once():
+    fold = folded(FIRING, RESOLVED, later(RESOLVED, 1))
+    assert said(fold) == ["fired", "resolved"]
+
+
 def test_a_repeat_that_waits_is_dropped_when_the_alert_ends():
     fold = folded(FIRING)
     fold.tick(2 * MINUTE_MS)
