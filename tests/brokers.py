@@ -186,8 +186,10 @@ def docker_answers() -> bool:
     """Return whether there is an engine behind the docker command."""
     if shutil.which("docker") is None:
         return False
-    done = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False)
-    return done.returncode == 0
+    try:
+        return subprocess.run(["docker", "info"], capture_output=True, timeout=20).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 @contextlib.contextmanager
@@ -200,14 +202,21 @@ def embedded() -> Iterator[Running]:
 @contextlib.contextmanager
 def apache_kafka() -> Iterator[Running]:
     """Run the best Apache Kafka that there is; Unavailable says why there is none."""
+    with contextlib.ExitStack() as stack:
+        yield _best(stack)
+
+
+def _best(stack: contextlib.ExitStack) -> Running:
     if address := os.environ.get("WATCHKEEPER_TEST_BROKER"):
-        yield Running(address, f"{address}, which WATCHKEEPER_TEST_BROKER names")
-    elif docker_answers():
-        with kafka_in_docker() as address:
-            yield Running(address, f"Apache Kafka {KAFKA} in Docker")
-    else:
-        with KafkaFromJars() as kafka:
-            yield Running(kafka.address, f"Apache Kafka {KAFKA} from its jars; no Docker engine answers")
+        return Running(address, f"{address}, which WATCHKEEPER_TEST_BROKER names")
+    why = "no Docker engine answers"
+    if docker_answers():
+        try:
+            return Running(stack.enter_context(kafka_in_docker()), f"Apache Kafka {KAFKA} in Docker")
+        except Exception as error:  # an engine without access to images, for example
+            why = f"Docker answers but did not start it: {error}"
+    kafka = stack.enter_context(KafkaFromJars())
+    return Running(kafka.address, f"Apache Kafka {KAFKA} from its jars; {why}")
 
 
 BROKERS: dict[str, Callable[[], contextlib.AbstractContextManager[Running]]] = {

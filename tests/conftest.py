@@ -14,6 +14,12 @@ from tests.brokers import BROKERS, Offline, Unavailable
 SEEN: dict[str, str] = {}
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Put up with the Unix sockets that Docker's client leaves open."""
+    line = "ignore:Exception ignored in. <socket.socket.* family=1,:pytest.PytestUnraisableExceptionWarning"
+    config.addinivalue_line("filterwarnings", line)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is set for a worker on this machine is not for tests."""
