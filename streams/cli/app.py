@@ -1,0 +1,71 @@
+"""The program `watchkeeper`: its commands, and how it ends when a user has made a mistake."""
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from streams.cli import apply, demo, doctor, publish, reference, rejected, topics, worker
+from streams.cli.output import note
+from streams.errors import UserError
+from streams.kafka import BrokerError
+from streams.settings import SettingsError
+
+__all__ = ["app", "main"]
+
+EXIT_USER_ERROR = 2
+
+
+class Commands(TyperGroup):
+    """Commands whose mistakes are told in a sentence instead of a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; what the user can mend ends it with code 2."""
+        try:
+            return super().invoke(ctx)
+        except (UserError, SettingsError, BrokerError) as error:
+            note(str(error))
+            raise typer.Exit(EXIT_USER_ERROR) from None
+
+
+app = typer.Typer(
+    name="watchkeeper",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(version("watchkeeper"))
+        raise typer.Exit
+
+
+@app.callback()
+def watchkeeper(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Keep the watch over models in production.
+
+    Settings that have no option are environment variables: see docs/reference/settings.md.
+    """
+
+
+for command in (demo.demo, worker.worker, apply.apply, publish.publish, doctor.doctor):
+    app.command()(command)
+app.add_typer(reference.app)
+app.add_typer(topics.app)
+app.add_typer(rejected.app)
+
+
+def main() -> None:
+    """Run the program."""
+    app(prog_name="watchkeeper")

@@ -1,0 +1,94 @@
+"""`watchkeeper apply`: put monitors, and the references that they name, in force."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli.changes import Change, Wanted, plan
+from streams.cli.connection import reach_topics
+from streams.cli.current import read_configuration, send_configuration
+from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
+from streams.cli.output import note, print_json
+from streams.errors import UserError
+from streams.monitor_file import read_monitor
+from streams.reference_file import ReferenceFile
+
+__all__ = ["apply"]
+
+
+def apply(
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Monitor files.")] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option("--remove", metavar="SUBJECT", help="Stop watching a model or feature view."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    as_json: AsJson = False,
+    broker: Broker = None,
+    topic_prefix: TopicPrefix = None,
+) -> None:
+    """Put monitor files in force.
+
+    All files are checked, and their references built, before anything is sent. Running workers take up what
+    changed within a second.
+
+    \b
+    Examples:
+      watchkeeper apply monitors/flight-delay.yaml
+      watchkeeper apply monitors/*.yaml --dry-run
+      watchkeeper apply --remove flight-delay
+    """  # noqa: D301
+    if not files and not remove:
+        raise UserError("nothing to apply; name monitor files, or a subject with --remove")
+    wanted = _read_all(files or [])
+    settings = settings_of(broker, topic_prefix)
+    reach_topics(settings, "monitors", "references")
+    current = read_configuration(settings)
+    changes, records = plan(wanted, remove or [], current)
+    if not dry_run:
+        send_configuration(settings, records)
+    if as_json:
+        print_json({"applied": not dry_run, "subjects": changes})
+    else:
+        _tell(changes, dry_run)
+
+
+def _read_all(files: Sequence[Path]) -> list[Wanted]:
+    """Read all files, and say all that is wrong with them at once."""
+    wanted: dict[str, Wanted] = {}
+    mistakes = []
+    for file in files:
+        try:
+            found = _read(file)
+            if found.monitor.subject in wanted:
+                raise UserError(f"{file}: {found.monitor.subject} is in another file, too; keep one")
+            wanted[found.monitor.subject] = found
+        except UserError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    return list(wanted.values())
+
+
+def _read(file: Path) -> Wanted:
+    monitor = read_monitor(file)
+    if monitor.reference is None or monitor.reference.file is None:
+        return Wanted(monitor, None)
+    source = ReferenceFile(file.parent / monitor.reference.file, monitor)
+    for name in source.not_found:
+        note(f"{source.path}: there is no column for the feature {name}; it has no reference")
+    return Wanted(monitor, source.examples.reference(None, time.time_ns() // 1_000_000))
+
+
+def _tell(changes: Sequence[Change], dry_run: bool) -> None:
+    for change in changes:
+        typer.echo(f"{change.subject}: monitor {change.monitor}, reference {change.reference}")
+        for detail in change.changes:
+            typer.echo(f"  {detail}")
+        if change.reference.startswith("from the stream"):
+            note(f"{change.subject}: once its events are there: watchkeeper reference build --from-stream")
+    if dry_run:
+        note("nothing was changed")

@@ -1,0 +1,126 @@
+"""What the doctor looks at: topics, monitors and references."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, ResourceType
+
+from detectors.profile import RowsProfile
+from detectors.reference import reference_labels, reference_rows
+from streams.cli.current import read_configuration
+from streams.configuration import Configuration, Watched, reference_key
+from streams.settings import Settings
+from streams.topics import TOPICS, topic_name
+
+__all__ = ["Checkup", "check_configuration", "check_topics"]
+
+_ANSWER_SECONDS = 10
+_NAMED = 5
+
+
+class Checkup(msgspec.Struct, frozen=True):
+    """One thing that was looked at."""
+
+    level: Literal["ok", "warn", "fail"]
+    what: str
+
+
+def check_topics(settings: Settings, there: ClusterMetadata) -> Iterator[Checkup]:
+    """See that every topic is there, split as the settings say, and kept as it must be."""
+    names = {topic_name(settings, name): topic for name, topic in TOPICS.items()}
+    policies = _policies(settings, [name for name in names if name in there.topics])
+    well = 0
+    for name, topic in names.items():
+        problem = None
+        wanted, policy = topic.partitions or settings.partitions, topic.config()["cleanup.policy"]
+        if name not in there.topics:
+            problem = f"topic {name} does not exist; run: watchkeeper topics create"
+        elif (found := len(there.topics[name].partitions)) != wanted:
+            problem = f"topic {name} has {found} partitions, not {wanted}; set WATCHKEEPER_PARTITIONS={found}"
+        elif policies.get(name, policy) != policy:
+            problem = f"topic {name} has cleanup.policy={policies[name]}; change it to {policy}"
+        if problem:
+            yield Checkup("fail", problem)
+        well += problem is None
+    if well:
+        yield Checkup("ok", f"{well} of {len(names)} topics are as they should be")
+    if not policies:
+        yield Checkup("warn", "the broker does not tell how topics are cleaned up; look by hand")
+
+
+def _policies(settings: Settings, names: list[str]) -> dict[str, str]:
+    """Return each topic's cleanup policy; nothing where the broker does not tell."""
+    admin = AdminClient(settings.client_config())
+    asked = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    if not asked:
+        return {}
+    answers = admin.describe_configs(asked, request_timeout=_ANSWER_SECONDS)
+    policies = {}
+    for resource, answer in answers.items():
+        try:
+            entry = answer.result().get("cleanup.policy")
+        except KafkaException:
+            continue
+        if entry is not None:
+            policies[resource.name] = str(entry.value)
+    return policies
+
+
+def check_configuration(settings: Settings, there: ClusterMetadata) -> Iterator[Checkup]:
+    """See that monitors and references on the topics are valid and belong together."""
+    if any(topic_name(settings, name) not in there.topics for name in ("monitors", "references")):
+        return
+    configuration = read_configuration(settings)
+    for place, why in configuration.broken.items():
+        yield Checkup("fail", f"{place}: is ignored by workers: {why}; apply it again")
+    subjects = configuration.subjects()
+    if not subjects:
+        yield Checkup("warn", "nothing is watched; run: watchkeeper apply FILE")
+    for subject in subjects:
+        watched = configuration.watched(subject)
+        if watched is not None:
+            yield _check_subject(subject, watched)
+    for subject in configuration.unwatched():
+        yield Checkup("warn", f"{subject}: has a reference and no monitor; apply one, or remove it")
+    if subjects:
+        yield _check_series(settings, configuration)
+
+
+def _check_subject(subject: str, watched: Watched) -> Checkup:
+    wanted = watched.monitor.reference
+    if not watched.references:
+        mend = "run: watchkeeper reference build" if wanted else "build one, and drift is judged, too"
+        return Checkup("warn", f"{subject}: is watched without a reference; {mend}")
+    for version, reference in watched.references.items():
+        known = {*reference.binning.numbers, *reference.binning.categories}
+        if lacking := [name for name in watched.monitor.features if name not in known]:
+            names = ", ".join(lacking[:_NAMED]) + (", …" if len(lacking) > _NAMED else "")
+            key = reference_key(subject, version)
+            return Checkup("warn", f"{subject}: the reference {key} does not know {names}; build it anew")
+    rows = sum(reference.rows for reference in watched.references.values())
+    features = len(watched.monitor.features)
+    return Checkup("ok", f"{subject}: {features} features, {rows} rows of reference")
+
+
+def _check_series(settings: Settings, configuration: Configuration) -> Checkup:
+    watched = [configuration.watched(subject) for subject in configuration.subjects()]
+    series = sum(series_count(each) for each in watched if each is not None)
+    what = f"about {series} series of statistics for each version, of {settings.max_series} at most"
+    if series <= settings.max_series:
+        return Checkup("ok", what)
+    return Checkup("warn", f"{what}; declare fewer segments, or raise WATCHKEEPER_MAX_SERIES")
+
+
+def series_count(watched: Watched) -> int:
+    """Estimate the Prometheus series of one version: those of a window like the reference, per segment."""
+    from detectors.judge import judge_labels, judge_rows  # brings scipy, which no other command needs
+
+    monitor, reference, layout = watched.monitor, watched.reference(None), watched.layout(None)
+    rows = reference_rows(reference, None) or RowsProfile.empty(layout)
+    count = len(judge_rows(monitor, layout, reference, rows, None, None).statistics)
+    labels = reference_labels(reference, None)
+    if monitor.labels is not None and labels is not None:
+        count += len(judge_labels(monitor, layout, reference, labels, None).statistics)
+    return count * (1 + (len(reference.segments) if reference else 0))

@@ -1,0 +1,67 @@
+"""Reaches the broker before a command begins, and says what is wrong with the connection if it can't."""
+
+import time
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ClusterMetadata
+
+from streams.errors import UserError
+from streams.settings import Settings
+from streams.topics import topic_name
+
+__all__ = ["reach", "reach_topics"]
+
+_TRY_SECONDS = 1.0
+_ADVICE = {
+    KafkaError._RESOLVE: (
+        "the host name is not known ({why}); give another address with --broker or WATCHKEEPER_BROKER"
+    ),
+    KafkaError._SSL: ("TLS failed ({why}); check WATCHKEEPER_SECURITY_PROTOCOL and WATCHKEEPER_SSL_CA_FILE"),
+    KafkaError._AUTHENTICATION: (
+        "the login failed ({why}); check WATCHKEEPER_SASL_MECHANISM, WATCHKEEPER_SASL_USERNAME "
+        "and WATCHKEEPER_SASL_PASSWORD"
+    ),
+}
+_SILENCE = (
+    "no Kafka broker answers ({why}); start one, or give another address with --broker or WATCHKEEPER_BROKER"
+)
+
+
+def reach(settings: Settings, timeout_seconds: float = 8.0) -> ClusterMetadata:
+    """Return the brokers and topics that there are; UserError says why there are none."""
+    errors: list[KafkaError] = []
+    admin = AdminClient(settings.client_config() | {"error_cb": errors.append, "log_level": 0})
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            return admin.list_topics(timeout=_TRY_SECONDS)
+        except KafkaException as error:
+            admin.poll(0)
+            known = next((seen for seen in errors if seen.code() in _ADVICE), None)
+            if known is not None or time.monotonic() >= deadline:
+                raise _unreachable(settings, known or (errors or [error.args[0]])[0]) from None
+
+
+def reach_topics(settings: Settings, *names: str) -> None:
+    """Reach the broker and see that topics are there."""
+    there = reach(settings).topics
+    for name in names:
+        if (topic := topic_name(settings, name)) not in there:
+            raise UserError(
+                f"{settings.broker}: the topic {topic} does not exist; run: watchkeeper topics create"
+            )
+
+
+def _unreachable(settings: Settings, error: KafkaError) -> UserError:
+    advice = _ADVICE.get(error.code(), _SILENCE)
+    return UserError(f"{settings.broker}: {advice.format(why=_cause(error))}")
+
+
+def _cause(error: KafkaError) -> str:
+    """Leave out which thread of the client says it, and how long it took.
+
+    >>> _cause(KafkaError(KafkaError._TRANSPORT, "a:1/bootstrap: Connect failed: no (after 0ms in state X)"))
+    'Connect failed: no'
+    """
+    text: str = error.str().rpartition("/bootstrap: ")[2]
+    return text.partition(" (after ")[0].strip()

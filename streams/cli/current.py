@@ -1,0 +1,54 @@
+"""The monitors and references as they are on their topics now, and how they are changed."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from confluent_kafka import KafkaError, Message
+
+from streams.cli.connection import reach
+from streams.configuration import Configuration
+from streams.errors import UserError
+from streams.kafka import producer, read_to_end
+from streams.settings import Settings
+from streams.topics import topic_name
+
+__all__ = ["ConfigRecord", "read_configuration", "send_configuration"]
+
+_DELIVERY_SECONDS = 30
+
+
+class ConfigRecord(NamedTuple):
+    """One record for `monitors` or `references`; no value removes what was there."""
+
+    topic: str
+    key: str
+    value: bytes | None
+
+
+def read_configuration(settings: Settings) -> Configuration:
+    """Read both topics to their ends."""
+    configuration = Configuration()
+    there = reach(settings).topics
+    for name in ("monitors", "references"):
+        topic = topic_name(settings, name)
+        for number in sorted(there[topic].partitions):
+            for message in read_to_end(settings, topic, number):
+                configuration.learn(name, message.key(), message.value())
+    return configuration
+
+
+def send_configuration(settings: Settings, records: Sequence[ConfigRecord]) -> None:
+    """Send records in their order and wait until the broker has them all."""
+    failures: list[str] = []
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            failures.append(f"{message.key().decode()} did not reach {message.topic()}: {error.str()}")
+
+    sender = producer(settings, delivery_timeout_ms=_DELIVERY_SECONDS * 1000)
+    for topic, key, value in records:
+        sender.produce(topic_name(settings, topic), value, key.encode(), on_delivery=delivered)
+        # One after the other: no worker may see a monitor before its reference.
+        sender.flush(_DELIVERY_SECONDS + 1)
+        if failures:
+            raise UserError(f"{settings.broker}: {failures[0]}; run it again when the broker is well")

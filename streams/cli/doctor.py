@@ -1,0 +1,47 @@
+"""`watchkeeper doctor`: whether all is in place that a worker needs."""
+
+import typer
+
+from streams.cli.checkups import Checkup, check_configuration, check_topics
+from streams.cli.connection import reach
+from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
+from streams.cli.output import print_json
+from streams.errors import UserError
+from streams.settings import Settings
+
+__all__ = ["doctor"]
+
+EXIT_NOT_WELL = 1
+_COLOURS = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "fail": typer.colors.RED}
+
+
+def doctor(broker: Broker = None, topic_prefix: TopicPrefix = None, as_json: AsJson = False) -> None:
+    """Check broker, topics, monitors, references.
+
+    Each is ok, warn or fail; with a fail the command ends with code 1.
+
+    \b
+    Examples:
+      watchkeeper doctor
+      watchkeeper doctor --broker kafka:9092 --json
+    """  # noqa: D301
+    settings = settings_of(broker, topic_prefix)
+    checkups = _examine(settings)
+    if as_json:
+        print_json(checkups)
+    else:
+        for checkup in checkups:
+            typer.echo(f"{typer.style(f'{checkup.level:4}', fg=_COLOURS[checkup.level])}  {checkup.what}")
+    if any(checkup.level == "fail" for checkup in checkups):
+        raise typer.Exit(EXIT_NOT_WELL)
+
+
+def _examine(settings: Settings) -> list[Checkup]:
+    try:
+        there = reach(settings)
+    except UserError as error:
+        return [Checkup("fail", str(error))]
+    protocol = settings.security_protocol
+    reached = Checkup("ok", f"{settings.broker}: {len(there.brokers)} brokers answer ({protocol})")
+    topics = check_topics(settings, there)
+    return [reached, *topics, *check_configuration(settings, there)]

@@ -1,0 +1,108 @@
+"""`watchkeeper publish`: the rows of a file, as events."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from schemas.findings import Kind
+from streams.cli.connection import reach_topics
+from streams.cli.options import Broker, MonitorFile, TopicPrefix, settings_of
+from streams.cli.output import note
+from streams.cli.sender import Sender
+from streams.errors import UserError
+from streams.monitor_file import read_monitor
+from streams.publishing import BadRow, Outgoing, Pace, outgoing
+from streams.rows import RowMapping
+from streams.tables import row_count
+
+__all__ = ["publish"]
+
+_SHOWN = 10
+
+
+def publish(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Parquet, CSV or NDJSON.")],
+    topic: Annotated[Kind, typer.Option("--topic", help="What the rows are.")],
+    monitor_file: MonitorFile = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="NAME", help="The model or feature view of rows that name none."),
+    ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option("--speed", metavar="X", help="X seconds of event time in one.  [default: at once]"),
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave bad rows out, instead of sending nothing.")
+    ] = False,
+    broker: Broker = None,
+    topic_prefix: TopicPrefix = None,
+) -> None:
+    """Publish the rows of a file as events.
+
+    NDJSON lines that are events go as they are. Columns are named as in the event: prediction_id,
+    event_time, features.distance, score, segments.origin; with --monitor, features and segments also by
+    their bare names. A row without a label is passed over on --topic labels.
+
+    \b
+    Examples:
+      watchkeeper publish events.ndjson --topic predictions
+      watchkeeper publish flights.parquet --topic predictions --monitor flight-delay.yaml --speed 3600
+      watchkeeper publish flights.parquet --topic labels --model flight-delay
+    """  # noqa: D301
+    if speed is not None and speed <= 0:
+        raise UserError(f"--speed should be more than 0, not {speed:g}")
+    monitor = read_monitor(monitor_file) if monitor_file else None
+    if monitor is not None and (monitor.feature_view is not None) != (topic == "features"):
+        raise UserError(f"{monitor_file}: is for {monitor.subject}, whose events do not go to {topic}")
+    mapping = RowMapping(topic, monitor, model)
+    rows = row_count(file)
+    if not skip_bad:
+        rows = _check(file, topic, mapping)
+    settings = settings_of(broker, topic_prefix)
+    reach_topics(settings, topic)
+    sender = Sender(settings, topic, Pace(speed) if speed else None)
+    bad = _send(file, outgoing(file, topic, mapping), rows, sender)
+    note(f"{sender.delivered} published" + (f", {bad} bad rows left out" if bad else ""))
+
+
+def _send(file: Path, rows: Iterator[Outgoing | BadRow], total: int | None, sender: Sender) -> int:
+    """Send the rows; return how many were bad."""
+    bad = 0
+    with _progress() as progress:
+        for row in progress.track(rows, total=total, description=file.name):
+            if isinstance(row, BadRow):
+                bad += 1
+                if bad <= _SHOWN:
+                    progress.console.print(f"{file}:{row.line}: {row.why}", markup=False, soft_wrap=True)
+            else:
+                sender.send(row)
+        sender.finish()
+    return bad
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _check(file: Path, topic: Kind, mapping: RowMapping) -> int:
+    """Look at every row before the first is sent; return how many there are."""
+    rows = 0
+    bad: list[BadRow] = []
+    for row in outgoing(file, topic, mapping):
+        rows += 1
+        if isinstance(row, BadRow):
+            bad.append(row)
+    if bad:
+        lines = [f"{file}:{row.line}: {row.why}" for row in bad[:_SHOWN]]
+        more = f"{len(bad)} of {rows} rows are bad and nothing was sent; mend them, or pass --skip-bad"
+        raise UserError("\n".join([*lines, more]))
+    if not rows:
+        raise UserError(f"{file}: there is nothing in it to publish to {topic}")
+    return rows

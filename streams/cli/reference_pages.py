@@ -1,0 +1,85 @@
+"""Writes the reference pages that are made from the code: `python -m streams.cli.reference_pages`."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from schemas.monitors import Monitor
+from streams.cli.app import app
+from streams.cli.output import note
+from streams.settings import PREFIX, Settings
+
+__all__ = ["PAGES", "ROOT"]
+
+ROOT = Path(__file__).parents[2]
+_HELP_WIDTH = 100
+
+
+def command_line() -> str:
+    """Write the help of every command."""
+    root = typer.main.get_command(app)
+    context: Any = root.context_class(
+        root, info_name="watchkeeper", terminal_width=_HELP_WIDTH, **root.context_settings
+    )
+    parts = [f"## {title}\n\n```text\n{text}\n```\n" for title, text in _helps(root, context)]
+    return "# Command line\n\nMade from `--help`; see also the [settings](settings.md).\n\n" + "\n".join(
+        parts
+    )
+
+
+def _helps(command: Any, context: Any) -> Iterator[tuple[str, str]]:
+    yield context.command_path, command.get_help(context)
+    for name, sub in getattr(command, "commands", {}).items():
+        yield from _helps(sub, sub.context_class(sub, info_name=name, parent=context))
+
+
+def settings() -> str:
+    """Write every setting, its variable and its default."""
+    rows = [
+        f"| `{PREFIX}{name.upper()}` | {_default(field.get_default())} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    head = [
+        "# Settings",
+        "",
+        "Each is an environment variable; an option of a command goes before it.",
+        "",
+        "| variable | default | what |",
+        "|---|---|---|",
+    ]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def _default(value: Any) -> str:
+    return "" if value is None or value in ("", ()) else f"`{value}`"
+
+
+def monitor_schema() -> str:
+    """Write the JSON Schema of a monitor file."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Monitor.model_json_schema(),
+        "title": "Watchkeeper monitor",
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/reference/cli.md": command_line,
+    "docs/reference/settings.md": settings,
+    "docs/reference/monitor.schema.json": monitor_schema,
+}
+
+
+def main() -> None:
+    """Write all pages."""
+    for page, write in PAGES.items():
+        (ROOT / page).write_text(write(), encoding="utf-8")
+        note(f"written: {page}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Sends records at their pace, and waits until the broker has them."""
+
+import time
+
+from confluent_kafka import KafkaError, Message
+
+from streams.errors import UserError
+from streams.kafka import producer
+from streams.publishing import Outgoing, Pace
+from streams.settings import Settings
+from streams.topics import topic_name
+
+__all__ = ["Sender"]
+
+_DELIVERY_SECONDS = 60
+
+
+class Sender:
+    """Sends to one topic; UserError when the broker does not take what it is given."""
+
+    def __init__(self, settings: Settings, topic: str, pace: Pace | None) -> None:
+        self._broker = settings.broker
+        self._topic = topic_name(settings, topic)
+        self._producer = producer(settings, linger_ms=20, delivery_timeout_ms=_DELIVERY_SECONDS * 1000)
+        self._pace = pace
+        self._failure = ""
+        self.delivered = 0
+
+    def send(self, record: Outgoing) -> None:
+        """Send one record when it is due."""
+        if self._pace is not None and (wait := self._pace.wait_seconds(record.time_ms, time.monotonic())):
+            self._producer.poll(0)
+            time.sleep(wait)
+        while not self._queued(record):
+            self._producer.poll(0.1)
+        self._producer.poll(0)
+        if self._failure:
+            self._give_up()
+
+    def finish(self) -> None:
+        """Wait until all are delivered."""
+        if self._producer.flush(_DELIVERY_SECONDS + 1) or self._failure:
+            self._give_up()
+
+    def _queued(self, record: Outgoing) -> bool:
+        try:
+            self._producer.produce(
+                self._topic,
+                record.value,
+                record.key,
+                headers=record.headers,
+                on_delivery=self._on_delivery,
+            )
+        except BufferError:
+            return False
+        return True
+
+    def _on_delivery(self, error: KafkaError | None, _: Message) -> None:
+        if error is None:
+            self.delivered += 1
+        else:
+            self._failure = self._failure or error.str()
+
+    def _give_up(self) -> None:
+        raise UserError(
+            f"{self._broker}: {self.delivered} events were delivered to {self._topic}, then no more: "
+            f"{self._failure or 'no answer'}; mend that and publish the rest"
+        )

@@ -1,0 +1,55 @@
+"""`watchkeeper worker`: run one worker process."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from streams.cli.connection import reach
+from streams.cli.options import Broker, TopicPrefix
+from streams.settings import read_settings
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+def worker(
+    broker: Broker = None,
+    topic_prefix: TopicPrefix = None,
+    alertmanager: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--alertmanager",
+            metavar="URL",
+            help="An Alertmanager to send to, once for each of a cluster.  [default: pages are printed]",
+        ),
+    ] = None,
+    web_port: Annotated[
+        int | None,
+        typer.Option(
+            "--web-port", metavar="PORT", help="Where /metrics is served; 0 is any port.  [default: 6066]"
+        ),
+    ] = None,
+    json_pages: Annotated[
+        bool, typer.Option("--json-pages", help="Print pages as JSON, a line for each.")
+    ] = False,
+    log_level: Annotated[LogLevel, typer.Option("--log-level", help="What is logged.")] = "INFO",
+) -> None:
+    """Fold events into statistics, judge them, and page. Run one for each core; they share the work.
+
+    Needs a Kafka: a worker never starts one by itself. To try everything on a machine without Kafka, run
+    `watchkeeper demo --keep`.
+
+    \b
+    Examples:
+      watchkeeper worker --broker kafka:9092
+      watchkeeper worker --alertmanager http://am-1:9093 --alertmanager http://am-2:9093 --web-port 0
+    """  # noqa: D301 - \b keeps the lines of the examples apart
+    settings = read_settings(
+        broker=broker,
+        topic_prefix=topic_prefix,
+        alertmanagers=tuple(alertmanager) if alertmanager else None,
+        web_port=web_port,
+    )
+    reach(settings)
+    from streams.run import run  # Faust takes a second to import, and only workers need it
+
+    raise typer.Exit(run(settings, json_pages=json_pages, log_level=log_level))
