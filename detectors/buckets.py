@@ -39,14 +39,17 @@ def quantile(counts: Counts, share: float) -> float | None:
     if total == 0:
         return None
     rank = max(1, int(np.ceil(share * total)))
-    return _middle(int(np.searchsorted(np.cumsum(counts), rank)))
+    return float(MIDDLES[np.searchsorted(np.cumsum(counts), rank)])
 
 
-def _middle(bucket: int) -> float:
-    if bucket == 0:
-        return 0.0
-    octave, within = divmod(bucket - 1, _PER_OCTAVE)
-    return float(np.ldexp(0.5 + (within + 0.5) / (2 * _PER_OCTAVE), octave + _LEAST))
+def _middles() -> NDArray[np.float64]:
+    octave, within = np.divmod(np.arange(COUNT - 1), _PER_OCTAVE)
+    above_zero = np.ldexp(0.5 + (within + 0.5) / (2 * _PER_OCTAVE), octave + _LEAST)
+    return np.concatenate(([0.0], above_zero))
+
+
+MIDDLES = _middles()
+"""The value that stands for each bucket."""
 
 
 def to_pairs(counts: Counts) -> list[int]:

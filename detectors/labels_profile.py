@@ -57,6 +57,8 @@ class LabelsProfile:
         """Scores of the negatives and of the positives."""
         self.calibration: Counts = np.zeros((3, CALIBRATION_BINS), np.int64)
         """Per bin of the score: labels, positives, and the sum of scores in steps."""
+        self.errors: Counts = np.zeros(buckets.COUNT, np.int64)
+        """Absolute errors of a regression, in logarithmic buckets of 2**20 steps."""
         self.lag: Counts = np.zeros(buckets.COUNT, np.int64)
 
     @classmethod
@@ -109,6 +111,7 @@ class LabelsProfile:
         totals, squares = fixed_point.exact_sums(np.stack((steps, np.abs(steps))))
         for index, total in enumerate((*totals, squares[0])):
             self.sums[index] += sign * total
+        self.errors += sign * buckets.bucket_counts(np.abs(steps) * 2.0**-20)
 
     @property
     def error_exponent(self) -> int:
@@ -129,6 +132,7 @@ class LabelsProfile:
         self.confusion += other.confusion
         self.histograms += other.histograms
         self.calibration += other.calibration
+        self.errors += other.errors
         self.lag += other.lag
 
     def lag_quantile_ms(self, share: float) -> float | None:
@@ -149,6 +153,7 @@ class LabelsProfile:
                 confusion=self.confusion.tolist(),
                 histograms=[buckets.to_pairs(counts) for counts in self.histograms],
                 calibration=self.calibration.tolist(),
+                errors=buckets.to_pairs(self.errors),
                 lag=buckets.to_pairs(self.lag),
             )
         )
@@ -164,6 +169,7 @@ class LabelsProfile:
         profile.confusion = np.array(counts.confusion, np.int64)
         profile.histograms = np.stack([buckets.from_pairs(pairs, SCORE_BINS) for pairs in counts.histograms])
         profile.calibration = np.array(counts.calibration, np.int64)
+        profile.errors = buckets.from_pairs(counts.errors, buckets.COUNT)
         profile.lag = buckets.from_pairs(counts.lag, buckets.COUNT)
         return profile
 

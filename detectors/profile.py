@@ -54,6 +54,13 @@ class RowsProfile:
         self.known: list[Counter[str | None]] = [_zeros(known) for known in layout.known]
         self.unseen = [Unseen() for _ in layout.known]
         self.latency: Counts = np.zeros(buckets.COUNT, np.int64)
+        self.spans = 0
+        """How many sealed spans of time were merged into this one; 0 for what is not a merged past."""
+        self.rows_min = 0
+        """The fewest and the most rows of one of the spans."""
+        self.rows_max = 0
+        self.constant: Counts = np.zeros(len(layout.numeric) + categories, np.int64)
+        """In how many of the spans each feature had one value only; the numeric features first."""
 
     @classmethod
     def empty(cls, layout: Layout) -> Self:
@@ -70,6 +77,13 @@ class RowsProfile:
         """Widen the span of event time that the rows cover."""
         self.first_ms = first_ms if self.first_ms is None else min(self.first_ms, first_ms)
         self.last_ms = last_ms if self.last_ms is None else max(self.last_ms, last_ms)
+
+    def seal(self) -> None:
+        """Mark the rows as one span of time, so that a past made of such spans knows how they vary."""
+        alike = [self.lowest[i] == self.highest[i] for i in range(len(self.layout.numeric))]
+        alike += [self.category(name).constant is not None for name in self.layout.categorical]
+        self.spans, self.rows_min, self.rows_max = 1, self.rows, self.rows
+        self.constant = np.array(alike, np.int64)
 
     def _add(self, columns: Columns) -> None:
         self.rows += columns.rows
@@ -136,6 +150,14 @@ class RowsProfile:
         for kept, others in zip(self.unseen, other.unseen, strict=True):
             kept.merge(others)
         self.latency += other.latency
+        self._merge_spans(other)
+
+    def _merge_spans(self, other: "RowsProfile") -> None:
+        if other.spans:
+            self.rows_min = min(self.rows_min, other.rows_min) if self.spans else other.rows_min
+            self.rows_max = max(self.rows_max, other.rows_max)
+            self.spans += other.spans
+            self.constant += other.constant
 
     def number(self, name: str) -> NumberSummary:
         """Sum up one numeric feature."""
@@ -188,8 +210,14 @@ class RowsProfile:
                 numbers=[_number_counts(self._number(index)) for index in range(len(self.layout.numbers))],
                 categories=[_category_counts(self.category(name)) for name in names],
                 latency=buckets.to_pairs(self.latency),
+                spans=[self.spans, self.rows_min, self.rows_max, *self.constant.tolist()]
+                if self.spans
+                else [],
             )
         )
+
+    def _spans(self) -> list[int]:
+        return [self.spans, self.rows_min, self.rows_max, *self.constant.tolist()] if self.spans else []
 
     @classmethod
     def decode(cls, data: bytes, layout: Layout) -> Self:
@@ -201,6 +229,9 @@ class RowsProfile:
         profile._read_numbers(counts.numbers)
         profile._read_categories(counts.categories)
         profile.latency = buckets.from_pairs(counts.latency, buckets.COUNT)
+        if counts.spans:
+            profile.spans, profile.rows_min, profile.rows_max, *constant = counts.spans
+            profile.constant = np.array(constant, np.int64)
         return profile
 
     def _read_numbers(self, numbers: list[NumberCounts]) -> None:

@@ -79,6 +79,12 @@ class CategorySummary:
         """Count the rows where the category was absent or null."""
         return self.rows - self.usable - self.wrong_type
 
+    @property
+    def constant(self) -> str | None:
+        """Give the category if there is only one."""
+        seen = [category for category, count in self.counts().items() if count]
+        return seen[0] if len(seen) == 1 and self.counts()[seen[0]] == self.usable else None
+
     def counts(self) -> dict[str, int]:
         """Count every category that is told apart."""
         return {**self.known, **self.kept}

@@ -78,6 +78,8 @@ class RowsCounts(Struct, array_like=True):
     categories: list[CategoryCounts]
     latency: list[int]
     """Bucket, count, bucket, count, ..."""
+    spans: list[int] = []
+    """Sealed spans, the fewest and the most rows of one, then spans with one value only for each feature."""
 
 
 class LabelsCounts(Struct, array_like=True):
@@ -93,4 +95,5 @@ class LabelsCounts(Struct, array_like=True):
     confusion: list[int]
     histograms: list[list[int]]
     calibration: list[list[int]]
+    errors: list[int]
     lag: list[int]

@@ -10,8 +10,8 @@ from detectors.drift.pooling import Counts
 def jensen_shannon(reference: Counts, current: Counts) -> Measure | None:
     """Measure how far apart two histograms are, 0 (the same) to 1 (disjoint); None is too few rows.
 
-    JSD = sqrt((KL(c || m) + KL(r || m)) / 2) with m = (c + r) / 2 and logarithms to base 2. It has no p-value:
-    without drift its square is about (B - 1)(1/n + 1/m) / (8 ln 2) on average.
+    JSD = sqrt((KL(c || m) + KL(r || m)) / 2) with m = (c + r) / 2 and logarithms to base 2. It has no
+    p-value: without drift its square is about (B - 1)(1/n + 1/m) / (8 ln 2) on average.
 
     Cost: 15 us for 40 bins. Papers: Lin (1991); Endres and Schindelin (2003), that the root is a metric.
 

@@ -11,8 +11,8 @@ def kolmogorov_smirnov(reference: Counts, current: Counts) -> Measure | None:
     """Measure the greatest distance of two cumulative distributions; None is too few rows.
 
     D = max |F(x) - G(x)|, here over the edges of the bins only; p = Q(D sqrt(nm / (n + m))), Q the
-    Kolmogorov distribution's tail. Between two edges the curves may lie further apart, so D is never too large
-    and p never too small: the test is conservative, the more so the fewer the bins.
+    Kolmogorov distribution's tail. Between two edges the curves may lie further apart, so D is never too
+    large and p never too small: the test is conservative, the more so the fewer the bins.
 
     Cost: 10 us for 40 bins. Papers: Kolmogorov (1933), Smirnov (1948); ties: Noether (1963).
 

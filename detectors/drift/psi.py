@@ -10,7 +10,7 @@ from detectors.drift.pooling import Counts, pool
 def psi(reference: Counts, current: Counts, *, ordered: bool = True) -> Measure | None:
     """Measure drift as the symmetric divergence of two histograms; None is too few rows.
 
-    PSI = sum over bins of (c - r) ln(c / r), c and r the shares of a bin, with half a row added to each count.
+    PSI = sum over bins of (c - r) ln(c / r), c and r the shares of a bin, half a row added to each count.
 
     The usual limits of 0.1 and 0.2 say nothing without the sizes: with 20 bins and 100 rows PSI is 0.2 on
     average though nothing drifted. Without drift PSI / (1/n + 1/m) is about chi-squared with B - 1 degrees of

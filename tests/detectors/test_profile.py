@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -64,7 +65,7 @@ def test_any_split_in_any_order_gives_the_same_bytes(rows, cuts, order):
     shuffled = list(rows)
     order.shuffle(shuffled)
     bounds = sorted({0, len(rows), *(cut % len(rows) for cut in cuts)})
-    parts = [profile_of(shuffled[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    parts = [profile_of(shuffled[a:b]) for a, b in pairwise(bounds)]
     order.shuffle(parts)
     for place, part in enumerate(parts):
         part.see_times(3 + place, 900 - place)
@@ -163,6 +164,18 @@ def test_absurd_values_leave_finite_statistics():
     a = profile.number("a")
     assert np.isfinite([a.mean, a.sd, a.quantile(0.5)]).all()
     assert (a.highest, a.out_of_range) == (1e308, 4)
+
+
+def test_a_past_knows_how_its_spans_vary():
+    past = RowsProfile.empty(LAYOUT)
+    for rows, values in ((3, [1.0, 1.0, 1.0]), (2, [1.0, 2.0])):
+        span = RowsProfile.empty(LAYOUT)
+        span.add(Columns(rows, np.array([values, values]), [["x"] * rows, ["new", *[None] * (rows - 1)]]))
+        span.seal()
+        past.merge(RowsProfile.decode(span.encode(), LAYOUT))
+    past = RowsProfile.decode(past.encode(), LAYOUT)
+    assert (past.spans, past.rows_min, past.rows_max) == (2, 2, 3)
+    assert past.constant.tolist() == [1, 1, 2, 2]
 
 
 def test_an_empty_batch_changes_nothing():

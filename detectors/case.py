@@ -1,0 +1,80 @@
+"""One window to be judged, with what it is judged against."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from detectors.profile import RowsProfile
+from detectors.summaries import CategorySummary, NumberSummary
+from schemas.monitors import Monitor
+
+ROWS_MIN = 30
+"""A window or past with fewer rows says nothing about shares."""
+
+Summary = NumberSummary | CategorySummary
+
+
+class Past(NamedTuple):
+    """What a window is compared with."""
+
+    name: str
+    """As in a sentence: "the recent windows"."""
+    profile: RowsProfile
+
+
+@dataclass(frozen=True)
+class Case:
+    """The rows of one window, the recent windows before it, and the reference."""
+
+    monitor: Monitor
+    window: RowsProfile
+    reference: RowsProfile | None = None
+    recent: RowsProfile | None = None
+    segment: str | None = None
+
+    @property
+    def level(self) -> float:
+        """Give the level of one test: that of the monitor, shared over its features (Bonferroni)."""
+        return self.monitor.sensitivity.p_value / len(self.monitor.features)
+
+    @property
+    def where(self) -> str:
+        """Open a sentence about a segment."""
+        return f"In {self.segment}, " if self.segment else ""
+
+    @cached_property
+    def pasts(self) -> list[Past]:
+        """List what the window can be compared with, the recent windows first."""
+        known = (("the recent windows", self.recent), ("the reference", self.reference))
+        return [Past(name, past) for name, past in known if past is not None and past.rows >= ROWS_MIN]
+
+    @property
+    def numbers(self) -> list[str]:
+        """List the numeric features."""
+        return [
+            name for name, feature in self.monitor.features.items() if feature.type in ("number", "integer")
+        ]
+
+    @property
+    def categories(self) -> list[str]:
+        """List the features of categories and booleans."""
+        return [name for name in self.monitor.features if name not in self.numbers]
+
+
+def number_of(profile: RowsProfile | None, feature: str) -> NumberSummary | None:
+    """Sum up a numeric feature; None where the profile has none of that name."""
+    if profile is None or feature not in profile.layout.numeric:
+        return None
+    return profile.number(feature)
+
+
+def category_of(profile: RowsProfile | None, feature: str) -> CategorySummary | None:
+    """Sum up a category feature; None where the profile has none of that name."""
+    return (
+        profile.category(feature) if profile is not None and feature in profile.layout.categorical else None
+    )
+
+
+def summary_of(profile: RowsProfile | None, feature: str) -> Summary | None:
+    """Sum up a feature of any type; None where the profile has none of that name."""
+    return number_of(profile, feature) or category_of(profile, feature)

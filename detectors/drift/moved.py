@@ -1,0 +1,133 @@
+"""How far a feature, or the model's output, moved from the reference, and whether that is drift."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from detectors import evidence, wording
+from detectors.case import Case, category_of, number_of
+from detectors.drift.chi_squared import chi_squared
+from detectors.drift.jensen_shannon import jensen_shannon
+from detectors.drift.kolmogorov_smirnov import kolmogorov_smirnov
+from detectors.drift.measure import Measure
+from detectors.drift.psi import psi
+from detectors.summaries import CategorySummary, NumberSummary
+from schemas.findings import Check, Finding
+
+
+@dataclass(frozen=True)
+class NumberDrift:
+    """How far a number moved, by every measure."""
+
+    now: NumberSummary
+    then: NumberSummary
+    psi: Measure
+    jensen_shannon: Measure
+    test: Measure
+    """Kolmogorov-Smirnov."""
+
+    @property
+    def p_value(self) -> float | None:
+        """Give the chance of so much drift without any: that of PSI, as KS on bins is conservative."""
+        return self.psi.p_value
+
+    @property
+    def sentence(self) -> str:
+        """Say what moved."""
+        before, after = self.then, self.now
+        return (
+            f"mean {wording.number(before.mean)} to {wording.number(after.mean)}, "
+            f"deviation {wording.number(before.sd)} to {wording.number(after.sd)}"
+        )
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """Show moments, quantiles and the bins that moved most."""
+        return {**evidence.of_numbers(self.now, self.then), "ks": wording.tidy(self.test.statistic)}
+
+
+@dataclass(frozen=True)
+class CategoryDrift:
+    """How far the shares of categories moved, by every measure."""
+
+    now: CategorySummary
+    then: CategorySummary
+    psi: Measure
+    jensen_shannon: Measure
+    test: Measure
+    """Chi-squared."""
+
+    @property
+    def p_value(self) -> float | None:
+        """Give the chance of so much drift without any: that of chi-squared."""
+        return self.test.p_value
+
+    @property
+    def sentence(self) -> str:
+        """Say what moved."""
+        name, before, after = evidence.moved(self.now, self.then)[0]
+        return f"{name!r} went from {wording.share(before)} to {wording.share(after)}"
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """Show the categories that moved most."""
+        return evidence.of_categories(self.now, self.then)
+
+
+Drift = NumberDrift | CategoryDrift
+
+
+def of_feature(case: Case, feature: str) -> Drift | None:
+    """Measure one feature; None where there is no reference of the same bins, or too few rows."""
+    if feature in case.window.layout.numeric:
+        return of_numbers(case.window.number(feature), number_of(case.reference, feature))
+    return of_categories(category_of(case.window, feature), category_of(case.reference, feature))
+
+
+def of_numbers(now: NumberSummary | None, then: NumberSummary | None) -> NumberDrift | None:
+    """Measure a number; None where the bins differ or there are too few rows."""
+    if now is None or then is None or now.shape.edges != then.shape.edges:
+        return None
+    index, distance = psi(then.bins, now.bins), jensen_shannon(then.bins, now.bins)
+    test = kolmogorov_smirnov(then.bins, now.bins)
+    return NumberDrift(now, then, index, distance, test) if index and distance and test else None
+
+
+def of_categories(now: CategorySummary | None, then: CategorySummary | None) -> CategoryDrift | None:
+    """Measure a category; None where other categories were known or there are too few rows."""
+    if now is None or then is None or now.known.keys() != then.known.keys():
+        return None
+    after = np.array([*now.known.values(), now.unseen])
+    before = np.array([*(then.known[name] for name in now.known), then.unseen])
+    index, distance = psi(before, after, ordered=False), jensen_shannon(before, after)
+    test = chi_squared(before, after)
+    return CategoryDrift(now, then, index, distance, test) if index and distance and test else None
+
+
+def judge(case: Case, check: Check, feature: str | None, drift: Drift) -> Finding | None:
+    """Call it drift when the effect is above the limit and chance is ruled out."""
+    limit = case.monitor.sensitivity.psi
+    if drift.psi.excess <= limit or (drift.p_value or 0.0) > case.level:
+        return None
+    limit += drift.psi.expected
+    name = feature or "the model's output"
+    return Finding(
+        check=check,
+        state="bad",
+        explanation=(
+            f"{case.where}{name} drifted from the reference: {drift.sentence} "
+            f"(PSI {wording.number(drift.psi.statistic)}, limit {wording.number(limit)} at this size)."
+        ),
+        value=drift.psi.statistic,
+        threshold=limit,
+        p_value=drift.p_value,
+        feature=feature,
+        segment=case.segment,
+        evidence={
+            **drift.evidence,
+            "psi": wording.tidy(drift.psi.statistic),
+            "psi_expected_without_drift": wording.tidy(drift.psi.expected),
+            "jensen_shannon": wording.tidy(drift.jensen_shannon.statistic),
+        },
+    )

@@ -1,0 +1,59 @@
+"""A share that rose: what all checks of broken values have in common."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from detectors import wording
+from detectors.case import ROWS_MIN, Case
+from detectors.quality.proportions import rise_p_value
+from schemas.findings import Check, Finding
+
+
+class Share(NamedTuple):
+    """So many of so many rows, and where."""
+
+    found: int
+    rows: int
+    name: str = "the window"
+
+    @property
+    def value(self) -> float:
+        """Give the share."""
+        return self.found / self.rows if self.rows else 0.0
+
+    def __str__(self) -> str:
+        return wording.share(self.value)
+
+
+def share_rise(
+    case: Case, check: Check, feature: str | None, what: str, now: Share, pasts: Sequence[Share]
+) -> Finding | None:
+    """Find a share that is above every past one, by the least effect that counts and beyond chance.
+
+    With no past the share is compared with none at all, and only its size counts.
+    """
+    before = max(pasts, key=lambda past: past.value, default=Share(0, 0, "none allowed"))
+    least = case.monitor.sensitivity.missing_ratio
+    if now.rows < ROWS_MIN or now.found == 0 or now.value - before.value < least:
+        return None
+    p_values = [rise_p_value(now.found, now.rows, past.found, past.rows) for past in pasts]
+    p_value = max(p_values, default=None)
+    if p_value is not None and p_value > case.level:
+        return None
+    against = f"{before} in {before.name}" if pasts else "none expected"
+    return Finding(
+        check=check,
+        state="bad",
+        explanation=f"{case.where}{what} in {now} of {now.rows} rows, against {against}.",
+        value=now.value,
+        threshold=before.value + least,
+        p_value=p_value,
+        feature=feature,
+        segment=case.segment,
+        evidence=_evidence(now, pasts),
+    )
+
+
+def _evidence(now: Share, pasts: Sequence[Share]) -> dict[str, Any]:
+    shares = {past.name: {"ratio": wording.tidy(past.value), "rows": past.rows} for past in pasts}
+    return {"count": now.found, "rows": now.rows, "ratio": wording.tidy(now.value), "before": shares}

@@ -1,0 +1,114 @@
+"""The conversions of units that are known, and which of them a feature's name suggests."""
+
+import re
+from typing import NamedTuple
+
+
+class Conversion(NamedTuple):
+    """x in the old unit is `factor * x + offset` in the new one."""
+
+    name: str
+    factor: float
+    offset: float
+    quantity: str
+
+    def apply(self, value: float) -> float:
+        """Convert a value.
+
+        >>> Conversion("degC to degF", 1.8, 32, "temperature").apply(100)
+        212.0
+        """
+        return self.factor * value + self.offset
+
+    @property
+    def formula(self) -> str:
+        """Write it as a formula of the old value."""
+        offset = f" {'+' if self.offset > 0 else '-'} {abs(self.offset):.5g}" if self.offset else ""
+        return f"{self.factor:.5g} * old{offset}"
+
+
+_ONE_WAY = (
+    ("temperature", "degC", "degF", 1.8, 32.0),
+    ("temperature", "degC", "K", 1.0, 273.15),
+    ("temperature", "degF", "K", 1 / 1.8, 459.67 / 1.8),
+    ("length", "mi", "km", 1.609344, 0.0),
+    ("length", "nautical mi", "km", 1.852, 0.0),
+    ("length", "mi", "m", 1609.344, 0.0),
+    ("length", "km", "m", 1000.0, 0.0),
+    ("length", "m", "ft", 3.280839895, 0.0),
+    ("length", "m", "cm", 100.0, 0.0),
+    ("length", "m", "mm", 1000.0, 0.0),
+    ("length", "in", "cm", 2.54, 0.0),
+    ("length", "in", "mm", 25.4, 0.0),
+    ("length", "ft", "in", 12.0, 0.0),
+    ("speed", "kt", "mph", 1.150779448, 0.0),
+    ("speed", "kt", "km/h", 1.852, 0.0),
+    ("speed", "mph", "km/h", 1.609344, 0.0),
+    ("speed", "m/s", "kt", 1.943844492, 0.0),
+    ("speed", "m/s", "mph", 2.236936292, 0.0),
+    ("speed", "m/s", "km/h", 3.6, 0.0),
+    ("mass", "kg", "lb", 2.204622622, 0.0),
+    ("mass", "kg", "g", 1000.0, 0.0),
+    ("mass", "oz", "g", 28.349523125, 0.0),
+    ("pressure", "inHg", "hPa", 33.86388667, 0.0),
+    ("pressure", "mmHg", "hPa", 1.333223684, 0.0),
+    ("pressure", "psi", "kPa", 6.894757293, 0.0),
+    ("pressure", "hPa", "Pa", 100.0, 0.0),
+    ("pressure", "kPa", "hPa", 10.0, 0.0),
+    ("time", "s", "ms", 1000.0, 0.0),
+    ("time", "ms", "us", 1000.0, 0.0),
+    ("time", "min", "s", 60.0, 0.0),
+    ("time", "h", "min", 60.0, 0.0),
+    ("time", "h", "s", 3600.0, 0.0),
+    ("time", "day", "h", 24.0, 0.0),
+    ("time", "day", "s", 86400.0, 0.0),
+    ("share", "ratio", "percent", 100.0, 0.0),
+    ("angle", "rad", "deg", 57.29577951, 0.0),
+    ("money", "units", "cents", 100.0, 0.0),
+    ("size", "KiB", "bytes", 1024.0, 0.0),
+    ("size", "MiB", "bytes", 1048576.0, 0.0),
+    ("scale", "", "x10", 10.0, 0.0),
+    ("scale", "", "x100", 100.0, 0.0),
+    ("scale", "", "x1000", 1000.0, 0.0),
+    ("scale", "", "x1e6", 1e6, 0.0),
+    ("scale", "", "x1e9", 1e9, 0.0),
+)
+
+_WORDS = {
+    "temperature": "temp temperature dewp dewpoint celsius fahrenheit degc degf kelvin",
+    "length": "distance dist length height width depth altitude elevation km precip rain snow visib",
+    "speed": "speed wind velocity gust",
+    "mass": "weight mass load",
+    "pressure": "pressure press barometer",
+    "time": "time duration delay latency age seconds minutes hours elapsed wait",
+    "share": "ratio share percent pct rate humid humidity probability fraction",
+    "angle": "angle dir direction bearing heading",
+    "money": "price amount cost fare revenue fee income balance",
+    "size": "bytes memory disk filesize",
+}
+
+
+def _both_ways(quantity: str, old: str, new: str, factor: float, offset: float) -> list[Conversion]:
+    names = (f"{old} to {new}", f"{new} to {old}") if old else (new, f"1/{new[1:]}")
+    back = Conversion(names[1], 1 / factor, -offset / factor, quantity)
+    return [Conversion(names[0], factor, offset, quantity), back]
+
+
+CONVERSIONS = tuple(conversion for row in _ONE_WAY for conversion in _both_ways(*row))
+
+
+def conversions_for(feature: str) -> tuple[Conversion, ...]:
+    """List the conversions that suit a name; all of them if the name suggests no quantity.
+
+    >>> sorted({conversion.quantity for conversion in conversions_for("air_temp")})
+    ['scale', 'temperature']
+    """
+    parts = {part.removesuffix("s") for part in re.split(r"[^a-z]+", feature.lower())}
+    suited = {
+        quantity
+        for quantity, words in _WORDS.items()
+        if parts & {word.removesuffix("s") for word in words.split()}
+    }
+    if not suited:
+        return CONVERSIONS
+    return tuple(conversion for conversion in CONVERSIONS if conversion.quantity in suited | {"scale"})
