@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from alerting.evidence import stamp, when
 from alerting.faults import Fault, Faults, reach_ms
+from alerting.symptoms import is_unknown
 from alerting.wording import fault_in_words
 from schemas.findings import Finding, State, WindowFindings
 from schemas.monitors import Monitor, Retraining
@@ -22,6 +23,8 @@ class Streak(Struct):
     labels: int = 0
     until_ms: int = 0
     """The end of the last window; labels of overlapping windows are counted once."""
+    findings: list[Finding] = []
+    """Of the last bad window."""
     held_back_by: list[Fault] = []
     """Faults because of which bad windows were not counted."""
 
@@ -57,7 +60,7 @@ class Course(Struct):
     def _follow(self, window: WindowFindings, monitor: Monitor, faults: Faults) -> Streak | None:
         """Count the window; return the streak if this window was bad and counts."""
         streak = self.streaks.setdefault(window.version, Streak())
-        if (state := _state(window)) == "ok":
+        if (state := _state(window, streak.findings)) == "ok":
             del self.streaks[window.version]
         if state != "bad" or window.window_end_ms <= streak.until_ms:
             return None
@@ -66,7 +69,7 @@ class Course(Struct):
             return None
         streak.windows += 1
         streak.labels += window.rows if window.window_start_ms >= streak.until_ms else 0
-        streak.until_ms = window.window_end_ms
+        streak.until_ms, streak.findings = window.window_end_ms, _bad(window)
         return streak
 
     def _is_due(self, streak: Streak, window: WindowFindings, plan: Retraining) -> bool:
@@ -87,11 +90,11 @@ def _bad(window: WindowFindings) -> list[Finding]:
     return [f for f in window.findings if (f.check, f.segment, f.state) == ("performance", None, "bad")]
 
 
-def _state(window: WindowFindings) -> State:
+def _state(window: WindowFindings, before: Sequence[Finding]) -> State:
     if _bad(window):
         return "bad"
-    found = any(f.check == "performance" and f.segment is None for f in window.findings)
-    return "no_data" if found else "ok"
+    missing = [f for f in window.findings if f.check == "performance" and f.segment is None]
+    return "no_data" if is_unknown(missing, before) else "ok"
 
 
 def _blamed(window: WindowFindings, monitor: Monitor, faults: Faults) -> list[Fault]:

@@ -35,6 +35,8 @@ class Spot(NamedTuple):
     check: Check
     feature: str | None
     segment: str | None
+    series: str = ""
+    """Tells windows of a kind apart: labels are judged as they come and by the predictions they are for."""
 
 
 class Symptom(Struct):
@@ -63,7 +65,7 @@ def observe(symptoms: Symptoms, window: WindowFindings, sensitivity: Sensitivity
             if spot.check == check and spot.feature in explained:
                 symptoms.pop(spot, None)
             elif spot.check == check:
-                _feel(symptoms, spot, _state(spot, window, found), window, sensitivity)
+                _feel(symptoms, spot, _state(spot, window, found, symptoms), window, sensitivity)
     for spot, findings in found.items():
         if spot in symptoms and any(finding.state == "bad" for finding in findings):
             symptoms[spot].findings = [finding for finding in findings if finding.state == "bad"]
@@ -84,32 +86,54 @@ def explained_features(symptoms: Mapping[Spot, Symptom], version: str, check: Ch
 def _by_spot(window: WindowFindings) -> dict[Spot, list[Finding]]:
     found: dict[Spot, list[Finding]] = {}
     for finding in window.findings:
-        spot = Spot(window.kind, window.version, finding.check, finding.feature, finding.segment)
+        spot = Spot(
+            window.kind, window.version, finding.check, finding.feature, finding.segment, _series(window)
+        )
         found.setdefault(spot, []).append(finding)
     return found
 
 
 def _is_of(spot: Spot, window: WindowFindings) -> bool:
-    return (spot.kind, spot.version) == (window.kind, window.version)
+    return (spot.kind, spot.version, spot.series) == (window.kind, window.version, _series(window))
+
+
+def _series(window: WindowFindings) -> str:
+    return "cohort" if window.kind == "labels" and "performance" not in window.checked else ""
 
 
 def _order(spot: Spot) -> tuple[str, str]:
     return spot.feature or "", spot.segment or ""
 
 
-def _state(spot: Spot, window: WindowFindings, found: Mapping[Spot, Iterable[Finding]]) -> State:
-    states = {finding.state for finding in found.get(spot, ())}
-    if "bad" in states:
+def _state(
+    spot: Spot, window: WindowFindings, found: Mapping[Spot, list[Finding]], symptoms: Symptoms
+) -> State:
+    findings = found.get(spot, [])
+    if any(finding.state == "bad" for finding in findings):
         return "bad"
-    if spot.check not in window.checked or "no_data" in states or _lacks_data(spot, found):
+    before = symptoms[spot].findings if spot in symptoms else []
+    if spot.check not in window.checked or is_unknown(findings, before) or _lacks_data(spot, found):
         return "no_data"
     return "ok"
+
+
+def is_unknown(missing: Iterable[Finding], before: Iterable[Finding]) -> bool:
+    """Whether something that was bad before could not be judged now.
+
+    Performance is several metrics: one that can never be measured must not hold an alert on another open.
+
+    >>> auroc, f1 = (Finding("performance", "no_data", "", evidence={"metric": m}) for m in ("auroc", "f1"))
+    >>> is_unknown([f1], before=[auroc]), is_unknown([f1, auroc], before=[auroc])
+    (False, True)
+    """
+    metrics = {finding.evidence.get("metric") for finding in missing}
+    return None in metrics or bool(metrics & {finding.evidence.get("metric") for finding in before})
 
 
 def _lacks_data(spot: Spot, found: Mapping[Spot, Iterable[Finding]]) -> bool:
     """Whether "no data" was found for all features or all rows, and so for this spot."""
     all_features, all_rows = spot._replace(feature=None), spot._replace(segment=None)
-    wider = (all_features, all_rows, all_features._replace(segment=None))
+    wider = {all_features, all_rows, all_features._replace(segment=None)} - {spot}
     return any(finding.state == "no_data" for whole in wider for finding in found.get(whole, ()))
 
 

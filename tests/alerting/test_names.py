@@ -67,3 +67,25 @@ def test_links_and_the_names_of_other_alerts_in_a_runbook_exist(alertname):
         r"`((?:Feature|Model|Prediction|Duplicate|Stream|Volume|Latency|Labels)[A-Z]\w+)`", text
     ):
         assert named in ALERTNAMES, named
+
+
+def commands_and_metrics(text: str) -> tuple[set[str], set[str]]:
+    """The commands of ours, and the metrics, that a page names."""
+    commands = re.findall(r"watchkeeper (worker|apply|publish|doctor|\w+ (?:build|list|show|create))\b", text)
+    return set(commands), set(re.findall(r"\bwatchkeeper_\w+", text))
+
+
+@pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda page: page.stem)
+def test_the_commands_and_metrics_that_a_runbook_names_exist(page):
+    commands, metrics = commands_and_metrics(page.read_text())
+    reference = ROOT / "docs" / "reference"
+    for command in commands:
+        assert f"\n## watchkeeper {command}\n" in (reference / "cli.md").read_text(), command
+    for metric in metrics:
+        assert f"`{metric}`" in (reference / "metrics.md").read_text(), metric
+
+
+def test_runbooks_do_name_commands_and_metrics():
+    commands, metrics = commands_and_metrics("".join(page.read_text() for page in RUNBOOKS.glob("*.md")))
+    assert commands >= {"doctor", "apply", "reference build", "rejected list"}
+    assert metrics >= {"watchkeeper_statistic"}

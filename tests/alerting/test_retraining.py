@@ -53,6 +53,16 @@ def test_a_window_without_enough_labels_neither_counts_nor_ends_the_row():
     assert len(teller.requests) == 1
 
 
+def test_a_metric_that_can_never_be_measured_does_not_keep_the_row_together():
+    teller = Teller()
+    worse = bad("performance", evidence={"metric": "auroc"})
+    never = no_data("performance", metric="f1")
+    teller.take(window(0), labels(0, worse, never), labels(1, never), labels(2, worse, never))
+    assert teller.requests == []
+    teller.take(labels(3, no_data("performance", metric="auroc")), labels(4, worse, never))
+    assert len(teller.requests) == 1
+
+
 def test_there_is_one_request_in_a_cooldown():
     teller = Teller()
     teller.take(window(0), *(labels(hour, WORSE) for hour in range(7)))

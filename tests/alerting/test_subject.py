@@ -60,6 +60,27 @@ def test_a_check_that_was_not_made_is_no_data():
     assert teller.take(*labels, *others) == []
 
 
+def test_a_metric_that_can_never_be_measured_does_not_hold_an_alert_open():
+    teller = Teller()
+    worse, never = bad("performance", evidence={"metric": "auroc"}), no_data("performance", metric="f1")
+    teller.take(*(window(hour, worse, never, kind="labels") for hour in range(2)))
+    assert (
+        teller.take(*(window(2 + i, no_data("performance", metric="auroc"), kind="labels") for i in range(3)))
+        == []
+    )
+    alerts = teller.take(window(6, never, kind="labels"), window(7, never, kind="labels"))
+    assert told(alerts) == ["resolved ModelPerformanceDegraded 1"]
+
+
+def test_labels_that_come_and_labels_that_do_not_are_judged_apart():
+    teller = Teller(sensitivity={"fire_after": 2})
+    cohort = msgspec.structs.replace(window(0, bad("labels_late"), kind="labels"), checked=["labels_late"])
+    alerts = []
+    for _ in range(3):
+        alerts += teller.take(cohort, window(0, kind="labels"))
+    assert told(alerts) == ["firing LabelsLate"]
+
+
 def test_segments_fold_into_the_alert_for_all_rows():
     findings = [bad("missing", "temp", segment) for segment in (None, "origin=EWR", "origin=JFK")]
     (alert,) = Teller().take(window(0, *findings))

@@ -40,9 +40,9 @@ def bad(
     return Finding(check, "bad", explanation, value, 0.2, feature=feature, segment=segment, **more)
 
 
-def no_data(check: Check, feature: str | None = None, segment: str | None = None) -> Finding:
+def no_data(check: Check, feature: str | None = None, segment: str | None = None, **evidence: Any) -> Finding:
     """A check that could not be made."""
-    return Finding(check, "no_data", "Too few rows.", feature=feature, segment=segment)
+    return Finding(check, "no_data", "Too few rows.", feature=feature, segment=segment, evidence=evidence)
 
 
 def window(
