@@ -1,0 +1,234 @@
+"""The second stage: panes in, the statistics and findings of closed windows out."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from msgspec import Struct, field
+
+from schemas.findings import Kind
+from schemas.profiles import Pane, ToEvaluate, Watermark
+from schemas.statistics import WindowStatistics
+from streams.coverage import Coverage, window
+from streams.fold import Message, Record
+from streams.lane import Output, SavedLane
+from streams.lanes import Lanes
+from streams.partition import partition_of
+from streams.silence import Silence
+from streams.terms import LaneKey, Registry, Terms, TermsOf
+from streams.watermarks import NEVER, News, Watermarks
+
+SWEEP_MS = 1000
+"""How often idle subjects are looked at, by the clocks of the sources."""
+COVERAGES_MAX = 100
+"""Versions of one subject whose labels are counted; beyond it, those that wait for none are forgotten."""
+
+KINDS: tuple[Kind, ...] = ("predictions", "features", "labels")
+
+_decoder: "msgspec.msgpack.Decoder[ToEvaluate]" = msgspec.msgpack.Decoder(ToEvaluate)
+
+
+class Lost(Struct):
+    """What could not be evaluated, since the first."""
+
+    unreadable: int = 0
+    """Records that were neither a pane nor a watermark."""
+    unwatched_panes: int = 0
+    """Panes of subjects without a monitor."""
+    crowded_out_panes: int = 0
+    """Panes of versions or layouts beyond the most that are kept."""
+
+
+class Saved(Struct):
+    """The whole state, in a checkpoint."""
+
+    watermarks: Watermarks = field(default_factory=Watermarks)
+    lanes: list[SavedLane] = field(default_factory=list)
+    silences: dict[str, Silence] = field(default_factory=dict)
+    coverages: dict[str, dict[str, Coverage]] = field(default_factory=dict)
+    swept_ms: int = NEVER
+    lost: Lost = field(default_factory=Lost)
+
+
+class EvaluateFold:
+    """Folds panes and watermarks of a partition's subjects. See `streams.fold.Fold`.
+
+    Time is what the messages say: there is no clock here. In which order messages of different sources come
+    does not change what is said of the windows of a subject and kind, nor its order.
+    """
+
+    def __init__(self, registry: Registry, sources: Sequence[str]) -> None:
+        self._registry = registry
+        self._sources = list(sources)
+        self._terms = TermsOf(registry)
+        self._outputs: list[Message] = []
+        self._load(Saved())
+
+    def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
+        """Take in panes and watermarks, in order."""
+        for record in records:
+            try:
+                message = _decoder.decode(record.value or b"")
+            except msgspec.MsgspecError:
+                self.lost.unreadable += 1
+                continue
+            if isinstance(message, Pane):
+                self._take(message)
+            else:
+                self._hear(message)
+
+    def tick(self, now_ms: int) -> None:
+        """Forget subjects that are not watched any more; time passes with watermarks only."""
+        for key in [lane.key for lane in self._lanes if not self._is_watched(lane.key.subject)]:
+            self._drop(key)
+        for held in (self._silences, self._coverages):
+            for subject in [subject for subject in held if not self._is_watched(subject)]:
+                del held[subject]
+        self._watermarks.forget(self._is_watched)
+
+    def outputs(self) -> list[Message]:
+        """Hand over statistics and findings since the last call."""
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def snapshot(self) -> bytes:
+        """Encode the whole state; `size_bytes` says how large it was."""
+        saved = Saved(
+            self._watermarks, self._lanes.saved(), self._silences, self._coverages, self._swept_ms, self.lost
+        )
+        state = msgspec.msgpack.encode(saved)
+        self.size_bytes = len(state)
+        return state
+
+    def restore(self, state: bytes) -> None:
+        """Replace the state."""
+        self._load(msgspec.msgpack.decode(state, type=Saved))
+
+    def needs(self) -> Mapping[str, int]:
+        """Need no old records: the state is small."""
+        return {}
+
+    def remember(self, topic: str, records: Sequence[Record]) -> None:
+        """Rebuild nothing; never called, as nothing is needed."""
+
+    def _load(self, saved: Saved) -> None:
+        self._watermarks = saved.watermarks
+        self._lanes = Lanes(saved.lanes)
+        self._silences = saved.silences
+        self._coverages = saved.coverages
+        self._swept_ms = saved.swept_ms
+        self.lost = saved.lost
+        self.size_bytes = 0
+
+    def _is_watched(self, subject: str) -> bool:
+        return self._registry.get(subject) is not None
+
+    def _take(self, pane: Pane) -> None:
+        key = LaneKey(pane.subject, pane.version, pane.kind, pane.layout)
+        terms = self._terms.lane(key)
+        if terms is None:
+            self.lost.unwatched_panes += 1
+            return
+        lane = self._lanes.open(key)
+        if lane is None:
+            self.lost.crowded_out_panes += 1
+            return
+        reached_ms = self._watermarks.of(pane.kind, pane.subject).reached_ms
+        lane.add(pane, reached_ms, terms, self._lanes.has_room(pane))
+        self._count(pane)
+
+    def _count(self, pane: Pane) -> None:
+        """Count predictions and labels, to notice when labels do not come."""
+        wanted = self._terms.labels(pane.subject, pane.version)
+        if wanted is None or pane.segment is not None:
+            return
+        versions = self._coverages.setdefault(pane.subject, {})
+        if pane.version not in versions and len(versions) >= COVERAGES_MAX:
+            versions = {name: each for name, each in versions.items() if each.predictions}
+            self._coverages[pane.subject] = versions
+        coverage = versions.setdefault(pane.version, Coverage())
+        coverage.add(pane.kind == "labels", pane.start_ms, pane.rows, wanted.window_ms)
+
+    def _drop(self, key: LaneKey) -> None:
+        self._lanes.drop(key)
+        self._terms.forget(key)
+
+    def _hear(self, message: Watermark) -> None:
+        news = self._watermarks.hear(message, self._sources, self._is_watched)
+        for each in news:
+            self._note_life(each, message.now_ms)
+        due = {each.subject for each in news} | self._idle_subjects()
+        for subject in sorted(due):
+            self._advance(subject)
+
+    def _idle_subjects(self) -> set[str]:
+        """Name the subjects for which time passes by the clocks, if those have moved on."""
+        clock_ms = self._watermarks.clock_ms(self._sources)
+        if clock_ms - self._swept_ms < SWEEP_MS:
+            return set()
+        self._swept_ms = clock_ms
+        return self._watermarks.idle_subjects()
+
+    def _note_life(self, news: News, now_ms: int) -> None:
+        if news.kind == "labels":
+            return
+        silence = self._silences.get(news.subject)
+        if silence is None and news.alive:
+            silence = self._silences[news.subject] = Silence(news.kind, now_ms, NEVER)
+        if silence is not None:
+            silence.hear(now_ms if news.alive else NEVER, news.time_ms)
+
+    def _advance(self, subject: str) -> None:
+        """Say all that can be said of a subject by now."""
+        for kind in KINDS:
+            self._advance_kind(subject, kind)
+        self._judge_coverage(subject)
+        watched, silence = self._registry.get(subject), self._silences.get(subject)
+        if watched is not None and silence is not None:
+            idle = self._watermarks.of(silence.kind, subject).idle
+            found = silence.judge(watched.monitor, idle, self._watermarks.clock_ms(self._sources))
+            self._tell([found] if found else [])
+
+    def _advance_kind(self, subject: str, kind: Kind) -> None:
+        reached_ms = self._watermarks.of(kind, subject).reached_ms
+        told: list[tuple[int, LaneKey, Output]] = []
+        for lane in self._lanes.of(subject, kind):
+            terms = self._terms.lane(lane.key)
+            if terms is None:
+                continue
+            idle_ms = self._idle_ms(subject, kind, terms)
+            told += [
+                (each.window_end_ms, lane.key, each) for each in lane.advance(reached_ms, idle_ms, terms)
+            ]
+            if lane.is_over(reached_ms, terms):
+                self._drop(lane.key)
+        # By time first: so it does not matter whether event time came this far in one step or in many.
+        self._tell([output for _, _, output in sorted(told, key=lambda each: each[:2])])
+
+    def _idle_ms(self, subject: str, kind: Kind, terms: Terms) -> int:
+        """Give the time up to which an idle subject's windows close by the clocks of the sources."""
+        if not self._watermarks.of(kind, subject).idle:
+            return NEVER
+        until_ms = self._watermarks.clock_ms(self._sources) - terms.spans.lateness_ms
+        predictions = self._watermarks.of("predictions", subject)
+        if kind == "labels" and not predictions.idle and predictions.reached_ms > NEVER:
+            # A past year is replayed: labels that pause do not end with today, but with the predictions.
+            return min(until_ms, predictions.reached_ms)
+        return until_ms
+
+    def _judge_coverage(self, subject: str) -> None:
+        labels = self._watermarks.of("labels", subject)
+        until_ms = self._watermarks.of("predictions", subject).reached_ms
+        until_ms = until_ms if labels.idle else min(until_ms, labels.reached_ms)
+        for version, coverage in sorted(self._coverages.get(subject, {}).items()):
+            wanted = self._terms.labels(subject, version)
+            judged = coverage.judge(until_ms, wanted) if wanted else []
+            self._tell([window(subject, version, each, wanted.window_ms) for each in judged if wanted])
+
+    def _tell(self, told: Sequence[Output]) -> None:
+        for each in told:
+            key = each.subject.encode()
+            if isinstance(each, WindowStatistics):
+                self._outputs.append(Message("statistics", key, msgspec.json.encode(each)))
+            else:
+                target = partition_of(each.subject, len(self._sources))
+                self._outputs.append(Message("findings", key, msgspec.msgpack.encode(each), target))

@@ -1,0 +1,220 @@
+"""The windows of one subject, version, kind and layout: panes in, verdicts out."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct, field
+
+from detectors.layout import Layout
+from detectors.online.signals import label_samples, label_signals, row_samples, row_signals
+from detectors.online.watch import Concluded, SavedSignal, Watch
+from detectors.profile import LabelsProfile, RowsProfile
+from detectors.reference import reference_labels, reference_rows
+from schemas.findings import Kind, WindowFindings
+from schemas.profiles import Pane
+from schemas.statistics import Statistic, WindowStatistics
+from streams.merging import merged
+from streams.recent import Recent
+from streams.terms import LaneKey, Terms
+from streams.verdict import Verdict, counts, judge_window, with_alarms
+from streams.watermarks import NEVER
+from streams.windows import ALL, Closed, Part, Passed, Windows
+
+PARTS_MAX = 5000
+"""Open parts (a segment in a grain of time) of one lane; rows for further ones are counted and dropped."""
+_COMPACT_AT = 16
+_USUAL_WINDOWS = 8
+"""Traffic that was unusual for so many windows is a new normal."""
+_GAP_WINDOWS = 100
+"""After a pause of so many windows nothing of the time before is used, or kept."""
+
+
+class Counts(Struct):
+    """Rows that are in no window, since the last one that told of them."""
+
+    late_rows: int = 0
+    """They came for a window that had closed."""
+    dropped_rows: int = 0
+    """Too many segments, or too much state in all."""
+    due_ms: int = 0
+    """When they are told at the latest, if no window closes."""
+
+
+class SavedLane(Struct):
+    """A lane in a snapshot."""
+
+    key: LaneKey
+    windows: Windows = field(default_factory=Windows)
+    recent: Recent = field(default_factory=Recent)
+    counts: Counts = field(default_factory=Counts)
+    signals: list[SavedSignal] = []
+    baseline_ms: int | None = None
+    """Which reference the detectors were set by: when it was built."""
+    passed_ms: int = NEVER
+    """The end of the last pane that event time has passed."""
+    streaks: dict[str, int] = field(default_factory=dict)
+    """Windows in a row with unusual traffic, by segment."""
+
+
+Output = WindowStatistics | WindowFindings
+
+
+class Lane:
+    """One lane; `saved()` is its whole state."""
+
+    def __init__(self, saved: SavedLane) -> None:
+        self.key = saved.key
+        self.windows = saved.windows
+        self._recent = saved.recent
+        self.counts = saved.counts
+        self._signals = saved.signals
+        self._baseline_ms = saved.baseline_ms
+        self._passed_ms = saved.passed_ms
+        self._streaks = saved.streaks
+        self._watch: Watch | None = None
+
+    def saved(self) -> SavedLane:
+        """Give the state."""
+        signals = self._signals if self._watch is None else self._watch.snapshot()
+        return SavedLane(
+            self.key, self.windows, self._recent, self.counts, signals, self._baseline_ms,
+            self._passed_ms, self._streaks,
+        )  # fmt: skip
+
+    def is_over(self, reached_ms: int, terms: Terms) -> bool:
+        """Whether the lane holds nothing that a later pane could need."""
+        empty = not (self.windows.grains or self.windows.waiting or self.counts.due_ms)
+        return empty and reached_ms - self._passed_ms > _GAP_WINDOWS * terms.spans.size_ms
+
+    @property
+    def size_bytes(self) -> int:
+        """Give the size of the profiles that are kept."""
+        parts = [part for grain in self.windows.grains.values() for part in grain.parts.values()]
+        kept = [*parts, *self.windows.waiting.values()]
+        return self._recent.size_bytes + sum(len(data) for part in kept for data in part.profiles)
+
+    def add(self, pane: Pane, reached_ms: int, terms: Terms, room: bool) -> None:
+        """Take in a pane, or count its rows if its window has closed or there is no room."""
+        # A row is in one pane of all rows, and in one for each dimension of segments: it is counted once.
+        rows = pane.rows if pane.segment is None else 0
+        due_ms = terms.spans.floor(max(reached_ms, pane.start_ms)) + terms.spans.every_ms
+        if self.windows.is_late(pane, reached_ms, terms.spans):
+            self.counts.late_rows += rows
+            self.counts.due_ms = due_ms
+        elif not room or sum(len(grain.parts) for grain in self.windows.grains.values()) >= PARTS_MAX:
+            self.counts.dropped_rows += rows
+            self.counts.due_ms = due_ms
+        else:
+            part = self.windows.add(pane, terms.spans)
+            if len(part.profiles) >= _COMPACT_AT and terms.layout is not None:
+                part.profiles[:] = [self._merged(part, terms.layout).encode()]
+
+    def advance(self, reached_ms: int, idle_ms: int, terms: Terms) -> Iterator[Output]:
+        """Close what event time has passed, in order.
+
+        Up to `idle_ms` nothing more is expected either, though event time stands still: rows that were in no
+        window yet get theirs.
+        """
+        until_ms = max(reached_ms, min(idle_ms, self.windows.open_until_ms(terms.spans)))
+        while (step := self.windows.next(until_ms, terms.spans)) is not None:
+            if isinstance(step, Passed):
+                self._pass(step, terms)
+            else:
+                yield from self._close(step, terms)
+        if 0 < self.counts.due_ms <= max(reached_ms, idle_ms):
+            due_ms = self.counts.due_ms
+            told = counts(late_rows=self.counts.late_rows, dropped_rows=self.counts.dropped_rows)
+            self.counts = Counts()
+            yield self._statistics(ALL, due_ms - terms.spans.every_ms, due_ms, 0, told)
+
+    def _pass(self, passed: Passed, terms: Terms) -> None:
+        """Feed the detectors with the mean of a pane."""
+        if passed.end_ms - self._passed_ms > _GAP_WINDOWS * terms.spans.size_ms:
+            self._recent, self._watch, self._signals = Recent(), None, []
+        self._passed_ms = max(self._passed_ms, passed.end_ms)
+        watch = self._watching(terms)
+        if watch is None or terms.layout is None:
+            return
+        profile = self._merged(passed.part, terms.layout)
+        samples = label_samples(profile) if isinstance(profile, LabelsProfile) else row_samples(profile)
+        watch.feed(samples, passed.end_ms)
+
+    def _watching(self, terms: Terms) -> Watch | None:
+        """Return the detectors; a new reference means new ones."""
+        built_ms = terms.reference.built_at_ms if terms.reference else None
+        if self._watch is None or built_ms != self._baseline_ms:
+            signals = self._signals if built_ms == self._baseline_ms else []
+            self._watch, self._signals, self._baseline_ms = _watch(self.key.kind, terms), [], built_ms
+            if self._watch is not None:
+                self._watch.restore(signals)
+        return self._watch
+
+    def _merged(self, part: Part, layout: Layout) -> RowsProfile | LabelsProfile:
+        if self.key.kind == "labels":
+            return merged(LabelsProfile, part.profiles, layout)
+        return merged(RowsProfile, part.profiles, layout)
+
+    def _close(self, closed: Closed, terms: Terms) -> Iterator[Output]:
+        if terms.layout is None:
+            lost = closed.parts.get(ALL, Part())
+            yield self._window_statistics(closed, ALL, counts(unreadable_panes=len(lost.profiles)))
+            self.windows.settle(closed, {ALL}, terms.spans)
+            return
+        told, self.counts = self.counts, Counts()
+        watch = self._watching(terms)
+        concluded = watch.conclude() if watch else Concluded([], {})
+        verdict = judge_window(self.key.kind, terms.layout, terms, closed, told.late_rows, self._recent)
+        more = counts(
+            dropped_rows=told.dropped_rows, ignored_segments=len(closed.parts) - len(verdict.judged)
+        )
+        for segment, judged in verdict.judged.items():
+            extra = concluded.statistics + more if segment == ALL else []
+            yield self._window_statistics(closed, segment, judged.statistics + extra)
+        yield WindowFindings(
+            self.key.subject, self.key.version, self.key.kind, closed.start_ms, closed.end_ms,
+            closed.parts.get(ALL, Part()).rows,
+            with_alarms(verdict.findings, concluded.alarms), verdict.checked,
+        )  # fmt: skip
+        self._settle(closed, verdict, terms, terms.layout)
+
+    def _settle(self, closed: Closed, verdict: Verdict, terms: Terms, layout: Layout) -> None:
+        spans = terms.spans
+        over = self.windows.settle(closed, verdict.broken | self._unusual(verdict, terms), spans)
+        if self.key.kind == "labels":
+            return
+        if spans.tumbling:  # what is over is the window just judged
+            healthy = {segment for parts in over for segment in parts}
+            past = {name: profile for name, profile in verdict.profiles.items() if name in healthy}
+            self._recent.add(past, spans.size_ms, spans.size_ms)
+            return
+        for parts in over:
+            kept = {name: part for name, part in parts.items() if name in verdict.profiles}
+            past = {name: merged(RowsProfile, part.profiles, layout) for name, part in kept.items()}
+            self._recent.add(past, spans.grain_ms, spans.size_ms)
+
+    def _unusual(self, verdict: Verdict, terms: Terms) -> set[str]:
+        """Name the segments whose traffic has been unusual for less than the time that makes it usual."""
+        windows = _USUAL_WINDOWS * terms.spans.size_ms // terms.spans.every_ms
+        self._streaks = {segment: self._streaks.get(segment, 0) + 1 for segment in verdict.unusual}
+        return {segment for segment, streak in self._streaks.items() if streak <= windows}
+
+    def _window_statistics(
+        self, closed: Closed, segment: str, statistics: list[Statistic]
+    ) -> WindowStatistics:
+        rows = closed.parts[segment].rows if segment in closed.parts else 0
+        return self._statistics(segment, closed.start_ms, closed.end_ms, rows, statistics)
+
+    def _statistics(
+        self, segment: str, start_ms: int, end_ms: int, rows: int, statistics: list[Statistic]
+    ) -> WindowStatistics:
+        key = self.key
+        return WindowStatistics(
+            key.subject, key.version, segment or None, key.kind, start_ms, end_ms, rows, statistics
+        )
+
+
+def _watch(kind: Kind, terms: Terms) -> Watch | None:
+    if kind == "labels":
+        labels = reference_labels(terms.reference, None)
+        return Watch(label_signals(labels)) if labels is not None else None
+    rows = reference_rows(terms.reference, None)
+    return Watch(row_signals(rows)) if rows is not None else None

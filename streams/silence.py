@@ -1,0 +1,67 @@
+"""Notices that a subject publishes nothing any more."""
+
+from msgspec import Struct
+
+from schemas.findings import Finding, Kind, WindowFindings
+from schemas.monitors import Monitor
+from streams.watermarks import NEVER
+from streams.windows import Spans, ms
+
+
+class Silence(Struct):
+    """When one subject was last heard; encoding the struct is the snapshot.
+
+    Silence is measured on the clocks of the sources: event time stands still with the last event. It is told
+    in the subject's own event time all the same, as if that had gone on at the pace of the clock, so that its
+    windows follow those before, also where a past year is replayed.
+    """
+
+    kind: Kind
+    heard_ms: int
+    """On the clock of the source that brought the last rows."""
+    event_ms: int
+    """How far event time had come."""
+    told_ms: int = NEVER
+    """The end of the last window that was judged."""
+    good_due: int = 0
+    """How many windows have to be called good after a silence, so that its alert resolves."""
+
+    def hear(self, now_ms: int, event_ms: int) -> None:
+        """Note that rows came."""
+        self.heard_ms = max(self.heard_ms, now_ms)
+        self.event_ms = max(self.event_ms, event_ms)
+
+    def judge(self, monitor: Monitor, idle: bool, clock_ms: int) -> WindowFindings | None:
+        """Judge the last window that has ended, unless it was; a subject that was never silent needs none.
+
+        It belongs to no version: nobody can say which one should have published.
+        """
+        spans = Spans.of(monitor, self.kind)
+        after_ms = ms(monitor.sensitivity.silent_after or 2 * monitor.windows.size)
+        silent_ms = clock_ms - self.heard_ms if idle else 0
+        end_ms = spans.floor(self.event_ms + silent_ms)
+        bad = end_ms - self.event_ms > after_ms
+        if end_ms <= self.told_ms or not (bad or self.good_due):
+            return None
+        self.told_ms = end_ms
+        self.good_due = monitor.sensitivity.resolve_after if bad else self.good_due - 1
+        findings = [_finding(monitor.subject, silent_ms, after_ms)] if bad else []
+        start_ms = end_ms - spans.size_ms
+        return WindowFindings(monitor.subject, "", self.kind, start_ms, end_ms, 0, findings, ["silent"])
+
+
+def _finding(subject: str, silent_ms: int, after_ms: int) -> Finding:
+    told = f"{subject} has published nothing for {_words(silent_ms)}; {_words(after_ms)} are allowed."
+    return Finding("silent", "bad", told, value=silent_ms / 1000, threshold=after_ms / 1000)
+
+
+def _words(span_ms: int) -> str:
+    """Say a duration.
+
+    >>> _words(90_000), _words(5_400_000), _words(300_000_000)
+    ('90 seconds', '90 minutes', '83 hours')
+    """
+    for unit, size_ms, most in (("seconds", 1000, 120), ("minutes", 60_000, 180)):
+        if span_ms < most * size_ms:
+            return f"{span_ms // size_ms} {unit}"
+    return f"{span_ms // 3_600_000} hours"

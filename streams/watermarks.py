@@ -1,0 +1,118 @@
+"""How far event time has come, per subject and kind, over all sources that send panes."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from schemas.findings import Kind
+from schemas.profiles import Watermark
+
+NEVER = -(2**62)
+
+
+class Heard(Struct, array_like=True):
+    """What one source said last of one subject and kind."""
+
+    time_ms: int
+    idle: bool
+
+
+class News(NamedTuple):
+    """What a message says of one subject and kind."""
+
+    kind: Kind
+    subject: str
+    time_ms: int
+    alive: bool
+    """Rows came since the source's last message about it, or it only fell idle now."""
+
+
+class Progress(Struct):
+    """One subject's events of one kind."""
+
+    sources: dict[str, Heard] = {}
+    reached_ms: int = NEVER
+    """No more panes that end at or before this are to come; never goes back."""
+    idle: bool = False
+    """All sources have read to the end and found nothing for a while."""
+
+
+class Watermarks(Struct):
+    """The least of what the sources say holds; encoding the struct is the snapshot.
+
+    >>> marks = Watermarks()
+    >>> for source, time_ms in (("ingest/0", 100), ("ingest/1", 70)):
+    ...     _ = marks.hear(Watermark(source, 0, {"labels": {"m": time_ms}}, {}), ["ingest/0", "ingest/1"])
+    >>> marks.of("labels", "m").reached_ms
+    70
+    """
+
+    progress: dict[Kind, dict[str, Progress]] = {}
+    clocks: dict[str, int] = {}
+    """Source -> the latest time on its clock."""
+
+    def of(self, kind: Kind, subject: str) -> Progress:
+        """Return how far a subject has come."""
+        return self.progress.get(kind, {}).get(subject) or Progress()
+
+    def hear(
+        self, message: Watermark, expected: Sequence[str], is_watched: Callable[[str], bool] = bool
+    ) -> list[News]:
+        """Take in one message; return what it says of the subjects that are watched."""
+        self.clocks[message.source] = max(message.now_ms, self.clocks.get(message.source, NEVER))
+        return [
+            self._note(kind, subject, message, expected)
+            for kind, subject in _named(message)
+            if is_watched(subject)
+        ]
+
+    def _note(self, kind: Kind, subject: str, message: Watermark, expected: Sequence[str]) -> News:
+        progress = self.progress.setdefault(kind, {}).setdefault(subject, Progress())
+        heard = progress.sources.setdefault(message.source, Heard(NEVER, True))
+        idle = subject in message.idle.get(kind, ())
+        news = News(
+            kind, subject, message.event_time_ms.get(kind, {}).get(subject, NEVER), not (idle and heard.idle)
+        )
+        heard.time_ms, heard.idle = max(heard.time_ms, news.time_ms), idle
+        _advance(progress, expected)
+        return news
+
+    def clock_ms(self, expected: Sequence[str]) -> int:
+        """Return the time that all sources' clocks have passed.
+
+        What an idle source says of now, and not our own clock: while a source is dead, nothing is known.
+        """
+        return min((self.clocks.get(source, NEVER) for source in expected), default=NEVER)
+
+    def idle_subjects(self) -> set[str]:
+        """Name the subjects that are idle everywhere in one of their kinds."""
+        return {
+            subject
+            for subjects in self.progress.values()
+            for subject, progress in subjects.items()
+            if progress.idle
+        }
+
+    def forget(self, is_watched: Callable[[str], bool]) -> None:
+        """Drop the subjects that are not watched any more."""
+        for kind, subjects in self.progress.items():
+            self.progress[kind] = {name: progress for name, progress in subjects.items() if is_watched(name)}
+
+
+def _named(message: Watermark) -> list[tuple[Kind, str]]:
+    named = [(kind, subject) for kind, times in message.event_time_ms.items() for subject in times]
+    named += [(kind, subject) for kind, subjects in message.idle.items() for subject in subjects]
+    return list(dict.fromkeys(named))
+
+
+def _advance(progress: Progress, expected: Sequence[str]) -> None:
+    heard = [progress.sources.get(source) for source in expected]
+    known = [each for each in heard if each is not None]
+    active = [each.time_ms for each in known if not each.idle]
+    progress.idle = not active and len(known) == len(heard)
+    if len(known) < len(heard):
+        return
+    # With all idle, nothing holds back what the furthest has said; so it does not matter who fell idle first.
+    reached_ms = min(active) if active else max((each.time_ms for each in known), default=NEVER)
+    progress.reached_ms = max(progress.reached_ms, reached_ms)
