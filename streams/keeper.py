@@ -43,7 +43,11 @@ class Outlet(Protocol):
 
 
 class Superseded(Exception):
-    """The partition belongs to another generation of the group now; whatever is in memory is void."""
+    """The partition is another worker's now; whatever is in memory is void."""
+
+    def __init__(self, partition: int, why: str) -> None:
+        super().__init__(f"partition {partition}: {why}")
+        self.partition = partition
 
 
 class Keeper:
@@ -122,7 +126,7 @@ class Keeper:
                 self.saved_at_ms = now_ms
                 return None
             if not self._is_current():
-                raise Superseded(self.source)
+                raise Superseded(self.partition, "the group has a new generation")
             checkpoint, acks, said = self._checkpoint()
             await self._outlet.announce(said)
             self.size_bytes = await self._store.save(self.stage, self.partition, checkpoint)

@@ -57,7 +57,7 @@ class Fence:
                 self._producer.commit_transaction()
             except KafkaException as error:
                 if error.args[0].code() in _FENCED or error.args[0].fatal():
-                    raise Superseded(f"partition {self._partition}: {error.args[0].str()}") from error
+                    raise Superseded(self._partition, error.args[0].str()) from error
                 self._producer.abort_transaction()
                 raise
 
@@ -93,8 +93,11 @@ class KafkaStore:
         value = wire.encode(checkpoint)
         delay_seconds = 0.1
         while True:
+            fence = self._fences.get(partition)
+            if fence is None:
+                raise Superseded(partition, "its fence was given up")
             try:
-                await asyncio.to_thread(self._fences[partition].write, f"{stage}/{partition}", value)
+                await asyncio.to_thread(fence.write, f"{stage}/{partition}", value)
             except KafkaException:
                 await asyncio.sleep(delay_seconds)
                 delay_seconds = min(2 * delay_seconds, 5)
@@ -117,9 +120,9 @@ class KafkaStore:
             batches[-1].append(record)
         return batches
 
-    def drop(self) -> None:
-        """Give up all fences: the partitions are no longer ours."""
-        self._fences.clear()
+    def drop(self, partition: int) -> None:
+        """Give a fence up; the next `load` takes it again."""
+        self._fences.pop(partition, None)
 
 
 def _record(message: Any) -> Record:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -28,7 +29,7 @@ class ChunkConsumer(driver.Consumer):
         if records is None or self.should_stop:
             return
         if not self.flow_active:
-            await self.perform_seek()
+            await self._seek_again()
             return
         for partition, chunk in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation_id:
@@ -36,6 +37,14 @@ class ChunkConsumer(driver.Consumer):
             if chunk:
                 tp = TP(partition.topic, partition.partition)
                 yield tp, self._chunk_message(tp, chunk, generation_id)
+
+    async def _seek_again(self) -> None:
+        """Give back what was fetched while a rebalance stopped the flow."""
+        try:
+            await self.perform_seek()
+        except IllegalStateError:
+            # The assignment changed meanwhile; Faust seeks again once the rebalance is done.
+            await asyncio.sleep(_PAUSED_POLL_SECONDS)
 
     def _chunk_message(self, tp: TP, chunk: list[Any], generation_id: int) -> ConsumerMessage:
         last = chunk[-1]

@@ -26,6 +26,7 @@ TICK_SECONDS = 0.1
 FOLD_TICK_MS = 1000
 HURRY_MS = 50
 LAST_SAVE_SECONDS = 3.0
+VOID_MS = 1000
 
 
 class Worker:
@@ -45,7 +46,9 @@ class Worker:
         self.ticked_ms = 0
         self._metrics = metrics
         self._clock_ms = clock_ms
+        self._generation = -1
         self._store = KafkaStore(settings)
+        self._void_until_ms: dict[int, int] = {}
         self._outlet = KafkaOutlet(settings, sinks)
         self._topics = {
             topic_name(settings, topic): (stage, topic) for stage in stages for topic in stage.topics
@@ -75,7 +78,7 @@ class Worker:
         try:
             await work
         except Superseded as error:
-            log.warning("another worker owns this now, the state here is void: %s", error)
+            self._void(error)
         except asyncio.CancelledError:
             raise
         except BaseException:
@@ -83,36 +86,76 @@ class Worker:
             logging.shutdown()
             os._exit(EXIT_UNRECOVERABLE)
 
+    def _void(self, error: Superseded) -> None:
+        """Forget the state of a partition that another worker has taken; ask for it again in a while.
+
+        If the other one is the rightful owner, the group will tell us before; if it was a frozen worker that
+        woke up, the partition is ours again by then.
+        """
+        log.warning("partition %s: another worker has taken it, the state here is void", error.partition)
+        for key in [key for key in self.keepers if key[1] == error.partition]:
+            self._forget(key)
+        self._store.drop(error.partition)
+        self._void_until_ms[error.partition] = self._clock_ms() + VOID_MS
+
+    def _forget(self, key: tuple[str, int]) -> None:
+        del self.keepers[key]
+        self._metrics.forget(*key)
+
     async def _take(self, stage: Stage, topic: str, chunk: Any) -> None:
         message = chunk.message
-        keeper = await self._keeper(stage, message.partition)
-        if keeper is None or message.generation_id != self.app.consumer_generation_id:
+        if message.generation_id != self.app.consumer_generation_id:
             return  # of an assignment that is over: it is delivered again to whoever owns it
+        keeper = await self._wait_for_keeper(stage, message.partition)
+        if keeper is None or message.generation_id != self.app.consumer_generation_id:
+            return
         began = time.perf_counter()
         rows = keeper.take(topic, records_of(message.value), chunk.ack, self._clock_ms())
         seconds = time.perf_counter() - began
         self._metrics.observe_chunk(stage.name, topic, message.partition, rows, seconds)
         await self._save_if_due(keeper)
 
+    async def _wait_for_keeper(self, stage: Stage, partition: int) -> Keeper | None:
+        """Return the keeper, or None once the group has a new generation; a void partition is waited for."""
+        generation = self.app.consumer_generation_id
+        while generation == self.app.consumer_generation_id:
+            keeper = await self._keeper(stage, partition)
+            if keeper is not None:
+                return keeper
+            await asyncio.sleep(TICK_SECONDS)
+        return None
+
     async def _keeper(self, stage: Stage, partition: int) -> Keeper | None:
-        """Return the keeper, restored from its checkpoint; None if the partition was lost meanwhile."""
+        """Return the keeper, restored from its checkpoint; None while the partition is not ours."""
+        self._enter(self.app.consumer_generation_id)
         key = (stage.name, partition)
         async with self._locks.setdefault(key, asyncio.Lock()):
-            if key not in self.keepers:
-                generation = self.app.consumer_generation_id
-                keeper = Keeper(
-                    stage.name,
-                    partition,
-                    stage.fold(partition),
-                    self._store,
-                    self._outlet,
-                    lambda: bool(self.app.consumer_generation_id == generation),
-                )
-                await keeper.begin(self._clock_ms())
-                if self.app.consumer_generation_id != generation:
-                    return None
-                self.keepers[key] = keeper
-            return self.keepers[key]
+            if key in self.keepers or self._clock_ms() < self._void_until_ms.get(partition, 0):
+                return self.keepers.get(key)
+            generation, store = self._generation, self._store
+            keeper = Keeper(
+                stage.name,
+                partition,
+                stage.fold(partition),
+                store,
+                self._outlet,
+                lambda: bool(self.app.consumer_generation_id == generation),
+            )
+            await keeper.begin(self._clock_ms())
+            if self.app.consumer_generation_id != generation:
+                return None
+            self.keepers[key] = keeper
+            return keeper
+
+    def _enter(self, generation: int) -> None:
+        """Begin a new generation with nothing: state and fences of the one before may not be ours."""
+        if generation == self._generation:
+            return
+        for key in list(self.keepers):
+            self._forget(key)
+        self._generation = generation
+        self._store = KafkaStore(self.settings)
+        self._void_until_ms.clear()
 
     async def _save_if_due(self, keeper: Keeper) -> None:
         now_ms = self._clock_ms()
@@ -170,10 +213,6 @@ class Worker:
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
         await self._save_all()
-        for stage, partition in self.keepers:
-            self._metrics.forget(stage, partition)
-        self.keepers.clear()
-        self._store.drop()
 
     async def _on_shutdown(self, *_: Any, **__: Any) -> None:
         await self._save_all()
