@@ -1,10 +1,9 @@
 """The numbers behind an alert: which symptoms weigh most, as data and in words."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from alerting.symptoms import Spot, Symptom, Symptoms
+from alerting.symptoms import Spot, Symptom, Symptoms, effect
 from schemas.findings import Finding
 
 MOST = 20
@@ -19,15 +18,6 @@ def ranked(members: Symptoms, first_version: str | None) -> list[tuple[Spot, Sym
         return spot.segment is not None, spot.version != first_version, -effect(symptom.findings), order
 
     return sorted(members.items(), key=weight)
-
-
-def effect(findings: Iterable[Finding]) -> float:
-    """Say how far past its threshold the worst finding is; without a threshold, its value.
-
-    >>> effect([Finding("drift", "bad", "", value=0.6, threshold=0.2)])
-    3.0
-    """
-    return max((_effect(finding) for finding in findings), default=0.0)
 
 
 def as_data(members: list[tuple[Spot, Symptom]]) -> list[dict[str, Any]]:
@@ -68,12 +58,6 @@ def said(at_ms: int) -> str:
     return f"{when(at_ms):%Y-%m-%d %H:%M} UTC"
 
 
-def _effect(finding: Finding) -> float:
-    if finding.value is None:
-        return 0.0
-    return abs(finding.value / finding.threshold) if finding.threshold else abs(finding.value)
-
-
 def _entry(spot: Spot, symptom: Symptom, finding: Finding) -> dict[str, Any]:
     entry = {
         "check": spot.check,
@@ -91,5 +75,6 @@ def _entry(spot: Spot, symptom: Symptom, finding: Finding) -> dict[str, Any]:
 
 
 def _numbers(finding: Finding) -> str:
-    named = (("value", finding.value), ("threshold", finding.threshold), ("p", finding.p_value))
+    what = finding.evidence.get("metric", "value")
+    named = ((what, finding.value), ("threshold", finding.threshold), ("p", finding.p_value))
     return ", ".join(f"{name} {value:.4g}" for name, value in named if value is not None)

@@ -15,6 +15,8 @@ from alerting.policy import Standing, judge, policy_of
 from schemas.findings import Check, Finding, Kind, State, WindowFindings
 from schemas.monitors import Sensitivity
 
+EXPLAINED_MOST = 100
+"""Symptoms of one check in one window whose findings are kept, so that a flood of them stays small."""
 CHECKS: tuple[Check, ...] = get_args(Check)
 
 _DISTORTS = BROKEN - {"duplicates"}
@@ -49,7 +51,7 @@ class Symptom(Struct):
     """The end of the last bad window."""
     rows: int = 0
     findings: list[Finding] = []
-    """Of the last bad window."""
+    """Of the last bad window in which it was among the worst."""
 
 
 Symptoms = dict[Spot, Symptom]
@@ -66,9 +68,7 @@ def observe(symptoms: Symptoms, window: WindowFindings, sensitivity: Sensitivity
                 symptoms.pop(spot, None)
             elif spot.check == check:
                 _feel(symptoms, spot, _state(spot, window, found, symptoms), window, sensitivity)
-    for spot, findings in found.items():
-        if spot in symptoms and any(finding.state == "bad" for finding in findings):
-            symptoms[spot].findings = [finding for finding in findings if finding.state == "bad"]
+        _keep_worst(symptoms, {spot: found[spot] for spot in spots if spot.check == check and spot in found})
 
 
 def explained_features(symptoms: Mapping[Spot, Symptom], version: str, check: Check) -> set[str | None]:
@@ -81,6 +81,24 @@ def explained_features(symptoms: Mapping[Spot, Symptom], version: str, check: Ch
     }
     # The output of a model moves when any of its inputs is broken.
     return {None} if active and check == "prediction_drift" else active
+
+
+def effect(findings: Iterable[Finding]) -> float:
+    """Say how far past its threshold the worst finding is; without a threshold, its value.
+
+    >>> effect([Finding("drift", "bad", "", value=0.6, threshold=0.2)])
+    3.0
+    """
+    return max((_effect(finding) for finding in findings), default=0.0)
+
+
+def _keep_worst(symptoms: Symptoms, found: Mapping[Spot, list[Finding]]) -> None:
+    """Keep the findings of the worst symptoms, all rows first; of the rest only how they stand."""
+    bad = {spot: [each for each in findings if each.state == "bad"] for spot, findings in found.items()}
+    worst = sorted(bad, key=lambda spot: (spot.segment is not None, -effect(bad[spot]), _order(spot)))
+    for spot in worst[:EXPLAINED_MOST]:
+        if spot in symptoms and bad[spot]:
+            symptoms[spot].findings = bad[spot]
 
 
 def _by_spot(window: WindowFindings) -> dict[Spot, list[Finding]]:
@@ -148,3 +166,9 @@ def _feel(
         symptoms[spot] = symptom
     else:
         symptoms.pop(spot, None)
+
+
+def _effect(finding: Finding) -> float:
+    if finding.value is None:
+        return 0.0
+    return abs(finding.value / finding.threshold) if finding.threshold else abs(finding.value)

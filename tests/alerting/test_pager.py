@@ -20,7 +20,7 @@ def test_a_page_says_what_broke_since_when_how_bad_and_what_to_do():
     for said in (
         "AUROC is 0.61, 0.06 below the reference.",
         "2013-09-01 02:00 UTC (event time)",
-        "value 0.61, threshold 0.2, p 1e-09",
+        "auroc 0.61, threshold 0.2, p 1e-09",
         "Rule out broken features first",
         "docs/runbooks/ModelPerformanceDegraded.md",
         "team ops-ml",

@@ -393,3 +393,15 @@ def test_late_labels_of_a_new_version_do_not_acquit_the_old_one():
     late = window(2, bad("labels_late"), kind="labels", version="2")
     alerts = teller.take(msgspec.structs.replace(late, checked=["labels_late"]))
     assert told(alerts) == ["firing LabelsLate"]
+
+
+def test_a_flood_of_findings_is_told_by_the_worst_and_stays_small():
+    features = {f"f{i}": {"type": "number"} for i in range(1000)}
+    teller = Teller(features=features)
+    flood = [bad("missing", f"f{i}", value=0.3 + i / 2000) for i in range(1000)]
+    (alert,) = teller.take(window(0, *flood))
+    assert alert.annotations["features"].startswith("f999, f998")
+    assert len(alert.evidence) == 20
+    assert len(teller.subject.symptoms) == 1000
+    assert sum(bool(symptom.findings) for symptom in teller.subject.symptoms.values()) == 100
+    assert len(msgspec.msgpack.encode(teller.subject)) < 200_000
