@@ -57,7 +57,7 @@ class NotifyFold:
         self.unreadable = 0
         """Records that were no alerts, and were left out."""
 
-    def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:  # noqa: ARG002
+    def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Take in alerts, in order."""
         for record in records:
             try:

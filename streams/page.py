@@ -53,7 +53,7 @@ class PageFold:
         self.unreadable = 0
         """Records that were no findings, and were left out."""
 
-    def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:  # noqa: ARG002
+    def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Take in findings, in order."""
         for record in records:
             try:
@@ -63,7 +63,7 @@ class PageFold:
                 continue
             self._take(window)
 
-    def tick(self, now_ms: int) -> None:  # noqa: ARG002
+    def tick(self, now_ms: int) -> None:
         """Resolve what is open of subjects that are not watched any more."""
         if self._generation == self._registry.generation or not self._registry.ready.is_set():
             return
