@@ -12,6 +12,8 @@ from streams.tables import Line, read_lines
 
 __all__ = ["ReferenceFile"]
 
+_OF_LABELS = "label", "label_time"
+
 
 class ReferenceFile:
     """A table of rows, or events as they are on the wire, labels among them; UserError names a bad line."""
@@ -39,7 +41,7 @@ class ReferenceFile:
     @property
     def unused(self) -> list[str]:
         """Columns that stand for nothing."""
-        return [column for column in self._mapping.unused(self._columns) if column != "label"]
+        return [name for name in self._mapping.unused(self._columns) if name not in _OF_LABELS]
 
     def _take(self, line: Line) -> None:
         if line.row is None:

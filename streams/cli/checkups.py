@@ -32,21 +32,26 @@ def check_topics(settings: Settings, there: ClusterMetadata) -> Iterator[Checkup
     names = {topic_name(settings, name): topic for name, topic in TOPICS.items()}
     policies = _policies(settings, [name for name in names if name in there.topics])
     well = 0
+    missing = []
     for name, topic in names.items():
         problem = None
         wanted, policy = topic.partitions or settings.partitions, topic.config()["cleanup.policy"]
         if name not in there.topics:
-            problem = f"topic {name} does not exist; run: watchkeeper topics create"
-        elif (found := len(there.topics[name].partitions)) != wanted:
+            missing.append(name)
+            continue
+        if (found := len(there.topics[name].partitions)) != wanted:
             problem = f"topic {name} has {found} partitions, not {wanted}; set WATCHKEEPER_PARTITIONS={found}"
         elif policies.get(name, policy) != policy:
             problem = f"topic {name} has cleanup.policy={policies[name]}; change it to {policy}"
         if problem:
             yield Checkup("fail", problem)
         well += problem is None
+    if missing:
+        names_missing = ", ".join(missing)
+        yield Checkup("fail", f"topics that do not exist: {names_missing}; run: watchkeeper topics create")
     if well:
         yield Checkup("ok", f"{well} of {len(names)} topics are as they should be")
-    if not policies:
+    if not policies and names.keys() & there.topics.keys():
         yield Checkup("warn", "the broker does not tell how topics are cleaned up; look by hand")
 
 

@@ -27,7 +27,7 @@ _SILENCE = (
 )
 
 
-def reach(settings: Settings, timeout_seconds: float = 8.0) -> ClusterMetadata:
+def reach(settings: Settings, timeout_seconds: float = 5.0) -> ClusterMetadata:
     """Return the brokers and topics that there are; UserError says why there are none."""
     errors: list[KafkaError] = []
     admin = AdminClient(settings.client_config() | {"error_cb": errors.append, "log_level": 0})

@@ -45,7 +45,7 @@ def send_configuration(settings: Settings, records: Sequence[ConfigRecord]) -> N
         if error is not None:
             failures.append(f"{message.key().decode()} did not reach {message.topic()}: {error.str()}")
 
-    sender = producer(settings, delivery_timeout_ms=_DELIVERY_SECONDS * 1000)
+    sender = producer(settings, **{"delivery.timeout.ms": _DELIVERY_SECONDS * 1000})
     for topic, key, value in records:
         sender.produce(topic_name(settings, topic), value, key.encode(), on_delivery=delivered)
         # One after the other: no worker may see a monitor before its reference.

@@ -42,6 +42,6 @@ def _examine(settings: Settings) -> list[Checkup]:
     except UserError as error:
         return [Checkup("fail", str(error))]
     protocol = settings.security_protocol
-    reached = Checkup("ok", f"{settings.broker}: {len(there.brokers)} brokers answer ({protocol})")
+    reached = Checkup("ok", f"{settings.broker}: Kafka answers, brokers: {len(there.brokers)}, {protocol}")
     topics = check_topics(settings, there)
     return [reached, *topics, *check_configuration(settings, there)]

@@ -21,7 +21,9 @@ class Sender:
     def __init__(self, settings: Settings, topic: str, pace: Pace | None) -> None:
         self._broker = settings.broker
         self._topic = topic_name(settings, topic)
-        self._producer = producer(settings, linger_ms=20, delivery_timeout_ms=_DELIVERY_SECONDS * 1000)
+        self._producer = producer(
+            settings, **{"linger.ms": 20, "delivery.timeout.ms": _DELIVERY_SECONDS * 1000}
+        )
         self._pace = pace
         self._failure = ""
         self.delivered = 0
