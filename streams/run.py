@@ -5,19 +5,15 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import faust
 import uvloop
 from prometheus_client import CollectorRegistry
-from rich.console import Console
 
 from streams.errors import UserError
-from streams.fold import Message
 from streams.health import Probes
 from streams.metrics import Metrics
-from streams.notify import AlertmanagerDeliverer, TerminalDeliverer
-from streams.outlet import Sink
+from streams.receiver import Receiver
 from streams.registry import Registry
 from streams.settings import Settings
 from streams.stages import stages
@@ -41,6 +37,8 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     logging.basicConfig(
         stream=sys.stderr, level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    for noisy in ("faust", "mode", "aiokafka", "streams.transport"):
+        logging.getLogger(noisy).setLevel("WARNING" if log_level != "DEBUG" else "DEBUG")
     registry = Registry(settings)
     registry.start()
     if not registry.ready.wait(REGISTRY_SECONDS):
@@ -50,12 +48,10 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     metrics = Metrics(CollectorRegistry(), settings.max_series)
-    receiver, deliverer = _deliverer(settings, json_pages)
-    worker = Worker(
-        settings, stages(settings, registry), {"notify": _counted(deliverer, receiver, metrics)}, metrics
-    )
+    receiver = Receiver(settings, metrics, json_pages)
+    worker = Worker(settings, stages(settings, registry), {"notify": receiver.deliver}, metrics)
+    worker.app.on_before_shutdown.connect(receiver.close, weak=False)
     worker.app.task(_web(settings, metrics, Probes(worker, registry)))
-    uvloop.install()
     try:
         _start(worker.app)
     finally:
@@ -79,24 +75,12 @@ def _web(settings: Settings, metrics: Metrics, probes: Probes) -> Callable[[], A
 
 
 def _start(app: faust.App) -> None:
-    worker = faust.Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False)
+    worker = faust.Worker(
+        app,
+        loop=uvloop.new_event_loop(),
+        loglevel="WARN",
+        quiet=True,
+        redirect_stdouts=False,
+        override_logging=False,
+    )
     worker.execute_from_commandline()
-
-
-def _deliverer(settings: Settings, json_pages: bool) -> tuple[str, Any]:
-    if settings.alertmanagers:
-        return "alertmanager", AlertmanagerDeliverer([str(url) for url in settings.alertmanagers])
-    return "terminal", TerminalDeliverer(Console(), json_pages)
-
-
-def _counted(deliverer: Any, receiver: str, metrics: Metrics) -> Sink:
-    async def deliver(messages: list[Message]) -> None:
-        try:
-            await deliverer.deliver(messages)
-        except Exception:
-            metrics.observe_notification(receiver, "failed")
-            raise
-        for _ in messages:
-            metrics.observe_notification(receiver, "delivered")
-
-    return deliver

@@ -68,6 +68,14 @@ class Settings(BaseSettings):
 
     alertmanagers: Annotated[tuple[HttpUrl, ...], NoDecode] = ()
     """Alertmanagers to send to, all of a cluster, separated by commas. None: pages go to the terminal."""
+    alertmanager_username: str | None = None
+    """The user, where Alertmanager asks for one."""
+    alertmanager_password_file: FilePath | None = None
+    """A file that holds that user's password."""
+    alertmanager_bearer_file: FilePath | None = None
+    """A file that holds a bearer token, instead of a user and password."""
+    runbooks: str = "docs/runbooks/"
+    """Where runbooks are, for monitors that do not say: a URL or path; `<AlertName>.md` is put after it."""
     web_host: str = "127.0.0.1"
     """Address on which `/metrics`, `/live` and `/ready` are served."""
     web_port: int = Field(default=6066, ge=0, le=65535)

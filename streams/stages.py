@@ -32,6 +32,6 @@ def stages(settings: Settings, registry: Registry) -> list[Stage]:
             lambda number: IngestFold(number, settings.partitions, registry, idle_ms),
         ),
         Stage("evaluate", ("profiles",), lambda _: EvaluateFold(registry, sources)),
-        Stage("page", ("findings",), lambda _: PageFold(registry)),
+        Stage("page", ("findings",), lambda _: PageFold(registry, settings.runbooks)),
         Stage("notify", ("alerts",), lambda _: NotifyFold()),
     ]

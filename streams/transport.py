@@ -46,6 +46,14 @@ class ChunkConsumer(driver.Consumer):
             # The assignment changed meanwhile; Faust seeks again once the rebalance is done.
             await asyncio.sleep(_PAUSED_POLL_SECONDS)
 
+    def end_offset(self, tp: TP) -> int | None:
+        """Return the offset after a partition's last record as of the last fetch, if it is ours."""
+        try:
+            end: int | None = self.highwater(tp)
+        except (AssertionError, IllegalStateError):  # it was lost since the caller looked
+            return None
+        return end
+
     def _chunk_message(self, tp: TP, chunk: list[Any], generation_id: int) -> ConsumerMessage:
         last = chunk[-1]
         return ConsumerMessage(

@@ -203,7 +203,7 @@ class Worker:
     def _follow_lag(self, tp: Any, now_ms: int) -> None:
         stage, topic = self._topics[tp.topic]
         keeper = self.keepers.get((stage.name, tp.partition))
-        end = self.app.consumer.highwater(tp)
+        end = self.app.consumer.end_offset(tp)
         if keeper is None or end is None:
             return
         lag = max(0, end - keeper.position(topic))

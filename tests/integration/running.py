@@ -52,10 +52,9 @@ class Workers:
         return [self._start() for _ in range(count)]
 
     def _start(self) -> subprocess.Popen[bytes]:
-        log = (self._folder / f"worker-{len(self._processes)}.log").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "worker"], stdout=log, stderr=log, env=self._environment
-        )
+        command = [sys.executable, "-m", "streams.cli", "worker"]
+        with (self._folder / f"worker-{len(self._processes)}.log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment)
         self._processes.append(process)
         return process
 

@@ -1,0 +1,51 @@
+"""Where pages go: the Alertmanagers of the settings, or the terminal where there are none."""
+
+import logging
+from typing import Any
+
+from rich.console import Console
+
+from alerting.alertmanager import Credentials
+from streams.fold import Message
+from streams.metrics import Metrics
+from streams.notify import AlertmanagerDeliverer, TerminalDeliverer, Undeliverable
+from streams.settings import Settings
+
+log = logging.getLogger("watchkeeper.receiver")
+
+
+class Receiver:
+    """Delivers notices and counts them."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, json_pages: bool = False) -> None:
+        self._metrics = metrics
+        self.name = "alertmanager" if settings.alertmanagers else "terminal"
+        self._deliverer: AlertmanagerDeliverer | TerminalDeliverer = (
+            AlertmanagerDeliverer([str(url) for url in settings.alertmanagers], _credentials(settings))
+            if settings.alertmanagers
+            else TerminalDeliverer(Console(), json_pages)
+        )
+
+    async def deliver(self, messages: list[Message]) -> None:
+        """Return when the receiver has taken the notices, or has refused them for good."""
+        try:
+            await self._deliverer.deliver(messages)
+            outcome = "delivered"
+        except Undeliverable as error:
+            # It will never take these; those that it would take must not wait behind them.
+            log.error("%s refuses %d notices for good: %s", self.name, len(messages), error)
+            outcome = "refused"
+        for _ in messages:
+            self._metrics.observe_notification(self.name, outcome)
+
+    async def close(self, *_: Any, **__: Any) -> None:
+        """Close the connections."""
+        await self._deliverer.close()
+
+
+def _credentials(settings: Settings) -> Credentials:
+    return Credentials(
+        settings.alertmanager_username,
+        settings.alertmanager_password_file,
+        settings.alertmanager_bearer_file,
+    )
