@@ -25,6 +25,9 @@ _ADVICE = {
 _SILENCE = (
     "no Kafka broker answers ({why}); start one, or give another address with --broker or WATCHKEEPER_BROKER"
 )
+_SECURE_SILENCE = (
+    "no Kafka broker answers with {protocol} ({why}); check the address and WATCHKEEPER_SECURITY_PROTOCOL"
+)
 
 
 def reach(settings: Settings, timeout_seconds: float = 5.0) -> ClusterMetadata:
@@ -53,8 +56,10 @@ def reach_topics(settings: Settings, *names: str) -> None:
 
 
 def _unreachable(settings: Settings, error: KafkaError) -> UserError:
-    advice = _ADVICE.get(error.code(), _SILENCE)
-    return UserError(f"{settings.broker}: {advice.format(why=_cause(error))}")
+    silence = _SILENCE if settings.security_protocol == "PLAINTEXT" else _SECURE_SILENCE
+    advice = _ADVICE.get(error.code(), silence)
+    what = advice.format(why=_cause(error), protocol=settings.security_protocol)
+    return UserError(f"{settings.broker}: {what}")
 
 
 def _cause(error: KafkaError) -> str:

@@ -7,6 +7,7 @@ from streams.cli.connection import reach
 from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
 from streams.cli.output import print_json
 from streams.errors import UserError
+from streams.kafka import BrokerError
 from streams.settings import Settings
 
 __all__ = ["doctor"]
@@ -43,5 +44,9 @@ def _examine(settings: Settings) -> list[Checkup]:
         return [Checkup("fail", str(error))]
     protocol = settings.security_protocol
     reached = Checkup("ok", f"{settings.broker}: Kafka answers, brokers: {len(there.brokers)}, {protocol}")
-    topics = check_topics(settings, there)
-    return [reached, *topics, *check_configuration(settings, there)]
+    checkups = [reached, *check_topics(settings, there)]
+    try:
+        checkups += check_configuration(settings, there)
+    except (UserError, BrokerError) as error:
+        checkups.append(Checkup("fail", str(error)))
+    return checkups

@@ -38,7 +38,7 @@ def rows(count: int = 300) -> list[dict[str, str]]:
     return [
         {
             "prediction_id": f"p{i}",
-            "event_time": f"2026-01-01T{i % 24:02d}:{i % 60:02d}:00Z",
+            "event_time": f"2026-01-01T{i % 24:02d}:{i % 60:02d}:{i // 120:02d}Z",
             "dep_hour": str(i % 24),
             "carrier": ["UA", "AA", "NA"][i % 3],
             "distance": "NA" if i % 3 == 0 else ["200", "1400.5"][i % 2],
