@@ -181,7 +181,7 @@ class Lane:
         over = self.windows.settle(closed, verdict.broken | self._unusual(verdict, terms), spans)
         if self.key.kind == "labels":
             return
-        if spans.tumbling:  # what is over is the window just judged
+        if spans.grain_ms == spans.size_ms:  # what is over is the window just judged
             healthy = {segment for parts in over for segment in parts}
             past = {name: profile for name, profile in verdict.profiles.items() if name in healthy}
             self._recent.add(past, spans.size_ms, spans.size_ms)

@@ -59,6 +59,12 @@ def live(folding, of, rng, first, last, n=100, **changes):
     return told
 
 
+def restarted(folding, of):
+    restored = evaluating(of)
+    restored.restore(folding.snapshot())
+    return restored
+
+
 def checks(told, check):
     """Return what was found by one check: (the window's end in minutes, state, feature, segment)."""
     return [
@@ -153,7 +159,9 @@ def test_traffic_that_stays_low_is_a_new_normal_after_eight_windows(rng):
     of = Watched(monitor(segments=[]), {})
     folding = evaluating(of)
     live(folding, of, rng, 0, 40, n=100)
-    told = live(folding, of, rng, 40, 140, n=10)
+    told = live(folding, of, rng, 40, 60, n=10)
+    folding = restarted(folding, of)
+    told += live(folding, of, rng, 60, 140, n=10)
     found = [end for end, _, _, segment in checks(told, "volume") if segment is None]
     assert found == list(range(45, 90, 5))
 
@@ -164,7 +172,7 @@ def test_rolling_windows_end_every_so_often_and_their_past_does_not_overlap_them
     told = live(folding, of, rng, 0, 30)
     assert [minutes(each) for each in findings(told)] == [(end - 5, end) for end in range(1, 31)]
     past = next(iter(folding._lanes))._recent.profile("", of.layout("1"))
-    assert past.spans == past.rows / 200
+    assert past.spans.count == past.rows / 200
     assert past.last_ms < START + 26 * MINUTE
     told = live(folding, of, rng, 30, 31, missing=1.0)
     assert checks(told, "missing")[0][:2] == (31, "bad")
@@ -393,6 +401,27 @@ def test_what_is_over_for_a_hundred_windows_is_forgotten(of, rng):
     assert len(folding._lanes) == 1
     fold(folding, *both(20 + 501))
     assert len(folding._lanes) == 0
+
+
+def test_nothing_from_before_a_long_pause_is_used_after_it(rng):
+    of = Watched(monitor(), {})
+    folding = evaluating(of)
+    live(folding, of, rng, 0, 40)
+    # This pane comes early, so its subject is not forgotten as one that is over.
+    fold(folding, *rows_panes(of, rows(rng, 5), 700), *both(690))
+    told = fold(folding, *both(705))
+    assert len(findings(told)) == 1
+    assert checks(told, "volume") == []
+
+
+def test_a_restored_stage_looks_at_idle_subjects_when_the_other_would_have(of, rng):
+    folding, end_ms = evaluating(of), START + 5 * MINUTE
+    fold(folding, *rows_panes(of, rows(rng, 10), 0), idle(0, 1), idle(1), *beat(end_ms - 1))
+    ahead, behind = beat(end_ms + 998)
+    fold(folding, ahead)
+    folding = restarted(folding, of)
+    assert fold(folding, behind) == []
+    assert fold(folding, *beat(end_ms + 999))
 
 
 def test_the_snapshot_says_its_size(of, rng):
