@@ -25,8 +25,8 @@ _ADVICE = {
 _SILENCE = (
     "no Kafka broker answers ({why}); start one, or give another address with --broker or WATCHKEEPER_BROKER"
 )
-_SECURE_SILENCE = (
-    "no Kafka broker answers with {protocol} ({why}); check the address and WATCHKEEPER_SECURITY_PROTOCOL"
+_NO_WORD = (
+    "no Kafka broker answers over {protocol} ({why}); check the address and WATCHKEEPER_SECURITY_PROTOCOL"
 )
 
 
@@ -42,7 +42,9 @@ def reach(settings: Settings, timeout_seconds: float = 5.0) -> ClusterMetadata:
             admin.poll(0)
             known = next((seen for seen in errors if seen.code() in _ADVICE), None)
             if known is not None or time.monotonic() >= deadline:
-                raise _unreachable(settings, known or (errors or [error.args[0]])[0]) from None
+                # "1/1 brokers are down" says less than why each is.
+                causes = [seen for seen in errors if seen.code() != KafkaError._ALL_BROKERS_DOWN]
+                raise _unreachable(settings, known or (causes or [error.args[0]])[0]) from None
 
 
 def reach_topics(settings: Settings, *names: str) -> None:
@@ -56,9 +58,9 @@ def reach_topics(settings: Settings, *names: str) -> None:
 
 
 def _unreachable(settings: Settings, error: KafkaError) -> UserError:
-    silence = _SILENCE if settings.security_protocol == "PLAINTEXT" else _SECURE_SILENCE
-    advice = _ADVICE.get(error.code(), silence)
-    what = advice.format(why=_cause(error), protocol=settings.security_protocol)
+    why = _cause(error)
+    advice = _ADVICE.get(error.code(), _SILENCE if why.startswith("Connect to") else _NO_WORD)
+    what = advice.format(why=why, protocol=settings.security_protocol)
     return UserError(f"{settings.broker}: {what}")
 
 

@@ -325,5 +325,5 @@ def test_a_command_says_which_topic_it_needs(command: Command, settings: Setting
 def test_a_broker_without_tls_is_named_when_tls_is_asked_for(settings: Settings) -> None:
     result = run("topics", "list", "--broker", settings.broker, WATCHKEEPER_SECURITY_PROTOCOL="SSL")
     assert result.exit_code == 2
-    assert f"{settings.broker}: no Kafka broker answers with SSL (" in result.stderr
+    assert f"{settings.broker}: no Kafka broker answers over SSL (" in result.stderr
     assert "check the address and WATCHKEEPER_SECURITY_PROTOCOL" in result.stderr
