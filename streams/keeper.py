@@ -74,6 +74,7 @@ class Keeper:
         self._is_current = is_current
         self._offsets: dict[str, int] = {}
         self._seen: dict[str, int] = {}
+        self._begun: set[str] = set()
         self._sequence = 0
         self._owed: list[Message] = []
         self._said: list[Message] = []
@@ -96,16 +97,37 @@ class Keeper:
                 self.fold.remember(topic, batch)
         await self._deliver(checkpoint.sequence, checkpoint.outbox)
 
-    def take(self, topic: str, records: Sequence[Record], ack: Callable[[], object], now_ms: int) -> int:
+    async def take(
+        self, topic: str, records: Sequence[Record], ack: Callable[[], object], now_ms: int
+    ) -> int:
         """Fold the records not folded before and return how many those are; `ack` is called once saved."""
+        folded = await self._fill(topic, records, now_ms) + self._fold(topic, records, now_ms)
+        self._acks.append(ack)
+        self._changed = True
+        return folded
+
+    async def _fill(self, topic: str, records: Sequence[Record], now_ms: int) -> int:
+        """Before the first chunk of a topic, fold what lies between the checkpoint and it.
+
+        Usually nothing. But when state was voided within a generation, the consumer has gone on already, and
+        the chunks that went down with the state are not delivered again.
+        """
+        if topic in self._begun or not records:
+            return 0
+        self._begun.add(topic)
+        first, last = self.position(topic), records[0].offset - 1
+        if last < first:
+            return 0
+        batches = await self._store.read(topic, self.partition, first, last)
+        return sum(self._fold(topic, batch, now_ms) for batch in batches)
+
+    def _fold(self, topic: str, records: Sequence[Record], now_ms: int) -> int:
         fresh = self._unseen(topic, records)
         self.dropped += len(records) - len(fresh)
         if fresh:
             self.fold.fold(topic, fresh, now_ms)
         if records:
             self._offsets[topic] = max(self._offsets.get(topic, -1), records[-1].offset)
-        self._acks.append(ack)
-        self._changed = True
         return len(fresh)
 
     def position(self, topic: str) -> int:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -110,7 +110,7 @@ class Worker:
         if keeper is None or message.generation_id != self.app.consumer_generation_id:
             return
         began = time.perf_counter()
-        rows = keeper.take(topic, records_of(message.value), chunk.ack, self._clock_ms())
+        rows = await keeper.take(topic, records_of(message.value), chunk.ack, self._clock_ms())
         seconds = time.perf_counter() - began
         self._metrics.observe_chunk(stage.name, topic, message.partition, rows, seconds)
         await self._save_if_due(keeper)
@@ -154,6 +154,7 @@ class Worker:
         for key in list(self.keepers):
             self._forget(key)
         self._generation = generation
+        log.info("generation %s: %s", generation, _named(self.app.consumer.assignment()))
         self._store = KafkaStore(self.settings)
         self._void_until_ms.clear()
 
@@ -225,3 +226,10 @@ class Worker:
                 await asyncio.gather(*saves, return_exceptions=True)
         except TimeoutError:
             log.warning("the last checkpoint did not finish in %s s", LAST_SAVE_SECONDS)
+
+
+def _named(assignment: Iterable[Any]) -> str:
+    by_topic: dict[str, list[int]] = {}
+    for tp in sorted(assignment):
+        by_topic.setdefault(tp.topic, []).append(tp.partition)
+    return ", ".join(f"{topic} {partitions}" for topic, partitions in by_topic.items())
