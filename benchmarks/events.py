@@ -14,7 +14,7 @@ CATEGORIES = tuple(f"category_{i}" for i in range(4))
 FEATURES = len(NUMBERS) + len(CATEGORIES)
 
 _START_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
-_EVENTS_PER_SECOND = 20  # of event time: 200 thousand events are under three hours, several windows
+_SPAN_MS = 135 * 60_000  # of event time, however many events: 27 panes and two windows of the default sizes
 _NULL_SHARE = 0.01
 _CHUNK = 10_000
 
@@ -41,11 +41,11 @@ def events(count: int, seed: int = 0) -> Iterator[tuple[bytes, bytes]]:
     generator = np.random.default_rng(seed)
     encode = msgspec.json.Encoder().encode
     for start in range(0, count, _CHUNK):
-        for prediction in _chunk(generator, start, min(_CHUNK, count - start)):
+        for prediction in _chunk(generator, start, min(_CHUNK, count - start), _SPAN_MS / count):
             yield prediction.prediction_id.encode(), encode(prediction)
 
 
-def _chunk(generator: np.random.Generator, start: int, count: int) -> Iterator[Prediction]:
+def _chunk(generator: np.random.Generator, start: int, count: int, every_ms: float) -> Iterator[Prediction]:
     numbers = _columns(generator, count)
     codes = generator.integers(0, 12, (count, len(CATEGORIES)))
     missing = generator.random((count, FEATURES)) < _NULL_SHARE
@@ -60,7 +60,7 @@ def _chunk(generator: np.random.Generator, start: int, count: int) -> Iterator[P
             prediction_id=f"{start + i:016x}",
             model=SUBJECT,
             model_version="v1",
-            event_time=_time(start + i),
+            event_time=datetime.fromtimestamp((_START_MS + int((start + i) * every_ms)) / 1000, UTC),
             features=dict(zip(NUMBERS + CATEGORIES, values, strict=True)),
             prediction=Output(score=scores[i]),
             latency_ms=latencies[i],
@@ -77,7 +77,3 @@ def _columns(generator: np.random.Generator, count: int) -> list[list[float]]:
     )
     rows: list[list[float]] = np.hstack(kinds).tolist()
     return rows
-
-
-def _time(index: int) -> datetime:
-    return datetime.fromtimestamp((_START_MS + index * 1000 // _EVENTS_PER_SECOND) / 1000, UTC)

@@ -28,7 +28,8 @@ def test_the_stream_has_nulls_and_rising_event_times() -> None:
     assert all(earlier <= later for earlier, later in pairwise(times))  # type: ignore[operator]
 
 
-def test_a_longer_stream_begins_with_the_shorter_one_and_no_key_comes_twice() -> None:
-    shorter, longer = list(events(10_000)), list(events(10_500))
-    assert longer[:10_000] == shorter
-    assert len({key for key, _ in longer}) == 10_500
+def test_the_same_seed_gives_the_same_stream_and_no_key_comes_twice() -> None:
+    stream = list(events(10_500))
+    assert stream == list(events(10_500))
+    assert stream[0] != next(events(10_500, seed=1))
+    assert len({key for key, _ in stream}) == 10_500
