@@ -21,7 +21,7 @@ from streams.windows import ALL, Closed, Part, Passed, Windows
 
 PARTS_MAX = 5000
 """Open parts (a segment in a grain of time) of one lane; rows for further ones are counted and dropped."""
-_COMPACT_AT = 16
+_COMPACT_AT = 8
 _USUAL_WINDOWS = 8
 """Traffic that was unusual for so many windows is a new normal."""
 _GAP_WINDOWS = 100

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from river.drift import ADWIN
+
 from detectors.online.tape import Taped
 
 
@@ -21,6 +23,4 @@ class Adwin(Taped):
 
     @staticmethod
     def _build() -> Any:
-        from river.drift import ADWIN
-
         return ADWIN(delta=0.05, clock=1, min_window_length=5, grace_period=10)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from river.drift import PageHinkley as RiverPageHinkley
+
 from detectors.online.tape import Taped
 
 
@@ -21,6 +23,4 @@ class PageHinkley(Taped):
 
     @staticmethod
     def _build() -> Any:
-        from river.drift import PageHinkley as River
-
-        return River(min_instances=30, delta=0.05, threshold=2.0)
+        return RiverPageHinkley(min_instances=30, delta=0.05, threshold=2.0)

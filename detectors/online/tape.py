@@ -24,10 +24,7 @@ class Taped(ABC):
     @staticmethod
     @abstractmethod
     def _build() -> Any:
-        """Make river's detector, without any values.
-
-        It is imported there: river brings pandas along, seconds that a process without detectors can spare.
-        """
+        """Make river's detector, without any values."""
 
     @property
     def score(self) -> float:
