@@ -78,8 +78,8 @@ def _is_shadow(spot: Spot, since_ms: int, versions: Versions, seen: Container[Pl
     current = versions.current()
     if current is None or not versions.is_superseded(spot.version):
         return False
-    if spot.check == "silent":
-        return True
+    if spot.check in ("silent", "performance"):
+        return True  # it does not answer any more: its silence is right, and its mistakes hurt nobody
     judged_ms = versions.seen[current].last_ms.get(spot.kind, 0)
     return judged_ms > since_ms and (spot.kind, current, spot.check, spot.feature) not in seen
 

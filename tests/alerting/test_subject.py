@@ -255,6 +255,21 @@ def test_a_version_that_was_replaced_wakes_nobody():
     assert "replaced" in alerts[1].annotations["description"]
 
 
+def test_a_version_that_was_replaced_wakes_nobody_even_while_its_successor_does_badly():
+    teller = Teller()
+    worse = bad("performance")
+    alerts = []
+    for hour in range(6):
+        alerts += teller.take(window(hour, version="2"), window(hour))
+        alerts += teller.take(
+            window(hour, worse, kind="labels", version="2"), window(hour, worse, kind="labels")
+        )
+        if hour == 0:
+            alerts.clear()  # which of them is the newer one was not known before
+    paged = {alert.labels["model_version"] for alert in alerts if alert.labels["severity"] == "critical"}
+    assert len(paged) == 1
+
+
 def test_a_canary_does_not_silence_the_version_that_serves():
     teller = Teller()
     worse = bad("performance")
