@@ -24,21 +24,26 @@ __all__ = ["publish"]
 _SHOWN = 10
 
 
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Parquet, CSV or NDJSON.")]
+Topic = Annotated[Kind, typer.Option("--topic", help="What the rows are.")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME", help="The model or feature view of rows that name none."),
+]
+Speed = Annotated[
+    float | None,
+    typer.Option("--speed", metavar="X", help="X seconds of event time in one.  [default: at once]"),
+]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows out, instead of sending nothing.")]
+
+
 def publish(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Parquet, CSV or NDJSON.")],
-    topic: Annotated[Kind, typer.Option("--topic", help="What the rows are.")],
+    file: File,
+    topic: Topic,
     monitor_file: MonitorFile = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", metavar="NAME", help="The model or feature view of rows that name none."),
-    ] = None,
-    speed: Annotated[
-        float | None,
-        typer.Option("--speed", metavar="X", help="X seconds of event time in one.  [default: at once]"),
-    ] = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave bad rows out, instead of sending nothing.")
-    ] = False,
+    model: Model = None,
+    speed: Speed = None,
+    skip_bad: SkipBad = False,
     broker: Broker = None,
     topic_prefix: TopicPrefix = None,
 ) -> None:
@@ -54,20 +59,29 @@ def publish(
       watchkeeper publish flights.parquet --topic predictions --monitor flight-delay.yaml --speed 3600
       watchkeeper publish flights.parquet --topic labels --model flight-delay
     """  # noqa: D301
-    if speed is not None and speed <= 0:
-        raise UserError(f"--speed should be more than 0, not {speed:g}")
-    monitor = read_monitor(monitor_file) if monitor_file else None
-    if monitor is not None and (monitor.feature_view is not None) != (topic == "features"):
-        raise UserError(f"{monitor_file}: is for {monitor.subject}, whose events do not go to {topic}")
-    mapping = RowMapping(topic, monitor, model)
+    mapping = _mapping(topic, monitor_file, model)
+    pace = _pace(speed)
     rows = row_count(file)
     if not skip_bad:
         rows = _check(file, topic, mapping)
     settings = settings_of(broker, topic_prefix)
     reach_topics(settings, topic)
-    sender = Sender(settings, topic, Pace(speed) if speed else None)
+    sender = Sender(settings, topic, pace)
     bad = _send(file, outgoing(file, topic, mapping), rows, sender)
     note(f"{sender.delivered} published" + (f", {bad} bad rows left out" if bad else ""))
+
+
+def _mapping(topic: Kind, monitor_file: Path | None, model: str | None) -> RowMapping:
+    monitor = read_monitor(monitor_file) if monitor_file else None
+    if monitor is not None and (monitor.feature_view is not None) != (topic == "features"):
+        raise UserError(f"{monitor_file}: is for {monitor.subject}, whose events do not go to {topic}")
+    return RowMapping(topic, monitor, model)
+
+
+def _pace(speed: float | None) -> Pace | None:
+    if speed is not None and speed <= 0:
+        raise UserError(f"--speed should be more than 0, not {speed:g}")
+    return Pace(speed) if speed else None
 
 
 def _send(file: Path, rows: Iterator[Outgoing | BadRow], total: int | None, sender: Sender) -> int:

@@ -28,27 +28,34 @@ def callback() -> None:
     """Build what normal looks like for a subject."""
 
 
+MonitorPath = Annotated[Path, typer.Argument(metavar="MONITOR", help="The monitor file.")]
+From = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="FILE", help="Rows, or events, in Parquet, CSV or NDJSON."),
+]
+FromStream = Annotated[
+    bool, typer.Option("--from-stream", help="Take the first events that are still on the topic.")
+]
+First = Annotated[
+    int | None,
+    typer.Option("--first", min=1, help="So many events.  [default: reference.first of the monitor]"),
+]
+Version = Annotated[
+    str | None, typer.Option("--version", help="For one model version only.  [default: all others]")
+]
+Publish = Annotated[bool, typer.Option("--publish", help="Put it in force.")]
+Output = Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write it to a file.")]
+
+
 @app.command()
 def build(
-    monitor_file: Annotated[Path, typer.Argument(metavar="MONITOR", help="The monitor file.")],
-    source: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="FILE", help="Rows, or events, in Parquet, CSV or NDJSON."),
-    ] = None,
-    from_stream: Annotated[
-        bool, typer.Option("--from-stream", help="Take the first events that are still on the topic.")
-    ] = False,
-    first: Annotated[
-        int | None,
-        typer.Option("--first", min=1, help="So many events.  [default: reference.first of the monitor]"),
-    ] = None,
-    version: Annotated[
-        str | None, typer.Option("--version", help="For one model version only.  [default: all others]")
-    ] = None,
-    publish: Annotated[bool, typer.Option("--publish", help="Put it in force.")] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="Write it to a file.")
-    ] = None,
+    monitor_file: MonitorPath,
+    source: From = None,
+    from_stream: FromStream = False,
+    first: First = None,
+    version: Version = None,
+    publish: Publish = False,
+    output: Output = None,
     broker: Broker = None,
     topic_prefix: TopicPrefix = None,
 ) -> None:

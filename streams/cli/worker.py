@@ -11,26 +11,29 @@ from streams.settings import read_settings
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
+Alertmanagers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--alertmanager",
+        metavar="URL",
+        help="An Alertmanager to send to, once for each of a cluster.  [default: pages are printed]",
+    ),
+]
+WebPort = Annotated[
+    int | None,
+    typer.Option(
+        "--web-port", metavar="PORT", help="Where /metrics is served; 0 is any port.  [default: 6066]"
+    ),
+]
+JsonPages = Annotated[bool, typer.Option("--json-pages", help="Print pages as JSON, a line for each.")]
+
+
 def worker(
     broker: Broker = None,
     topic_prefix: TopicPrefix = None,
-    alertmanager: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--alertmanager",
-            metavar="URL",
-            help="An Alertmanager to send to, once for each of a cluster.  [default: pages are printed]",
-        ),
-    ] = None,
-    web_port: Annotated[
-        int | None,
-        typer.Option(
-            "--web-port", metavar="PORT", help="Where /metrics is served; 0 is any port.  [default: 6066]"
-        ),
-    ] = None,
-    json_pages: Annotated[
-        bool, typer.Option("--json-pages", help="Print pages as JSON, a line for each.")
-    ] = False,
+    alertmanager: Alertmanagers = None,
+    web_port: WebPort = None,
+    json_pages: JsonPages = False,
     log_level: Annotated[LogLevel, typer.Option("--log-level", help="What is logged.")] = "INFO",
 ) -> None:
     """Fold events into statistics, judge them, and page. Run one for each core; they share the work.
