@@ -12,7 +12,7 @@ from streams.decode import time_ms
 from streams.rows import RowMapping, as_event
 from streams.tables import Line, read_lines
 
-__all__ = ["BadRow", "Outgoing", "Pace", "outgoing"]
+__all__ = ["BadRow", "Disorder", "Outgoing", "Pace", "outgoing"]
 
 _STRUCTURED = [("content-type", b"application/cloudevents+json; charset=utf-8")]
 
@@ -102,3 +102,24 @@ class Pace:
         first_ms, started = self._start
         due = started + (event_ms - first_ms) / self._ms_per_second
         return max(0.0, due - now_seconds)
+
+
+class Disorder:
+    """Counts the events that come so far behind others that a worker takes them for late.
+
+    >>> disorder = Disorder(allowed_ms=1000)
+    >>> for time_ms in (0, 5000, 4500, 3000, 6000):
+    ...     disorder.see(time_ms)
+    >>> disorder.events
+    1
+    """
+
+    def __init__(self, allowed_ms: int) -> None:
+        self._allowed_ms = allowed_ms
+        self._latest_ms: int | None = None
+        self.events = 0
+
+    def see(self, time_ms: int) -> None:
+        """Take the time of the next event."""
+        self._latest_ms = time_ms if self._latest_ms is None else max(self._latest_ms, time_ms)
+        self.events += self._latest_ms - time_ms > self._allowed_ms

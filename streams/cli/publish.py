@@ -1,6 +1,7 @@
 """`watchkeeper publish`: the rows of a file, as events."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +10,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from schemas.findings import Kind
+from schemas.monitors import Monitor, Windows
 from streams.cli.connection import reach_topics
 from streams.cli.options import Broker, MonitorFile, TopicPrefix, settings_of
 from streams.cli.output import note
 from streams.cli.sender import Sender
 from streams.errors import UserError
 from streams.monitor_file import read_monitor
-from streams.publishing import BadRow, Outgoing, Pace, outgoing
+from streams.publishing import BadRow, Disorder, Outgoing, Pace, outgoing
 from streams.rows import RowMapping
 from streams.tables import row_count
 
@@ -59,7 +61,8 @@ def publish(
       watchkeeper publish flights.parquet --topic predictions --monitor flight-delay.yaml --speed 3600
       watchkeeper publish flights.parquet --topic labels --model flight-delay
     """  # noqa: D301
-    mapping = _mapping(topic, monitor_file, model)
+    monitor = _monitor(topic, monitor_file)
+    mapping = RowMapping(topic, monitor, model)
     pace = _pace(speed)
     rows = row_count(file)
     if not skip_bad:
@@ -67,15 +70,26 @@ def publish(
     settings = settings_of(broker, topic_prefix)
     reach_topics(settings, topic)
     sender = Sender(settings, topic, pace)
-    bad = _send(file, outgoing(file, topic, mapping), rows, sender)
+    lateness = (monitor.windows if monitor else Windows()).lateness
+    disorder = Disorder(lateness // timedelta(milliseconds=1))
+    bad = _send(file, outgoing(file, topic, mapping), rows, sender, disorder)
     note(f"{sender.delivered} published" + (f", {bad} bad rows left out" if bad else ""))
+    if disorder.events:
+        note(_disordered(file, disorder.events, lateness))
 
 
-def _mapping(topic: Kind, monitor_file: Path | None, model: str | None) -> RowMapping:
+def _disordered(file: Path, rows: int, lateness: timedelta) -> str:
+    return (
+        f"{file}: {rows} rows come more than {lateness} after later ones in event time, which workers leave "
+        "out as late; sort the file by time"
+    )
+
+
+def _monitor(topic: Kind, monitor_file: Path | None) -> Monitor | None:
     monitor = read_monitor(monitor_file) if monitor_file else None
     if monitor is not None and (monitor.feature_view is not None) != (topic == "features"):
         raise UserError(f"{monitor_file}: is for {monitor.subject}, whose events do not go to {topic}")
-    return RowMapping(topic, monitor, model)
+    return monitor
 
 
 def _pace(speed: float | None) -> Pace | None:
@@ -84,7 +98,9 @@ def _pace(speed: float | None) -> Pace | None:
     return Pace(speed) if speed else None
 
 
-def _send(file: Path, rows: Iterator[Outgoing | BadRow], total: int | None, sender: Sender) -> int:
+def _send(
+    file: Path, rows: Iterator[Outgoing | BadRow], total: int | None, sender: Sender, disorder: Disorder
+) -> int:
     """Send the rows; return how many were bad."""
     bad = 0
     with _progress() as progress:
@@ -95,6 +111,7 @@ def _send(file: Path, rows: Iterator[Outgoing | BadRow], total: int | None, send
                     progress.console.print(f"{file}:{row.line}: {row.why}", markup=False, soft_wrap=True)
             else:
                 sender.send(row)
+                disorder.see(row.time_ms)
         sender.finish()
     return bad
 
@@ -108,14 +125,15 @@ def _progress() -> Progress:
 def _check(file: Path, topic: Kind, mapping: RowMapping) -> int:
     """Look at every row before the first is sent; return how many there are."""
     rows = 0
-    bad: list[BadRow] = []
+    bad = 0
+    lines = []
     for row in outgoing(file, topic, mapping):
         rows += 1
         if isinstance(row, BadRow):
-            bad.append(row)
+            bad += 1
+            lines += [f"{file}:{row.line}: {row.why}"] if bad <= _SHOWN else []
     if bad:
-        lines = [f"{file}:{row.line}: {row.why}" for row in bad[:_SHOWN]]
-        more = f"{len(bad)} of {rows} rows are bad and nothing was sent; mend them, or pass --skip-bad"
+        more = f"{bad} of {rows} rows are bad and nothing was sent; mend them, or pass --skip-bad"
         raise UserError("\n".join([*lines, more]))
     if not rows:
         raise UserError(f"{file}: there is nothing in it to publish to {topic}")

@@ -111,7 +111,7 @@ def test_removing_takes_the_monitor_and_all_its_references(
 def test_a_table_is_published_as_predictions_and_as_labels_with_the_same_keys(
     command: Command, settings: Settings, tmp_path: Path
 ) -> None:
-    table = write_csv(tmp_path / "rows.csv", rows())
+    table = write_csv(tmp_path / "rows.csv", sorted(rows(), key=lambda row: row["event_time"]))
     monitor = write_monitor(tmp_path)
     assert (
         command("publish", table, "--topic", "predictions", "--monitor", monitor).stderr == "300 published\n"
@@ -131,6 +131,17 @@ def test_a_table_is_published_as_predictions_and_as_labels_with_the_same_keys(
     assert decoded.prediction.score == 0.037
     assert decoded.prediction.label is None
     assert {msgspec.json.decode(message.value(), type=Label).label for message in labels} == {0, 1}
+
+
+def test_rows_that_workers_would_leave_out_as_late_are_told(command: Command, tmp_path: Path) -> None:
+    table = sorted(rows(10), key=lambda row: row["event_time"])
+    table[0], table[7] = table[7], table[0]
+    path, lax = write_csv(tmp_path / "rows.csv", table), "windows: {lateness: PT12H}\n"
+    arguments = "publish", path, "--topic", "predictions", "--monitor"
+    said = command(*arguments, write_monitor(tmp_path)).stderr.splitlines()
+    assert said[0] == "10 published"
+    assert said[1].startswith(f"{path}: 7 rows come more than 0:01:00 after later ones in event time")
+    assert command(*arguments, write_monitor(tmp_path, lax)).stderr == "10 published\n"
 
 
 def test_events_of_ndjson_go_as_they_are(command: Command, settings: Settings, tmp_path: Path) -> None:
