@@ -1,4 +1,4 @@
-"""What is seen while the demo runs: a moving line on a terminal, plain lines elsewhere, and pages as they come."""
+"""What is seen while the demo runs: a moving line on a terminal, plain lines elsewhere, and the pages."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ from streams.demo.follow import Heard
 
 __all__ = ["Live"]
 
-_COLOURS = {"firing": "bold red", "resolved": "green"}
+_STYLES = {"firing": "bold red", "resolved": "green"}
 
 
 class Live:
@@ -20,13 +20,14 @@ class Live:
     def __init__(self, console: Console, start_ms: int, end_ms: int) -> None:
         self._console = console
         self._start_ms = start_ms
-        self._told = 0
+        self._read = 0
+        self._told: set[tuple[str, datetime, str]] = set()
         self._month = ""
         self._progress = Progress(
             TextColumn("{task.fields[day]}"),
             BarColumn(bar_width=30),
             TextColumn("{task.fields[rate]:,.0f} events/s · {task.fields[windows]} windows"),
-            TextColumn("· {task.fields[open]} open"),
+            TextColumn("· {task.fields[open]} open alerts"),
             TimeElapsedColumn(),
             console=console,
             disable=not console.is_terminal,
@@ -45,19 +46,35 @@ class Live:
         """Print a line that stays."""
         self._progress.console.print(Text(text, style=style))
 
-    def show(self, now_ms: int, rate: float, heard: Heard) -> None:
+    def show(self, event_ms: int, rate: float, heard: Heard) -> None:
         """Bring what is seen up to date."""
-        for alert in heard.alerts[self._told :]:
+        for alert in heard.alerts[self._read :]:
             self._tell(alert)
-        self._told = len(heard.alerts)
-        day = f"{datetime.fromtimestamp(now_ms / 1000, UTC):%Y-%m-%d}"
-        fields = {"rate": rate, "windows": len(heard.windows), "open": len(heard.open_incidents())}
-        self._progress.update(self._task, completed=now_ms - self._start_ms, day=day, **fields)
+        self._read = len(heard.alerts)
+        day = f"{datetime.fromtimestamp(event_ms / 1000, UTC):%Y-%m-%d}"
+        windows, open_alerts = len(heard.windows), len(heard.open_incidents())
+        self._progress.update(
+            self._task,
+            completed=event_ms - self._start_ms,
+            day=day,
+            rate=rate,
+            windows=windows,
+            open=open_alerts,
+        )
         if not self._console.is_terminal and day[:7] != self._month:
             self._month = day[:7]
-            self.say("{} · {rate:,.0f} events/s · {windows} windows · {open} open".format(day, **fields))
+            self.say(f"{day}  {rate:,.0f} events/s · {windows} windows · {open_alerts} open alerts")
 
     def _tell(self, alert: Alert) -> None:
-        again = alert.status == "firing" and alert.evidence and self._was_told(alert)
-        if alert.pages and not again:
-            self.say(_line(alert), _COLOURS[alert.status])
+        """Print a page when it fires and when it is over; not each time its numbers change."""
+        key = alert.fingerprint, alert.started_at, alert.status
+        if alert.pages and key not in self._told:
+            self._told.add(key)
+            self.say(line(alert), _STYLES[alert.status])
+
+
+def line(alert: Alert) -> str:
+    """Tell of a page in one line."""
+    word = "PAGE" if alert.status == "firing" else "over"
+    text = alert.annotations["summary"] if alert.status == "resolved" else alert.annotations["description"]
+    return f"{alert.updated_at:%Y-%m-%d}  {word} {alert.labels['alertname']}: {text}"

@@ -77,7 +77,10 @@ class Page(Struct):
     runbook_url: str
     subject: str
     version: str | None
+    segment: str | None
     feature: str | None
+    features: list[str]
+    """Where it tells of several."""
     started: datetime
     told: datetime
     resolved: datetime | None
@@ -199,12 +202,18 @@ def _page(incident: Incident) -> Page:
         runbook_url=incident.first.annotations["runbook_url"],
         subject=labels.get("model") or labels["feature_view"],
         version=labels.get("model_version"),
+        segment=labels.get("segment"),
         feature=labels.get("feature"),
+        features=_several(incident.first),
         started=incident.first.started_at,
         told=incident.first.updated_at,
         resolved=incident.last.ended_at,
         explanation=incident.first.annotations["description"],
     )
+
+
+def _several(alert: Alert) -> list[str]:
+    return [name for name in alert.annotations.get("features", "").split(", ") if name]
 
 
 def find_faults(faults: Sequence[Fault], alerts: Sequence[Alert], until: datetime) -> list[FaultFound]:
@@ -232,7 +241,7 @@ def _found(fault: Fault, alerts: Sequence[Alert]) -> FaultFound:
 def _is_about(alert: Alert, fault: Fault) -> bool:
     """Whether an alert began with the fault and is on its feature; of several features it names them all."""
     subject = alert.labels.get("model") or alert.labels.get("feature_view")
-    features = (alert.labels.get("feature") or alert.annotations.get("features", "")).split(", ")
+    features = [alert.labels.get("feature"), *_several(alert)]
     late_hours = (alert.updated_at - fault.ended).total_seconds() / 3600
     began = fault.began <= alert.started_at < fault.ended
     return (

@@ -27,6 +27,11 @@ class Trained(NamedTuple):
     flights: Flights
     held_out: NDArray[np.float64]
 
+    @property
+    def late_share(self) -> float:
+        """Return the share of late flights among those that it learned from."""
+        return float(np.nanmean(self.flights.late))
+
 
 class Reign(NamedTuple):
     """A version that answers from a time on."""
@@ -98,6 +103,10 @@ class Service:
         both = ~np.isnan(self.scores[old]) & ~np.isnan(self.scores[new]) & (self._served.landed_ms > 0)
         within = (self._served.time_ms >= start_ms) & (self._served.time_ms < end_ms)
         return np.flatnonzero(both & within)
+
+    def late(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return which of these flights were late."""
+        return self._served.late[rows]
 
 
 def _ms(time: datetime) -> int:

@@ -18,6 +18,8 @@ __all__ = ["apply", "demo_settings", "own_topics", "some_broker"]
 
 CHECKPOINT_SECONDS = 0.2
 """The year passes in two minutes: what is worth a checkpoint comes as much faster."""
+IDLE_SECONDS = 15.0
+"""Longer than any pause of the publishing, above all for training: a pause is no end of the stream."""
 DELETE_SECONDS = 30
 
 
@@ -35,7 +37,11 @@ def demo_settings(broker: str) -> Settings:
     """Return settings under a name of their own, so that several demos can share a broker."""
     name = f"demo-{uuid.uuid4().hex[:8]}"
     return read_settings(
-        broker=broker, application=name, topic_prefix=f"{name}.", checkpoint_seconds=CHECKPOINT_SECONDS
+        broker=broker,
+        application=name,
+        topic_prefix=f"{name}.",
+        checkpoint_seconds=CHECKPOINT_SECONDS,
+        idle_seconds=IDLE_SECONDS,
     )
 
 

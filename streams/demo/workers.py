@@ -77,7 +77,7 @@ class Workers:
             total += events_by_outcome(_get(url).decode())
         return total
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Stop the workers and remove their logs."""
         for each in self._running:
             each.process.stop()
@@ -111,6 +111,7 @@ def _environment(settings: Settings, port: int) -> list[str]:
         "topic_prefix": settings.topic_prefix,
         "partitions": settings.partitions,
         "checkpoint_seconds": settings.checkpoint_seconds,
+        "idle_seconds": settings.idle_seconds,
         "web_host": HOST,
         "web_port": port,
     }

@@ -15,10 +15,11 @@ __all__ = ["World", "make_world"]
 
 @dataclass(frozen=True)
 class World:
-    """What the demo plays with. `flights` is the truth; `served` and `reports` have the injected faults."""
+    """What the demo plays with. `flights` and `weather` are the truth; `served` and `reports` have the injected faults."""
 
     monitors: dict[str, Monitor]
     flights: Flights
+    weather: Weather
     served: Flights
     reports: Weather
     first: Trained
@@ -39,4 +40,4 @@ def make_world(start_ms: int) -> World:
     before = weather.take(weather.between(0, start_ms))
     of_view = reference_of_view(watched[VIEW], before)
     of_model = reference_of_model(watched[MODEL], first.flights, first.held_out, first.model.version)
-    return World(watched, flights, served, inject(weather, VIEW), first, (of_model, of_view))
+    return World(watched, flights, weather, served, inject(weather, VIEW), first, (of_model, of_view))

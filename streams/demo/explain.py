@@ -1,0 +1,122 @@
+"""Why a page came: an injected fault, or something that the real year had; each is checked on the real rows."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from streams.demo.events import MODEL
+from streams.demo.faults import Fault
+from streams.demo.flights import Flights, Table, Weather
+from streams.demo.report import CHECK_OF, Page
+
+__all__ = ["KNOWN", "Known", "Truth", "explain"]
+
+OFTEN_LATE = 1.15
+"""So many times the share of late flights in January to March is a bad time for flying."""
+_PERFORMANCE = "ModelPerformanceDegraded"
+
+
+class Known(NamedTuple):
+    """Something that happened in 2013 and delayed flights from New York; the last day is inclusive."""
+
+    first: date
+    last: date
+    told: str
+
+
+KNOWN = (
+    Known(date(2013, 4, 21), date(2013, 4, 27), "air traffic controllers were sent on unpaid leave"),
+    Known(date(2013, 6, 7), date(2013, 6, 8), "tropical storm Andrea passed"),
+    Known(date(2013, 6, 12), date(2013, 6, 14), "a line of thunderstorms crossed the east of the country"),
+    Known(date(2013, 6, 24), date(2013, 7, 28), "it was the season of thunderstorms"),
+    Known(date(2013, 11, 26), date(2013, 11, 28), "a storm came with the traffic of Thanksgiving"),
+    Known(date(2013, 12, 8), date(2013, 12, 17), "the first snow of the winter fell"),
+)
+
+
+class Truth(NamedTuple):
+    """The real rows, without any fault, and what was served of them."""
+
+    flights: Flights
+    weather: Weather
+    served: Flights
+    reports: Weather
+    late_share: float
+    """Of the flights that version 1 learned from."""
+
+    def tables(self, subject: str) -> tuple[Table, Table]:
+        """Return the rows of a subject as they were and as they were served."""
+        return (self.flights, self.served) if subject == MODEL else (self.weather, self.reports)
+
+
+def explain(page: Page, faults: Sequence[Fault], truth: Truth) -> Page:
+    """Say whether a page tells of an injected fault, of something real, or of nothing that is known."""
+    by_us = next((fault for fault in faults if _tells_of(page, fault)), None)
+    if by_us is not None:
+        return _with(page, "injected", f"injected: {by_us.story}")
+    if page.alertname == _PERFORMANCE:
+        return _performance(page, truth)
+    return _quality(page, truth)
+
+
+def _tells_of(page: Page, fault: Fault) -> bool:
+    began_with_it = fault.began <= page.started < fault.ended
+    about_it = page.feature == fault.feature or fault.feature in page.features
+    return began_with_it and about_it and page.subject in fault.subjects
+
+
+def _performance(page: Page, truth: Truth) -> Page:
+    flights = _of_segment(truth.flights.take(_span(truth.flights, page)), page.segment)
+    share = float(np.nanmean(flights.late)) if flights.known.any() else 0.0
+    told = f"{share:.0%} of the real flights of that time were late, {truth.late_share:.0%} in January to March"
+    known = [event for event in KNOWN if _overlaps(event, page)]
+    if known:
+        when = "; ".join(f"{e.first:%d %b} to {e.last:%d %b} {e.told}" for e in known)
+        return _with(page, "real", f"{when}; {told}")
+    return _with(page, "real" if share > OFTEN_LATE * truth.late_share else "unexplained", told)
+
+
+def _quality(page: Page, truth: Truth) -> Page:
+    """A fault of the data that is not ours is real if what was served is what the tables hold."""
+    real, served = (_of_segment(table.take(_span(table, page)), page.segment) for table in truth.tables(page.subject))
+    names = [page.feature] if page.feature else page.features
+    if not names or not all(_equal(real.features[name], served.features[name]) for name in names):
+        return _with(page, "unexplained", "")
+    if CHECK_OF[page.alertname] != "missing":
+        return _with(page, "unexplained", "what was served is what the tables hold")
+    share = np.mean([_unknown(real.features[name]).mean() for name in names])
+    return _with(page, "real", f"the tables themselves lack {share:.0%} of these values in that time")
+
+
+def _span(table: Table, page: Page) -> slice:
+    return table.between(_ms(page.started), _ms(page.told))
+
+
+def _of_segment(table: Any, segment: str | None) -> Any:
+    if segment is None:
+        return table
+    name, value = segment.split("=", 1)
+    return table.take(table.features[name] == value)
+
+
+def _overlaps(event: Known, page: Page) -> bool:
+    return page.started.date() <= event.last and event.first < page.told.date()
+
+
+def _unknown(values: Any) -> Any:
+    return np.array([value is None or value != value for value in values.tolist()])
+
+
+def _equal(real: Any, served: Any) -> bool:
+    return bool(np.all((real == served) | (_unknown(real) & _unknown(served))))
+
+
+def _with(page: Page, cause: Any, because: str) -> Page:
+    return msgspec.structs.replace(page, cause=cause, because=because)
+
+
+def _ms(time: datetime) -> int:
+    return round(time.astimezone(UTC).timestamp() * 1000)

@@ -1,0 +1,92 @@
+"""The demo from start to end: a stage, a model in service, a year of events, and the report."""
+
+import contextlib
+import time
+from datetime import date
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from streams.demo.live import Live
+from streams.demo.report import Report
+from streams.demo.stage import apply, demo_settings, own_topics, some_broker
+from streams.demo.summary import make_report
+from streams.demo.telling import tell
+from streams.demo.workers import Workers
+from streams.demo.world import make_world
+from streams.demo.year import END, START, Year, at_ms
+from streams.errors import UserError
+from streams.kafka import BrokerError
+
+__all__ = ["run"]
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+WATCH_SECONDS = 1.0
+
+
+def run(
+    broker: str | None = None,
+    keep: bool = False,
+    json_file: Path | None = None,
+    until: date = END,
+    workers: int = 1,
+) -> int:
+    """Run the demo; 0 if the accounts balance and all faults were found and named, 1 if not."""
+    if not START < until <= END:
+        raise UserError(f"--until must be a day after {START} and at most {END}, not {until}")
+    console = Console(highlight=False)
+    try:
+        with contextlib.ExitStack() as stack:
+            return _run(stack, console, broker, keep, json_file, until, workers)
+    except BrokerError as error:
+        console.print(f"The demo can't go on: {error}", style="bold red", markup=False, soft_wrap=True)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing is left running.")
+        return EXIT_INTERRUPTED
+
+
+def _run(
+    stack: contextlib.ExitStack,
+    console: Console,
+    broker: str | None,
+    keep: bool,
+    json_file: Path | None,
+    until: date,
+    workers: int,
+) -> int:
+    began = time.monotonic()
+    settings = demo_settings(stack.enter_context(some_broker(broker)))
+    stack.enter_context(own_topics(settings))
+    crew = stack.enter_context(contextlib.closing(Workers(settings, workers)))
+    console.print(f"Kafka answers at {settings.broker}; version 1 learns from January to March 2013 …")
+    world = make_world(at_ms(START))
+    apply(settings, world.monitors.values(), world.references)
+    crew.wait_until_ready(settings.partitions)
+    live = Live(console, at_ms(START), at_ms(until))
+    year = stack.enter_context(contextlib.closing(Year(world, settings, live, crew.check, until)))
+    with live:
+        year.run()
+    report = make_report(year, world, crew, until, time.monotonic() - began)
+    tell(report, console)
+    if json_file is not None:
+        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    if keep:
+        _stay(console, settings.broker, settings.topic_prefix, crew)
+    return _exit_code(report)
+
+
+def _exit_code(report: Report) -> int:
+    return EXIT_FAILED if report.problems() else 0
+
+
+def _stay(console: Console, broker: str, prefix: str, crew: Workers) -> None:
+    console.print(f"\nStill running, until Ctrl-C: Kafka at {broker}, topics under {prefix}; metrics at")
+    for url in crew.metrics_urls:
+        console.print(f"  {url}")
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            crew.check()
+            time.sleep(WATCH_SECONDS)
