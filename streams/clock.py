@@ -18,6 +18,8 @@ class Clock(Struct):
     """
 
     latest_ms: int = NEVER
+    before_ms: int = NEVER
+    """`latest_ms` as it was before the last chunk."""
     closed_ms: int = NEVER
     """Panes that end at or before this are closed."""
     told_ms: int = NEVER
@@ -36,7 +38,7 @@ class Clock(Struct):
         late = (ends + lateness_ms <= running[:-1]) | (ends <= self.closed_ms)
         # A late row has no pane of its own any more: it is counted in the one that was open when it came.
         open_ms = np.maximum(running[:-1] // pane_ms * pane_ms, self.closed_ms)
-        self.latest_ms = int(running[-1])
+        self.before_ms, self.latest_ms = self.latest_ms, int(running[-1])
         return late, np.where(late, open_ms, starts)
 
     def see(self, now_ms: int) -> bool:

@@ -156,7 +156,7 @@ class EvaluateFold:
         news = self._watermarks.hear(message, self._sources, self._is_watched)
         for each in news:
             self._note_life(each, message.now_ms)
-        due = {each.subject for each in news} | self._idle_subjects()
+        due = {each.subject for each in news} | self._watermarks.settle() | self._idle_subjects()
         for subject in sorted(due):
             self._advance(subject)
 

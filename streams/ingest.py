@@ -15,6 +15,7 @@ import numpy as np
 from schemas.findings import Kind
 from schemas.rejections import Rejection
 from streams.batch import times_ms
+from streams.clock import NEVER, Clock
 from streams.decode import LabelRow, Refusal, decode_all, time_ms
 from streams.fold import Message, Record
 from streams.intake_labels import LabelsIntake
@@ -69,31 +70,39 @@ class IngestFold:
             if self.partition.clock(kind, subject).see(now_ms):
                 self.partition.tell_times(kind, [subject], now_ms)
             places = self._rows[kind].place(subject, rows)
+            before_ms = self.partition.clock(kind, subject).before_ms
             for batch, index in batches(self.partition, subject, rows):
+                at = places.take(index)
                 repeats: list[int] = []
                 if kind == "predictions":
-                    repeats, matches = self._labels.wait(batch)
+                    repeats, matches = self._labels.wait(batch, at.late, before_ms)
                     self._labels.add(matches)
-                self._rows[kind].add(batch, places.take(index), repeats)
+                self._rows[kind].add(batch, at, repeats)
             self._close(kind, subject, now_ms)
         self.partition.join.bound()
         return decoded.refused
 
     def _fold_labels(self, records: Sequence[Record], now_ms: int) -> dict[int, Refusal]:
         truths, refused = self._decode_labels(records, now_ms)
-        for subject, _ in self._subjects.of_kind("labels"):
-            times = [t.label_ms for t in truths if t.model in (subject, None)]
-            if times:
-                clock = self.partition.clock("labels", subject)
-                if clock.see(now_ms):
-                    self.partition.tell_times("labels", [subject], now_ms)
-                clock.latest_ms = max(clock.latest_ms, *times)
+        truths = [self._in_time(truth, now_ms) for truth in truths]
         self._labels.add(self._labels.match(truths))
         for subject, _ in self._subjects.of_kind("labels"):
             self._close("labels", subject, now_ms)
         self.partition.accounts["labels"].accepted += len(truths)
         self.partition.join.bound()
         return refused
+
+    def _in_time(self, truth: Truth, now_ms: int) -> Truth:
+        """Move the clocks of a label's subjects on, and note how far they had come before it."""
+        subjects = [truth.model] if truth.model else [name for name, _ in self._subjects.of_kind("labels")]
+        latest_ms = NEVER
+        for subject in subjects:
+            clock = self.partition.clock("labels", subject)
+            if clock.see(now_ms):
+                self.partition.tell_times("labels", [subject], now_ms)
+            latest_ms = max(latest_ms, clock.latest_ms)
+            clock.latest_ms = max(clock.latest_ms, truth.label_ms)
+        return truth._replace(latest_ms=latest_ms)
 
     def _close(self, kind: Kind, subject: str, now_ms: int) -> None:
         spans = self._subjects.intakes[subject].spans
@@ -202,10 +211,12 @@ class IngestFold:
         kind: Kind = topic  # type: ignore[assignment]  # the three source topics are named for their kinds
         for subject, intake in self._subjects.of_kind(kind):
             clock = self.partition.clock(kind, subject)
-            newly = not clock.idle and now_ms - max(clock.seen_ms, self._began_ms or 0) >= self._idle_ms
+            if now_ms - max(clock.seen_ms, self._began_ms or 0) < self._idle_ms:
+                continue
+            self.partition.close_by_wall_clock(kind, subject, intake.spans, now_ms)
+            # What lies in an open pane is still to come, so until it closes the subject is not idle.
+            newly = not clock.idle and self.partition.panes.last_end_ms(kind, subject) is None
             clock.idle = clock.idle or newly
-            if clock.idle:
-                self.partition.close_by_wall_clock(kind, subject, intake.spans, now_ms)
             if newly or clock.closed_ms > clock.told_ms:
                 self.partition.tell_times(kind, [subject], now_ms)
         if now_ms - self._beat_ms >= self._idle_ms // 2 and not self.partition.outputs:
@@ -233,13 +244,24 @@ class IngestFold:
         """Rebuild the waiting predictions and the labels that they have; counts nothing."""
         self._subjects.refresh()
         now_ms = records[-1].timestamp_ms if records else 0
+        clocks = self.partition.needed_clocks.setdefault(topic, {})
         if topic == "labels":
             truths, _ = self._decode_labels(records, now_ms + AHEAD_MS_MAX)
-            self._labels.match(truths)
+            self._labels.match([_as_before(truth, clocks) for truth in truths])
             return
         for subject, rows in self._decode_rows("predictions", records, now_ms + AHEAD_MS_MAX).rows.items():
-            for batch, _ in batches(self.partition, subject, rows):
-                self._labels.wait(batch)
+            clock = clocks.setdefault(subject, Clock())
+            spans = self._subjects.intakes[subject].spans
+            late, _ = clock.late(rows.times, spans.pane_ms, spans.lateness_ms)
+            for batch, index in batches(self.partition, subject, rows):
+                self._labels.wait(batch, late if index is None else late[index], clock.before_ms)
+
+
+def _as_before(truth: Truth, clocks: dict[str, Clock]) -> Truth:
+    """Note how far labels had come before this one when it came first."""
+    clock = clocks.setdefault(truth.model or "", Clock())
+    latest_ms, clock.latest_ms = clock.latest_ms, max(clock.latest_ms, truth.label_ms)
+    return truth._replace(latest_ms=latest_ms)
 
 
 def _bad_time(field: str, ms: int) -> Refusal:

@@ -22,12 +22,15 @@ class LabelsIntake:
     def __init__(self, partition: Partition) -> None:
         self._partition = partition
 
-    def wait(self, batch: Batch) -> tuple[list[int], list[Labelled]]:
-        """Let predictions wait for their labels; return repeats, and labels that came before them."""
+    def wait(self, batch: Batch, late: NDArray[np.bool_], before_ms: int) -> tuple[list[int], list[Labelled]]:
+        """Let predictions wait for their labels; return repeats, and labels that came before them.
+
+        Late ones do not wait: they are in no statistic, and neither is what becomes known of them.
+        """
         join = self._partition.join.version(batch.subject, batch.version)
         ids = [event.prediction_id for event in batch.rows.events]
         repeats = join.repeats(ids)
-        waiting = _waiting(batch, ids, repeats)
+        waiting = _waiting(batch, ids, [*repeats, *np.flatnonzero(late).tolist()], before_ms)
         if waiting is None:
             return repeats, []
         truths = self._partition.join.labels_before(join, waiting.ids)
@@ -61,9 +64,11 @@ class LabelsIntake:
         if match.before is not None:
             places.append((self._key(match, match.before_ms), -1))
         closed_ms = self._partition.clock("labels", match.subject).closed_ms
-        if any(key.end_ms <= closed_ms for key, _ in places):
+        spans = self._partition.subjects.intakes[match.subject].spans
+        # By what had come before the label, however it came in chunks; by the clock only where all was idle.
+        if any(key.end_ms <= max(closed_ms, match.latest_ms - spans.lateness_ms) for key, _ in places):
             account.late += 1
-            self._open(match, closed_ms).late += 1
+            self._open(match, max(match.latest_ms, closed_ms)).late += 1
             return []
         account.matched += match.before is None
         account.corrected += len(match.corrections)
@@ -102,20 +107,21 @@ class LabelsIntake:
         self._partition.labels.orphaned += orphans
 
 
-def _waiting(batch: Batch, ids: list[str], repeats: list[int]) -> Waiting | None:
-    again = set(repeats)
-    first = [i for i in range(len(ids)) if i not in again] if repeats else list(range(len(ids)))
+def _waiting(batch: Batch, ids: list[str], others: list[int], before_ms: int) -> Waiting | None:
+    left_out = set(others)
+    first = [i for i in range(len(ids)) if i not in left_out] if others else list(range(len(ids)))
     if not first:
         return None
     scores = batch.columns.scores
-    every = slice(None) if not repeats else first
+    every = slice(None) if not others else first
     return Waiting(
-        [ids[i] for i in first] if repeats else ids,
+        [ids[i] for i in first] if others else ids,
         batch.rows.times[every],
         np.full(len(first), NO_SCORE) if scores is None else scores[every],
         _said(batch, first),
-        [[values[i] for i in first] for values in batch.segments] if repeats else batch.segments,
+        [[values[i] for i in first] for values in batch.segments] if others else batch.segments,
         batch.rows.offset,
+        before_ms,
     )
 
 

@@ -5,7 +5,7 @@ the topic holds them: after a restart they are read again from the offset of the
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -28,6 +28,8 @@ class Labelled(NamedTuple):
     label_ms: int
     before: float | None
     before_ms: int
+    latest_ms: int
+    """The latest label time that had come before this label: what is late is decided by that."""
     corrections: tuple[int, ...]
     """When earlier labels for the same prediction were corrected."""
 
@@ -40,15 +42,21 @@ class Truth(NamedTuple):
     label: float | None
     label_ms: int
     offset: int
+    latest_ms: int = 0
+    """The latest label time that had come before it."""
     corrections: tuple[int, ...] = ()
     """When it corrected labels that waited with it for the prediction."""
 
 
 class Waiting:
-    """Predictions of one chunk, subject and version that wait for their labels."""
+    """Predictions of one chunk, subject and version that wait for their labels.
+
+    `before_ms` is the latest event time of the subject before the chunk: it decided which of them were late.
+    """
 
     __slots__ = (
-        "event_ms", "ids", "label_offset", "labels", "last_ms", "offset", "predicted", "scores", "segments",
+        "before_ms", "event_ms", "first_label", "ids", "labels",
+        "last_ms", "offset", "predicted", "scores", "segments",
     )  # fmt: skip
 
     def __init__(
@@ -59,8 +67,10 @@ class Waiting:
         predicted: Sequence[float],
         segments: Sequence[Sequence[str]],
         offset: int,
+        before_ms: int,
     ) -> None:
         self.ids = ids
+        self.before_ms = before_ms
         self.event_ms = event_ms
         self.last_ms = int(event_ms.max())
         self.scores = scores
@@ -68,7 +78,7 @@ class Waiting:
         self.segments = segments
         self.offset = offset
         self.labels: dict[int, Truth] = {}
-        self.label_offset: int | None = None
+        self.first_label: Truth | None = None
 
 
 class VersionJoin:
@@ -108,8 +118,8 @@ class VersionJoin:
             return None
         before = rows.labels.get(i)
         rows.labels[i] = truth
-        if rows.label_offset is None or truth.offset < rows.label_offset:
-            rows.label_offset = truth.offset
+        if rows.first_label is None or truth.offset < rows.first_label.offset:
+            rows.first_label = truth
         return Labelled(
             self.subject,
             self.version,
@@ -121,6 +131,7 @@ class VersionJoin:
             truth.label_ms,
             before.label if before else None,
             before.label_ms if before else 0,
+            truth.latest_ms,
             (truth.label_ms,) if before else truth.corrections,
         )
 
@@ -203,8 +214,33 @@ class Join:
 
     def needs(self) -> dict[str, int]:
         """Return from which offsets predictions and labels must be read to build this again."""
-        chunks = [rows for join in self.versions.values() for rows in join.waiting]
-        labels = [rows.label_offset for rows in chunks if rows.label_offset is not None]
-        labels += [truth.offset for truth in self.early.values()]
-        first = {"predictions": [rows.offset for rows in chunks], "labels": labels}
+        first = {
+            "predictions": [rows.offset for rows in self._chunks()],
+            "labels": [truth.offset for truth in self._first_labels()],
+        }
         return {topic: min(offsets) for topic, offsets in first.items() if offsets}
+
+    def clocks(self) -> dict[str, dict[str, int]]:
+        """Return how far each subject had come there: it decided, and will again, which rows were late."""
+        predictions: dict[str, tuple[int, int]] = {}
+        for join in self.versions.values():
+            for rows in join.waiting:
+                _keep_first(predictions, join.subject, rows.offset, rows.before_ms)
+                break
+        labels: dict[str, tuple[int, int]] = {}
+        for truth in self._first_labels():
+            _keep_first(labels, truth.model or "", truth.offset, truth.latest_ms)
+        found = {"predictions": predictions, "labels": labels}
+        return {topic: {name: ms for name, (_, ms) in first.items()} for topic, first in found.items()}
+
+    def _chunks(self) -> Iterator[Waiting]:
+        return (rows for join in self.versions.values() for rows in join.waiting)
+
+    def _first_labels(self) -> Iterator[Truth]:
+        yield from (rows.first_label for rows in self._chunks() if rows.first_label is not None)
+        yield from self.early.values()
+
+
+def _keep_first(first: dict[str, tuple[int, int]], name: str, offset: int, ms: int) -> None:
+    if name not in first or offset < first[name][0]:
+        first[name] = (offset, ms)

@@ -23,6 +23,7 @@ class Saved(msgspec.Struct):
     accounts: dict[str, Account]
     labels: LabelAccount
     needs: dict[str, int]
+    needed_clocks: dict[str, dict[str, int]]
     evicted: int
 
 
@@ -52,6 +53,7 @@ class Partition:
         self.accounts = {topic: Account() for topic in ("predictions", "labels", "features")}
         self.labels = LabelAccount()
         self.needs: dict[str, int] = {}
+        self.needed_clocks: dict[str, dict[str, Clock]] = {}
         self.outputs: list[Message] = []
 
     def clock(self, kind: Kind, subject: str) -> Clock:
@@ -117,7 +119,13 @@ class Partition:
         """Encode the state; waiting predictions only as the offsets to read them from again."""
         clocks = [(kind, subject, clock) for (kind, subject), clock in self.clocks.items()]
         saved = Saved(
-            clocks, self.panes.freeze(), self.accounts, self.labels, self.join.needs(), self.join.evicted
+            clocks,
+            self.panes.freeze(),
+            self.accounts,
+            self.labels,
+            self.join.needs(),
+            self.join.clocks(),
+            self.join.evicted,
         )
         return _encode(saved)
 
@@ -129,5 +137,9 @@ class Partition:
         self.accounts = saved.accounts
         self.labels = saved.labels
         self.needs = saved.needs
+        self.needed_clocks = {
+            topic: {name: Clock(latest_ms=ms) for name, ms in clocks.items()}
+            for topic, clocks in saved.needed_clocks.items()
+        }
         self.join = Join()
         self.join.evicted = saved.evicted

@@ -1,6 +1,6 @@
 """How far event time has come, per subject and kind, over all sources that send panes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -9,6 +9,8 @@ from schemas.findings import Kind
 from schemas.profiles import Watermark
 
 NEVER = -(2**62)
+SURE_MS = 200
+"""What clocks of two machines may differ by, and what a record may take from its producer to a reader."""
 
 
 class Heard(Struct, array_like=True):
@@ -34,6 +36,14 @@ class Progress(Struct):
     sources: dict[str, Heard] = {}
     reached_ms: int = NEVER
     """No more panes that end at or before this are to come; never goes back."""
+    least_ms: int = NEVER
+    """How far the active sources have come."""
+    least_at_ms: int = NEVER
+    """When they had, by the clock of the source that came last."""
+    claimed_ms: int = NEVER
+    """What is reached as soon as the idle sources have said again that they are idle."""
+    claimed_at_ms: int = NEVER
+    """What they say is worth from then on."""
     idle: bool = False
     """All sources have read to the end and found nothing for a while."""
 
@@ -44,6 +54,8 @@ class Watermarks(Struct):
     >>> marks = Watermarks()
     >>> for source, time_ms in (("ingest/0", 100), ("ingest/1", 70)):
     ...     _ = marks.hear(Watermark(source, 0, {"labels": {"m": time_ms}}, {}), ["ingest/0", "ingest/1"])
+    >>> marks.settle()
+    {'m'}
     >>> marks.of("labels", "m").reached_ms
     70
     """
@@ -75,8 +87,17 @@ class Watermarks(Struct):
             kind, subject, message.event_time_ms.get(kind, {}).get(subject, NEVER), not (idle and heard.idle)
         )
         heard.time_ms, heard.idle = max(heard.time_ms, news.time_ms), idle
-        _advance(progress, expected)
+        _advance(progress, expected, message.now_ms)
         return news
+
+    def settle(self) -> set[str]:
+        """Move on where nothing is in doubt any more; return the subjects that have."""
+        moved = set()
+        for subjects in self.progress.values():
+            for subject, progress in subjects.items():
+                while _settle(progress, self.clocks):
+                    moved.add(subject)
+        return moved
 
     def clock_ms(self, expected: Sequence[str]) -> int:
         """Return the time that all sources' clocks have passed.
@@ -106,7 +127,7 @@ def _named(message: Watermark) -> list[tuple[Kind, str]]:
     return list(dict.fromkeys(named))
 
 
-def _advance(progress: Progress, expected: Sequence[str]) -> None:
+def _advance(progress: Progress, expected: Sequence[str], now_ms: int) -> None:
     heard = [progress.sources.get(source) for source in expected]
     known = [each for each in heard if each is not None]
     active = [each.time_ms for each in known if not each.idle]
@@ -114,5 +135,29 @@ def _advance(progress: Progress, expected: Sequence[str]) -> None:
     if len(known) < len(heard):
         return
     # With all idle, nothing holds back what the furthest has said; so it does not matter who fell idle first.
-    reached_ms = min(active) if active else max((each.time_ms for each in known), default=NEVER)
-    progress.reached_ms = max(progress.reached_ms, reached_ms)
+    least_ms = min(active) if active else max((each.time_ms for each in known), default=NEVER)
+    if least_ms != progress.least_ms:
+        progress.least_ms, progress.least_at_ms = least_ms, now_ms
+    progress.claimed_ms = min(progress.claimed_ms, least_ms)  # a source that was thought idle is behind
+    _claim(progress)
+
+
+def _claim(progress: Progress) -> None:
+    """Claim what the active sources have come to, unless an earlier claim is open: each must be settled."""
+    if progress.claimed_ms <= progress.reached_ms < progress.least_ms:
+        progress.claimed_ms, progress.claimed_at_ms = progress.least_ms, progress.least_at_ms
+
+
+def _settle(progress: Progress, clocks: Mapping[str, int]) -> bool:
+    """Accept what is claimed, once every idle source has said later that it is idle; say whether it was.
+
+    A source is idle as of the time at which it said so. What it has read since may belong to the same panes.
+    """
+    if progress.claimed_ms <= progress.reached_ms:
+        return False
+    idle = (source for source, heard in progress.sources.items() if heard.idle)
+    if any(clocks.get(source, NEVER) < progress.claimed_at_ms + SURE_MS for source in idle):
+        return False
+    progress.reached_ms = progress.claimed_ms
+    _claim(progress)
+    return True

@@ -307,7 +307,7 @@ def _live(seed: int, cuts: list[int], restart_at: set[int]) -> tuple[dict[tuple[
     return _by_pane(outputs), ingest.partition.accounts
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=40)
 @given(
     seed=st.integers(0, 5),
     cuts=st.lists(st.integers(1, 40), min_size=5, max_size=40),

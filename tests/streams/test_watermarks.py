@@ -6,6 +6,7 @@ from schemas.profiles import Watermark
 from streams.watermarks import NEVER, Watermarks
 
 SOURCES = ["ingest/0", "ingest/1"]
+LATER_MS = 1_000_000
 
 
 def active(source, time_ms, now_ms=0, subject="m"):
@@ -18,10 +19,14 @@ def idle(source, time_ms=NEVER, now_ms=0, subject="m"):
     )
 
 
-def heard(*messages):
+def heard(*messages, confirmed=True):
     marks = Watermarks()
     for message in messages:
         marks.hear(message, SOURCES)
+        marks.settle()
+    for source in SOURCES if confirmed else ():
+        marks.hear(Watermark(source, LATER_MS, {}, {}), SOURCES)
+        marks.settle()
     return marks.of("predictions", "m")
 
 
@@ -41,8 +46,26 @@ def test_an_idle_source_is_left_out():
     assert heard(active(0, 100), idle(1)).reached_ms == 100
 
 
+def test_idle_is_true_of_the_time_at_which_it_was_said():
+    before = idle(1, 70, now_ms=1_000), active(0, 100, now_ms=5_000)
+    assert heard(*before, confirmed=False).reached_ms == NEVER
+    assert heard(*before, Watermark("ingest/1", 5_100, {}, {}), confirmed=False).reached_ms == NEVER
+    assert heard(*before, Watermark("ingest/1", 5_200, {}, {}), confirmed=False).reached_ms == 100
+    assert heard(*before, active(1, 80, now_ms=5_100), confirmed=False).reached_ms == 80
+
+
+def test_an_idle_source_delays_but_does_not_stop_a_busy_one():
+    messages = [idle(1, now_ms=0)]
+    for second in range(100):
+        messages.append(active(0, second, now_ms=1_000 * second))
+        if second % 5 == 0:
+            messages.append(Watermark("ingest/1", 1_000 * second + 900, {}, {}))
+    assert heard(*messages, confirmed=False).reached_ms >= 85
+
+
 def test_time_never_goes_back_when_an_idle_source_returns():
-    assert heard(active(0, 100), idle(1, 70), active(1, 80)).reached_ms == 100
+    still_idle = Watermark("ingest/1", 500, {}, {})
+    assert heard(active(0, 100), idle(1, 70), still_idle, active(1, 80)).reached_ms == 100
 
 
 def test_all_idle_is_idle_until_one_returns():
@@ -61,6 +84,7 @@ def test_subjects_have_their_own_time():
     for source in (0, 1):
         marks.hear(active(source, 10, subject="slow"), SOURCES)
         marks.hear(active(source, 99, subject="fast"), SOURCES)
+    assert marks.settle() == {"slow", "fast"}
     assert marks.of("predictions", "slow").reached_ms == 10
     assert marks.of("predictions", "fast").reached_ms == 99
     assert marks.of("labels", "fast").reached_ms == NEVER
