@@ -4,6 +4,7 @@ The real fold runs with a stopwatch around its stages; what is left of its total
 of `watchkeeper_json` spent on each event beyond that is the Kafka client, Faust, checkpoints, later stages.
 """
 
+import gc
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ from streams import ingest
 from streams.batch import Columnizer
 from streams.fold import Record
 from streams.intake_labels import LabelsIntake
+from streams.run import GC_THRESHOLDS
 
 _CHUNK = 1500  # about what one fetch of one partition brings
 _ROUNDS = 3
@@ -67,7 +69,10 @@ def measure(count: int = 60_000, worker_us: float | None = None) -> dict[str, fl
     """Return the CPU microseconds per event of each stage, of the best round; `worker_us` is the worker's."""
     records = [Record(i, 0, key, value) for i, (key, value) in enumerate(events(count))]
     registry = Registry(Watched([record.value or b"" for record in records[:10_000]]))
+    before = gc.get_threshold()
+    gc.set_threshold(*GC_THRESHOLDS)  # as in a worker
     rounds = [_fold(records, registry) for _ in range(_ROUNDS)]
+    gc.set_threshold(*before)
     best = min(rounds, key=lambda spent: spent["ingest in all"])
     costs = {stage: seconds * 1e6 / count for stage, seconds in best.items()}
     if worker_us is not None:

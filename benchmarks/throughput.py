@@ -49,6 +49,7 @@ from benchmarks.cores import OTHER_CORES, pinned
 from benchmarks.events import FEATURES, events
 from benchmarks.topic import delete_topics, fill_topic
 from streams.broker import EmbeddedBroker
+from streams.kafka import BrokerError
 
 WATCHKEEPER = watchkeeper_json.NAME
 _SHARE = {WATCHKEEPER: 1, "plain_faust_river": 10, "quix_river": 4, "consume_and_decode": 1}
@@ -64,7 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ContestantFailed as failure:
         console.print(str(failure), style="red", markup=False)
         return 1
-    report = _report(best, options)
+    except BrokerError as error:
+        console.print(str(error), style="red", markup=False)
+        return 2
+    report = report_of(best, options.events, options.rounds, options.broker)
     if WATCHKEEPER in best:
         ours = best[WATCHKEEPER]
         report["us_per_event"] = stages.measure(worker_us=ours.cpu_seconds * 1e6 / ours.events)
@@ -102,41 +106,42 @@ def _broker(address: str | None) -> Iterator[str]:
         yield embedded.address
 
 
-def _report(best: dict[str, Figures], options: argparse.Namespace) -> dict[str, Any]:
+def report_of(best: dict[str, Figures], events: int, rounds: int, broker: str | None) -> dict[str, Any]:
+    """Put the figures together as they are written to `--json`."""
     return {
         "features": FEATURES,
-        "events": options.events,
-        "rounds": options.rounds,
-        "broker": options.broker or "embedded",
+        "events": events,
+        "rounds": rounds,
+        "broker": broker or "embedded",
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         **{name: figures.as_json() for name, figures in best.items()},
-        "times_as_fast_as": _ratios(best),
+        "ratio": _ratios(best, "events_per_second"),
+        "ratio_by_cpu": _ratios(best, "events_per_cpu_second"),
     }
 
 
-def _ratios(best: dict[str, Figures]) -> dict[str, float]:
-    if WATCHKEEPER not in best:
-        return {}
-    ours = best[WATCHKEEPER].events_per_second
-    others = {name: figures for name, figures in best.items() if name != WATCHKEEPER}
-    return {name: round(ours / figures.events_per_second, 2) for name, figures in others.items()}
+def _ratios(best: dict[str, Figures], rate: str) -> dict[str, float]:
+    """Say how many times as fast as each other contestant Watchkeeper is."""
+    rates = {name: figures.as_json()[rate] for name, figures in best.items()}
+    ours = rates.pop(WATCHKEEPER, None)
+    return {name: round(ours / theirs, 2) for name, theirs in rates.items()} if ours else {}
 
 
 def _print(console: Console, best: dict[str, Figures], report: dict[str, Any]) -> None:
     title = f"One core, {FEATURES} features, broker: {report['broker']}"
-    table = Table(title=title, caption="ratio: events/s of Watchkeeper to events/s of the contestant")
+    table = Table(title=title, caption="ratio: the rate of Watchkeeper to that of the contestant")
     table.add_column("contestant", no_wrap=True)
-    for column in ("events", "events/s", "CPU s", "events/CPU s", "ratio"):
+    for column in ("events", "events/s", "ratio", "events/CPU s", "ratio"):
         table.add_column(column, justify="right")
     for name, figures in best.items():
-        seen, ratio = figures.as_json(), report["times_as_fast_as"].get(name)
+        seen = figures.as_json()
         table.add_row(
             name,
             f"{figures.events:,}",
             f"{seen['events_per_second']:,}",
-            f"{figures.cpu_seconds:.2f}",
+            str(report["ratio"].get(name, "")),
             f"{seen['events_per_cpu_second']:,}",
-            f"{ratio:.2f}" if ratio else "",
+            str(report["ratio_by_cpu"].get(name, "")),
         )
     console.print(table)
     if "us_per_event" in report:
@@ -145,12 +150,19 @@ def _print(console: Console, best: dict[str, Figures], report: dict[str, Any]) -
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.throughput", description=__doc__.splitlines()[0])
-    parser.add_argument("--events", type=int, default=400_000, metavar="N", help="events in the topic")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="each one's best round counts")
+    parser.add_argument("--events", type=_count, default=400_000, metavar="N", help="events in the topic")
+    parser.add_argument("--rounds", type=_count, default=3, metavar="N", help="each one's best round counts")
     parser.add_argument("--only", nargs="+", choices=list(_SHARE), default=list(_SHARE), metavar="NAME")
     parser.add_argument("--broker", metavar="ADDRESS", help="host:port of a Kafka; default: the embedded one")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ process_cpu_seconds_total 2.25
 
 
 def test_only_predictions_are_counted_over_all_partitions() -> None:
-    assert read_scrape(METRICS, 1.0) == Scrape(1.0, folded=107, accepted=90, cpu_seconds=2.25)
+    assert read_scrape(METRICS, 1.0) == Scrape(1.0, partitions=2, folded=107, accepted=90, cpu_seconds=2.25)
 
 
 def test_a_worker_that_has_folded_nothing_yet_has_no_events() -> None:
