@@ -32,6 +32,20 @@ def test_the_methods_that_are_overridden_still_exist_with_their_parameters():
     assert "generation_id" in inspect.signature(driver.ConsumerMessage).parameters
 
 
+def test_a_fetch_that_finds_nothing_ends_soon(monkeypatch):
+    kafka = SimpleNamespace(_fetch_max_wait_ms=1500)
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: kafka)
+    thread = transport.ChunkConsumerThread.__new__(transport.ChunkConsumerThread)
+    assert thread._create_worker_consumer(None)._fetch_max_wait_ms == transport.FETCH_WAIT_MS < 1500
+
+
+def test_the_setting_for_the_wait_of_a_fetch_is_where_we_change_it():
+    import aiokafka
+
+    assert "self._fetch_max_wait_ms = fetch_max_wait_ms" in inspect.getsource(aiokafka.AIOKafkaConsumer)
+    assert "AIOKafkaConsumerThread" in inspect.getsource(driver.Consumer._new_consumer_thread)
+
+
 def test_the_scheme_gives_our_transport():
     transport.register()
     assert TRANSPORTS.by_url("chunked://localhost:9092") is transport.ChunkTransport
