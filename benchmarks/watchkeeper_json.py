@@ -2,8 +2,8 @@
 
 The worker is watched from outside, at its `/metrics`: the span goes from the first scrape at which every
 partition is under way (reading its checkpoint is start-up) to the first that shows all events folded. Events
-folded before the span are not counted. So the figure errs against Watchkeeper: by the cost of a dozen scrapes,
-and by a few hundredths of a second at the end.
+folded before the span are not counted. So the figure errs against Watchkeeper: by the cost of a dozen
+scrapes, and by a few hundredths of a second at the end.
 """
 
 import os
