@@ -12,6 +12,8 @@ from detectors.columns import Columns
 from streams.decode import Subject, time_ms
 
 MISSING_SEGMENT = "missing"
+_features = attrgetter("features")
+_latency_ms = attrgetter("latency_ms")
 
 
 class Columnizer:
@@ -22,6 +24,8 @@ class Columnizer:
         self._attributes = subject.attributes
         self.numeric = [name for name, f in features.items() if f.type in ("number", "integer")]
         self.categorical = [name for name, f in features.items() if f.type in ("category", "boolean")]
+        self._numbers_of = [attrgetter(subject.attributes[name]) for name in self.numeric]
+        self._categories_of = [attrgetter(subject.attributes[name]) for name in self.categorical]
         self._row = {name: i for i, name in enumerate((*self.numeric, *self.categorical))}
         self._integers = [i for i, name in enumerate(self.numeric) if features[name].type == "integer"]
         self._booleans = {name for name in self.categorical if features[name].type == "boolean"}
@@ -33,25 +37,28 @@ class Columnizer:
 
     def columns(self, events: Sequence[Any], wrong: dict[int, tuple[str, ...]]) -> Columns:
         """Build the columns; `wrong` has the features of a wrong type by index of event."""
-        features = [event.features for event in events]
+        features = list(map(_features, events))
         numbers = self._numbers(features)
         wrong_type = self._wrong_type(numbers, wrong)
         return Columns(
             rows=len(events),
             numbers=numbers,
-            categories=[self._category(name, features) for name in self.categorical],
+            categories=[
+                self._category(name, list(map(get, features)))
+                for name, get in zip(self.categorical, self._categories_of, strict=True)
+            ],
             wrong_type=wrong_type,
             scores=_floats(list(map(self._output, events))) if self._is_model else None,
-            latency_ms=_floats([event.latency_ms for event in events]) if self._is_model else None,
+            latency_ms=_floats(list(map(_latency_ms, events))) if self._is_model else None,
         )
 
     def _numbers(self, features: list[Any]) -> NDArray[np.float64]:
-        columns = [[getattr(f, self._attributes[name]) for f in features] for name in self.numeric]
-        shape = (len(columns), len(features))
+        shape = (len(self.numeric), len(features))
         try:
-            flat = np.fromiter(chain.from_iterable(columns), np.float64, shape[0] * shape[1])
+            values = chain.from_iterable(map(get, features) for get in self._numbers_of)
+            flat = np.fromiter(values, np.float64, shape[0] * shape[1])
         except TypeError:  # a null: the slower constructor takes None for NaN
-            flat = np.array(columns, dtype=np.float64)
+            flat = np.array([list(map(get, features)) for get in self._numbers_of], dtype=np.float64)
         numbers = flat.reshape(shape)
         return np.where(np.isfinite(numbers), numbers, np.nan) if np.isinf(numbers).any() else numbers
 
@@ -71,8 +78,7 @@ class Columnizer:
         numbers[flags[: len(numbers)]] = np.nan
         return flags
 
-    def _category(self, name: str, features: list[Any]) -> list[str | None]:
-        values = list(map(attrgetter(self._attributes[name]), features))
+    def _category(self, name: str, values: list[Any]) -> list[str | None]:
         if name in self._booleans:
             return [None if value is None else "true" if value else "false" for value in values]
         return values

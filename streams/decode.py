@@ -10,10 +10,10 @@ import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from schemas.events import LabelValue, Output, Time
 from schemas.monitors import Feature, Monitor
@@ -38,6 +38,15 @@ class Row(NamedTuple):
 
     event: Any
     wrong: tuple[str, ...] = ()
+
+
+class ScoredOutput(Struct, frozen=True):
+    """What a classifier said: the fields of `schemas.events.Output`, with the score held to its range."""
+
+    score: Annotated[float, Meta(ge=0, le=1)] | None = None
+    label: bool | int | str | None = None
+    value: float | None = None
+    probabilities: dict[str, float] | list[float] | None = None
 
 
 class LabelRow(Struct, frozen=True):
@@ -71,7 +80,7 @@ class Subject:
             "Features",
             [(self.attributes[name], *_field(name, feature)) for name, feature in monitor.features.items()],
         )
-        extra = _prediction_fields() if monitor.model else [("entity_id", str | None, None)]
+        extra = _prediction_fields(monitor) if monitor.model else [("entity_id", str | None, None)]
         self.struct = msgspec.defstruct(
             "Event",
             [("event_time", Time), ("features", self.feature_struct), *extra],
@@ -104,10 +113,10 @@ def _field(name: str, feature: Feature) -> tuple[Any, Any]:
     return kind | None, msgspec.field(name=name, default=None)
 
 
-def _prediction_fields() -> list[Any]:
+def _prediction_fields(monitor: Monitor) -> list[Any]:
     return [
         ("prediction_id", str),
-        ("prediction", Output),
+        ("prediction", Output if monitor.task == "regression" else ScoredOutput),
         ("model_version", str, "unversioned"),
         ("segments", dict[str, str] | None, None),
         ("latency_ms", float | None, None),

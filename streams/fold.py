@@ -11,10 +11,11 @@ from msgspec import Struct
 
 
 class Record(NamedTuple):
-    """One Kafka record, as a fold sees it."""
+    """One Kafka record, as a fold sees it; aiokafka's have these fields and are given as they are."""
 
     offset: int
-    timestamp_ms: int
+    timestamp: int
+    """In milliseconds; the name is Kafka's."""
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()

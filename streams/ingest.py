@@ -4,9 +4,7 @@ Decodes a chunk, rejects what is broken with its reason, joins labels to predict
 by event time. A pane goes to evaluate once event time has passed its end by the allowed lateness.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
 from typing import Any, NamedTuple, get_args
 
 import msgspec
@@ -29,7 +27,6 @@ EARLIEST_MS = 946_684_800_000  # 2000-01-01: before it, a time is a unit gone wr
 AHEAD_MS_MAX = 3_600_000
 KEPT_BYTES_MAX = 64_000
 _encode = msgspec.msgpack.Encoder().encode
-_score = attrgetter("prediction.score")
 
 
 class Decoded(NamedTuple):
@@ -122,12 +119,16 @@ class IngestFold:
             return Decoded({}, refused)
         times = times_ms(events)
         good = self._judge_rows(events, at, times, refused, now_ms)
-        grouped: dict[str, list[int]] = defaultdict(list)
-        names = {struct: subject.name for struct, subject in decoder.by_struct.items()}
-        for i in good:
-            grouped[names[type(events[i])]].append(i)
+        grouped: dict[Any, list[int]] = {}
+        types = set(map(type, events))
+        if len(types) == 1:
+            grouped[types.pop()] = list(good)
+        else:
+            for i in good:
+                grouped.setdefault(type(events[i]), []).append(i)
         rows = {}
-        for subject, index in grouped.items():
+        for struct, index in grouped.items():
+            subject = decoder.by_struct[struct].name
             whole = len(index) == len(events)
             rows[subject] = Rows(
                 events if whole else [events[i] for i in index],
@@ -145,14 +146,10 @@ class IngestFold:
         refused: dict[int, Refusal],
         now_ms: int,
     ) -> Sequence[int]:
-        """Refuse rows with an impossible time or score; return the positions of the others."""
+        """Refuse rows with an impossible time; return the positions of the others."""
         bad: dict[int, Refusal] = {}
         for i in np.flatnonzero((times < EARLIEST_MS) | (times > now_ms + AHEAD_MS_MAX)).tolist():
             bad[i] = _bad_time("event_time", int(times[i]))
-        if hasattr(events[0], "prediction"):
-            scores = np.array(list(map(_score, events)), dtype=np.float64)
-            for i in np.flatnonzero((scores < 0) | (scores > 1)).tolist():
-                bad[i] = Refusal("invalid_event", f"`$.prediction.score` is {scores[i]}, not within 0 and 1")
         refused.update({at[i]: refusal for i, refusal in bad.items()})
         return range(len(events)) if not bad else [i for i in range(len(events)) if i not in bad]
 
@@ -243,7 +240,7 @@ class IngestFold:
     def remember(self, topic: str, records: Sequence[Record]) -> None:
         """Rebuild the waiting predictions and the labels that they have; counts nothing."""
         self._subjects.refresh()
-        now_ms = records[-1].timestamp_ms if records else 0
+        now_ms = records[-1].timestamp if records else 0
         clocks = self.partition.needed_clocks.setdefault(topic, {})
         if topic == "labels":
             truths, _ = self._decode_labels(records, now_ms + AHEAD_MS_MAX)

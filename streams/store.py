@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -129,8 +128,3 @@ def _record(message: Any) -> Record:
     return Record(
         message.offset(), message.timestamp()[1], message.key(), message.value(), message.headers() or ()
     )
-
-
-def records_of(chunk: Iterator[Any]) -> list[Record]:
-    """Turn aiokafka's records into ours."""
-    return [Record(r.offset, r.timestamp, r.key, r.value, r.headers) for r in chunk]

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 
+from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
@@ -114,6 +115,12 @@ class ChunkTransport(driver.Transport):
     Consumer: ClassVar[type] = ChunkConsumer
 
 
+def _as_it_is(_: PartitionRecords, __: Any, record: Any) -> Any:
+    return record
+
+
 def register() -> None:
     """Make the scheme known to Faust; harmless to call again."""
+    # aiokafka copies each record into a Python object, half of what reading costs; its own has all we read.
+    PartitionRecords._consumer_record = _as_it_is
     TRANSPORTS.aliases[SCHEME] = f"{ChunkTransport.__module__}:{ChunkTransport.__qualname__}"

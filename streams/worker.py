@@ -16,7 +16,7 @@ from streams.metrics import Metrics
 from streams.outlet import KafkaOutlet, Sink
 from streams.settings import Settings
 from streams.stages import Stage
-from streams.store import KafkaStore, records_of
+from streams.store import KafkaStore
 from streams.topics import topic_name
 
 log = logging.getLogger("watchkeeper.worker")
@@ -110,7 +110,7 @@ class Worker:
         if keeper is None or message.generation_id != self.app.consumer_generation_id:
             return
         began = time.perf_counter()
-        rows = await keeper.take(topic, records_of(message.value), chunk.ack, self._clock_ms())
+        rows = await keeper.take(topic, message.value, chunk.ack, self._clock_ms())
         seconds = time.perf_counter() - began
         self._metrics.observe_chunk(stage.name, topic, message.partition, rows, seconds)
         await self._save_if_due(keeper)

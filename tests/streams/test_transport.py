@@ -6,6 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import faust
+from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition as AioTP
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
@@ -44,6 +48,16 @@ def test_the_setting_for_the_wait_of_a_fetch_is_where_we_change_it():
 
     assert "self._fetch_max_wait_ms = fetch_max_wait_ms" in inspect.getsource(aiokafka.AIOKafkaConsumer)
     assert "AIOKafkaConsumerThread" in inspect.getsource(driver.Consumer._new_consumer_thread)
+
+
+def test_records_are_handed_on_as_aiokafka_parsed_them():
+    transport.register()
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 9999)
+    builder.append(0, 1_234, b"key", b"value", [("name", b"content")])
+    buffer = MemoryRecords(bytes(builder.build()))
+    [record] = PartitionRecords(AioTP("t", 0), buffer, set(), 0, None, None, True, 0)
+    assert (record.offset, record.timestamp, record.key, record.value) == (0, 1_234, b"key", b"value")
+    assert list(record.headers) == [("name", b"content")]
 
 
 def test_the_scheme_gives_our_transport():
