@@ -1,4 +1,4 @@
-"""Why a page came: an injected fault, or something that the real year had; each is checked on the real rows."""
+"""Why a page came: an injected fault, or something that the real year had, as the real rows say."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -71,7 +71,9 @@ def _tells_of(page: Page, fault: Fault) -> bool:
 def _performance(page: Page, truth: Truth) -> Page:
     flights = _of_segment(truth.flights.take(_span(truth.flights, page)), page.segment)
     share = float(np.nanmean(flights.late)) if flights.known.any() else 0.0
-    told = f"{share:.0%} of the real flights of that time were late, {truth.late_share:.0%} in January to March"
+    told = (
+        f"{share:.0%} of the real flights of that time were late, {truth.late_share:.0%} in January to March"
+    )
     known = [event for event in KNOWN if _overlaps(event, page)]
     if known:
         when = "; ".join(f"{e.first:%d %b} to {e.last:%d %b} {e.told}" for e in known)
@@ -80,8 +82,10 @@ def _performance(page: Page, truth: Truth) -> Page:
 
 
 def _quality(page: Page, truth: Truth) -> Page:
-    """A fault of the data that is not ours is real if what was served is what the tables hold."""
-    real, served = (_of_segment(table.take(_span(table, page)), page.segment) for table in truth.tables(page.subject))
+    """Call a fault of the data real if what was served is what the tables hold."""
+    real, served = (
+        _of_segment(table.take(_span(table, page)), page.segment) for table in truth.tables(page.subject)
+    )
     names = [page.feature] if page.feature else page.features
     if not names or not all(_equal(real.features[name], served.features[name]) for name in names):
         return _with(page, "unexplained", "")

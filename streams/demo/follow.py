@@ -1,4 +1,4 @@
-"""What the demo hears from the watch: statistics, alerts and retraining requests, as they come."""
+"""What the demo hears from the watch: statistics, findings, alerts and retraining requests, as they come."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +7,7 @@ import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from schemas.alerts import Alert
-from schemas.findings import Kind
+from schemas.findings import Finding, Kind, WindowFindings
 from schemas.retraining import RetrainingRequest
 from schemas.statistics import WindowStatistics
 from streams.settings import Settings
@@ -15,8 +15,9 @@ from streams.topics import topic_name
 
 __all__ = ["Follower", "Heard"]
 
-FOLLOWED = ("statistics", "alerts", "retraining")
+FOLLOWED = ("statistics", "findings", "alerts", "retraining")
 _statistics = msgspec.json.Decoder(WindowStatistics)
+_findings = msgspec.msgpack.Decoder(WindowFindings)
 WindowKey = tuple[str, str, str | None, Kind, int, int]
 
 
@@ -27,6 +28,9 @@ class Heard:
         self.windows: dict[WindowKey, WindowStatistics] = {}
         self.alerts: list[Alert] = []
         self.requests: dict[str, RetrainingRequest] = {}
+        self.judged_ms = 0
+        """The end of the last window of labels that was judged; 0 before the first."""
+        self._hurting_ms: dict[str, int] = {}
         self._reached_ms: dict[tuple[str, Kind], int] = {}
 
     def take(self, topic: str, value: bytes) -> None:
@@ -36,6 +40,8 @@ class Heard:
             self.windows[_key(window)] = window
             about = window.subject, window.kind
             self._reached_ms[about] = max(window.window_end_ms, self.reached_ms(*about))
+        elif topic == "findings":
+            self._judge(_findings.decode(value))
         elif topic == "alerts":
             alert = Alert.model_validate_json(value)
             if alert not in self.alerts:
@@ -43,6 +49,17 @@ class Heard:
         else:
             request = RetrainingRequest.model_validate_json(value)
             self.requests.setdefault(request.request_id, request)
+
+    def _judge(self, window: WindowFindings) -> None:
+        if window.kind == "labels" and "performance" in window.checked:
+            self.judged_ms = max(self.judged_ms, window.window_end_ms)
+            if any(_is_bad(found) for found in window.findings):
+                before_ms = self.hurting_ms(window.version)
+                self._hurting_ms[window.version] = max(before_ms, window.window_end_ms)
+
+    def hurting_ms(self, version: str) -> int:
+        """Return the end of the last window in which a version did badly: retraining may be asked for."""
+        return self._hurting_ms.get(version, 0)
 
     def reached_ms(self, subject: str, kind: Kind) -> int:
         """Return the end of the last window of a subject that was evaluated; 0 before the first."""
@@ -91,6 +108,10 @@ class Follower:
     def close(self) -> None:
         """Stop reading."""
         self._consumer.close()
+
+
+def _is_bad(found: Finding) -> bool:
+    return (found.check, found.segment, found.state) == ("performance", None, "bad")
 
 
 def _key(window: WindowStatistics) -> WindowKey:

@@ -24,6 +24,7 @@ __all__ = ["run"]
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 WATCH_SECONDS = 1.0
+WIDE = 160
 
 
 def run(
@@ -36,7 +37,7 @@ def run(
     """Run the demo; 0 if the accounts balance and all faults were found and named, 1 if not."""
     if not START < until <= END:
         raise UserError(f"--until must be a day after {START} and at most {END}, not {until}")
-    console = Console(highlight=False)
+    console = _console()
     try:
         with contextlib.ExitStack() as stack:
             return _run(stack, console, broker, keep, json_file, until, workers)
@@ -59,7 +60,7 @@ def _run(
 ) -> int:
     began = time.monotonic()
     settings = demo_settings(stack.enter_context(some_broker(broker)))
-    stack.enter_context(own_topics(settings))
+    stack.enter_context(own_topics(settings, keep=broker is None))
     crew = stack.enter_context(contextlib.closing(Workers(settings, workers)))
     console.print(f"Kafka answers at {settings.broker}; version 1 learns from January to March 2013 …")
     world = make_world(at_ms(START))
@@ -76,6 +77,12 @@ def _run(
     if keep:
         _stay(console, settings.broker, settings.topic_prefix, crew)
     return _exit_code(report)
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    # What goes to a file or another program is not broken into lines of a terminal's width.
+    return console if console.is_terminal else Console(highlight=False, width=WIDE)
 
 
 def _exit_code(report: Report) -> int:

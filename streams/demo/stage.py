@@ -46,16 +46,21 @@ def demo_settings(broker: str) -> Settings:
 
 
 @contextlib.contextmanager
-def own_topics(settings: Settings) -> Iterator[None]:
-    """Create the topics, and delete them at the end."""
+def own_topics(settings: Settings, keep: bool) -> Iterator[None]:
+    """Create the topics, and delete them at the end; a broker in memory forgets them by itself."""
     create_topics(settings)
     try:
         yield
     finally:
-        names = [topic_name(settings, name) for name in TOPICS]
-        for deleted in AdminClient(settings.client_config()).delete_topics(names).values():
-            with contextlib.suppress(Exception):  # the broker may be gone, and the topics with it
-                deleted.result(DELETE_SECONDS)
+        if not keep:
+            _delete_topics(settings)
+
+
+def _delete_topics(settings: Settings) -> None:
+    names = [topic_name(settings, name) for name in TOPICS]
+    for deleted in AdminClient(settings.client_config()).delete_topics(names).values():
+        with contextlib.suppress(Exception):  # the broker may be gone, and the topics with it
+            deleted.result(DELETE_SECONDS)
 
 
 def apply(settings: Settings, monitors: Iterable[Monitor], references: Iterable[Reference]) -> None:

@@ -73,7 +73,7 @@ def _retraining(year: Year, number: int, end_ms: int) -> Retraining:
 
 
 def _compare(year: Year, obeyed: list[Obeyed], end_ms: int) -> Auroc | None:
-    """Compare the first version, which answers in shadow, with one that was in service, over the same flights."""
+    """Compare a version in service with the first one, in shadow, over the same flights."""
     this = obeyed[0]
     end_ms = obeyed[1].start_ms if len(obeyed) > 1 else end_ms
     old, new = year.service.reigns[0].model.version, this.trained.model.version

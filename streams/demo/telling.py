@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -10,6 +11,7 @@ from streams.demo.report import Auroc, FaultFound, Page, Report, Retraining
 
 __all__ = ["tell"]
 
+INDENT = 4
 _STYLES = {"injected": "red", "real": "yellow", "unexplained": "bold magenta"}
 
 
@@ -56,9 +58,9 @@ def _pages(report: Report, console: Console) -> None:
     console.rule("Pages", align="left")
     for page in report.pages:
         console.print(_heading(page))
-        console.print(f"    {page.explanation}", markup=False)
-        console.print(Text(f"    {page.cause}: {page.because or 'no reason is known'}", _STYLES[page.cause]))
-        console.print(f"    {page.runbook_url}", markup=False, style="dim")
+        _indented(console, page.explanation)
+        _indented(console, f"{page.cause}: {page.because or 'no reason is known'}", _STYLES[page.cause])
+        _indented(console, page.runbook_url, "dim")
     if not report.pages:
         console.print("None.")
 
@@ -75,10 +77,10 @@ def _retraining(report: Report, console: Console) -> None:
     for each in report.retraining:
         console.print(Text(f"{_day(each.requested)}  {each.reasons[0]}", "bold"))
         for reason in each.reasons[1:]:
-            console.print(f"    {reason}", markup=False)
-        console.print(f"    {_done(each)}", markup=False)
+            _indented(console, reason)
+        _indented(console, _done(each))
         if each.auroc is not None:
-            console.print(f"    {_compared(each.auroc)}", markup=False)
+            _indented(console, _compared(each.auroc))
     if not report.retraining:
         console.print("None was asked for.")
 
@@ -110,9 +112,13 @@ def _verdict(report: Report, console: Console) -> None:
 
 
 CHOSEN = (
-    "The demo's settings (how long a past to learn from, what is too much log loss, the model's size) "
-    "were chosen on this same year: what it shows is how the watch works, not how well it does on unseen years."
+    "The demo's settings (how long a past to learn from, what is too much log loss, the model's size) were "
+    "chosen on this same year: it shows how the watch works, not how well it does on years not seen before."
 )
+
+
+def _indented(console: Console, text: str, style: str = "") -> None:
+    console.print(Padding(Text(text, style), (0, 0, 0, INDENT)))
 
 
 def _table(*columns: str) -> Table:

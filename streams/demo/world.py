@@ -15,7 +15,7 @@ __all__ = ["World", "make_world"]
 
 @dataclass(frozen=True)
 class World:
-    """What the demo plays with. `flights` and `weather` are the truth; `served` and `reports` have the injected faults."""
+    """What the demo plays with: `flights` and `weather` are true, `served` and `reports` have the faults."""
 
     monitors: dict[str, Monitor]
     flights: Flights

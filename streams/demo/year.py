@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
+from schemas.findings import Kind
 from schemas.retraining import RetrainingRequest
 from streams.demo.events import MODEL, weather
 from streams.demo.follow import Follower
@@ -92,7 +93,7 @@ class Year:
 
     def settle(self) -> None:
         """Wait until the last windows are evaluated and all that comes of them has been told."""
-        kinds = ("predictions", "labels")
+        kinds: tuple[Kind, Kind] = ("predictions", "labels")
         last_ms = [_last_end_ms(Spans.of(self._world.monitors[MODEL], kind), self._end_ms) for kind in kinds]
         self._listen_until(
             lambda: all(
@@ -105,7 +106,8 @@ class Year:
                 quiet_since = time.monotonic()
 
     def _may_go_on(self) -> bool:
-        return self._pace.may_publish(self._published_ms + DAY_MS, self.heard, time.monotonic())
+        version = self.service.versions(self._published_ms)[0]
+        return self._pace.may_publish(self._published_ms + DAY_MS, version, self.heard, time.monotonic())
 
     def _listen_until(self, is_enough: Callable[[], bool]) -> None:
         deadline = time.monotonic() + STUCK_SECONDS
