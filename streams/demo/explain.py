@@ -58,7 +58,7 @@ def explain(page: Page, faults: Sequence[Fault], truth: Truth) -> Page:
     if by_us is not None:
         return _with(page, "injected", f"injected: {by_us.story}")
     if page.alertname == _PERFORMANCE:
-        return _performance(page, truth)
+        return _performance(page, faults, truth)
     return _quality(page, truth)
 
 
@@ -68,12 +68,15 @@ def _tells_of(page: Page, fault: Fault) -> bool:
     return began_with_it and about_it and page.subject in fault.subjects
 
 
-def _performance(page: Page, truth: Truth) -> Page:
+def _performance(page: Page, faults: Sequence[Fault], truth: Truth) -> Page:
     flights = _of_segment(truth.flights.take(_span(truth.flights, page)), page.segment)
     share = float(np.nanmean(flights.late)) if flights.known.any() else 0.0
     told = (
         f"{share:.0%} of the real flights of that time were late, {truth.late_share:.0%} in January to March"
     )
+    for fault in faults:
+        if fault.began < page.told and page.started < fault.ended:
+            told += f"; the injected {fault.name} of {fault.feature} was in that time, too"
     known = [event for event in KNOWN if _overlaps(event, page)]
     if known:
         when = "; ".join(f"{e.first:%d %b} to {e.last:%d %b} {e.told}" for e in known)

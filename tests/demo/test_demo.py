@@ -1,0 +1,60 @@
+"""The whole demo on the embedded broker, with real workers: the first days of its year."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from streams.demo.report import Report
+
+COMMAND = (sys.executable, "-m", "streams.cli", "demo")
+SECONDS = 150
+
+
+def test_a_short_demo_accounts_for_every_event_and_writes_its_report(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    ended = subprocess.run(
+        [*COMMAND, "--until", "2013-04-14", "--json", file], capture_output=True, text=True, timeout=SECONDS
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+    report = msgspec.json.decode(file.read_bytes(), type=Report)
+    events = report.events
+    assert events.published == events.folded + events.rejected > 20_000
+    assert {topic for topic, count in events.topics.items() if count.accepted} == {
+        "features",
+        "labels",
+        "predictions",
+    }
+    assert 0 < events.rejected < 20  # the events that are published cut off
+    assert all(count.late == count.duplicate == 0 for count in events.topics.values())
+    assert (report.faults, report.problems()) == ([], [])
+    assert f"{events.published:,} published" in ended.stdout
+
+
+def test_an_interrupted_demo_leaves_nothing_running() -> None:
+    demo = subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert demo.stdout is not None
+    host, port = demo.stdout.readline().split(";")[0].split()[-1].split(":")
+    assert listens(host, int(port))
+    time.sleep(3)  # the worker is starting, the model in training
+    demo.send_signal(signal.SIGINT)
+    told, _ = demo.communicate(timeout=30)
+    assert demo.returncode == 130
+    assert told.splitlines()[-1] == "Stopped; nothing is left running."
+    assert not listens(host, int(port))
+
+
+def test_a_day_outside_the_year_is_a_mistake_that_is_told() -> None:
+    ended = subprocess.run([*COMMAND, "--until", "2013-03-01"], capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr == "--until must be a day after 2013-04-01 and at most 2014-01-02, not 2013-03-01\n"
+
+
+def listens(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
