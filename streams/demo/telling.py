@@ -107,7 +107,8 @@ def _verdict(report: Report, console: Console) -> None:
     for problem in problems:
         console.print(Text(problem, "bold red"))
     if not problems:
-        console.print(Text("All accounts balance, and every fault was found and named.", "bold green"))
+        faults = "every fault was found and named" if report.faults else "no fault was injected so early"
+        console.print(Text(f"All accounts balance, and {faults}.", "bold green"))
     console.print(CHOSEN, style="dim")
 
 

@@ -57,7 +57,7 @@ class Year:
         self._follower = Follower(settings)
         self._publisher = Publisher(settings)
         self._pace = Pace(self._published_ms, Spans.of(world.monitors[MODEL], "labels"))
-        self._began = time.monotonic()
+        self._began = self._published_at = time.monotonic()
         self.publishing_seconds = 0.0
         """From the first event to the last window, without the preparations."""
         self.heard = self._follower.heard
@@ -90,9 +90,14 @@ class Year:
         self._publisher.publish(weather(reports, reports.between(start_ms, end_ms)))
         self._publisher.publish(self.service.predictions(start_ms, end_ms))
         self._publisher.publish(self.service.labels(start_ms, end_ms))
+        self._published_at = time.monotonic()
 
     def settle(self) -> None:
         """Wait until the last windows are evaluated and all that comes of them has been told."""
+        self._live.say(
+            f"All is published. The last windows close when nothing has come for "
+            f"{self._settings.idle_seconds:.0f} seconds."
+        )
         kinds: tuple[Kind, Kind] = ("predictions", "labels")
         last_ms = [_last_end_ms(Spans.of(self._world.monitors[MODEL], kind), self._end_ms) for kind in kinds]
         self._listen_until(
@@ -121,8 +126,9 @@ class Year:
         news = self._follower.poll(0.02)
         for request in list(self.heard.requests.values())[len(self.obeyed) :]:
             self._obey(request)
-        seconds = time.monotonic() - self._began
-        self._live.show(self._published_ms, sum(self.published.values()) / seconds, self.heard)
+        seconds = self._published_at - self._began
+        rate = sum(self.published.values()) / seconds if seconds else 0.0
+        self._live.show(self._published_ms, rate, self.heard)
         return news
 
     def _obey(self, request: RetrainingRequest) -> None:

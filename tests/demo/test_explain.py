@@ -1,5 +1,6 @@
 """A page is put down to what was injected, to what the real rows show, or to nothing."""
 
+import re
 from datetime import timedelta
 
 import numpy as np
@@ -68,5 +69,6 @@ def test_each_event_that_is_known_was_a_bad_time_for_flying(truth: Truth) -> Non
     for event in KNOWN:
         page = explained(alert("ModelPerformanceDegraded", day(event.first.month, event.first.day),
                                day(event.last.month, event.last.day) + timedelta(days=1)), truth)  # fmt: skip
-        share = int(page.because.split("; ")[-1].split("%")[0]) / 100
-        assert share > truth.late_share, event
+        share = re.search(r"(\d+)% of the real flights", page.because)
+        assert share is not None
+        assert int(share[1]) / 100 > truth.late_share, event

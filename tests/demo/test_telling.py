@@ -1,0 +1,89 @@
+"""What is printed, live and at the end."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from io import StringIO
+
+from rich.console import Console
+
+from streams.demo.faults import FAULTS
+from streams.demo.follow import Heard
+from streams.demo.live import Live
+from streams.demo.report import Auroc, Report, Retraining, Span, count_events, find_faults, pages_of
+from streams.demo.telling import tell
+from tests.demo.making import alert, day
+
+DAY_MS = 86_400_000
+MAY_MS = round(datetime(2013, 5, 1, tzinfo=UTC).timestamp() * 1000)
+
+
+def console() -> Console:
+    return Console(file=StringIO(), width=160)
+
+
+def written(target: Console) -> str:
+    assert isinstance(target.file, StringIO)
+    return target.file.getvalue()
+
+
+def test_without_a_terminal_there_is_one_line_a_month() -> None:
+    target = console()
+    with Live(target, MAY_MS, MAY_MS + 90 * DAY_MS) as live:
+        for at in range(60):
+            live.show(MAY_MS + at * DAY_MS, 1234.0, Heard())
+    lines = [line for line in written(target).splitlines() if line.strip()]
+    assert lines == [f"2013-0{m}-01  1,234 events/s · 0 windows · 0 open alerts" for m in (5, 6)]
+
+
+def test_a_page_is_told_when_it_fires_and_when_it_is_over_and_not_between() -> None:
+    target, heard = console(), Heard()
+    fired = alert("FeatureMissing", day(6, 11), day(6, 12), feature="humid")
+    worse = fired.model_copy(update={"updated_at": day(6, 13)})
+    over = alert("FeatureMissing", day(6, 11), day(6, 15), status="resolved", feature="humid")
+    ticket = alert("FeatureDrift", day(6, 1), day(6, 2), pages=False)
+    with Live(target, MAY_MS, MAY_MS + DAY_MS) as live:
+        for each in (fired, worse, ticket, over):
+            heard.alerts.append(each)
+            live.show(MAY_MS, 1.0, heard)
+    told = [line for line in written(target).splitlines() if "FeatureMissing" in line or "Drift" in line]
+    assert told == [
+        "2013-06-12  PAGE FeatureMissing: FeatureMissing at length",
+        "2013-06-15  over FeatureMissing: FeatureMissing in short",
+    ]
+
+
+def whole_report() -> Report:
+    events = count_events(Counter(labels=2), Counter({("labels", "accepted"): 2}))
+    told = alert("FeatureMissing", day(6, 11), day(6, 12), feature="humid")
+    auroc = Auroc(0.7021, 0.7096, "1", "2", 5000, day(5, 5), day(12, 31))
+    asked = Retraining(
+        day(5, 2), ["It was bad.", "Twice."], "1", Span(day(1, 1), day(5, 2)), [], "2", 99, day(5, 5), auroc
+    )
+    return Report(
+        events, find_faults(FAULTS[:1], [told], day(7, 1)), pages_of([told]), [asked], auroc, 3.0, 9.0
+    )
+
+
+def test_the_summary_tells_all_of_the_report() -> None:
+    target = console()
+    tell(whole_report(), target)
+    text = written(target)
+    for wanted in (
+        "2 published = 2 folded + 0 rejected in 3 seconds, 9 a second.",
+        "24 hours",
+        "2013-06-12  FeatureMissing of flight-delay, humid; since 2013-06-11, still firing",
+        "unexplained: no reason is known",
+        "docs/runbooks/FeatureMissing.md",
+        "version 1 (in shadow) 0.702, version 2 0.710",
+        "All accounts balance, and every fault was found and named.",
+        "were chosen on this same year",
+    ):
+        assert wanted in text, wanted
+
+
+def test_problems_are_the_last_word() -> None:
+    report, target = whole_report(), console()
+    report.faults = find_faults(FAULTS[:1], [], day(7, 1))
+    tell(report, target)
+    assert "The null burst of humid was not found." in written(target)
+    assert "All accounts balance" not in written(target)
