@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from detectors.profile import RowsProfile
+from detectors.spans import Broken, Spans
 from detectors.summaries import CategorySummary, NumberSummary
 from schemas.monitors import Monitor
 
@@ -20,6 +21,10 @@ class Past(NamedTuple):
     name: str
     """As in a sentence: "the recent windows"."""
     profile: RowsProfile
+
+    def worst(self, feature: str) -> Broken:
+        """Give the largest shares of broken values in one window; 0 where that is not known."""
+        return self.profile.spans.worst.get(feature, Broken())
 
 
 @dataclass(frozen=True)
@@ -48,17 +53,13 @@ class Case:
         known = (("the recent windows", self.recent), ("the reference", self.reference))
         return [Past(name, past) for name, past in known if past is not None and past.rows >= ROWS_MIN]
 
-    @property
-    def numbers(self) -> list[str]:
-        """List the numeric features."""
-        return [
-            name for name, feature in self.monitor.features.items() if feature.type in ("number", "integer")
-        ]
-
-    @property
-    def categories(self) -> list[str]:
-        """List the features of categories and booleans."""
-        return [name for name in self.monitor.features if name not in self.numbers]
+    @cached_property
+    def spans(self) -> Spans | None:
+        """Tell how windows varied in the past; None when none are known."""
+        spans = Spans()
+        for past in self.pasts:
+            spans.merge(past.profile.spans)
+        return spans if spans.count else None
 
 
 def number_of(profile: RowsProfile | None, feature: str) -> NumberSummary | None:

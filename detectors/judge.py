@@ -54,7 +54,7 @@ def _has_past(case: Case) -> bool:
 
 # In order of precedence. Whatever is found of a feature explains its drift.
 FEATURE_CHECKS: dict[Check, FeatureCheck] = {
-    "unit_change": FeatureCheck(unit_change.check, _has_past, frozenset({"out_of_range"})),
+    "unit_change": FeatureCheck(unit_change.check, unit_change.applies, frozenset({"out_of_range"})),
     "category_renamed": FeatureCheck(category_renamed.check, _has_past, frozenset({"unseen_category"})),
     "missing": FeatureCheck(missing.check),
     "wrong_type": FeatureCheck(wrong_type.check),

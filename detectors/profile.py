@@ -12,6 +12,7 @@ from detectors.columns import Columns, Floats
 from detectors.fixed_point import pack, unpack
 from detectors.labels_profile import LabelsProfile
 from detectors.layout import Layout
+from detectors.spans import Spans
 from detectors.summaries import CategorySummary, NumberSummary
 from detectors.unseen import Unseen
 from schemas.profiles import CategoryCounts, NumberCounts, RowsCounts
@@ -54,13 +55,8 @@ class RowsProfile:
         self.known: list[Counter[str | None]] = [_zeros(known) for known in layout.known]
         self.unseen = [Unseen() for _ in layout.known]
         self.latency: Counts = np.zeros(buckets.COUNT, np.int64)
-        self.spans = 0
-        """How many sealed spans of time were merged into this one; 0 for what is not a merged past."""
-        self.rows_min = 0
-        """The fewest and the most rows of one of the spans."""
-        self.rows_max = 0
-        self.constant: Counts = np.zeros(len(layout.numeric) + categories, np.int64)
-        """In how many of the spans each feature had one value only; the numeric features first."""
+        self.spans = Spans()
+        """How the sealed spans varied that were merged into this profile."""
 
     @classmethod
     def empty(cls, layout: Layout) -> Self:
@@ -80,10 +76,9 @@ class RowsProfile:
 
     def seal(self) -> None:
         """Mark the rows as one span of time, so that a past made of such spans knows how they vary."""
-        alike = [self.lowest[i] == self.highest[i] for i in range(len(self.layout.numeric))]
-        alike += [self.category(name).constant is not None for name in self.layout.categorical]
-        self.spans, self.rows_min, self.rows_max = 1, self.rows, self.rows
-        self.constant = np.array(alike, np.int64)
+        numbers = {name: self.number(name) for name in self.layout.numeric}
+        categories = {name: self.category(name) for name in self.layout.categorical}
+        self.spans = Spans.of(self.rows, {**numbers, **categories})
 
     def _add(self, columns: Columns) -> None:
         self.rows += columns.rows
@@ -150,14 +145,7 @@ class RowsProfile:
         for kept, others in zip(self.unseen, other.unseen, strict=True):
             kept.merge(others)
         self.latency += other.latency
-        self._merge_spans(other)
-
-    def _merge_spans(self, other: "RowsProfile") -> None:
-        if other.spans:
-            self.rows_min = min(self.rows_min, other.rows_min) if self.spans else other.rows_min
-            self.rows_max = max(self.rows_max, other.rows_max)
-            self.spans += other.spans
-            self.constant += other.constant
+        self.spans.merge(other.spans)
 
     def number(self, name: str) -> NumberSummary:
         """Sum up one numeric feature."""
@@ -173,7 +161,7 @@ class RowsProfile:
         return NumberSummary(
             rows=self.rows,
             wrong_type=int(self.wrong_type[index]) if index < features else 0,
-            out_of_range=int(self.out_of_range[index]),
+            outside=int(self.out_of_range[index]),
             shape=self.layout.numbers[index],
             bins=self.bins[index, : len(self.layout.edges[index]) + 1],
             total=self.totals[index],
@@ -189,7 +177,7 @@ class RowsProfile:
             rows=self.rows,
             wrong_type=int(self.wrong_type[len(self.layout.numeric) + index]),
             known={category: self.known[index][category] for category in self.layout.known[index]},
-            unseen=self.unseen[index].total,
+            outside=self.unseen[index].total,
             kept=self.unseen[index].in_order(),
         )
 
@@ -210,14 +198,9 @@ class RowsProfile:
                 numbers=[_number_counts(self._number(index)) for index in range(len(self.layout.numbers))],
                 categories=[_category_counts(self.category(name)) for name in names],
                 latency=buckets.to_pairs(self.latency),
-                spans=[self.spans, self.rows_min, self.rows_max, *self.constant.tolist()]
-                if self.spans
-                else [],
+                spans=self.spans.to_wire(),
             )
         )
-
-    def _spans(self) -> list[int]:
-        return [self.spans, self.rows_min, self.rows_max, *self.constant.tolist()] if self.spans else []
 
     @classmethod
     def decode(cls, data: bytes, layout: Layout) -> Self:
@@ -229,9 +212,7 @@ class RowsProfile:
         profile._read_numbers(counts.numbers)
         profile._read_categories(counts.categories)
         profile.latency = buckets.from_pairs(counts.latency, buckets.COUNT)
-        if counts.spans:
-            profile.spans, profile.rows_min, profile.rows_max, *constant = counts.spans
-            profile.constant = np.array(constant, np.int64)
+        profile.spans = Spans.from_wire(counts.spans)
         return profile
 
     def _read_numbers(self, numbers: list[NumberCounts]) -> None:
@@ -277,7 +258,7 @@ def _number_counts(number: NumberSummary) -> NumberCounts:
     return NumberCounts(
         bins=number.bins.tolist(),
         wrong_type=number.wrong_type,
-        out_of_range=number.out_of_range,
+        out_of_range=number.outside,
         total=pack(number.total),
         squares=pack(number.squares),
         lowest=number.lowest if number.usable else None,
@@ -289,6 +270,6 @@ def _category_counts(category: CategorySummary) -> CategoryCounts:
     return CategoryCounts(
         known=list(category.known.values()),
         wrong_type=category.wrong_type,
-        unseen=category.unseen,
+        unseen=category.outside,
         kept=category.kept,
     )

@@ -11,6 +11,8 @@ from detectors.columns import Columns, Floats
 from detectors.fixed_point import grid_exponent
 from detectors.layout import BINS, Layout
 from detectors.profile import LabelsProfile, RowsProfile
+from detectors.spans import span_ms
+from detectors.steps import ordinary_step
 from detectors.unseen import shorten
 from schemas.monitors import Monitor
 from schemas.references import Binning, NumberBins, Reference
@@ -34,23 +36,29 @@ def build_reference(
     scores: Floats | None = None,
     version: str | None = None,
     built_at_ms: int,
+    times_ms: Floats | None = None,
 ) -> Reference:
     """Build the reference of a subject from rows; segments give each dimension's value per row.
 
-    Labels (NaN: not known) are measured with the scores, or with the columns' own scores.
+    Labels (NaN: not known) are measured with the scores, or with the columns' own scores. With event times
+    the reference also knows how windows varied, which tells a fault from an ordinary bad day.
     """
     if scores is not None:
         columns = replace(columns, scores=scores)
     layout = Layout(_fit(Layout.of(monitor, None).binning, columns))
     groups = _groups(segments)
+    spans = None if times_ms is None else times_ms // span_ms(monitor.windows)
     reference = Reference(
         subject=monitor.subject,
         version=version,
         built_at_ms=built_at_ms,
         rows=columns.rows,
         binning=layout.binning,
-        profile=_rows(layout, columns),
-        segments={name: _rows(layout, columns.take(index)) for name, index in groups.items()},
+        profile=_rows(layout, columns, spans),
+        segments={
+            name: _rows(layout, columns.take(index), None if spans is None else spans[index])
+            for name, index in groups.items()
+        },
     )
     if labels is None or columns.scores is None:
         return reference
@@ -134,10 +142,23 @@ def _groups(segments: dict[str, list[str]]) -> dict[str, np.ndarray]:
     return groups
 
 
-def _rows(layout: Layout, columns: Columns) -> bytes:
+def _rows(layout: Layout, columns: Columns, spans: Floats | None) -> bytes:
+    if spans is None:
+        return _count(layout, columns).encode()
+    parts = [_count(layout, columns.take(spans == span)) for span in np.unique(spans)]
+    profile = RowsProfile.empty(layout)
+    for part in parts:
+        part.seal()
+        profile.merge(part)
+    steps = {name: ordinary_step([part.number(name) for part in parts]) for name in layout.numeric}
+    profile.spans.steps = {name: step for name, step in steps.items() if step is not None}
+    return profile.encode()
+
+
+def _count(layout: Layout, columns: Columns) -> RowsProfile:
     profile = RowsProfile.empty(layout)
     profile.add(columns)
-    return profile.encode()
+    return profile
 
 
 def _labels(layout: Layout, scores: Floats, labels: Floats) -> bytes:

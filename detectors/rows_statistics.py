@@ -47,10 +47,10 @@ def _of_feature(case: Case, feature: str) -> Iterator[Statistic]:
     number, category = number_of(case.window, feature), category_of(case.window, feature)
     if number is not None:
         if case.monitor.features[feature].range is not None:
-            yield Statistic("out_of_range_ratio", number.out_of_range / rows, feature)
+            yield Statistic("out_of_range_ratio", number.outside / rows, feature)
         yield from _moments(number, feature)
     if category is not None and category.known:
-        yield Statistic("unseen_ratio", category.unseen / rows, feature)
+        yield Statistic("unseen_ratio", category.outside / rows, feature)
 
 
 def _moments(number: NumberSummary, feature: str) -> Iterator[Statistic]:
@@ -64,7 +64,7 @@ def _moments(number: NumberSummary, feature: str) -> Iterator[Statistic]:
 def _of_output(output: NumberSummary | None) -> Iterator[Statistic]:
     if output is not None:
         yield Statistic("prediction_missing_ratio", output.missing / max(1, output.rows))
-        yield Statistic("prediction_out_of_range_ratio", output.out_of_range / max(1, output.rows))
+        yield Statistic("prediction_out_of_range_ratio", output.outside / max(1, output.rows))
         yield Statistic("prediction_mean", output.mean)
         yield Statistic("prediction_sd", output.sd)
 

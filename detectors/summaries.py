@@ -16,7 +16,8 @@ class NumberSummary:
 
     rows: int
     wrong_type: int
-    out_of_range: int
+    outside: int
+    """Rows whose value is out of the declared range."""
     shape: NumberBins
     bins: NDArray[np.int64]
     total: int
@@ -46,6 +47,16 @@ class NumberSummary:
         """Give the standard deviation of the values."""
         return fixed_point.deviation(self.usable, self.total, self.squares, self.shape.exponent)
 
+    @property
+    def constant(self) -> float | None:
+        """Give the value if there is only one."""
+        return self.lowest if self.usable and self.lowest == self.highest else None
+
+    def counts_like(self, other: object) -> bool:
+        """Whether the other's rows outside were told by the same range."""
+        span = (self.shape.lowest, self.shape.highest)
+        return isinstance(other, NumberSummary) and span == (other.shape.lowest, other.shape.highest)
+
     def quantile(self, share: float) -> float:
         """Read a quantile off the bins, spread evenly inside each; NaN when there are no values."""
         if not self.usable:
@@ -65,14 +76,15 @@ class CategorySummary:
     rows: int
     wrong_type: int
     known: dict[str, int]
-    unseen: int
+    outside: int
+    """Rows with an unseen category."""
     kept: dict[str, int]
     """Exact counts of at most 64 of the unseen categories."""
 
     @property
     def usable(self) -> int:
         """Count the rows that have a category."""
-        return sum(self.known.values()) + self.unseen
+        return sum(self.known.values()) + self.outside
 
     @property
     def missing(self) -> int:
@@ -84,6 +96,10 @@ class CategorySummary:
         """Give the category if there is only one."""
         seen = [category for category, count in self.counts().items() if count]
         return seen[0] if len(seen) == 1 and self.counts()[seen[0]] == self.usable else None
+
+    def counts_like(self, other: object) -> bool:
+        """Whether the other's rows outside were told by the same known categories."""
+        return isinstance(other, CategorySummary) and self.known.keys() == other.known.keys()
 
     def counts(self) -> dict[str, int]:
         """Count every category that is told apart."""

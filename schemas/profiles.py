@@ -65,6 +65,20 @@ class CategoryCounts(Struct, array_like=True):
     """Exact counts of the unseen categories with the smallest hashes."""
 
 
+class SpansCounts(Struct, array_like=True):
+    """How the spans of time varied that a past is made of."""
+
+    count: int
+    rows_min: int
+    rows_max: int
+    constant: dict[str, int]
+    """In how many spans a feature had one value only."""
+    worst: dict[str, list[float]]
+    """The largest shares in one span of values missing, of a wrong type, and out of range or unseen."""
+    steps: dict[str, list[float]]
+    """How far a span ordinarily lies from those just before it."""
+
+
 class RowsCounts(Struct, array_like=True):
     """A `RowsProfile` on the wire; the layout gives the order of features."""
 
@@ -78,8 +92,8 @@ class RowsCounts(Struct, array_like=True):
     categories: list[CategoryCounts]
     latency: list[int]
     """Bucket, count, bucket, count, ..."""
-    spans: list[int] = []
-    """Sealed spans, the fewest and the most rows of one, then spans with one value only for each feature."""
+    spans: SpansCounts | None = None
+    """Only in a past that was made of spans."""
 
 
 class LabelsCounts(Struct, array_like=True):

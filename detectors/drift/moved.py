@@ -96,10 +96,10 @@ def of_numbers(now: NumberSummary | None, then: NumberSummary | None) -> NumberD
 
 def of_categories(now: CategorySummary | None, then: CategorySummary | None) -> CategoryDrift | None:
     """Measure a category; None where other categories were known or there are too few rows."""
-    if now is None or then is None or now.known.keys() != then.known.keys():
+    if now is None or then is None or not now.counts_like(then):
         return None
-    after = np.array([*now.known.values(), now.unseen])
-    before = np.array([*(then.known[name] for name in now.known), then.unseen])
+    after = np.array([*now.known.values(), now.outside])
+    before = np.array([*(then.known[name] for name in now.known), then.outside])
     index, distance = psi(before, after, ordered=False), jensen_shannon(before, after)
     test = chi_squared(before, after)
     return CategoryDrift(now, then, index, distance, test) if index and distance and test else None

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from detectors import wording
-from detectors.case import ROWS_MIN, Case
+from detectors.case import ROWS_MIN, Case, summary_of
 from detectors.quality.proportions import rise_p_value
+from detectors.spans import BrokenKind
 from schemas.findings import Check, Finding
 
 
@@ -15,14 +16,32 @@ class Share(NamedTuple):
     found: int
     rows: int
     name: str = "the window"
+    worst: float = 0.0
+    """The largest share in one window of this past, where that is known."""
 
     @property
     def value(self) -> float:
         """Give the share."""
         return self.found / self.rows if self.rows else 0.0
 
+    @property
+    def most(self) -> float:
+        """Give the largest share that is usual."""
+        return max(self.value, self.worst)
+
     def __str__(self) -> str:
         return wording.share(self.value)
+
+
+def past_shares(case: Case, feature: str, kind: BrokenKind) -> list[Share]:
+    """List the share of broken values in each past that counted the same."""
+    now, shares = summary_of(case.window, feature), []
+    for past in case.pasts:
+        then = summary_of(past.profile, feature)
+        if then is not None and (kind != "outside" or then.counts_like(now)):
+            worst = getattr(past.worst(feature), kind)
+            shares.append(Share(getattr(then, kind), then.rows, past.name, worst))
+    return shares
 
 
 def share_rise(
@@ -30,28 +49,36 @@ def share_rise(
 ) -> Finding | None:
     """Find a share that is above every past one, by the least effect that counts and beyond chance.
 
-    With no past the share is compared with none at all, and only its size counts.
+    With no past the share is compared with none at all, and only its size counts. Where windows of the past
+    are known, the share must be above the worst of them: values that go missing together, as with a sensor
+    that is off for hours, are no news.
     """
-    before = max(pasts, key=lambda past: past.value, default=Share(0, 0, "none allowed"))
+    before = max(pasts, key=lambda past: past.most, default=Share(0, 0, "none allowed"))
     least = case.monitor.sensitivity.missing_ratio
-    if now.rows < ROWS_MIN or now.found == 0 or now.value - before.value < least:
+    if now.rows < ROWS_MIN or now.found == 0 or now.value - before.most < least:
         return None
     p_values = [rise_p_value(now.found, now.rows, past.found, past.rows) for past in pasts]
     p_value = max(p_values, default=None)
     if p_value is not None and p_value > case.level:
         return None
-    against = f"{before} in {before.name}" if pasts else "none expected"
+    against = _against(before) if pasts else "none expected"
     return Finding(
         check=check,
         state="bad",
         explanation=f"{case.where}{what} in {now} of {now.rows} rows, against {against}.",
         value=now.value,
-        threshold=before.value + least,
+        threshold=before.most + least,
         p_value=p_value,
         feature=feature,
         segment=case.segment,
         evidence=_evidence(now, pasts),
     )
+
+
+def _against(before: Share) -> str:
+    if before.worst > before.value:
+        return f"at most {wording.share(before.worst)} in any window of {before.name}"
+    return f"{before} in {before.name}"
 
 
 def _evidence(now: Share, pasts: Sequence[Share]) -> dict[str, Any]:

@@ -7,11 +7,13 @@ import numpy as np
 
 from detectors import wording
 from detectors.case import ROWS_MIN, Case, category_of, number_of
+from detectors.layout import BINS
+from detectors.spans import MANY
+from detectors.summaries import NumberSummary
 from schemas.findings import Finding
 
 _USUAL = 0.5
 """A value that this share of the past has is not a sign of anything when it comes in a row."""
-_SPANS_MIN = 3
 
 
 class Run(NamedTuple):
@@ -23,17 +25,17 @@ class Run(NamedTuple):
 
 
 def applies(case: Case) -> bool:
-    """Whether enough recent windows are known."""
-    return case.recent is not None and case.recent.spans >= _SPANS_MIN
+    """Whether enough windows are known to tell that the feature varies within each."""
+    return case.spans is not None and case.spans.count >= MANY
 
 
 def check(case: Case, feature: str) -> Finding | None:
-    """Find a feature with one value only that was not constant in any recent window.
+    """Find a feature with one value only that was not constant in any window before.
 
-    A calendar, or the weather of one hour, is constant in every window: so recent windows must be known.
-    The chance of n rows in a row of a value, with share p of a past, is p ** n at most.
+    A calendar, or the weather of one hour, is constant in many windows: so how they vary must be known.
+    The chance of n rows of a value that had the share p in the reference (or else recently) is p ** n.
     """
-    if not varied_recently(case, feature):
+    if case.spans is None or not applies(case) or case.spans.constant.get(feature):
         return None
     run = _number_run(case, feature) or _category_run(case, feature)
     if run is None or run.rows < ROWS_MIN or run.share > _USUAL:
@@ -46,7 +48,7 @@ def check(case: Case, feature: str) -> Finding | None:
         state="bad",
         explanation=(
             f"{case.where}{feature} has the one value {run.value} in all {run.rows} rows; "
-            f"at most {wording.share(run.share)} of the past had it or one close to it."
+            f"at most {wording.share(run.share)} of the past had it."
         ),
         value=float(run.rows),
         p_value=p_value,
@@ -56,26 +58,28 @@ def check(case: Case, feature: str) -> Finding | None:
     )
 
 
-def varied_recently(case: Case, feature: str) -> bool:
-    """Whether enough recent windows are known, and none of them was constant."""
-    recent = case.recent
-    if recent is None or not applies(case):
-        return False
-    names = [*recent.layout.numeric, *recent.layout.categorical]
-    return feature in names and not recent.constant[names.index(feature)]
-
-
 def _number_run(case: Case, feature: str) -> Run | None:
     now = number_of(case.window, feature)
-    if now is None or not now.usable or now.lowest != now.highest:
+    if now is None or now.constant is None:
         return None
-    shares = []
-    for past in case.pasts:
+    share = 1.0
+    for past in reversed(case.pasts):
         summary = number_of(past.profile, feature)
         if summary is not None and summary.usable:
-            place = int(np.searchsorted(summary.shape.edges, now.lowest, side="right"))
-            shares.append(float(summary.bins[place]) / summary.usable)
-    return Run(wording.number(now.lowest), now.usable, max(shares, default=1.0))
+            share = _value_share(summary, now.constant, case.reference is past.profile)
+            break
+    return Run(wording.number(now.constant), now.usable, share)
+
+
+def _value_share(past: NumberSummary, value: float, fitted: bool) -> float:
+    """Bound the share of a value by that of its bin.
+
+    A value with more than one of the equal shares that bins were fitted to is an edge, or the lowest value.
+    """
+    place = int(np.searchsorted(past.shape.edges, value, side="right"))
+    share = float(past.bins[place]) / past.usable
+    is_common = value == past.lowest or (place > 0 and past.shape.edges[place - 1] == value)
+    return share if is_common or not fitted else min(share, 1 / BINS)
 
 
 def _category_run(case: Case, feature: str) -> Run | None:

@@ -1,40 +1,31 @@
 """A number that is now published in another unit."""
 
-from math import hypot, inf, log2
+from math import hypot, inf, log2, sqrt
 from typing import NamedTuple
 
 from detectors import wording
 from detectors.case import ROWS_MIN, Case, number_of
-from detectors.drift import kolmogorov_smirnov
 from detectors.quality.units import Conversion, conversions_for
+from detectors.spans import ENOUGH
+from detectors.steps import Step
 from detectors.summaries import NumberSummary
 from schemas.findings import Finding
 
-_FAR = 3.0
-"""So many deviations from the recent mean are no ordinary day."""
-_TAIL = 0.5
-"""The least distance of either extreme from the mean, in deviations; below it values pile up at one end."""
-_STEADY = 0.1
-"""Recent windows this close to the reference (KS) are those of a feature without seasons."""
-_MOVED = 0.15
-"""A steady feature that moves this far (KS) has moved."""
+_SHOWN = 2
+_SPREADS = 3.0
+"""Where the steps between windows are not known, so many deviations are the most that is ordinary."""
+_MARGIN = 1.25
+"""How much further than ever seen a mean must be to need an explanation, and a deviation may be."""
+_BETTER = 8.0
+"""Beyond one jump from the converted mean, a conversion must be so many times closer than none."""
 
 
-class Tolerance(NamedTuple):
-    """How well a conversion must map the recent windows onto this one."""
+class Change(NamedTuple):
+    """A number now and in the recent windows, and what is ordinary between them."""
 
-    location: float
-    """The most distance of the means, in converted deviations."""
-    ratio_min: float
-    ratio_max: float
-    """Bounds of the deviation over the converted recent one."""
-    ratio: float
-    """What that ratio usually is."""
-
-
-# One window of a feature with seasons is narrower than several together.
-_SEASONAL = Tolerance(location=1.5, ratio_min=0.25, ratio_max=2.0, ratio=0.75)
-_ALIKE = Tolerance(location=0.1, ratio_min=0.9, ratio_max=1.1, ratio=1.0)
+    now: NumberSummary
+    past: NumberSummary
+    step: Step
 
 
 class Fit(NamedTuple):
@@ -47,89 +38,82 @@ class Fit(NamedTuple):
 def check(case: Case, feature: str) -> Finding | None:
     """Find a known conversion that explains the window, where nothing else does.
 
-    The recent windows must not fit as they are: the mean is three recent deviations off, or the ranges are
-    disjoint, or the distribution of a feature that never moved has moved. A conversion must map their mean,
-    deviation and range onto those of the window, better than the other conversions that the name allows.
+    Let J be the largest distance that the mean of a window had from the windows before it, in the reference.
+    Only a jump of more than J needs to be explained. A conversion f * x + c can be told from ordinary change
+    if it moves the recent mean by more than J + |f| J; it fits if the mean of this window is within |f| J of
+    the converted one, and the deviation as near to the converted one as it ever was. The best of those that
+    the feature's name allows is reported.
     """
-    now, past = number_of(case.window, feature), _past(case, feature)
-    if now is None or past is None or min(now.usable, past.usable) < ROWS_MIN:
+    change = _change(case, feature)
+    if change is None:
         return None
-    if now.sd == 0.0 or past.sd == 0.0:
+    fits = [_fit(change, conversion) for conversion in conversions_for(feature)]
+    best = sorted((fit for fit in fits if fit.badness < inf), key=lambda fit: fit.badness)
+    return _finding(case, feature, change, best) if best else None
+
+
+def applies(case: Case) -> bool:
+    """Whether there are enough recent windows."""
+    return case.recent is not None and case.recent.spans.count >= ENOUGH
+
+
+def _change(case: Case, feature: str) -> Change | None:
+    now, past = number_of(case.window, feature), number_of(case.recent, feature)
+    if now is None or past is None or min(now.usable, past.usable) < ROWS_MIN or min(now.sd, past.sd) == 0.0:
         return None
-    fits = _fits(now, past, number_of(case.reference, feature), feature)
-    return _finding(case, feature, now, past, fits) if fits else None
+    return Change(now, past, _ordinary(case, feature, past))
 
 
-def _past(case: Case, feature: str) -> NumberSummary | None:
-    return number_of(case.pasts[0].profile, feature) if case.pasts else None
+def _ordinary(case: Case, feature: str, past: NumberSummary) -> Step:
+    reference = number_of(case.reference, feature)
+    if case.reference is not None and feature in case.reference.spans.steps:
+        return case.reference.spans.steps[feature]
+    # A front moves the weather out of a calm week, not out of a season.
+    spread = max(past.sd, reference.sd if reference is not None else 0.0)
+    return Step(_SPREADS * spread, 0.2, spread / past.sd)
 
 
-def _fits(
-    now: NumberSummary, past: NumberSummary, reference: NumberSummary | None, feature: str
-) -> list[Fit]:
-    conversions = conversions_for(feature)
-    if _steady(past, reference) and _distance(past, now) >= _MOVED:
-        fits = [_fit(now, past, conversion, _ALIKE) for conversion in conversions]
-    elif _is_far(now, past) and _has_two_tails(past):
-        fits = [_fit(now, past, conversion, _SEASONAL) for conversion in conversions]
-    else:
-        return []
-    return sorted((fit for fit in fits if fit.badness < inf), key=lambda fit: fit.badness)
-
-
-def _steady(past: NumberSummary, reference: NumberSummary | None) -> bool:
-    return reference is not None and _distance(reference, past) <= _STEADY
-
-
-def _distance(past: NumberSummary, now: NumberSummary) -> float:
-    if past.shape.edges != now.shape.edges:
-        return inf
-    measure = kolmogorov_smirnov(past.bins, now.bins)
-    return measure.statistic if measure else inf
-
-
-def _is_far(now: NumberSummary, past: NumberSummary) -> bool:
-    disjoint = now.highest < past.lowest or now.lowest > past.highest
-    return disjoint or abs(now.mean - past.mean) > _FAR * past.sd
-
-
-def _has_two_tails(past: NumberSummary) -> bool:
-    # Rain is mostly 0: one wet day is far from dry ones by any factor, and says nothing about units.
-    return min(past.mean - past.lowest, past.highest - past.mean) > _TAIL * past.sd
-
-
-def _fit(now: NumberSummary, past: NumberSummary, conversion: Conversion, allowed: Tolerance) -> Fit:
-    spread = abs(conversion.factor) * past.sd
-    location = abs(now.mean - conversion.apply(past.mean)) / spread
-    ratio = now.sd / spread
-    ends = sorted((conversion.apply(past.lowest), conversion.apply(past.highest)))
-    within = ends[0] - spread <= now.lowest and now.highest <= ends[1] + spread
-    if location > allowed.location or not allowed.ratio_min <= ratio <= allowed.ratio_max or not within:
+def _fit(change: Change, conversion: Conversion) -> Fit:
+    now, past, step = change
+    factor, expected = abs(conversion.factor), conversion.apply(past.mean)
+    told_apart = abs(expected - past.mean) > step.jump_max * (1 + factor)
+    ratio = now.sd / (factor * past.sd)
+    alike = step.ratio_min / _MARGIN <= ratio <= step.ratio_max * _MARGIN
+    jumps, left = (
+        abs(now.mean - past.mean) / step.jump_max,
+        abs(now.mean - expected) / (factor * step.jump_max),
+    )
+    if not told_apart or not alike or jumps < _MARGIN or left > max(1.0, jumps / _BETTER):
         return Fit(inf, conversion)
-    badness = hypot(location / allowed.location, log2(ratio / allowed.ratio))
+    usual = sqrt(step.ratio_min * step.ratio_max)
+    badness = hypot(left, log2(ratio / usual)) if usual else left
     # A conversion of the feature's own quantity goes before a bare power of ten.
     return Fit(badness + (conversion.quantity == "scale"), conversion)
 
 
-def _finding(case: Case, feature: str, now: NumberSummary, past: NumberSummary, fits: list[Fit]) -> Finding:
-    best = fits[0].conversion
+def _finding(case: Case, feature: str, change: Change, fits: list[Fit]) -> Finding:
+    now, past, best = change.now, change.past, fits[0].conversion
+    same = [
+        fit.conversion for fit in fits if fit.conversion[1:3] == best[1:3] and fit.badness == fits[0].badness
+    ]
+    name = " or ".join(conversion.name for conversion in same)
     means = wording.number(past.mean), wording.number(now.mean), wording.number(best.apply(past.mean))
     return Finding(
         check="unit_change",
         state="bad",
         explanation=(
-            f"{case.where}{feature} looks converted from {best.name}: its mean went from {means[0]} in "
-            f"{case.pasts[0].name} to {means[1]}, and {best.formula} gives {means[2]}."
+            f"{case.where}{feature} looks converted from {name}: its mean went from {means[0]} in "
+            f"the recent windows to {means[1]}, and {best.formula} gives {means[2]}."
         ),
         value=now.mean,
         threshold=past.mean,
         feature=feature,
         segment=case.segment,
         evidence={
-            "conversion": best.name,
+            "conversion": name,
             "factor": best.factor,
             "offset": best.offset,
-            "also_fits": [fit.conversion.name for fit in fits[1:3]],
+            "also_fits": [fit.conversion.name for fit in fits if fit.conversion not in same][:_SHOWN],
             "deviation": {"now": wording.tidy(now.sd), "converted": wording.tidy(abs(best.factor) * past.sd)},
             "range": {"now": [now.lowest, now.highest], "before": [past.lowest, past.highest]},
         },

@@ -103,7 +103,7 @@ def test_known_categories_are_the_most_common_ones(declare):
     columns = Columns(len(names) * 2, np.empty((0, len(names) * 2)), [names + names[::-1]])
     reference = build_reference(monitor, columns, {}, built_at_ms=0)
     assert len(reference.binning.categories["tail"]) == KNOWN_MAX
-    assert reference_rows(reference, None).category("tail").unseen == 100
+    assert reference_rows(reference, None).category("tail").outside == 100
 
 
 def test_names_that_no_row_could_match_are_not_known(declare):
@@ -118,7 +118,7 @@ def test_a_closed_list_of_categories_is_the_known_one(declare):
     columns = Columns(2, np.empty((0, 2)), [["rain", "hail"]])
     reference = build_reference(monitor, columns, {}, built_at_ms=0)
     assert reference.binning.categories["sky"] == ("clear", "rain")
-    assert reference_rows(reference, None).category("sky").unseen == 1
+    assert reference_rows(reference, None).category("sky").outside == 1
 
 
 def test_an_empty_reference_can_be_built(monitor):
