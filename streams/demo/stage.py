@@ -4,6 +4,7 @@ import contextlib
 import uuid
 from collections.abc import Iterable, Iterator
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from schemas.monitors import Monitor
@@ -57,9 +58,9 @@ def own_topics(settings: Settings, keep: bool) -> Iterator[None]:
 
 
 def _delete_topics(settings: Settings) -> None:
-    names = [topic_name(settings, name) for name in TOPICS]
-    for deleted in AdminClient(settings.client_config()).delete_topics(names).values():
-        with contextlib.suppress(Exception):  # the broker may be gone, and the topics with it
+    admin = AdminClient(settings.client_config())
+    for deleted in admin.delete_topics([topic_name(settings, name) for name in TOPICS]).values():
+        with contextlib.suppress(KafkaException):  # the broker may be gone, and the topics with it
             deleted.result(DELETE_SECONDS)
 
 
