@@ -130,6 +130,11 @@ class Keeper:
             self._offsets[topic] = max(self._offsets.get(topic, -1), records[-1].offset)
         return len(fresh)
 
+    @property
+    def unsaved_chunks(self) -> int:
+        """How many chunks have been folded since the last snapshot."""
+        return len(self._acks)
+
     def position(self, topic: str) -> int:
         """Return the offset after the last record folded."""
         return self._offsets.get(topic, -1) + 1

@@ -27,6 +27,7 @@ FOLD_TICK_MS = 1000
 HURRY_MS = 50
 LAST_SAVE_SECONDS = 3.0
 VOID_MS = 1000
+UNSAVED_CHUNKS_MAX = 64
 
 
 class Worker:
@@ -54,6 +55,7 @@ class Worker:
             topic_name(settings, topic): (stage, topic) for stage in stages for topic in stage.topics
         }
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
+        self._saving: dict[Keeper, asyncio.Task[None]] = {}
         self._folds_ticked_ms = 0
         self._connect()
 
@@ -159,9 +161,16 @@ class Worker:
         self._void_until_ms.clear()
 
     async def _save_if_due(self, keeper: Keeper) -> None:
-        now_ms = self._clock_ms()
-        if keeper.due(now_ms, round(self.settings.checkpoint_seconds * 1000), HURRY_MS):
-            await self._save(keeper)
+        """Begin to save if it is time; wait only for a keeper that has too much unsaved."""
+        if not keeper.due(self._clock_ms(), round(self.settings.checkpoint_seconds * 1000), HURRY_MS):
+            return
+        saving = self._saving.get(keeper)
+        if saving is None:
+            saving = asyncio.create_task(self._guard(self._save(keeper)))
+            self._saving[keeper] = saving
+            saving.add_done_callback(lambda _: self._saving.pop(keeper, None))
+        if keeper.unsaved_chunks > UNSAVED_CHUNKS_MAX:
+            await asyncio.wait([saving])
 
     async def _save(self, keeper: Keeper) -> None:
         began = time.perf_counter()
@@ -199,7 +208,8 @@ class Worker:
                 keeper.fold.tick(now_ms)
             for tp in assigned:
                 self._follow_lag(tp, now_ms)
-        await asyncio.gather(*(self._save_if_due(keeper) for keeper in list(self.keepers.values())))
+        for keeper in list(self.keepers.values()):
+            await self._save_if_due(keeper)
 
     def _follow_lag(self, tp: Any, now_ms: int) -> None:
         stage, topic = self._topics[tp.topic]
