@@ -70,7 +70,7 @@ class Feature(Section):
     categories: list[str] | None = None
     """The whole list, where it is closed; otherwise the reference's categories are the known ones."""
     required: bool = True
-    """False: absent values are normal and not counted as missing beyond the reference's share."""
+    """False: values may be absent in any share, and only a feature that vanishes altogether is a fault."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
