@@ -11,6 +11,7 @@ from streams.demo.events import MODEL
 from streams.demo.faults import Fault
 from streams.demo.flights import Flights, Table, Weather
 from streams.demo.report import CHECK_OF, Page
+from streams.demo.service import DAY_MS
 
 __all__ = ["KNOWN", "Known", "Truth", "explain"]
 
@@ -44,8 +45,8 @@ class Truth(NamedTuple):
     weather: Weather
     served: Flights
     reports: Weather
-    late_share: float
-    """Of the flights that version 1 learned from."""
+    first: Flights
+    """What version 1 learned from."""
 
     def tables(self, subject: str) -> tuple[Table, Table]:
         """Return the rows of a subject as they were and as they were served."""
@@ -70,9 +71,9 @@ def _tells_of(page: Page, fault: Fault) -> bool:
 
 def _performance(page: Page, faults: Sequence[Fault], truth: Truth) -> Page:
     flights = _of_segment(truth.flights.take(_span(truth.flights, page)), page.segment)
-    share = float(np.nanmean(flights.late)) if flights.known.any() else 0.0
+    share, before = late_share(flights), late_share(_of_segment(truth.first, page.segment))
     told = (
-        f"{share:.0%} of the real flights of that time were late, {truth.late_share:.0%} in January to March"
+        f"{share:.0%} of the real flights of that time were late ({_worst_day(flights)}), {before:.0%} before"
     )
     for fault in faults:
         if fault.began < page.told and page.started < fault.ended:
@@ -81,7 +82,19 @@ def _performance(page: Page, faults: Sequence[Fault], truth: Truth) -> Page:
     if known:
         when = "; ".join(f"{e.first:%d %b} to {e.last:%d %b} {e.told}" for e in known)
         return _with(page, "real", f"{when}; {told}")
-    return _with(page, "real" if share > OFTEN_LATE * truth.late_share else "unexplained", told)
+    return _with(page, "real" if share > OFTEN_LATE * before else "unexplained", told)
+
+
+def late_share(flights: Flights) -> float:
+    """Return the share of late ones among the flights that landed."""
+    return float(np.nanmean(flights.late)) if flights.known.any() else 0.0
+
+
+def _worst_day(flights: Flights) -> str:
+    days = flights.time_ms // DAY_MS
+    shares = [(late_share(flights.take(days == day)), int(day)) for day in np.unique(days)]
+    share, day = max(shares, default=(0.0, 0))
+    return f"{share:.0%} on {datetime.fromtimestamp(day * DAY_MS / 1000, UTC):%d %b}"
 
 
 def _quality(page: Page, truth: Truth) -> Page:

@@ -27,11 +27,6 @@ class Trained(NamedTuple):
     flights: Flights
     held_out: NDArray[np.float64]
 
-    @property
-    def late_share(self) -> float:
-        """Return the share of late flights among those that it learned from."""
-        return float(np.nanmean(self.flights.late))
-
 
 class Reign(NamedTuple):
     """A version that answers from a time on."""

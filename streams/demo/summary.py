@@ -34,7 +34,7 @@ def make_report(year: Year, world: World, crew: Workers, until: date, seconds: f
     """Put together all that the demo has to tell."""
     alerts = year.heard.alerts
     events = _accounts(year, crew)
-    truth = Truth(world.flights, world.weather, world.served, world.reports, world.first.late_share)
+    truth = Truth(world.flights, world.weather, world.served, world.reports, world.first.flights)
     retraining = [_retraining(year, number, at_ms(until)) for number in range(len(year.obeyed))]
     compared = [each.auroc for each in retraining if each.auroc is not None]
     return Report(
