@@ -100,6 +100,17 @@ def test_every_page_is_linked_from_the_index_or_another() -> None:
     assert [name_of(page) for page in PAGES if page not in linked and page.name != "README.md"] == []
 
 
+def paths(page: Path) -> set[str]:
+    folders = "streams|detectors|alerting|schemas|client|tests|benchmarks|docs"
+    return set(re.findall(rf"`((?:{folders})/[\w/.*-]+)`", prose(page)))
+
+
+def test_every_file_that_is_named_exists() -> None:
+    named = [(name_of(page), path) for page in PAGES for path in sorted(paths(page))]
+    assert len(named) > 50
+    assert [each for each in named if not any(ROOT.glob(each[1].rstrip("/")))] == []
+
+
 def test_every_decision_is_in_the_index() -> None:
     pages = {path.name for path in (ROOT / "docs/adr").glob("0*.md")}
     index = re.findall(r"\[\d{4}\]\((.+?)\)", read(ROOT / "docs/adr/README.md"))
