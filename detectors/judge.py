@@ -84,8 +84,8 @@ def judge_rows(
     if window.layout.id != layout.id:
         raise ValueError(f"the window has layout {window.layout.id}, the monitor {layout.id}")
     case = Case(monitor, window, reference_rows(reference, segment), recent, segment)
-    drifts = {feature: moved.of_feature(case, feature) for feature in monitor.features}
-    prediction = moved.of_numbers(window.output, case.reference.output if case.reference else None)
+    drifts = {feature: moved.of_feature(window, case.reference, feature) for feature in monitor.features}
+    prediction = moved.of_output(window, case.reference)
     checked = [check for check, rule in STREAM_CHECKS.items() if rule.applies(case)]
     checked += [check for check, rule in FEATURE_CHECKS.items() if rule.applies(case)]
     if monitor.reference is not None or reference is not None:

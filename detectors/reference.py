@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from detectors.columns import Columns, Floats
+from detectors.drift.ordinary import ordinary_moves
 from detectors.fixed_point import grid_exponent
 from detectors.layout import BINS, Layout
 from detectors.profile import LabelsProfile, RowsProfile
@@ -23,6 +24,9 @@ KNOWN_MAX = 500
 """Rarer categories than the 500 most common are counted as unseen, in the reference as in the stream."""
 SEGMENTS_MAX = 100
 """Segments beyond the 100 largest of a dimension have no reference of their own."""
+
+MEASURED_MAX = 400
+"""Of more windows than so many, as many are taken to learn how far windows ordinarily move."""
 
 AnyProfile = TypeVar("AnyProfile", RowsProfile, LabelsProfile)
 
@@ -152,6 +156,8 @@ def _rows(layout: Layout, columns: Columns, spans: Floats | None) -> bytes:
         profile.merge(part)
     steps = {name: ordinary_step([part.number(name) for part in parts]) for name in layout.numeric}
     profile.spans.steps = {name: step for name, step in steps.items() if step is not None}
+    every = max(1, len(parts) // MEASURED_MAX)
+    profile.spans.moved = ordinary_moves(profile, parts[::every])
     return profile.encode()
 
 

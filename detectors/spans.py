@@ -1,5 +1,6 @@
 """How a subject varied from span to span: what is usual for one window, not only on average."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from math import gcd
 from typing import Literal, NamedTuple
@@ -35,6 +36,14 @@ def span_ms(windows: Windows) -> int:
     return windows.pane // one_ms if windows.rows else gcd(size, every)
 
 
+class Moved(NamedTuple):
+    """The extremes of spans against all of them together."""
+
+    psi_excess: float
+    mean_min: float = 0.0
+    mean_max: float = 0.0
+
+
 class Spans:
     """The extremes of many spans; merged in any order to the same.
 
@@ -52,7 +61,9 @@ class Spans:
         """In how many spans each feature had one value only, where there were any."""
         self.worst: dict[str, Broken] = {}
         self.steps: dict[str, Step] = {}
-        """How far a span lies from those just before it; known where spans came in order of time."""
+        """How far a span lies from those just before it; only in a reference."""
+        self.moved: dict[str, Moved] = {}
+        """How far a span lies from all of them together; only in a reference. The model's output is ""."""
 
     @classmethod
     def of(cls, rows: int, features: dict[str, NumberSummary | CategorySummary]) -> "Spans":
@@ -75,22 +86,18 @@ class Spans:
         for name, broken in other.worst.items():
             known = self.worst.get(name, Broken())
             self.worst[name] = Broken(*map(max, known, broken))
-        for name, step in other.steps.items():
-            known_step = self.steps.get(name, step)
-            self.steps[name] = Step(
-                max(step.jump_max, known_step.jump_max),
-                min(step.ratio_min, known_step.ratio_min),
-                max(step.ratio_max, known_step.ratio_max),
-            )
+        self.steps |= other.steps
+        self.moved |= other.moved
 
     def to_wire(self) -> SpansCounts | None:
         """Give what is sent, or None for no spans."""
         if not self.count:
             return None
-        worst = {name: list(self.worst[name]) for name in sorted(self.worst) if any(self.worst[name])}
-        constant = {name: self.constant[name] for name in sorted(self.constant)}
-        steps = {name: list(self.steps[name]) for name in sorted(self.steps)}
-        return SpansCounts(self.count, self.rows_min, self.rows_max, constant, worst, steps)
+        worst = {name: broken for name, broken in self.worst.items() if any(broken)}
+        return SpansCounts(
+            self.count, self.rows_min, self.rows_max, dict(sorted(self.constant.items())),
+            _lists(worst), _lists(self.steps), _lists(self.moved),
+        )  # fmt: skip
 
     @classmethod
     def from_wire(cls, counts: SpansCounts | None) -> "Spans":
@@ -101,7 +108,12 @@ class Spans:
         spans.constant = counts.constant
         spans.worst = {name: Broken(*shares) for name, shares in counts.worst.items()}
         spans.steps = {name: Step(*extremes) for name, extremes in counts.steps.items()}
+        spans.moved = {name: Moved(*extremes) for name, extremes in counts.moved.items()}
         return spans
+
+
+def _lists(values: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    return {name: list(values[name]) for name in sorted(values)}
 
 
 def _broken(summary: NumberSummary | CategorySummary, rows: int) -> Broken:

@@ -77,6 +77,8 @@ class SpansCounts(Struct, array_like=True):
     """The largest shares in one span of values missing, of a wrong type, and out of range or unseen."""
     steps: dict[str, list[float]]
     """How far a span ordinarily lies from those just before it."""
+    moved: dict[str, list[float]]
+    """The largest excess of PSI of one span over all together, and the extremes of its mean."""
 
 
 class RowsCounts(Struct, array_like=True):

@@ -12,8 +12,15 @@ from detectors.drift.jensen_shannon import jensen_shannon
 from detectors.drift.kolmogorov_smirnov import kolmogorov_smirnov
 from detectors.drift.measure import Measure
 from detectors.drift.psi import psi
+from detectors.profile import RowsProfile
+from detectors.spans import Moved
 from detectors.summaries import CategorySummary, NumberSummary
 from schemas.findings import Check, Finding
+
+_MARGIN = 1.25
+"""How much further than ever seen a window may be."""
+OUTPUT = ""
+"""Stands for the model's output among the names of features."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,11 @@ class NumberDrift:
     def p_value(self) -> float | None:
         """Give the chance of so much drift without any: that of PSI, as KS on bins is conservative."""
         return self.psi.p_value
+
+    def is_beyond(self, usual: Moved) -> bool:
+        """Whether the mean is beyond that of every window of the reference, by a quarter of their span."""
+        slack = (_MARGIN - 1) * (usual.mean_max - usual.mean_min)
+        return not usual.mean_min - slack <= self.now.mean <= usual.mean_max + slack
 
     @property
     def sentence(self) -> str:
@@ -63,6 +75,10 @@ class CategoryDrift:
         """Give the chance of so much drift without any: that of chi-squared."""
         return self.test.p_value
 
+    def is_beyond(self, usual: Moved) -> bool:
+        """Say no: categories have no mean, PSI tells all of them."""
+        return False
+
     @property
     def sentence(self) -> str:
         """Say what moved."""
@@ -78,11 +94,16 @@ class CategoryDrift:
 Drift = NumberDrift | CategoryDrift
 
 
-def of_feature(case: Case, feature: str) -> Drift | None:
+def of_feature(now: RowsProfile, then: RowsProfile | None, feature: str) -> Drift | None:
     """Measure one feature; None where there is no reference of the same bins, or too few rows."""
-    if feature in case.window.layout.numeric:
-        return of_numbers(case.window.number(feature), number_of(case.reference, feature))
-    return of_categories(category_of(case.window, feature), category_of(case.reference, feature))
+    if feature in now.layout.numeric:
+        return of_numbers(now.number(feature), number_of(then, feature))
+    return of_categories(category_of(now, feature), category_of(then, feature))
+
+
+def of_output(now: RowsProfile, then: RowsProfile | None) -> Drift | None:
+    """Measure the model's output; None where there is no reference of the same bins, or too few rows."""
+    return of_numbers(now.output, then.output) if then is not None else None
 
 
 def of_numbers(now: NumberSummary | None, then: NumberSummary | None) -> NumberDrift | None:
@@ -106,17 +127,27 @@ def of_categories(now: CategorySummary | None, then: CategorySummary | None) -> 
 
 
 def judge(case: Case, check: Check, feature: str | None, drift: Drift) -> Finding | None:
-    """Call it drift when the effect is above the limit and chance is ruled out."""
+    """Call it drift when it is beyond chance, above the limit, and unlike every window of the reference."""
     limit = case.monitor.sensitivity.psi
+    usual = case.reference.spans.moved.get(feature or OUTPUT) if case.reference else None
+    if usual is not None and not drift.is_beyond(usual):
+        limit = max(limit, _MARGIN * usual.psi_excess)
     if drift.psi.excess <= limit or (drift.p_value or 0.0) > case.level:
         return None
-    limit += drift.psi.expected
-    name = feature or "the model's output"
+    return _finding(case, check, feature, drift, limit + drift.psi.expected)
+
+
+def _finding(case: Case, check: Check, feature: str | None, drift: Drift, limit: float) -> Finding:
+    measures = {
+        "psi": drift.psi.statistic,
+        "psi_expected_without_drift": drift.psi.expected,
+        "jensen_shannon": drift.jensen_shannon.statistic,
+    }
     return Finding(
         check=check,
         state="bad",
         explanation=(
-            f"{case.where}{name} drifted from the reference: {drift.sentence} "
+            f"{case.where}{feature or 'the model output'} drifted from the reference: {drift.sentence} "
             f"(PSI {wording.number(drift.psi.statistic)}, limit {wording.number(limit)} at this size)."
         ),
         value=drift.psi.statistic,
@@ -124,10 +155,5 @@ def judge(case: Case, check: Check, feature: str | None, drift: Drift) -> Findin
         p_value=drift.p_value,
         feature=feature,
         segment=case.segment,
-        evidence={
-            **drift.evidence,
-            "psi": wording.tidy(drift.psi.statistic),
-            "psi_expected_without_drift": wording.tidy(drift.psi.expected),
-            "jensen_shannon": wording.tidy(drift.jensen_shannon.statistic),
-        },
+        evidence={**drift.evidence, **{name: wording.tidy(value) for name, value in measures.items()}},
     )

@@ -93,7 +93,9 @@ def test_ece_is_that_of_a_plain_loop(seed):
 def test_the_error_of_a_metric_is_its_spread_over_samples(name):
     estimates = [performance.METRICS[name](of_labels(*scored(seed, 1000, 0.8))) for seed in range(300)]
     spread = np.std([estimate.value for estimate in estimates])
-    assert np.mean([estimate.error for estimate in estimates]) == pytest.approx(spread, rel=0.6 if name == "ece" else 0.15)
+    assert np.mean([estimate.error for estimate in estimates]) == pytest.approx(
+        spread, rel=0.6 if name == "ece" else 0.15
+    )
 
 
 @pytest.mark.parametrize("name", performance.OF_REGRESSIONS)

@@ -134,3 +134,41 @@ def test_the_fields_of_a_reference_are_pinned(declare):
         monitor, columns, {"o": ["E"] * 4}, labels=np.ones(4), version="1", built_at_ms=9
     )
     assert json.loads(msgspec.json.encode(reference)) == json.loads(GOLDEN.read_text())
+
+
+def spans_of(monitor, healthy, **kwargs):
+    parts = [healthy(200, seed=seed) for seed in range(12)]
+    columns = Columns(
+        2400,
+        np.concatenate([part.numbers for part in parts], axis=1),
+        [[name for part in parts for name in part.categories[i]] for i in range(2)],
+        scores=np.concatenate([part.scores for part in parts]),
+    )
+    hours_ms = np.repeat(np.arange(12), 200) * 3.6e6
+    reference = build_reference(monitor, columns, {}, built_at_ms=0, times_ms=hours_ms, **kwargs)
+    return reference, reference_rows(reference, None).spans
+
+
+def test_a_reference_with_times_knows_how_its_windows_varied(monitor, healthy):
+    _, spans = spans_of(monitor, healthy)
+    assert (spans.count, spans.rows_min, spans.rows_max) == (12, 200, 200)
+    assert 0 < spans.steps["temp"].jump_max < 3
+    assert 0.8 < spans.steps["temp"].ratio_min < 1 < spans.steps["temp"].ratio_max < 1.3
+    assert 0 < spans.moved["temp"].psi_excess < 0.2
+    assert 68 < spans.moved["temp"].mean_min < 70 < spans.moved["temp"].mean_max < 72
+    assert set(spans.moved) == {"temp", "distance", "carrier", "night", ""}
+
+
+def test_times_change_no_count_of_a_reference(monitor, healthy):
+    with_times, _ = spans_of(monitor, healthy)
+    profile = reference_rows(with_times, None)
+    profile.spans = RowsProfile.empty(profile.layout).spans
+    plain = healthy(200, seed=0)
+    for seed in range(1, 12):
+        part = healthy(200, seed=seed)
+        plain.numbers = np.concatenate((plain.numbers, part.numbers), axis=1)
+        plain.categories = [a + b for a, b in zip(plain.categories, part.categories, strict=True)]
+        plain.scores = np.concatenate((plain.scores, part.scores))
+    plain.rows, plain.latency_ms = 2400, None
+    without = build_reference(monitor, plain, {}, built_at_ms=0)
+    assert profile.encode() == without.profile
