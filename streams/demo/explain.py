@@ -57,7 +57,7 @@ def explain(page: Page, faults: Sequence[Fault], truth: Truth) -> Page:
     """Say whether a page tells of an injected fault, of something real, or of nothing that is known."""
     by_us = next((fault for fault in faults if _tells_of(page, fault)), None)
     if by_us is not None:
-        return _with(page, "injected", f"injected: {by_us.story}")
+        return _with(page, "injected", by_us.story)
     if page.alertname == _PERFORMANCE:
         return _performance(page, faults, truth)
     return _quality(page, truth)

@@ -119,7 +119,7 @@ CHOSEN = (
 
 
 def _indented(console: Console, text: str, style: str = "") -> None:
-    console.print(Padding(Text(text, style), (0, 0, 0, INDENT)))
+    console.print(Padding(Text(text, style), (0, 0, 0, INDENT), expand=False))
 
 
 def _table(*columns: str) -> Table:

@@ -29,7 +29,7 @@ def explained(told: Alert, truth: Truth) -> Page:
 def test_a_page_on_an_injected_fault_tells_its_story(fault, truth: Truth) -> None:
     told = alert("FeatureMissing", fault.began, fault.began + timedelta(days=1), feature=fault.feature)
     page = explained(told, truth)
-    assert (page.cause, page.because) == ("injected", f"injected: {fault.story}")
+    assert (page.cause, page.because) == ("injected", fault.story)
 
 
 def test_weather_that_the_table_lacks_on_the_last_day_is_real(truth: Truth) -> None:
