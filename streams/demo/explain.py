@@ -34,7 +34,7 @@ KNOWN = (
     Known(date(2013, 6, 12), date(2013, 6, 14), "a line of thunderstorms crossed the east of the country"),
     Known(date(2013, 6, 24), date(2013, 7, 28), "it was the season of thunderstorms"),
     Known(date(2013, 11, 26), date(2013, 11, 28), "a storm came with the traffic of Thanksgiving"),
-    Known(date(2013, 12, 8), date(2013, 12, 17), "the first snow of the winter fell"),
+    Known(date(2013, 12, 8), date(2013, 12, 17), "snow fell several times"),
 )
 
 

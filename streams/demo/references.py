@@ -35,12 +35,17 @@ def reference_of_model(monitor: Monitor, flights: Flights, held_out: Floats, ver
         scores=held_out,
         version=version,
         built_at_ms=int(flights.time_ms.max()),
+        times_ms=flights.time_ms.astype(float),
     )
 
 
 def reference_of_view(monitor: Monitor, table: Table) -> Reference:
     """Build the reference of a feature view from its rows."""
-    return build_reference(monitor, columns_of(monitor, table), {}, built_at_ms=int(table.time_ms.max()))
+    times_ms = table.time_ms.astype(float)
+    built_at_ms = int(table.time_ms.max())
+    return build_reference(
+        monitor, columns_of(monitor, table), {}, built_at_ms=built_at_ms, times_ms=times_ms
+    )
 
 
 def columns_of(monitor: Monitor, table: Table) -> Columns:

@@ -14,8 +14,8 @@ __all__ = ["Model", "auroc", "log_loss", "scores_held_out", "train"]
 Floats = NDArray[np.float64]
 FOLDS = 2
 WEEK_MS = 7 * 86_400_000
-# Small trees of many flights each: a year has few storms, and deep trees learn them by heart. They were chosen
-# among a few, on the year that the demo shows.
+# Small trees of many flights each: a year has few storms, and deep trees learn them by heart. They
+# were chosen among a few, on the year that the demo shows.
 SETTINGS = {
     "max_iter": 100,
     "learning_rate": 0.08,
