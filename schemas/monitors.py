@@ -179,7 +179,7 @@ class Sensitivity(Section):
     resolve_after: int = Field(default=2, gt=0)
     """Good windows in a row before an alert resolves."""
     silent_after: Positive | None = None
-    """Silence, in event time of the other subjects, that is a fault; default: two windows."""
+    """So long a silence, by the clock of those who read the topic, is a fault; default: two windows."""
 
 
 class Monitor(Section):

@@ -12,7 +12,7 @@ Reason = Literal[
     "unknown_model",  # no monitor for this model
     "unknown_feature_view",  # no monitor for this feature view
     "time_out_of_range",  # before 2000, or more than an hour ahead of the clock
-    "unsupported_content",  # a content type or CloudEvents type that this topic does not take
+    "unsupported_content",  # not the JSON of an event, and a content type that is not JSON
 ]
 
 

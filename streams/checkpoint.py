@@ -44,10 +44,10 @@ def encode(checkpoint: Checkpoint) -> bytes:
 def decode(value: bytes) -> Checkpoint:
     """Decode, refusing what is damaged or of another version.
 
-    >>> decode(b"?")
+    >>> decode(b"no checkpoint")
     Traceback (most recent call last):
       ...
-    streams.checkpoint.UnreadableCheckpoint: not a checkpoint: Error -3 while decompressing data: ...
+    streams.checkpoint.UnreadableCheckpoint: not a checkpoint: Error -3 while decompressing ...header check
     """
     try:
         checkpoint = _decoder.decode(zlib.decompress(value))

@@ -12,7 +12,7 @@ from detectors.columns import Columns
 from detectors.reference import build_reference
 from schemas.monitors import Monitor
 from schemas.references import Reference
-from streams.batch import Columnizer
+from streams.batch import Columnizer, times_ms
 from streams.decode import Row, Subject
 from streams.errors import UserError
 
@@ -40,6 +40,7 @@ class Examples:
         self._waiting: list[Row] = []
         self._parts: list[Columns] = []
         self._segments: list[list[str]] = [[] for _ in monitor.segments]
+        self._times: list[NDArray[np.int64]] = []
         self._ids: dict[str, int] = {}
         self._labels: list[float] = []
 
@@ -60,12 +61,9 @@ class Examples:
 
     def add(self, row: Row) -> None:
         """Add a decoded row, unless its prediction is there already."""
-        if self.monitor.model is not None:
-            score = row.event.prediction.score
-            if score is not None and not 0 <= score <= 1:
-                raise ValueError(f"the score is {score}, not within 0 and 1")
-            if self._ids.setdefault(row.event.prediction_id, self.rows) != self.rows:
-                return
+        is_model = self.monitor.model is not None
+        if is_model and self._ids.setdefault(row.event.prediction_id, self.rows) != self.rows:
+            return
         self._waiting.append(row)
         self._labels.append(_NO_LABEL)
         if len(self._waiting) >= _CHUNK:
@@ -117,7 +115,13 @@ class Examples:
             labels=np.array(self._labels) if self.labelled and self.scored else None,
             version=version,
             built_at_ms=built_at_ms,
+            times_ms=self._times_ms(),
         )
+
+    def _times_ms(self) -> NDArray[np.float64] | None:
+        """Return the event time of each row, if every row has one."""
+        times = np.concatenate(self._times) if self._times else np.zeros(1)
+        return None if (times == 0).any() else times.astype(np.float64)
 
     def _columns(self) -> Columns:
         self._columnize()
@@ -131,6 +135,7 @@ class Examples:
         events = [row.event for row in self._waiting]
         wrong = {i: row.wrong for i, row in enumerate(self._waiting) if row.wrong}
         self._parts.append(self._columnizer.columns(events, wrong))
+        self._times.append(times_ms(events))
         for values, more in zip(self._segments, self._columnizer.segments(events), strict=True):
             values += more
         self._waiting = []

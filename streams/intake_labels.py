@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from detectors.layout import Layout
 from detectors.profile import LabelsProfile
+from streams.clock import NEVER
 from streams.intake_rows import Batch
 from streams.join import Labelled, Truth, Waiting
 from streams.panes import SEGMENTS_MAX, PaneKey
@@ -36,8 +37,13 @@ class LabelsIntake:
         truths = self._partition.join.labels_before(join, waiting.ids)
         join.add(waiting)
         within_ms = batch.intake.spans.label_ms
-        matches = [join.match(truth, within_ms) for truth in truths]
-        return repeats, [match for match in matches if match is not None]
+        matches = []
+        for truth in truths:
+            match = join.match(truth, within_ms)
+            if match is not None:
+                self._partition.join.meet(truth)
+                matches.append(match)
+        return repeats, matches
 
     def match(self, truths: Sequence[Truth]) -> list[Labelled]:
         """Give labels to the predictions that are known; the others are kept until theirs come."""
@@ -104,7 +110,13 @@ class LabelsIntake:
             if join.subject == subject:
                 join.expire(overdue_ms)
         orphans = self._partition.join.expire_early(subject, predictions.latest_ms - lateness_ms)
+        orphans += self._partition.join.expire_early(None, self._slowest_ms() - lateness_ms)
         self._partition.labels.orphaned += orphans
+
+    def _slowest_ms(self) -> int:
+        """Return how far predictions of all subjects have come: a label may name no model."""
+        clocks = self._partition.clocks.items()
+        return min((clock.latest_ms for (kind, _), clock in clocks if kind == "predictions"), default=NEVER)
 
 
 def _waiting(batch: Batch, ids: list[str], others: list[int], before_ms: int) -> Waiting | None:

@@ -160,6 +160,7 @@ class Join:
     def __init__(self) -> None:
         self.versions: dict[tuple[str, str], VersionJoin] = {}
         self.early: dict[tuple[str | None, str], Truth] = {}
+        self._early_met: set[tuple[str | None, str]] = set()
         self.evicted = 0
 
     def version(self, subject: str, version: str) -> VersionJoin:
@@ -195,12 +196,18 @@ class Join:
             self.early[key] = truth
         return matches
 
+    def meet(self, truth: Truth) -> None:
+        """Note that a prediction has come for a label that was there before it."""
+        self._early_met.add((truth.model, truth.prediction_id))
+
     def expire_early(self, subject: str | None, before_ms: int) -> int:
-        """Forget labels whose predictions should have come by now; return how many."""
+        """Forget labels whose predictions should have come by now; return for how many none has."""
         old = [k for k, truth in self.early.items() if k[0] == subject and truth.label_ms < before_ms]
         for key in old:
             del self.early[key]
-        return len(old)
+        orphans = sum(key not in self._early_met for key in old)
+        self._early_met.difference_update(old)
+        return orphans
 
     def bound(self) -> None:
         """Keep memory bounded: forget the oldest beyond `WAITING_MAX`, and count them."""
@@ -208,8 +215,10 @@ class Join:
             largest = max(self.versions.values(), key=lambda join: len(join.index))
             self.evicted += largest.forget_oldest()
         while len(self.early) > WAITING_MAX:
-            del self.early[next(iter(self.early))]
-            self.evicted += 1
+            oldest = next(iter(self.early))
+            del self.early[oldest]
+            self.evicted += oldest not in self._early_met
+            self._early_met.discard(oldest)
         self.versions = {key: join for key, join in self.versions.items() if join.waiting}
 
     def needs(self) -> dict[str, int]:

@@ -83,7 +83,7 @@ class Metrics:
         self._labels = self._counter(
             "labels_total",
             "Accepted labels since the first, exact over crashes. "
-            "`outcome` is matched, corrected, late or orphaned.",
+            "`outcome` is matched, corrected, late, orphaned, or evicted (forgotten for lack of room).",
             *("partition", "outcome"),
         )
         self._rejected = self._counter(

@@ -42,6 +42,7 @@ class Fence:
                 "transactional.id": f"{settings.topic_prefix}{settings.application}-{partition}",
                 "transaction.timeout.ms": 60_000,
                 "linger.ms": 0,
+                "log_level": 3,
                 "compression.type": "none",
             },
         )

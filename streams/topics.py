@@ -110,7 +110,7 @@ def _new_topic(settings: Settings, topic: Topic) -> NewTopic:
         topic_name(settings, topic.name),
         num_partitions=topic.partitions or settings.partitions,
         replication_factor=settings.replication,
-        config=topic.config(),
+        config=topic.config() | {"min.insync.replicas": str(max(1, settings.replication - 1))},
     )
 
 

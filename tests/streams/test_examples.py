@@ -148,7 +148,7 @@ def test_no_rows_make_no_reference() -> None:
         ({}, "Expected `object` - at `\\$.features`"),
         ({"features": []}, "Expected `object` - at `\\$.features`"),
         ({"features": {}, "prediction": {"score": "high"}}, "Expected `float | null`, got `str`"),
-        ({"features": {}, "prediction": {"score": -0.1}}, "the score is -0.1, not within 0 and 1"),
+        ({"features": {}, "prediction": {"score": -0.1}}, "Expected `float` >= 0.0"),
         ({"features": {}, "prediction_id": 7}, "Expected `str`, got `int`"),
     ],
 )

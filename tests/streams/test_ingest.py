@@ -176,6 +176,20 @@ def test_a_late_row_is_counted_as_late_whatever_the_chunks():
         assert (account.accepted, account.late) == (2, 2)
 
 
+def test_a_label_that_came_before_its_prediction_is_no_orphan():
+    ingest = fold()
+    ingest.fold("labels", records([label(0, 10)]), NOW_MS)
+    ingest.fold("predictions", records([prediction(0, 1), prediction(1, 3_000)]), NOW_MS)
+    assert (ingest.partition.labels.matched, ingest.partition.labels.orphaned) == (1, 0)
+
+
+def test_a_label_without_a_model_is_an_orphan_too_once_its_time_is_over():
+    ingest = fold()
+    ingest.fold("labels", records([{k: v for k, v in label(77, 10).items() if k != "model"}]), NOW_MS)
+    ingest.fold("predictions", records([prediction(0, 1), prediction(1, 3_000)]), NOW_MS)
+    assert ingest.partition.labels.orphaned == 1
+
+
 @pytest.mark.parametrize("labels_first", [False, True])
 def test_labels_join_in_either_order(labels_first):
     ingest = fold()
