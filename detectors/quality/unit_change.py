@@ -39,10 +39,9 @@ def check(case: Case, feature: str) -> Finding | None:
     """Find a known conversion that explains the window, where nothing else does.
 
     Let J be the largest distance that the mean of a window had from the windows before it, in the reference.
-    Only a jump of more than J needs to be explained. A conversion f * x + c can be told from ordinary change
-    if it moves the recent mean by more than J + |f| J; it fits if the mean of this window is within |f| J of
-    the converted one, and the deviation as near to the converted one as it ever was. The best of those that
-    the feature's name allows is reported.
+    A conversion f * x + c can be told from ordinary change if it moves the recent mean by more than J and
+    |f| J together; it fits if the mean of this window is within |f| J of the converted one, and the deviation
+    as near to the converted one as it ever was. The best of those that the feature's name allows is reported.
     """
     change = _change(case, feature)
     if change is None:
@@ -76,14 +75,14 @@ def _ordinary(case: Case, feature: str, past: NumberSummary) -> Step:
 def _fit(change: Change, conversion: Conversion) -> Fit:
     now, past, step = change
     factor, expected = abs(conversion.factor), conversion.apply(past.mean)
-    told_apart = abs(expected - past.mean) > step.jump_max * (1 + factor)
+    told_apart = abs(expected - past.mean) > step.jump_max * (_MARGIN + factor)
     ratio = now.sd / (factor * past.sd)
     alike = step.ratio_min / _MARGIN <= ratio <= step.ratio_max * _MARGIN
     jumps, left = (
         abs(now.mean - past.mean) / step.jump_max,
         abs(now.mean - expected) / (factor * step.jump_max),
     )
-    if not told_apart or not alike or jumps < _MARGIN or left > max(1.0, jumps / _BETTER):
+    if not told_apart or not alike or left > max(1.0, jumps / _BETTER):
         return Fit(inf, conversion)
     usual = sqrt(step.ratio_min * step.ratio_max)
     badness = hypot(left, log2(ratio / usual)) if usual else left

@@ -178,6 +178,11 @@ def test_a_past_knows_how_its_spans_vary():
     assert past.spans.constant == {"a": 1, "b": 1, "c": 2, "d": 2}
 
 
+def test_minus_zero_is_zero():
+    rows = [(zero, 1.0, "x", None, 0.5, 7.0, (False,) * 4) for zero in (0.0, -0.0)]
+    assert profile_of(rows[:1]).encode() == profile_of(rows[1:]).encode()
+
+
 def test_an_empty_batch_changes_nothing():
     profile = RowsProfile.empty(LAYOUT)
     before = profile.encode()

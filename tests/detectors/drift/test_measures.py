@@ -80,6 +80,13 @@ def test_a_test_at_one_percent_is_wrong_about_one_time_in_a_hundred(test, most, 
     assert (p_values < 0.5).mean() > 0.2, "a test that never rejects would pass too"
 
 
+@pytest.mark.parametrize("test", [psi, chi_squared])
+def test_p_values_without_drift_are_spread_evenly(test):
+    p_values = [test(*two_samples(seed, 5000, 3000, bins=40)).p_value for seed in range(4000)]
+    assert np.mean(p_values) == pytest.approx(0.5, abs=0.02)
+    assert np.quantile(p_values, 0.05) == pytest.approx(0.05, abs=0.02)
+
+
 @pytest.mark.parametrize("test", [psi, chi_squared, kolmogorov_smirnov])
 def test_a_moved_distribution_is_seen(test):
     assert test(*two_samples(3, m=3000, moved=0.9)).p_value < 1e-4

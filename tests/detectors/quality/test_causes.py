@@ -116,6 +116,13 @@ def test_a_new_category_beside_the_old_ones_is_unseen_not_renamed(world):
     assert finding.evidence["most_common"] == {"AA": 100}
 
 
+def test_a_new_category_of_another_share_is_unseen_not_renamed(world):
+    def change(column):
+        return [("AA" if i % 3 else "B6") if each == "UA" else each for i, each in enumerate(column)]
+
+    only(world.faults(day(NOW, 1200, carrier=change)), "unseen_category", "carrier")
+
+
 def test_a_category_split_in_many_is_unseen_not_renamed(world):
     split = lambda column: [f"UA-{i % 40}" if each == "UA" else each for i, each in enumerate(column)]  # noqa: E731
     only(world.faults(day(NOW, carrier=split)), "unseen_category", "carrier")
