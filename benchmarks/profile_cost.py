@@ -18,8 +18,8 @@ from detectors.layout import Layout
 from detectors.profile import RowsProfile
 from detectors.reference import build_reference
 from schemas.monitors import Monitor
-from streams.batch import Columnizer
-from streams.decode import EventDecoder, Subject
+from streams.ingest.batch import Columnizer
+from streams.ingest.decode import EventDecoder, Subject
 
 BATCHES = (50, 500, 4000)
 

@@ -18,10 +18,10 @@ from benchmarks.profile_cost import MONITOR, to_columns
 from detectors.layout import Layout
 from detectors.profile import RowsProfile
 from detectors.reference import build_reference
-from streams import ingest
-from streams.batch import Columnizer
 from streams.fold import Record
-from streams.intake_labels import LabelsIntake
+from streams.ingest import stage as ingest
+from streams.ingest.batch import Columnizer
+from streams.ingest.labels import LabelsIntake
 from streams.run import GC_THRESHOLDS
 
 _CHUNK = 1500  # about what one fetch of one partition brings

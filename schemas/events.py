@@ -1,7 +1,7 @@
 """The three events that services publish: predictions, labels and features.
 
 These are the general shapes, for publishers, tests and the slow path. The hot path decodes with a struct
-built per model (`streams/decode.py`), which has the same fields with the model's own features typed.
+built per model (`streams/ingest/decode.py`), which has the same fields with the model's own features typed.
 """
 
 from datetime import datetime

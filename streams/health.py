@@ -2,7 +2,7 @@
 
 import time
 
-from streams.registry import Registry
+from streams.config.registry import Registry
 from streams.web import Health
 from streams.worker import Worker
 

@@ -10,11 +10,11 @@ import faust
 import uvloop
 from prometheus_client import CollectorRegistry
 
+from streams.config.registry import Registry
 from streams.errors import UserError
 from streams.health import Probes
 from streams.metrics import Metrics
 from streams.receiver import Receiver
-from streams.registry import Registry
 from streams.settings import Settings
 from streams.stages import stages
 from streams.topics import topic_problems

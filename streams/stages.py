@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from streams.evaluate import EvaluateFold
+from streams.config.registry import Registry
+from streams.evaluate.stage import EvaluateFold
 from streams.fold import Fold
-from streams.ingest import IngestFold
+from streams.ingest.stage import IngestFold
 from streams.notify import NotifyFold
 from streams.page import PageFold
-from streams.registry import Registry
 from streams.settings import Settings
 
 

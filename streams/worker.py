@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from streams.app import make_app
-from streams.ingest import IngestFold
+from streams.ingest.stage import IngestFold
 from streams.keeper import Keeper, Superseded
 from streams.metrics import Metrics
 from streams.outlet import KafkaOutlet, Sink

@@ -12,9 +12,9 @@ from streams.cli.connection import reach_topics
 from streams.cli.current import read_configuration, send_configuration
 from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
 from streams.cli.output import note, print_json
+from streams.config.monitor_file import read_monitor
+from streams.config.reference_file import ReferenceFile
 from streams.errors import UserError
-from streams.monitor_file import read_monitor
-from streams.reference_file import ReferenceFile
 
 __all__ = ["apply"]
 

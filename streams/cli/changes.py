@@ -8,7 +8,7 @@ import msgspec
 from schemas.monitors import Monitor
 from schemas.references import Reference
 from streams.cli.current import ConfigRecord
-from streams.configuration import Configuration, reference_key
+from streams.config.state import Configuration, reference_key
 from streams.errors import UserError
 
 __all__ = ["Change", "Wanted", "plan"]

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, 
 from detectors.profile import RowsProfile
 from detectors.reference import reference_labels, reference_rows
 from streams.cli.current import read_configuration
-from streams.configuration import Configuration, Watched, reference_key
+from streams.config.state import Configuration, Watched, reference_key
 from streams.settings import Settings
 from streams.topics import TOPICS, topic_name
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from confluent_kafka import KafkaError, Message
 
 from streams.cli.connection import reach
-from streams.configuration import Configuration
+from streams.config.state import Configuration
 from streams.errors import UserError
 from streams.kafka import producer, read_to_end
 from streams.settings import Settings

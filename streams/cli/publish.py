@@ -15,11 +15,11 @@ from streams.cli.connection import reach_topics
 from streams.cli.options import Broker, MonitorFile, TopicPrefix, settings_of
 from streams.cli.output import note
 from streams.cli.sender import Sender
+from streams.config.monitor_file import read_monitor
+from streams.config.publishing import BadRow, Disorder, Outgoing, Pace, outgoing
+from streams.config.rows import RowMapping
+from streams.config.tables import row_count
 from streams.errors import UserError
-from streams.monitor_file import read_monitor
-from streams.publishing import BadRow, Disorder, Outgoing, Pace, outgoing
-from streams.rows import RowMapping
-from streams.tables import row_count
 
 __all__ = ["publish"]
 

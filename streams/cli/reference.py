@@ -12,12 +12,12 @@ from streams.cli.connection import reach_topics
 from streams.cli.current import ConfigRecord, send_configuration
 from streams.cli.options import Broker, TopicPrefix, settings_of
 from streams.cli.output import note, print_table
-from streams.configuration import reference_key
+from streams.config.examples import Examples
+from streams.config.history import first_examples
+from streams.config.monitor_file import read_monitor
+from streams.config.reference_file import ReferenceFile
+from streams.config.state import reference_key
 from streams.errors import UserError
-from streams.examples import Examples
-from streams.history import first_examples
-from streams.monitor_file import read_monitor
-from streams.reference_file import ReferenceFile
 from streams.settings import Settings
 
 app = typer.Typer(name="reference", help="Build what normal looks like for a subject.", no_args_is_help=True)

@@ -4,9 +4,9 @@ import time
 
 from confluent_kafka import KafkaError, Message
 
+from streams.config.publishing import Outgoing, Pace
 from streams.errors import UserError
 from streams.kafka import producer
-from streams.publishing import Outgoing, Pace
 from streams.settings import Settings
 from streams.topics import topic_name
 

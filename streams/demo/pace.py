@@ -3,7 +3,7 @@
 from streams.demo.events import MODEL
 from streams.demo.follow import Heard
 from streams.demo.service import DAY_MS, ROLLOUT_MS
-from streams.windows import Spans
+from streams.evaluate.windows import Spans
 
 __all__ = ["Pace"]
 

@@ -11,7 +11,7 @@ from schemas.monitors import Monitor
 from schemas.references import Reference
 from streams.broker import EmbeddedBroker
 from streams.cli.current import ConfigRecord, send_configuration
-from streams.configuration import reference_key
+from streams.config.state import reference_key
 from streams.settings import Settings, read_settings
 from streams.topics import TOPICS, create_topics, topic_name
 

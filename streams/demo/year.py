@@ -15,9 +15,9 @@ from streams.demo.publisher import Publisher
 from streams.demo.service import DAY_MS, ROLLOUT_MS, Service, Trained, learn_as_asked
 from streams.demo.stage import apply
 from streams.demo.world import World
+from streams.evaluate.windows import Spans
 from streams.kafka import BrokerError
 from streams.settings import Settings
-from streams.windows import Spans
 
 __all__ = ["END", "START", "Obeyed", "Year", "at_ms"]
 

@@ -6,8 +6,8 @@ from confluent_kafka import Message
 
 from client import Counts, Publisher
 from schemas.monitors import Monitor
-from streams.decode import EventDecoder, LabelDecoder, Row, Subject
 from streams.fold import Record
+from streams.ingest.decode import EventDecoder, LabelDecoder, Row, Subject
 from streams.kafka import describe, read_to_end
 from streams.settings import Settings
 from streams.topics import topic_name

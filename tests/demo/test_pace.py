@@ -7,7 +7,7 @@ from streams.demo.events import MODEL
 from streams.demo.follow import Heard
 from streams.demo.pace import LEAD_MS, SETTLE_SECONDS, Pace
 from streams.demo.service import DAY_MS, ROLLOUT_MS
-from streams.windows import Spans
+from streams.evaluate.windows import Spans
 
 WEEK_MS = 7 * DAY_MS
 START_MS = 10 * WEEK_MS

@@ -12,8 +12,8 @@ from schemas.findings import WindowFindings
 from schemas.monitors import Monitor
 from schemas.profiles import Pane, Watermark
 from schemas.statistics import WindowStatistics
-from streams.configuration import Watched
-from streams.evaluate import EvaluateFold
+from streams.config.state import Watched
+from streams.evaluate.stage import EvaluateFold
 from streams.fold import Record
 
 MINUTE = 60_000

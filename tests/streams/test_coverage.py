@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from streams.coverage import Coverage, Expectation, window
+from streams.evaluate.coverage import Coverage, Expectation, window
 
 HOUR = 60
 WITHIN = 12 * HOUR

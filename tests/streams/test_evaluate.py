@@ -9,9 +9,10 @@ from detectors.online.registry import DETECTORS
 from detectors.profile import RowsProfile
 from schemas.findings import WindowFindings
 from schemas.monitors import Monitor
-from streams import evaluate, lane, lanes, verdict
-from streams.configuration import Watched
-from streams.evaluate import EvaluateFold
+from streams.config.state import Watched
+from streams.evaluate import lane, lanes, verdict
+from streams.evaluate import stage as evaluate
+from streams.evaluate.stage import EvaluateFold
 from streams.fold import Record
 from tests.streams.evaluating import (
     MINUTE,

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from schemas.findings import WindowFindings
-from streams.configuration import Watched
-from streams.evaluate import EvaluateFold
+from streams.config.state import Watched
+from streams.evaluate.stage import EvaluateFold
 from streams.fold import Record
-from streams.ingest import IngestFold
+from streams.ingest.stage import IngestFold
 from tests.streams.evaluating import Registry, by_series, minutes, monitor, said, statistics
 
 PARTITIONS = 2

@@ -9,10 +9,10 @@ import yaml
 
 from detectors.reference import reference_rows
 from schemas.monitors import Monitor
-from streams import examples
+from streams.config import examples
+from streams.config.examples import Examples, FeatureReport
+from streams.config.reference_file import ReferenceFile
 from streams.errors import UserError
-from streams.examples import Examples, FeatureReport
-from streams.reference_file import ReferenceFile
 from tests.streams.cli_runs import MONITOR, rows, write_csv
 
 FLIGHTS = Monitor.model_validate(yaml.safe_load(MONITOR))

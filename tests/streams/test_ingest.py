@@ -14,10 +14,10 @@ from detectors.profile import LabelsProfile, RowsProfile
 from schemas.monitors import Monitor
 from schemas.profiles import Pane, ToEvaluate, Watermark
 from schemas.rejections import Rejection
-from streams.configuration import Watched
+from streams.config.registry import Registry
+from streams.config.state import Watched
 from streams.fold import Message, Record
-from streams.ingest import IngestFold
-from streams.registry import Registry
+from streams.ingest.stage import IngestFold
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW_MS = round(datetime(2026, 3, 1, tzinfo=UTC).timestamp() * 1000)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from schemas.monitors import Monitor
+from streams.config.monitor_file import read_monitor
 from streams.errors import UserError
-from streams.monitor_file import read_monitor
 from tests.streams.cli_runs import MONITOR, write_monitor
 
 

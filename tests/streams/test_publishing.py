@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.findings import Kind
 from schemas.monitors import Monitor
-from streams.publishing import BadRow, Outgoing, Pace, outgoing
-from streams.rows import RowMapping
+from streams.config.publishing import BadRow, Outgoing, Pace, outgoing
+from streams.config.rows import RowMapping
 from tests.streams.cli_runs import MONITOR, rows, write_csv
 
 FLIGHTS = Monitor.model_validate(yaml.safe_load(MONITOR))

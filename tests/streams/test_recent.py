@@ -4,7 +4,7 @@ from detectors.columns import Columns
 from detectors.layout import Layout
 from detectors.profile import RowsProfile
 from schemas.references import Binning, NumberBins
-from streams.recent import WINDOWS, Recent
+from streams.evaluate.recent import WINDOWS, Recent
 
 LAYOUT = Layout(Binning({"x": NumberBins((0.0,))}, {}))
 

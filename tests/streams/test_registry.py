@@ -11,9 +11,9 @@ from detectors.columns import Columns
 from detectors.reference import build_reference
 from schemas.monitors import Monitor
 from schemas.references import Reference
-from streams.configuration import Configuration, reference_key
+from streams.config.registry import Registry, Watched
+from streams.config.state import Configuration, reference_key
 from streams.kafka import producer
-from streams.registry import Registry, Watched
 from streams.settings import Settings
 from streams.topics import topic_name
 

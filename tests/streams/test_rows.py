@@ -10,7 +10,7 @@ import yaml
 
 from schemas.events import FeatureEvent, Label, Prediction
 from schemas.monitors import Monitor
-from streams.rows import RowMapping, as_event
+from streams.config.rows import RowMapping, as_event
 from tests.streams.cli_runs import MONITOR
 
 FLIGHTS = Monitor.model_validate(yaml.safe_load(MONITOR))

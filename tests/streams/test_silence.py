@@ -1,7 +1,7 @@
 import pytest
 
 from schemas.monitors import Monitor
-from streams.silence import Silence
+from streams.evaluate.silence import Silence
 
 HOUR = 3_600_000
 EVENT, NOW = 1000 * HOUR, 500_000 * HOUR

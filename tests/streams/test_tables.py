@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.config.tables import Type, read_lines, row_count
 from streams.errors import UserError
-from streams.tables import Type, read_lines, row_count
 
 TYPES: dict[str, Type] = {"number": "number", "whole": "integer", "code": "category", "flag": "boolean"}
 # Texts that CSV can tell from nothing: an empty cell is a missing value.

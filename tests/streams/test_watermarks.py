@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.profiles import Watermark
-from streams.watermarks import NEVER, Watermarks
+from streams.evaluate.watermarks import NEVER, Watermarks
 
 SOURCES = ["ingest/0", "ingest/1"]
 LATER_MS = 1_000_000

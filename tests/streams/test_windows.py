@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.monitors import Monitor
 from schemas.profiles import Pane
-from streams.windows import ALL, FAR, Closed, Part, Passed, Spans, Windows
+from streams.evaluate.windows import ALL, FAR, Closed, Part, Passed, Spans, Windows
 
 TUMBLING = Spans(size_ms=30, every_ms=30, pane_ms=10)
 ROLLING = Spans(size_ms=30, every_ms=10, pane_ms=10)

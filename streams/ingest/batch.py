@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.columns import Columns
-from streams.decode import Subject, time_ms
+from streams.ingest.decode import Subject, time_ms
 
 MISSING_SEGMENT = "missing"
 _features = attrgetter("features")

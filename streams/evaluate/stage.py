@@ -8,14 +8,14 @@ from msgspec import Struct, field
 from schemas.findings import Kind
 from schemas.profiles import Pane, ToEvaluate, Watermark
 from schemas.statistics import WindowStatistics
-from streams.coverage import Coverage, window
+from streams.evaluate.coverage import Coverage, window
+from streams.evaluate.lane import Output, SavedLane
+from streams.evaluate.lanes import Lanes
+from streams.evaluate.silence import Silence
+from streams.evaluate.terms import LaneKey, Registry, Terms, TermsOf
+from streams.evaluate.watermarks import NEVER, News, Watermarks
 from streams.fold import Message, Record
-from streams.lane import Output, SavedLane
-from streams.lanes import Lanes
-from streams.partition import partition_of
-from streams.silence import Silence
-from streams.terms import LaneKey, Registry, Terms, TermsOf
-from streams.watermarks import NEVER, News, Watermarks
+from streams.ingest.partition import partition_of
 
 SWEEP_MS = 1000
 """How often idle subjects are looked at, by the clocks of the sources."""

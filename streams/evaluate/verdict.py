@@ -11,10 +11,10 @@ from detectors.online.signals import Name
 from detectors.profile import LabelsProfile, RowsProfile
 from schemas.findings import QUALITY_CHECKS, Check, Finding, Kind
 from schemas.statistics import Statistic
-from streams.merging import merged
-from streams.recent import Recent
-from streams.terms import Terms
-from streams.windows import ALL, Closed
+from streams.evaluate.merging import merged
+from streams.evaluate.recent import Recent
+from streams.evaluate.terms import Terms
+from streams.evaluate.windows import ALL, Closed
 
 SEGMENTS_MAX = 50
 """Smaller segments than the largest 50 of a window are not judged."""

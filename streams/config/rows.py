@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.findings import Kind
 from schemas.monitors import Monitor
-from streams.tables import Type
+from streams.config.tables import Type
 
 __all__ = ["RowMapping", "as_event"]
 

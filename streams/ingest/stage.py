@@ -12,15 +12,15 @@ import numpy as np
 
 from schemas.findings import Kind
 from schemas.rejections import Rejection
-from streams.batch import times_ms
-from streams.clock import NEVER, Clock
-from streams.decode import LabelRow, Refusal, decode_all, time_ms
 from streams.fold import Message, Record
-from streams.intake_labels import LabelsIntake
-from streams.intake_rows import Rows, RowsIntake, batches
-from streams.join import Truth
-from streams.partition import Partition
-from streams.subjects import Registry, Subjects
+from streams.ingest.batch import times_ms
+from streams.ingest.clock import NEVER, Clock
+from streams.ingest.decode import LabelRow, Refusal, decode_all, time_ms
+from streams.ingest.join import Truth
+from streams.ingest.labels import LabelsIntake
+from streams.ingest.partition import Partition
+from streams.ingest.rows import Rows, RowsIntake, batches
+from streams.ingest.subjects import Registry, Subjects
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 EARLIEST_MS = 946_684_800_000  # 2000-01-01: before it, a time is a unit gone wrong

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from detectors.layout import Layout
 from detectors.profile import LabelsProfile
-from streams.clock import NEVER
-from streams.intake_rows import Batch
-from streams.join import Labelled, Truth, Waiting
-from streams.panes import SEGMENTS_MAX, PaneKey
-from streams.partition import Partition
+from streams.ingest.clock import NEVER
+from streams.ingest.join import Labelled, Truth, Waiting
+from streams.ingest.panes import SEGMENTS_MAX, PaneKey
+from streams.ingest.partition import Partition
+from streams.ingest.rows import Batch
 
 NO_SCORE = float("nan")
 

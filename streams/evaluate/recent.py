@@ -4,7 +4,7 @@ from msgspec import Struct, field
 
 from detectors.layout import Layout
 from detectors.profile import RowsProfile
-from streams.merging import merged
+from streams.evaluate.merging import merged
 
 WINDOWS = 4
 """A generation holds so many windows; the past is the current and the previous one, so 4 to 8 windows."""

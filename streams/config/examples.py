@@ -12,9 +12,9 @@ from detectors.columns import Columns
 from detectors.reference import build_reference
 from schemas.monitors import Monitor
 from schemas.references import Reference
-from streams.batch import Columnizer, times_ms
-from streams.decode import Row, Subject
 from streams.errors import UserError
+from streams.ingest.batch import Columnizer, times_ms
+from streams.ingest.decode import Row, Subject
 
 __all__ = ["Examples", "FeatureReport"]
 

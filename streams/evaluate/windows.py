@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from schemas.findings import Kind
 from schemas.monitors import Monitor
 from schemas.profiles import Pane
-from streams.watermarks import NEVER
+from streams.evaluate.watermarks import NEVER
 
 FAR = -NEVER
 ALL = ""

@@ -6,8 +6,8 @@ from typing import NamedTuple, Protocol
 from detectors.layout import Layout
 from schemas.findings import Kind
 from schemas.monitors import Monitor
-from streams.batch import Columnizer
-from streams.decode import EventDecoder, LabelDecoder, Subject
+from streams.ingest.batch import Columnizer
+from streams.ingest.decode import EventDecoder, LabelDecoder, Subject
 
 
 class Watched(Protocol):

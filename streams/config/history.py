@@ -8,9 +8,9 @@ from itertools import islice
 from confluent_kafka import Message
 
 from schemas.monitors import Monitor
-from streams.decode import EventDecoder, LabelDecoder, Row, Subject, decode_all, time_ms
-from streams.examples import Examples
+from streams.config.examples import Examples
 from streams.fold import Record
+from streams.ingest.decode import EventDecoder, LabelDecoder, Row, Subject, decode_all, time_ms
 from streams.kafka import describe, read_to_end
 from streams.settings import Settings
 from streams.topics import topic_name

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from detectors.columns import Columns
 from detectors.layout import Layout
 from schemas.findings import Kind
-from streams.panes import SEGMENTS_MAX, VERSIONS_MAX, PaneKey
-from streams.partition import Partition
-from streams.subjects import Intake
+from streams.ingest.panes import SEGMENTS_MAX, VERSIONS_MAX, PaneKey
+from streams.ingest.partition import Partition
+from streams.ingest.subjects import Intake
 
 UNVERSIONED = "unversioned"
 Indices = NDArray[np.intp]

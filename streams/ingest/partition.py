@@ -7,12 +7,12 @@ import msgspec
 
 from schemas.findings import Kind
 from schemas.profiles import Watermark
-from streams.accounts import Account, LabelAccount
-from streams.clock import NEVER, Clock
 from streams.fold import Message
-from streams.join import Join
-from streams.panes import Panes, SavedPane
-from streams.subjects import Spans, Subjects
+from streams.ingest.accounts import Account, LabelAccount
+from streams.ingest.clock import NEVER, Clock
+from streams.ingest.join import Join
+from streams.ingest.panes import Panes, SavedPane
+from streams.ingest.subjects import Spans, Subjects
 
 
 class Saved(msgspec.Struct):

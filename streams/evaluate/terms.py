@@ -8,8 +8,8 @@ from detectors.reference import reference_labels
 from schemas.findings import Kind
 from schemas.monitors import Monitor
 from schemas.references import Reference
-from streams.coverage import Expectation
-from streams.windows import Spans, ms
+from streams.evaluate.coverage import Expectation
+from streams.evaluate.windows import Spans, ms
 
 
 class Watched(Protocol):

@@ -4,8 +4,8 @@ from msgspec import Struct
 
 from schemas.findings import Finding, Kind, WindowFindings
 from schemas.monitors import Monitor
-from streams.watermarks import NEVER
-from streams.windows import Spans, ms
+from streams.evaluate.watermarks import NEVER
+from streams.evaluate.windows import Spans, ms
 
 
 class Silence(Struct):

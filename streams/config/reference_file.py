@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from schemas.monitors import Monitor
+from streams.config.examples import Examples
+from streams.config.rows import RowMapping, as_event
+from streams.config.tables import Line, read_lines
 from streams.errors import UserError
-from streams.examples import Examples
-from streams.rows import RowMapping, as_event
-from streams.tables import Line, read_lines
 
 __all__ = ["ReferenceFile"]
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streams.configuration import Configuration, Watched
+from streams.config.state import Configuration, Watched
 from streams.settings import Settings
 from streams.topics import topic_name
 

@@ -12,12 +12,12 @@ from detectors.reference import reference_labels, reference_rows
 from schemas.findings import Kind, WindowFindings
 from schemas.profiles import Pane
 from schemas.statistics import Statistic, WindowStatistics
-from streams.merging import merged
-from streams.recent import Recent
-from streams.terms import LaneKey, Terms
-from streams.verdict import Verdict, counts, judge_window, with_alarms
-from streams.watermarks import NEVER
-from streams.windows import ALL, Closed, Part, Passed, Windows
+from streams.evaluate.merging import merged
+from streams.evaluate.recent import Recent
+from streams.evaluate.terms import LaneKey, Terms
+from streams.evaluate.verdict import Verdict, counts, judge_window, with_alarms
+from streams.evaluate.watermarks import NEVER
+from streams.evaluate.windows import ALL, Closed, Part, Passed, Windows
 
 PARTS_MAX = 5000
 """Open parts (a segment in a grain of time) of one lane; rows for further ones are counted and dropped."""

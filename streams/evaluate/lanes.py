@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from schemas.findings import Kind
 from schemas.profiles import Pane
-from streams.lane import Lane, SavedLane
-from streams.terms import LaneKey
+from streams.evaluate.lane import Lane, SavedLane
+from streams.evaluate.terms import LaneKey
 
 LANES_MAX = 2000
 STATE_BYTES_MAX = 64 * 2**20

@@ -8,9 +8,9 @@ import msgspec
 
 from schemas.events import FeatureEvent, Label, Prediction
 from schemas.findings import Kind
-from streams.decode import time_ms
-from streams.rows import RowMapping, as_event
-from streams.tables import Line, read_lines
+from streams.config.rows import RowMapping, as_event
+from streams.config.tables import Line, read_lines
+from streams.ingest.decode import time_ms
 
 __all__ = ["BadRow", "Disorder", "Outgoing", "Pace", "outgoing"]
 
