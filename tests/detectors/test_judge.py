@@ -49,6 +49,11 @@ def test_a_healthy_day_has_no_drift(world):
         assert bad(world.judge(day(number)), "drift") == []
 
 
+def test_a_season_beyond_all_days_of_the_reference_is_drift(world):
+    (finding,) = bad(world.judge(day(NOW, temp=lambda x: x + 20)), "drift")
+    assert finding.feature == "temp"
+
+
 def test_the_days_of_a_reference_without_times_are_not_known_to_differ():
     world = World(times=False)
     found = {each.feature for each in bad(world.judge(day(NOW)), "drift")}

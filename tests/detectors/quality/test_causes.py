@@ -118,7 +118,7 @@ def test_a_new_category_beside_the_old_ones_is_unseen_not_renamed(world):
 
 def test_a_new_category_of_another_share_is_unseen_not_renamed(world):
     def change(column):
-        return [("AA" if i % 3 else "B6") if each == "UA" else each for i, each in enumerate(column)]
+        return [("AA" if i % 4 else "B6") if each == "UA" else each for i, each in enumerate(column)]
 
     only(world.faults(day(NOW, 1200, carrier=change)), "unseen_category", "carrier")
 
