@@ -45,13 +45,20 @@ def rows(rng, n, mean=50.0, missing=0.0):
     return Columns(n, temp, [sky], scores=rng.random(n), latency_ms=rng.gamma(5, 10, n))
 
 
-def watched(seed=1, **changes):
+def watched(seed=1, rows_per_min=None, **changes):
+    """Make a monitor with a reference; it knows how windows vary if told how many rows a minute had."""
     rng, of = np.random.default_rng(seed), monitor(**changes)
     columns = rows(rng, 4000)
+    times_ms = None if rows_per_min is None else START + np.arange(4000.0) // rows_per_min * MINUTE
     origins = rng.choice(ORIGINS, 4000).tolist()
     labels = (rng.random(4000) < columns.scores).astype(float)
     return Watched(
-        of, {None: build_reference(of, columns, {"origin": origins}, labels=labels, built_at_ms=7)}
+        of,
+        {
+            None: build_reference(
+                of, columns, {"origin": origins}, labels=labels, built_at_ms=7, times_ms=times_ms
+            )
+        },
     )
 
 

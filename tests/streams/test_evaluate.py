@@ -107,7 +107,7 @@ def test_segments_have_statistics_of_their_own_and_their_findings_come_with_the_
     }
     assert isinstance(told[-1], WindowFindings)
     assert told[-1].rows == 101
-    assert {"missing", "drift", "unit_change"} <= set(told[-1].checked)
+    assert {"missing", "drift", "category_renamed"} <= set(told[-1].checked)
 
 
 def test_messages_go_to_the_partition_of_their_subject(of, rng):
@@ -157,12 +157,12 @@ def test_windows_with_a_fault_do_not_become_the_recent_past(rng):
 
 
 def test_traffic_that_stays_low_is_a_new_normal_after_eight_windows(rng):
-    of = Watched(monitor(segments=[]), {})
+    of = watched(rows_per_min=40, segments=[])
     folding = evaluating(of)
-    live(folding, of, rng, 0, 40, n=100)
-    told = live(folding, of, rng, 40, 60, n=10)
+    live(folding, of, rng, 0, 40, n=20)
+    told = live(folding, of, rng, 40, 60, n=3)
     folding = restarted(folding, of)
-    told += live(folding, of, rng, 60, 140, n=10)
+    told += live(folding, of, rng, 60, 140, n=3)
     found = [end for end, _, _, segment in checks(told, "volume") if segment is None]
     assert found == list(range(45, 90, 5))
 
