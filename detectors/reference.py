@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.columns import Columns, Floats
 from detectors.drift.ordinary import ordinary_moves
@@ -59,10 +60,7 @@ def build_reference(
         rows=columns.rows,
         binning=layout.binning,
         profile=_rows(layout, columns, spans),
-        segments={
-            name: _rows(layout, columns.take(index), None if spans is None else spans[index])
-            for name, index in groups.items()
-        },
+        segments={name: _rows(layout, columns, spans, index) for name, index in groups.items()},
     )
     if labels is None or columns.scores is None:
         return reference
@@ -137,7 +135,7 @@ def _most_common(column: list[str | None]) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda category: (-counts[category], category))[:KNOWN_MAX])
 
 
-def _groups(segments: dict[str, list[str]]) -> dict[str, np.ndarray]:
+def _groups(segments: dict[str, list[str]]) -> dict[str, NDArray[np.int64]]:
     groups = {}
     for dimension, values in segments.items():
         rows = np.array(values, dtype=object)
@@ -146,7 +144,11 @@ def _groups(segments: dict[str, list[str]]) -> dict[str, np.ndarray]:
     return groups
 
 
-def _rows(layout: Layout, columns: Columns, spans: Floats | None) -> bytes:
+def _rows(
+    layout: Layout, columns: Columns, spans: Floats | None, index: NDArray[np.int64] | None = None
+) -> bytes:
+    if index is not None:
+        columns, spans = columns.take(index), None if spans is None else spans[index]
     if spans is None:
         return _count(layout, columns).encode()
     parts = [_count(layout, columns.take(spans == span)) for span in np.unique(spans)]
