@@ -58,6 +58,11 @@ class Workers:
         self._processes.append(process)
         return process
 
+    def kill(self, number: int) -> None:
+        """Kill the n-th worker that was started."""
+        self._processes[number].kill()
+        self._processes[number].wait()
+
     def logs(self) -> str:
         """Return the ends of all logs, for a failing test."""
         return "\n".join(path.read_text()[-3000:] for path in sorted(self._folder.glob("worker-*.log")))
