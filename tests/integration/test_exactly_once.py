@@ -40,6 +40,34 @@ def _run(settings: Settings, folder: Path, workers: int, kills: int) -> Any:
         return found
 
 
+def _frozen(settings: Settings, folder: Path) -> Any:
+    """Freeze a worker in the middle of the stream for longer than the group waits, then let it go on."""
+    folder.mkdir()
+    apply(settings, MONITOR)
+    everything = list(events(ROWS))
+    third = len(everything) // 3
+    # The pause in what is published must not count as the end of what is published.
+    with Workers(settings, folder, WATCHKEEPER_IDLE_SECONDS="20") as running:
+        frozen, _ = running.start(2)
+        publish(settings, everything[:third])
+        time.sleep(4)  # both work
+        frozen.send_signal(signal.SIGSTOP)
+        publish(settings, everything[third : 2 * third])
+        time.sleep(settings.session_timeout_seconds + 3)
+        frozen.send_signal(signal.SIGCONT)
+        publish(settings, everything[2 * third :])
+        found = wait_for_rows(settings, running, {"predictions": ROWS - GARBAGE, "labels": LABELS - ORPHANS})
+        assert frozen.poll() is None, running.logs()
+        return found
+
+
+def test_a_frozen_worker_that_wakes_up_changes_no_statistic(settings: Settings, tmp_path: Path) -> None:
+    frozen = _frozen(settings, tmp_path / "frozen")
+    calm = settings.model_copy(update={"topic_prefix": settings.topic_prefix + "calm."})
+    create_topics(calm)
+    assert frozen == _run(calm, tmp_path / "calm", workers=1, kills=0)
+
+
 def test_statistics_after_kills_equal_those_of_an_undisturbed_run(settings: Settings, tmp_path: Path) -> None:
     disturbed = _run(settings, tmp_path / "disturbed", workers=2, kills=3)
     assert len(rejected(settings)) == GARBAGE
