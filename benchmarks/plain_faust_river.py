@@ -1,6 +1,7 @@
 """A plain Faust agent with River, as the documentation of both shows it: JSON values, one event at a time."""
 
 import sys
+import tempfile
 import uuid
 
 import faust
@@ -17,6 +18,7 @@ def main(broker: str, topic_prefix: str, events: int) -> None:
         broker_session_timeout=6,
         topic_disable_leader=True,
         web_enabled=False,
+        datadir=tempfile.mkdtemp(prefix="watchkeeper-bench-"),
     )
     statistics, span = StatisticsByEvent(), Span(events)
 

@@ -1,5 +1,8 @@
 """The Faust app, with the settings that the guarantees rest on."""
 
+import tempfile
+from pathlib import Path
+
 import faust
 
 from streams import transport
@@ -28,6 +31,7 @@ def make_app(settings: Settings) -> faust.App:
         broker_rebalance_timeout=30.0,
         consumer_max_fetch_size=1 << 20,
         consumer_auto_offset_reset="earliest",
+        datadir=Path(tempfile.gettempdir(), "watchkeeper-faust"),  # Faust makes it, and nothing is put there
         web_enabled=False,
         web_tables_enabled=False,
         web_router_enabled=False,
