@@ -1,6 +1,7 @@
 """A Quix Streams program with River: the same statistics as the plain Faust agent, one event at a time."""
 
 import sys
+import tempfile
 import uuid
 from typing import Any
 
@@ -12,6 +13,7 @@ from benchmarks.span import Span
 
 def main(broker: str, topic_prefix: str, events: int) -> None:
     app = quixstreams.Application(
+        state_dir=tempfile.mkdtemp(prefix="watchkeeper-bench-"),
         broker_address=broker,
         consumer_group=f"bench-{uuid.uuid4()}",
         auto_offset_reset="earliest",
