@@ -8,6 +8,8 @@ import faust
 from streams import transport
 from streams.settings import Settings
 
+METADATA_MS = 5_000
+
 
 def make_app(settings: Settings) -> faust.App:
     """Build the app; `docs/adr/0003-faust.md` says why each of these is as it is."""
@@ -29,6 +31,9 @@ def make_app(settings: Settings) -> faust.App:
         broker_heartbeat_interval=settings.session_timeout_seconds / 4,
         broker_request_timeout=max(30.0, 2 * settings.session_timeout_seconds),
         broker_rebalance_timeout=30.0,
+        # A broker that has just started may not know its topics yet: who joins then is given none, until the
+        # next look at the metadata tells that there are some.
+        consumer_metadata_max_age_ms=METADATA_MS,
         consumer_max_fetch_size=1 << 20,
         consumer_auto_offset_reset="earliest",
         datadir=Path(tempfile.gettempdir(), "watchkeeper-faust"),  # Faust makes it, and nothing is put there
