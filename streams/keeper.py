@@ -14,6 +14,7 @@ from streams.fold import Fold, Message, Record
 
 SOURCE_HEADER = "wk-source"
 SEQUENCE_HEADER = "wk-sequence"
+LAST_OFFSET = 2**62
 REPEATABLE_TOPICS = frozenset({"rejected"})
 """A repeat of these is harmless, by their keys: delivered before the checkpoint and not kept in it."""
 INTERNAL_TOPICS = frozenset({"profiles", "findings", "alerts"})
@@ -80,6 +81,7 @@ class Keeper:
         self._said: list[Message] = []
         self._acks: list[Callable[[], object]] = []
         self._changed = False
+        self._unfinished = False
         self._lock = asyncio.Lock()
 
     async def begin(self, now_ms: int) -> None:
@@ -95,7 +97,9 @@ class Keeper:
         for topic, first in self.fold.needs().items():
             for batch in await self._store.read(topic, self.partition, first, self._offsets.get(topic, -1)):
                 self.fold.remember(topic, batch)
-        await self._deliver(checkpoint.sequence, checkpoint.outbox)
+        # Owed again with the same numbers; the first save delivers it, and holds up nobody else meanwhile.
+        self._sequence -= len(checkpoint.outbox)
+        self._owed = list(checkpoint.outbox)
 
     async def take(
         self, topic: str, records: Sequence[Record], ack: Callable[[], object], now_ms: int
@@ -105,6 +109,17 @@ class Keeper:
         self._acks.append(ack)
         self._changed = True
         return folded
+
+    async def catch_up(self, topics: Sequence[str], now_ms: int) -> None:
+        """Fold all that the topics hold after the checkpoint.
+
+        For state that was voided within a generation: the consumer has gone on and may have nothing more to
+        deliver.
+        """
+        for topic in topics:
+            for batch in await self._store.read(topic, self.partition, self.position(topic), LAST_OFFSET):
+                self._fold(topic, batch, now_ms)
+                self._changed = True
 
     async def _fill(self, topic: str, records: Sequence[Record], now_ms: int) -> int:
         """Before the first chunk of a topic, fold what lies between the checkpoint and it.
@@ -141,7 +156,8 @@ class Keeper:
 
     def due(self, now_ms: int, every_ms: int, hurry_ms: int) -> bool:
         """Whether it is time to save: soon when outputs wait, every so often when there is other progress."""
-        self._collect()
+        if not self._lock.locked():
+            self._collect()
         since_ms = now_ms - self.saved_at_ms
         return (bool(self._owed) and since_ms >= hurry_ms) or (self._changed and since_ms >= every_ms)
 
@@ -154,10 +170,14 @@ class Keeper:
                 return None
             if not self._is_current():
                 raise Superseded(self.partition, "the group has a new generation")
+            if self._unfinished:
+                raise Superseded(self.partition, "its last save did not finish")
             checkpoint, acks, said = self._checkpoint()
+            self._unfinished = True
             await self._outlet.announce(said)
             self.size_bytes = await self._store.save(self.stage, self.partition, checkpoint)
             await self._deliver(checkpoint.sequence, checkpoint.outbox)
+            self._unfinished = False
             if self._is_current():
                 for ack in acks:
                     ack()

@@ -1,28 +1,27 @@
 """Checkpoints in a compacted topic, written by a producer that fences whoever owned the partition before."""
 
 import asyncio
+import logging
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from streams import checkpoint as wire
 from streams.checkpoint import Checkpoint
 from streams.fold import Record
-from streams.kafka import producer, read_to_end
+from streams.kafka import BrokerError, producer, read_to_end
 from streams.keeper import Superseded
 from streams.settings import Settings
 from streams.topics import topic_name
 
+log = logging.getLogger("watchkeeper.store")
+T = TypeVar("T")
 TAILS = (64, 2048)
 _TAIL = -2000  # librdkafka: offset `_TAIL - n` is the n-th record from the end
 BATCH = 2000
-_FENCED = {
-    KafkaError._FENCED,
-    KafkaError.INVALID_PRODUCER_EPOCH,
-    KafkaError.PRODUCER_FENCED,
-    KafkaError.INVALID_PRODUCER_ID_MAPPING,
-}
+COMMIT_SECONDS = 30
 
 
 class Fence:
@@ -46,7 +45,7 @@ class Fence:
                 "compression.type": "none",
             },
         )
-        self._producer.init_transactions(60)
+        self._producer.init_transactions(COMMIT_SECONDS)
 
     def write(self, key: str, value: bytes) -> None:
         """Write one checkpoint and wait until it is safe."""
@@ -54,12 +53,13 @@ class Fence:
             try:
                 self._producer.begin_transaction()
                 self._producer.produce(self._topic, value, key, partition=self._partition)
-                self._producer.commit_transaction()
+                self._producer.commit_transaction(COMMIT_SECONDS)
             except KafkaException as error:
-                if error.args[0].code() in _FENCED or error.args[0].fatal():
-                    raise Superseded(self._partition, error.args[0].str()) from error
-                self._producer.abort_transaction()
-                raise
+                # Whatever went wrong with the transaction, this producer is of no use any more: a new one
+                # begins from what the topic holds.
+                if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                    raise
+                raise Superseded(self._partition, error.args[0].str()) from error
 
 
 class KafkaStore:
@@ -75,8 +75,8 @@ class KafkaStore:
         """Take the fence of the partition if it is not held, then read the newest checkpoint."""
         async with self._locks.setdefault(partition, asyncio.Lock()):
             if partition not in self._fences:
-                self._fences[partition] = await asyncio.to_thread(Fence, self._settings, partition)
-        return await asyncio.to_thread(self._load, f"{stage}/{partition}".encode(), partition)
+                self._fences[partition] = await _patiently(Fence, self._settings, partition)
+        return await _patiently(self._load, f"{stage}/{partition}".encode(), partition)
 
     def _load(self, key: bytes, partition: int) -> Checkpoint | None:
         for start in (*(_TAIL - tail for tail in TAILS), None):
@@ -89,24 +89,17 @@ class KafkaStore:
         return None
 
     async def save(self, stage: str, partition: int, checkpoint: Checkpoint) -> int:
-        """Write it; a transient fault is tried again until it passes."""
+        """Write it through the fence that is held now; Superseded if that can't be."""
         value = wire.encode(checkpoint)
-        delay_seconds = 0.1
-        while True:
-            fence = self._fences.get(partition)
-            if fence is None:
-                raise Superseded(partition, "its fence was given up")
-            try:
-                await asyncio.to_thread(fence.write, f"{stage}/{partition}", value)
-            except KafkaException:
-                await asyncio.sleep(delay_seconds)
-                delay_seconds = min(2 * delay_seconds, 5)
-            else:
-                return len(value)
+        fence = self._fences.get(partition)
+        if fence is None:
+            raise Superseded(partition, "its fence was given up")
+        await asyncio.to_thread(fence.write, f"{stage}/{partition}", value)
+        return len(value)
 
     async def read(self, topic: str, partition: int, first: int, last: int) -> list[list[Record]]:
         """Read source records again, both ends included."""
-        return await asyncio.to_thread(self._read, topic_name(self._settings, topic), partition, first, last)
+        return await _patiently(self._read, topic_name(self._settings, topic), partition, first, last)
 
     def _read(self, topic: str, partition: int, first: int, last: int) -> list[list[Record]]:
         if last < first:
@@ -123,6 +116,18 @@ class KafkaStore:
     def drop(self, partition: int) -> None:
         """Give a fence up; the next `load` takes it again."""
         self._fences.pop(partition, None)
+
+
+async def _patiently(work: Callable[..., T], *given: Any) -> T:
+    """Do blocking work in a thread, again and again while the broker does not answer."""
+    delay_seconds = 0.2
+    while True:
+        try:
+            return await asyncio.to_thread(work, *given)
+        except (KafkaException, BrokerError) as error:
+            log.warning("trying again: %s", error)
+        await asyncio.sleep(delay_seconds)
+        delay_seconds = min(2 * delay_seconds, 5)
 
 
 def _record(message: Any) -> Record:

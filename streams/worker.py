@@ -141,9 +141,11 @@ class Worker:
                 stage.fold(partition),
                 store,
                 self._outlet,
-                lambda: bool(self.app.consumer_generation_id == generation),
+                lambda: bool(self.app.consumer_generation_id == generation and store is self._store),
             )
             await keeper.begin(self._clock_ms())
+            if partition in self._void_until_ms:
+                await keeper.catch_up(stage.topics, self._clock_ms())
             if self.app.consumer_generation_id != generation:
                 return None
             self.keepers[key] = keeper
@@ -174,7 +176,12 @@ class Worker:
 
     async def _save(self, keeper: Keeper) -> None:
         began = time.perf_counter()
-        delivered = await keeper.save(self._clock_ms())
+        try:
+            delivered = await keeper.save(self._clock_ms())
+        except Superseded:
+            if self.keepers.get((keeper.stage, keeper.partition)) is keeper:
+                raise
+            return  # of a generation that is over: what is kept now has nothing to do with it
         if delivered is None:
             self._metrics.observe_saved(keeper.stage, keeper.partition)
             return

@@ -37,6 +37,10 @@ def run(
     """Run the demo; 0 if the accounts balance and all faults were found and named, 1 if not."""
     if not START < until <= END:
         raise UserError(f"--until must be a day after {START} and at most {END}, not {until}")
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise UserError(
+            f"--json {json_file}: there is no folder {json_file.absolute().parent}; make it first"
+        )
     console = _console()
     try:
         with contextlib.ExitStack() as stack:

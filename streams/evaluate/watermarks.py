@@ -63,6 +63,8 @@ class Watermarks(Struct):
     progress: dict[Kind, dict[str, Progress]] = {}
     clocks: dict[str, int] = {}
     """Source -> the latest time on its clock."""
+    beats: dict[str, int] = {}
+    """Source -> when it last said that all its idle subjects are idle still."""
 
     def of(self, kind: Kind, subject: str) -> Progress:
         """Return how far a subject has come."""
@@ -73,6 +75,8 @@ class Watermarks(Struct):
     ) -> list[News]:
         """Take in one message; return what it says of the subjects that are watched."""
         self.clocks[message.source] = max(message.now_ms, self.clocks.get(message.source, NEVER))
+        if not message.event_time_ms and not message.idle:
+            self.beats[message.source] = message.now_ms
         return [
             self._note(kind, subject, message, expected)
             for kind, subject in _named(message)
@@ -95,7 +99,7 @@ class Watermarks(Struct):
         moved = set()
         for subjects in self.progress.values():
             for subject, progress in subjects.items():
-                while _settle(progress, self.clocks):
+                while _settle(progress, self.beats):
                     moved.add(subject)
         return moved
 

@@ -186,7 +186,9 @@ class Join:
         candidates = (
             join for join in self.versions.values() if truth.model is None or join.subject == truth.model
         )
-        found = [join.match(truth, within_ms.get(join.subject, 0)) for join in candidates]
+        found = [
+            join.match(truth, within_ms[join.subject]) for join in candidates if join.subject in within_ms
+        ]
         matches = [match for match in found if match is not None]
         key = (truth.model, truth.prediction_id)
         if not matches or key in self.early:

@@ -115,8 +115,10 @@ class LabelsIntake:
 
     def _slowest_ms(self) -> int:
         """Return how far predictions of all subjects have come: a label may name no model."""
+        watched = self._partition.subjects.intakes
         clocks = self._partition.clocks.items()
-        return min((clock.latest_ms for (kind, _), clock in clocks if kind == "predictions"), default=NEVER)
+        active = (c for (kind, name), c in clocks if kind == "predictions" and name in watched and not c.idle)
+        return min((clock.latest_ms for clock in active), default=NEVER)
 
 
 def _waiting(batch: Batch, ids: list[str], others: list[int], before_ms: int) -> Waiting | None:

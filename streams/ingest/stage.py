@@ -25,6 +25,7 @@ from streams.ingest.subjects import Registry, Subjects
 KINDS: tuple[Kind, ...] = get_args(Kind)
 EARLIEST_MS = 946_684_800_000  # 2000-01-01: before it, a time is a unit gone wrong
 AHEAD_MS_MAX = 3_600_000
+CERTAIN_MS = 500
 KEPT_BYTES_MAX = 64_000
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -48,6 +49,7 @@ class IngestFold:
         self._rows = {kind: RowsIntake(self.partition, kind) for kind in KINDS}
         self._began_ms: int | None = None
         self._beat_ms = 0
+        self._caught_up_ms: dict[Kind, int] = {}
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Fold a chunk of one topic; a record that can't be used goes to `rejected`."""
@@ -216,9 +218,16 @@ class IngestFold:
             clock.idle = clock.idle or newly
             if newly or clock.closed_ms > clock.told_ms:
                 self.partition.tell_times(kind, [subject], now_ms)
+        self._caught_up_ms[kind] = now_ms
+        if not self._is_idle_certain(now_ms):
+            return
         if now_ms - self._beat_ms >= self._idle_ms // 2 and not self.partition.outputs:
             self._beat_ms = now_ms
             self.partition.outputs.extend(self.partition.heartbeat(now_ms))
+
+    def _is_idle_certain(self, now_ms: int) -> bool:
+        """Whether every topic was read to its end just now: a heartbeat speaks for all of them."""
+        return all(now_ms - self._caught_up_ms.get(kind, 0) <= CERTAIN_MS for kind in KINDS)
 
     def outputs(self) -> list[Message]:
         """Hand over panes, watermarks and rejections."""
