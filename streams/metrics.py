@@ -94,16 +94,21 @@ class Metrics:
         )
         self._chunk = self._histogram("chunk_seconds", "Time to fold one chunk of records.", "stage")
         self._outputs = self._counter("outputs_total", "Records sent on by a stage.", "stage", "topic")
+        self._last_row = self._gauge(
+            "last_row_timestamp_seconds",
+            "When records of an input were last folded; not shown before the first.",
+            *("stage", "topic", "partition"),
+        )
         self._lag = self._gauge(
-            "lag_records", "Records of an input that wait to be folded.", "topic", "partition"
+            "lag_records", "Records of an input that wait to be folded.", "stage", "topic", "partition"
         )
 
     def _define_state(self) -> None:
         self._saving = self._histogram("checkpoint_seconds", "Time to save one checkpoint.", "stage")
         self._size = self._gauge("checkpoint_bytes", "Size of the last checkpoint.", "stage", "partition")
-        self._age = self._gauge(
-            "checkpoint_age_seconds",
-            "Time since all that was folded was last known to be saved. It rises when a stage is stuck.",
+        self._saved = self._gauge(
+            "checkpoint_last_timestamp_seconds",
+            "When all that was folded was last known to be saved. It stands still when a stage is stuck.",
             *("stage", "partition"),
         )
         self._watermark = self._gauge(
@@ -137,6 +142,9 @@ class Metrics:
     def observe_chunk(self, stage: str, topic: str, partition: int, rows: int, seconds: float) -> None:
         """Count a chunk that was folded."""
         self._of((stage, partition), self._rows, stage, topic, str(partition)).inc(rows)
+        if rows:
+            last = self._of((stage, partition), self._last_row, stage, topic, str(partition))
+            last.set(self._clock_seconds())
         self._chunk.labels(stage).observe(seconds)
 
     def observe_checkpoint(self, stage: str, partition: int, seconds: float, size_bytes: int) -> None:
@@ -146,14 +154,13 @@ class Metrics:
         self.observe_saved(stage, partition)
 
     def observe_saved(self, stage: str, partition: int) -> None:
-        """Note that nothing is unsaved now: the age of the checkpoint is counted from here."""
-        at_seconds = self._clock_seconds()
-        age = self._of((stage, partition), self._age, stage, str(partition))
-        age.set_function(lambda: self._clock_seconds() - at_seconds)
+        """Note that nothing is unsaved now."""
+        self._of((stage, partition), self._saved, stage, str(partition)).set(self._clock_seconds())
 
     def observe_lag(self, stage: str, topic: str, partition: int, records: int) -> None:
-        """Set how many records of an input wait."""
-        self._of((stage, partition), self._lag, topic, str(partition)).set(records)
+        """Set how many records of an input wait; from then on its rows are shown, be they none."""
+        self._of((stage, partition), self._lag, stage, topic, str(partition)).set(records)
+        self._of((stage, partition), self._rows, stage, topic, str(partition))
 
     def observe_watermark(self, kind: str, partition: int, event_time_ms: int) -> None:
         """Set how far event time has come in a partition of ingest."""
@@ -264,7 +271,8 @@ def reference_page() -> str:
 
 _PAGE = """# Metrics
 
-Every worker serves these at `/metrics`, together with `process_*` (processor time, memory, open files).
+Every worker serves these at `/metrics`, together with `process_*` (processor time, memory, open files, and
+`process_start_time_seconds`).
 Labels are bounded: by the settings, by the monitors, or by `WATCHKEEPER_MAX_SERIES`. When a partition moves
 to another worker, its series go with it, so sums over all workers stay right.
 

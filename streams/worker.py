@@ -214,6 +214,8 @@ class Worker:
             self._folds_ticked_ms = now_ms
             for keeper in self.keepers.values():
                 keeper.fold.tick(now_ms)
+                if not keeper.unsaved_chunks and keeper not in self._saving:
+                    self._metrics.observe_saved(keeper.stage, keeper.partition)
             for tp in assigned:
                 self._follow_lag(tp, now_ms)
         for keeper in list(self.keepers.values()):

@@ -49,16 +49,31 @@ def test_chunks_are_counted_and_timed(metrics: Metrics) -> None:
     assert value(metrics, "chunk_seconds_bucket", stage="ingest", le="0.025") == 1
 
 
-def test_the_age_of_a_checkpoint_rises_until_the_next() -> None:
+def test_the_time_of_a_checkpoint_stands_still_until_the_next() -> None:
     now = 100.0
     metrics = Metrics(CollectorRegistry(), clock_seconds=lambda: now)
     metrics.observe_checkpoint("page", 1, seconds=0.004, size_bytes=2048)
     now = 107.5
-    assert value(metrics, "checkpoint_age_seconds", stage="page", partition="1") == 7.5
+    assert value(metrics, "checkpoint_last_timestamp_seconds", stage="page", partition="1") == 100
     assert value(metrics, "checkpoint_bytes", stage="page", partition="1") == 2048
     metrics.observe_saved("page", 1)
-    assert value(metrics, "checkpoint_age_seconds", stage="page", partition="1") == 0
+    assert value(metrics, "checkpoint_last_timestamp_seconds", stage="page", partition="1") == 107.5
     assert value(metrics, "checkpoint_seconds_count", stage="page") == 1
+
+
+def test_a_partition_in_which_nothing_comes_is_shown_as_such() -> None:
+    now = 100.0
+    metrics = Metrics(CollectorRegistry(), clock_seconds=lambda: now)
+    for partition in (0, 1):
+        metrics.observe_lag("ingest", "labels", partition, records=0)
+    metrics.observe_chunk("ingest", "labels", 0, rows=5, seconds=0.1)
+    now = 130.0
+    metrics.observe_chunk("ingest", "labels", 0, rows=0, seconds=0.1)  # records that were folded before
+    busy, silent = ({"stage": "ingest", "topic": "labels", "partition": number} for number in "01")
+    assert value(metrics, "rows_total", **busy) == 5
+    assert value(metrics, "last_row_timestamp_seconds", **busy) == 100
+    assert value(metrics, "rows_total", **silent) == 0
+    assert value(metrics, "last_row_timestamp_seconds", **silent) is None
 
 
 def test_events_follow_the_account_in_the_checkpoints(metrics: Metrics) -> None:
@@ -92,12 +107,14 @@ def test_a_forgotten_partition_takes_only_its_own_series_along(metrics: Metrics)
     text = generate_latest(metrics.registry).decode()
     left = [line for line in text.splitlines() if 'partition="0"' in line and not line.startswith("#")]
     assert {line.split("{")[0] for line in left} == {
-        "watchkeeper_checkpoint_age_seconds",
+        "watchkeeper_checkpoint_last_timestamp_seconds",
         "watchkeeper_checkpoint_bytes",
         "watchkeeper_lag_records",
+        "watchkeeper_rows_total",
+        "watchkeeper_rows_created",
     }
     assert all("evaluate" in line for line in left)
-    assert value(metrics, "lag_records", topic="input-of-ingest", partition="1") == 7
+    assert value(metrics, "lag_records", stage="ingest", topic="input-of-ingest", partition="1") == 7
 
 
 def test_rejections_are_counted_by_reason(metrics: Metrics) -> None:
