@@ -6,14 +6,16 @@ at or below the saved offsets are dropped; whoever receives an output twice drop
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from streams.checkpoint import VERSION, Checkpoint
+from streams import formats
+from streams.checkpoint import VERSION, Checkpoint, UnreadableCheckpoint
 from streams.fold import Fold, Message, Record
 
-SOURCE_HEADER = "wk-source"
-SEQUENCE_HEADER = "wk-sequence"
+log = logging.getLogger("watchkeeper.keeper")
+
 LAST_OFFSET = 2**62
 REPEATABLE_TOPICS = frozenset({"rejected"})
 """A repeat of these is harmless, by their keys: delivered before the checkpoint and not kept in it."""
@@ -93,13 +95,19 @@ class Keeper:
         self._offsets = dict(checkpoint.offsets)
         self._seen = dict(checkpoint.seen)
         self._sequence = checkpoint.sequence
-        self.fold.restore(checkpoint.state)
+        self._restore(checkpoint.state)
         for topic, first in self.fold.needs().items():
             for batch in await self._store.read(topic, self.partition, first, self._offsets.get(topic, -1)):
                 self.fold.remember(topic, batch)
         # Owed again with the same numbers; the first save delivers it, and holds up nobody else meanwhile.
         self._sequence -= len(checkpoint.outbox)
         self._owed = list(checkpoint.outbox)
+
+    def _restore(self, state: bytes) -> None:
+        try:
+            self.fold.restore(state)
+        except Exception as error:
+            raise UnreadableCheckpoint(f"checkpoint {self.source} holds no state of it: {error}") from error
 
     async def take(
         self, topic: str, records: Sequence[Record], ack: Callable[[], object], now_ms: int
@@ -195,7 +203,8 @@ class Keeper:
         acks, self._acks = self._acks, []
         self._changed = False
         state = self.fold.snapshot()
-        made = Checkpoint(VERSION, dict(self._offsets), self._sequence, dict(self._seen), outbox, state)
+        offsets, seen = dict(self._offsets), dict(self._seen)
+        made = Checkpoint(VERSION, offsets, self._sequence, seen, outbox, state, self.source)
         return made, acks, said
 
     def _deliver(self, sequence: int, outbox: Sequence[Message]) -> Awaitable[None]:
@@ -208,15 +217,26 @@ class Keeper:
         if records[0].offset <= last:
             records = [record for record in records if record.offset > last]
         if topic in INTERNAL_TOPICS:
-            return [record for record in records if self._is_next(record)]
+            return [record for record in records if self._is_next(topic, record)]
         return records
 
-    def _is_next(self, record: Record) -> bool:
-        headers = dict(record.headers)
-        if SOURCE_HEADER not in headers:
-            return True
-        source, sequence = headers[SOURCE_HEADER].decode(), int(headers[SEQUENCE_HEADER])
-        if sequence <= self._seen.get(source, 0):
+    def _is_next(self, topic: str, record: Record) -> bool:
+        try:
+            origin = formats.origin(record.headers)
+        except ValueError as error:
+            log.warning(
+                "partition %s of %s: the record at %s is left out, no worker wrote its headers: %s",
+                self.partition, topic, record.offset, error,
+            )  # fmt: skip
             return False
-        self._seen[source] = sequence
+        if origin.format > formats.NEWEST:
+            raise formats.NewerFormat(
+                f"partition {self.partition} of {topic}: the record at {record.offset} has format "
+                f"{origin.format}, this program reads up to {formats.NEWEST}: upgrade this worker"
+            )
+        if origin.source is None:
+            return True
+        if origin.sequence <= self._seen.get(origin.source, 0):
+            return False
+        self._seen[origin.source] = origin.sequence
         return True

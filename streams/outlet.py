@@ -8,9 +8,9 @@ from typing import Any
 
 import confluent_kafka
 
+from streams import formats
 from streams.fold import Message
 from streams.kafka import producer
-from streams.keeper import SEQUENCE_HEADER, SOURCE_HEADER
 from streams.settings import Settings
 from streams.topics import TOPICS, topic_name
 
@@ -47,11 +47,11 @@ class KafkaOutlet:
             if is_sink:
                 await self._to_sinks([message for _, message in part])
             else:
-                await self._produce([(m, _headers(source, sequence)) for sequence, m in part])
+                await self._produce([(m, self._headers(source, sequence)) for sequence, m in part])
 
     async def announce(self, messages: Sequence[Message]) -> None:
         """Deliver outputs that may be repeated without harm, and so carry no number."""
-        await self._produce([(message, []) for message in messages])
+        await self._produce([(message, self._headers(None, 0)) for message in messages])
 
     async def _to_sinks(self, messages: list[Message]) -> None:
         for topic, group in groupby(messages, key=lambda message: message.topic):
@@ -82,6 +82,9 @@ class KafkaOutlet:
             else:
                 return
 
+    def _headers(self, source: str | None, sequence: int) -> list[tuple[str, bytes]]:
+        return formats.headers(source, sequence, self._settings.write_format)
+
     def _poll(self) -> None:
         while self._running:
             self._producer.poll(0.1)
@@ -91,10 +94,6 @@ class KafkaOutlet:
         self._running = False
         self._poller.join(1)
         self._producer.purge()
-
-
-def _headers(source: str, sequence: int) -> list[tuple[str, bytes]]:
-    return [(SOURCE_HEADER, source.encode()), (SEQUENCE_HEADER, str(sequence).encode())]
 
 
 def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:

@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """Time between two checkpoints of a busy partition: what a restart has to read again at most."""
     idle_seconds: float = Field(default=5.0, gt=0, le=3600)
     """A partition without events for so long does not hold the windows of the others open."""
+    write_format: int = Field(default=2, ge=1, le=2)
+    """Format of checkpoints and records that workers write for workers; 1 while some can't read 2."""
 
     alertmanagers: Annotated[tuple[HttpUrl, ...], NoDecode] = ()
     """Alertmanagers to send to, all of a cluster, separated by commas. None: pages go to the terminal."""

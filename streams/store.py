@@ -76,21 +76,21 @@ class KafkaStore:
         async with self._locks.setdefault(partition, asyncio.Lock()):
             if partition not in self._fences:
                 self._fences[partition] = await _patiently(Fence, self._settings, partition)
-        return await _patiently(self._load, f"{stage}/{partition}".encode(), partition)
+        return await _patiently(self._load, f"{stage}/{partition}", partition)
 
-    def _load(self, key: bytes, partition: int) -> Checkpoint | None:
+    def _load(self, source: str, partition: int) -> Checkpoint | None:
         for start in (*(_TAIL - tail for tail in TAILS), None):
             found = None
             for message in read_to_end(self._settings, self._topic, partition, start):
-                if message.key() == key and message.value() is not None:
+                if message.key() == source.encode() and message.value() is not None:
                     found = message.value()
             if found is not None:
-                return wire.decode(found)
+                return wire.decode(found, source)
         return None
 
     async def save(self, stage: str, partition: int, checkpoint: Checkpoint) -> int:
         """Write it through the fence that is held now; Superseded if that can't be."""
-        value = wire.encode(checkpoint)
+        value = wire.encode(checkpoint, self._settings.write_format)
         fence = self._fences.get(partition)
         if fence is None:
             raise Superseded(partition, "its fence was given up")

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from streams.app import make_app
+from streams.checkpoint import UnreadableCheckpoint
+from streams.formats import NewerFormat
 from streams.ingest.stage import IngestFold
 from streams.keeper import Keeper, Superseded
 from streams.metrics import Metrics
@@ -83,8 +85,9 @@ class Worker:
             self._void(error)
         except asyncio.CancelledError:
             raise
-        except BaseException:
-            log.critical("unrecoverable: stopping before anything is acknowledged", exc_info=True)
+        except BaseException as error:
+            known = isinstance(error, NewerFormat | UnreadableCheckpoint)  # its sentence says all
+            log.critical("stopping before anything is acknowledged: %s", error, exc_info=not known)
             logging.shutdown()
             os._exit(EXIT_UNRECOVERABLE)
 

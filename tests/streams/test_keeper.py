@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from streams import checkpoint as wire
 from streams.checkpoint import Checkpoint
 from streams.fold import Message, Record
-from streams.keeper import SEQUENCE_HEADER, SOURCE_HEADER, Keeper, Superseded
+from streams.formats import SEQUENCE_HEADER, SOURCE_HEADER
+from streams.keeper import Keeper, Superseded
 
 
 class Crash(BaseException):
@@ -164,7 +165,7 @@ def test_a_keeper_of_another_generation_saves_and_acks_nothing():
 
 def test_a_checkpoint_of_a_newer_format_is_refused():
     newer = wire.encode(Checkpoint(wire.VERSION + 1, {}, 0, {}, [], b""))
-    with pytest.raises(wire.UnreadableCheckpoint, match="format 2"):
+    with pytest.raises(wire.UnreadableCheckpoint, match="format 3"):
         wire.decode(newer)
 
 

@@ -1,0 +1,70 @@
+"""The format of what workers write for workers: one number, for checkpoints and records on our own topics.
+
+It rises when a worker of the version before could misread what is written; fields that are added with a
+default, which it passes over, need no new number. See docs/how-to/upgrade.md.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+NEWEST = 2
+"""What this program writes, unless the settings say otherwise, and the highest that it reads."""
+OLDEST = 1
+"""The lowest that it reads and can write."""
+
+FORMAT_HEADER = "wk-format"
+SOURCE_HEADER = "wk-source"
+SEQUENCE_HEADER = "wk-sequence"
+_DIGITS_MAX = 18  # what fits into 64 bits: a snapshot holds sequence numbers
+_SOURCE_BYTES_MAX = 100
+
+
+class NewerFormat(Exception):
+    """A record of a format that is not known here: it must not be guessed at."""
+
+
+class ForeignHeaders(ValueError):
+    """Headers that no worker wrote."""
+
+
+class Origin(NamedTuple):
+    """What the headers of a record on one of our own topics say."""
+
+    source: str | None
+    """`stage/partition`; None where nobody numbered it."""
+    sequence: int
+    format: int
+
+
+def headers(source: str | None, sequence: int, written: int = NEWEST) -> list[tuple[str, bytes]]:
+    """Write an output's headers; what has no source has no number. Format 1 is said by saying nothing.
+
+    >>> headers("ingest/0", 7)
+    [('wk-source', b'ingest/0'), ('wk-sequence', b'7'), ('wk-format', b'2')]
+    """
+    said = [] if written == 1 else [(FORMAT_HEADER, str(written).encode())]
+    if source is None:
+        return said
+    return [(SOURCE_HEADER, source.encode()), (SEQUENCE_HEADER, str(sequence).encode()), *said]
+
+
+def origin(given: Iterable[tuple[str, bytes | None]]) -> Origin:
+    """Read what `headers` wrote, or ForeignHeaders.
+
+    >>> origin(headers("ingest/0", 7)), origin([])
+    (Origin(source='ingest/0', sequence=7, format=2), Origin(source=None, sequence=0, format=1))
+    """
+    found = {name: value or b"" for name, value in given}
+    written = _number(found.get(FORMAT_HEADER, b"1"))
+    if SOURCE_HEADER not in found:
+        return Origin(None, 0, written)
+    source = found[SOURCE_HEADER]
+    if len(source) > _SOURCE_BYTES_MAX:
+        raise ForeignHeaders(f"{SOURCE_HEADER} has {len(source)} bytes")
+    return Origin(source.decode(), _number(found.get(SEQUENCE_HEADER, b"")), written)
+
+
+def _number(text: bytes) -> int:
+    if not text.isdigit() or len(text) > _DIGITS_MAX:
+        raise ForeignHeaders(f"{text[:50]!r} is no number")
+    return int(text)
