@@ -1,8 +1,15 @@
-"""An event that could not be used: its original bytes, where it was, and why."""
+"""An event that could not be used: its original bytes, where it was, why, and whether it was replayed."""
 
 from typing import Literal
 
 from msgspec import Struct
+
+REPLAY_HEADER = "wk-replay-of"
+"""The last header of a replayed event: `topic/partition/offset` of the event that was rejected."""
+KEPT_VALUE_BYTES = 64_000
+KEPT_HEADERS = 50
+KEPT_PART_BYTES = 1_000
+"""Bytes that are kept of the key, and of each header."""
 
 Reason = Literal[
     "empty",  # a tombstone or no bytes
@@ -13,11 +20,25 @@ Reason = Literal[
     "unknown_feature_view",  # no monitor for this feature view
     "time_out_of_range",  # before 2000, or more than an hour ahead of the clock
     "unsupported_content",  # not the JSON of an event, and a content type that is not JSON
+    "unreadable",  # on one of our own topics, and not what a stage writes there
 ]
 
 
-class Rejection(Struct, frozen=True):
-    """One record of the topic `rejected`; by its key `topic/partition/offset` a repeat changes nothing."""
+class Replay(Struct, frozen=True):
+    """That a rejected event was published again."""
+
+    at_ms: int
+    by: str
+    """User and host."""
+    offset: int
+    """Where it lies now: in the topic and partition that it came from."""
+
+
+class Rejection(Struct, frozen=True, omit_defaults=True):
+    """One record of the topic `rejected`, known by its key `topic/partition/offset`.
+
+    A repeat without `replayed` changes nothing; one with it says that the event was replayed.
+    """
 
     topic: str
     partition: int
@@ -30,3 +51,16 @@ class Rejection(Struct, frozen=True):
     key: bytes | None
     value: bytes
     headers: list[tuple[str, bytes]]
+    replayed: Replay | None = None
+
+    @property
+    def name(self) -> str:
+        """Return `topic/partition/offset`."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether key, value and headers were certainly not cut short."""
+        parts = [self.key or b"", *(content for _, content in self.headers)]
+        cut = len(self.headers) >= KEPT_HEADERS or max(map(len, parts)) >= KEPT_PART_BYTES
+        return len(self.value) == self.size_bytes and not cut

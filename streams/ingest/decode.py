@@ -8,6 +8,7 @@ tells a broken event (rejected) from a broken feature in a good event (counted a
 import functools
 import math
 import operator
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
@@ -159,10 +160,19 @@ class EventDecoder:
     def _unknown(self, name: object) -> Refusal:
         if name is None:
             return Refusal("invalid_event", f"Object missing required field `{self._tag_field}`")
-        reason: Reason = "unknown_model" if self._tag_field == "model" else "unknown_feature_view"
-        return Refusal(
-            reason, f"no monitor for {self._tag_field} {str(name)[:100]!r}: apply one, then replay"
-        )
+        return unwatched(self._tag_field, str(name))
+
+
+def unwatched(tag_field: str, name: str) -> Refusal:
+    """Refuse an event of a model or feature view without a monitor.
+
+    >>> unwatched("model", "delay").message
+    "no monitor for model 'delay': apply one, then run: watchkeeper rejected replay --model delay"
+    """
+    reason: Reason = "unknown_model" if tag_field == "model" else "unknown_feature_view"
+    given = name[:100]
+    again = f"watchkeeper rejected replay --model {shlex.quote(given)}"
+    return Refusal(reason, f"no monitor for {tag_field} {given!r}: apply one, then run: {again}")
 
 
 class LabelDecoder:

@@ -12,7 +12,10 @@ from streams.ingest.accounts import Account, LabelAccount
 from streams.ingest.clock import NEVER, Clock
 from streams.ingest.join import Join
 from streams.ingest.panes import Panes, SavedPane
-from streams.ingest.subjects import Spans, Subjects
+from streams.ingest.quarantine import Quarantine
+from streams.ingest.replays import Replays
+from streams.ingest.spans import Spans
+from streams.ingest.subjects import Subjects
 
 
 class Saved(msgspec.Struct):
@@ -25,6 +28,8 @@ class Saved(msgspec.Struct):
     needs: dict[str, int]
     needed_clocks: dict[str, dict[str, int]]
     evicted: int
+    replays: dict[str, Replays] = {}
+    quarantines: dict[str, Quarantine] = {}
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -52,6 +57,8 @@ class Partition:
         self.join = Join()
         self.accounts = {topic: Account() for topic in ("predictions", "labels", "features")}
         self.labels = LabelAccount()
+        self.replays: dict[str, Replays] = {}
+        self.quarantines: dict[str, Quarantine] = {}
         self.needs: dict[str, int] = {}
         self.needed_clocks: dict[str, dict[str, Clock]] = {}
         self.outputs: list[Message] = []
@@ -71,15 +78,15 @@ class Partition:
     def close(self, kind: Kind, subject: str, spans: Spans) -> None:
         """Close the panes that event time has passed, and tell evaluate how far it has come."""
         clock = self.clock(kind, subject)
-        clock.advance(self._reached_ms(kind, subject) - spans.lateness_ms, spans.pane_ms)
+        clock.advance(spans.closed_to(self._reached_ms(kind, subject)))
         self._emit_panes(kind, subject, clock)
 
     def close_by_wall_clock(self, kind: Kind, subject: str, spans: Spans, now_ms: int) -> None:
         """Close what is open of an idle subject, if its time has passed in the real world too."""
         end_ms = self.panes.last_end_ms(kind, subject)
-        if end_ms is not None and end_ms + spans.lateness_ms < now_ms:
+        if end_ms is not None and end_ms + spans.at(end_ms - 1).lateness_ms < now_ms:
             clock = self.clock(kind, subject)
-            clock.advance(end_ms, spans.pane_ms)
+            clock.advance(end_ms)
             self._emit_panes(kind, subject, clock)
 
     def _reached_ms(self, kind: Kind, subject: str) -> int:
@@ -126,6 +133,8 @@ class Partition:
             self.join.needs(),
             self.join.clocks(),
             self.join.evicted,
+            self.replays,
+            self.quarantines,
         )
         return _encode(saved)
 
@@ -136,6 +145,8 @@ class Partition:
         self.panes.thaw(saved.panes)
         self.accounts = saved.accounts
         self.labels = saved.labels
+        self.replays = saved.replays
+        self.quarantines = saved.quarantines
         self.needs = saved.needs
         self.needed_clocks = {
             topic: {name: Clock(latest_ms=ms) for name, ms in clocks.items()}

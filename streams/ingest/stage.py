@@ -7,18 +7,18 @@ by event time. A pane goes to evaluate once event time has passed its end by the
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
-import msgspec
 import numpy as np
 
 from schemas.findings import Kind
-from schemas.rejections import Rejection
 from streams.fold import Message, Record
 from streams.ingest.batch import times_ms
 from streams.ingest.clock import NEVER, Clock
-from streams.ingest.decode import LabelRow, Refusal, decode_all, time_ms
+from streams.ingest.decode import LabelRow, Refusal, decode_all, time_ms, unwatched
+from streams.ingest.gate import Gate
 from streams.ingest.join import Truth
 from streams.ingest.labels import LabelsIntake
 from streams.ingest.partition import Partition
+from streams.ingest.quarantine import Limit
 from streams.ingest.rows import Rows, RowsIntake, batches
 from streams.ingest.subjects import Registry, Subjects
 
@@ -26,8 +26,6 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 EARLIEST_MS = 946_684_800_000  # 2000-01-01: before it, a time is a unit gone wrong
 AHEAD_MS_MAX = 3_600_000
 CERTAIN_MS = 500
-KEPT_BYTES_MAX = 64_000
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class Decoded(NamedTuple):
@@ -40,11 +38,18 @@ class Decoded(NamedTuple):
 class IngestFold:
     """Folds predictions, labels and features of one partition into panes. See `streams.fold.Fold`."""
 
-    def __init__(self, number: int, partitions: int, registry: Registry, idle_ms: int = 5_000) -> None:
-        self._number = number
+    def __init__(
+        self,
+        number: int,
+        partitions: int,
+        registry: Registry,
+        idle_ms: int = 5_000,
+        limit: Limit = Limit(),  # noqa: B008 - it never changes
+    ) -> None:
         self._idle_ms = idle_ms
         self._subjects = Subjects(registry)
         self.partition = Partition(number, partitions, self._subjects)
+        self.gate = Gate(self.partition, number, limit)
         self._labels = LabelsIntake(self.partition)
         self._rows = {kind: RowsIntake(self.partition, kind) for kind in KINDS}
         self._began_ms: int | None = None
@@ -52,16 +57,18 @@ class IngestFold:
         self._caught_up_ms: dict[Kind, int] = {}
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
-        """Fold a chunk of one topic; a record that can't be used goes to `rejected`."""
+        """Fold a chunk of one topic; a record that can't be used goes to `rejected`.
+
+        RejectedShareHigh when that is too many; what is in memory must not be saved then.
+        """
         self._subjects.refresh()
+        records = self.gate.admit(topic, records)
         refused = (
             self._fold_labels(records, now_ms)
             if topic == "labels"
             else self._fold_rows("features" if topic == "features" else "predictions", records, now_ms)
         )
-        self.partition.accounts[topic].rejected += len(refused)
-        for index, refusal in sorted(refused.items()):
-            self.partition.outputs.append(self._rejection(topic, records[index], refusal, now_ms))
+        self.gate.reject(topic, records, refused, now_ms)
 
     def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, Refusal]:
         decoded = self._decode_rows(kind, records, now_ms)
@@ -170,9 +177,7 @@ class IngestFold:
 
     def _truth(self, row: LabelRow, offset: int, now_ms: int) -> Truth | Refusal:
         if row.model is not None and row.model not in self._subjects.intakes:
-            return Refusal(
-                "unknown_model", f"no monitor for model {row.model[:100]!r}: apply one, then replay"
-            )
+            return unwatched("model", row.model)
         label_ms = time_ms(row.label_time)
         if not EARLIEST_MS <= label_ms <= now_ms + AHEAD_MS_MAX:
             return _bad_time("label_time", label_ms)
@@ -181,22 +186,6 @@ class IngestFold:
         if not isinstance(row.label, bool | int | float) or abs(row.label) > 1e300:
             return Refusal("invalid_event", "`$.label` must be true, false or a number")
         return Truth(row.prediction_id, row.model, float(row.label), label_ms, offset)
-
-    def _rejection(self, topic: str, record: Record, refusal: Refusal, now_ms: int) -> Message:
-        value = record.value or b""
-        rejection = Rejection(
-            topic=topic,
-            partition=self._number,
-            offset=record.offset,
-            reason=refusal.reason,
-            message=refusal.message,
-            rejected_at_ms=now_ms,
-            size_bytes=len(value),
-            key=record.key if record.key is None else record.key[:1000],
-            value=value[:KEPT_BYTES_MAX],
-            headers=[(name, content[:1000]) for name, content in record.headers[:50]],
-        )
-        return Message("rejected", f"{topic}/{self._number}/{record.offset}".encode(), _encode(rejection))
 
     def tick(self, now_ms: int) -> None:
         """Note when this partition began to be watched; idleness is counted from then."""
@@ -249,6 +238,7 @@ class IngestFold:
     def remember(self, topic: str, records: Sequence[Record]) -> None:
         """Rebuild the waiting predictions and the labels that they have; counts nothing."""
         self._subjects.refresh()
+        records = self.gate.known(topic, records)
         now_ms = records[-1].timestamp if records else 0
         clocks = self.partition.needed_clocks.setdefault(topic, {})
         if topic == "labels":

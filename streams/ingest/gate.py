@@ -1,0 +1,76 @@
+"""What of a chunk is let in: no repeats of replays, nothing that can't be used, and not too much of that."""
+
+from collections.abc import Mapping, Sequence
+
+from streams.fold import Record
+from streams.ingest.decode import Refusal
+from streams.ingest.partition import Partition
+from streams.ingest.quarantine import UNWATCHED, Excess, Limit, Quarantine
+from streams.ingest.replays import Replays, origin_of, replays_in
+from streams.rejecting import rejection
+
+
+class RejectedShareHigh(Exception):
+    """Too many of the last events were rejected: the worker must stop, and save nothing of this chunk."""
+
+    def __init__(self, event: str, why: str, excess: Excess) -> None:
+        super().__init__(f"{event}: {excess.rejected} of the last {excess.events} events were rejected")
+        self.event = event
+        """`topic/partition/offset` of the event with which it was too much."""
+        self.why = why
+        """What is wrong with that one."""
+        self.excess = excess
+
+
+class Gate:
+    """The gate of one partition. Its state is the partition's."""
+
+    def __init__(self, partition: Partition, number: int, limit: Limit) -> None:
+        self._partition = partition
+        self._number = number
+        self._limit = limit
+
+    def admit(self, topic: str, records: Sequence[Record]) -> Sequence[Record]:
+        """Return the records without repeats of a replay, which are counted as duplicates."""
+        replays = self._partition.replays.setdefault(topic, Replays())
+        fresh = replays.fresh(self._place(topic), records)
+        self._partition.accounts[topic].duplicate += len(records) - len(fresh)
+        return fresh
+
+    def known(self, topic: str, records: Sequence[Record]) -> Sequence[Record]:
+        """Return, of records folded before, those that were admitted."""
+        replays = self._partition.replays.get(topic)
+        return replays.known(self._place(topic), records) if replays else records
+
+    def reject(
+        self, topic: str, records: Sequence[Record], refused: Mapping[int, Refusal], now_ms: int
+    ) -> None:
+        """Send what was refused to `rejected`; RejectedShareHigh where that is too much."""
+        self._partition.accounts[topic].rejected += len(refused)
+        for index, (reason, why) in sorted(refused.items()):
+            message = rejection(topic, self._number, records[index], reason, why, now_ms)
+            self._partition.outputs.append(message)
+        quarantine = self._partition.quarantines.setdefault(topic, Quarantine())
+        reasons = {index: refusal.reason for index, refusal in refused.items()}
+        excess = quarantine.take(len(records), reasons, self._uncounted(topic, records, refused), self._limit)
+        if excess is not None:
+            event = f"{self._place(topic)}{records[excess.at].offset}"
+            raise RejectedShareHigh(event, refused[excess.at].message, excess)
+
+    def share(self, topic: str) -> float:
+        """Return the share of the last events of a topic that was rejected."""
+        quarantine = self._partition.quarantines.get(topic)
+        return quarantine.share(self._limit) if quarantine else 0.0
+
+    def _uncounted(
+        self, topic: str, records: Sequence[Record], refused: Mapping[int, Refusal]
+    ) -> frozenset[int]:
+        """Name, by index, what says nothing of a publisher: others' events, and those rejected before."""
+        unwatched = frozenset(index for index, refusal in refused.items() if refusal.reason in UNWATCHED)
+        if not replays_in(records):
+            return unwatched
+        place = self._place(topic)
+        return unwatched.union(i for i, record in enumerate(records) if origin_of(place, record) is not None)
+
+    def _place(self, topic: str) -> str:
+        return f"{topic}/{self._number}/"
