@@ -1,0 +1,151 @@
+"""What the program before this one left behind is gone on from, exactly; and what this one leaves, by that one."""
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.alerts import Alert
+from schemas.findings import WindowFindings
+from schemas.profiles import ToEvaluate
+from schemas.rejections import Rejection
+from schemas.retraining import RetrainingRequest
+from schemas.statistics import WindowStatistics
+from streams import formats
+from tests.upgrades import golden
+from tests.upgrades.world import Memory, live, outcome, registry, wire
+
+LAST_COMMIT = "14df77e"
+"""The last that wrote format 1."""
+ADDED: dict[str, set[str]] = {}
+"""Fields that records have now and had not in format 1, by topic."""
+HERE = Path(__file__).parent
+
+
+def _memory(written: int = formats.NEWEST, **more: Any) -> Memory:
+    memory = Memory(
+        lambda _, checkpoint: wire.encode(checkpoint, written),
+        lambda source, value: wire.decode(value, source),
+        lambda source, sequence: formats.headers(source, sequence, written),
+        **more,
+    )
+    memory.logs = golden.source()
+    return memory
+
+
+def _as_it_crashed(written: int = formats.NEWEST) -> Memory:
+    memory = _memory(written)
+    memory.round, memory.checkpoints, logs = golden.crashed()
+    memory.logs |= logs
+    return memory
+
+
+def _as_before(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Leave out what was added since."""
+    return {
+        topic: {
+            key: {field: value for field, value in each.items() if field not in ADDED.get(topic, ())}
+            for key, each in found.items()
+        }
+        for topic, found in told.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def registered() -> Any:
+    return registry(golden.configuration())
+
+
+@pytest.mark.parametrize("written", [1, 2])
+def test_from_old_checkpoints_the_end_is_that_of_the_old_code(registered: Any, written: int) -> None:
+    memory = _as_it_crashed(written)
+    before = {name: len(log) for name, log in memory.logs.items()}
+    live(memory, registered)
+    assert _as_before(outcome(memory)) == golden.final()
+    # Not vacuous: records of both formats lie in the same partitions, and both were folded.
+    new = [memory.logs[name][before[name] :] for name in ("profiles/1", "findings/1", "alerts/1")]
+    assert all(new)
+    assert {formats.origin(record.headers).format for log in new for record in log} == {written}
+
+
+def test_each_stage_and_partition_had_a_checkpoint_with_state_and_some_owed_outputs() -> None:
+    _, checkpoints, _ = golden.crashed()
+    found = {name: wire.decode(value, name) for name, value in checkpoints.items()}
+    assert {"ingest/0", "ingest/1", "evaluate/0", "evaluate/1", "page/1", "notify/1"} <= set(found)
+    assert all(len(each.state) > 100 for each in found.values())
+    assert found["ingest/1"].outbox
+    assert {each.source for each in found.values()} == set(found)
+    versions = {msgspec.msgpack.decode(zlib.decompress(value))["version"] for value in checkpoints.values()}
+    assert versions == {1}
+
+
+def test_an_undisturbed_run_tells_what_it_did_in_the_old_format(registered: Any) -> None:
+    assert _as_before(outcome(live(_memory(), registered))) == golden.final()
+
+
+DECODERS = {
+    "profiles": msgspec.msgpack.Decoder(ToEvaluate).decode,
+    "findings": msgspec.msgpack.Decoder(WindowFindings).decode,
+    "statistics": msgspec.json.Decoder(WindowStatistics).decode,
+    "rejected": msgspec.msgpack.Decoder(Rejection).decode,
+    "alerts": Alert.model_validate_json,
+    "retraining": RetrainingRequest.model_validate_json,
+}
+
+
+def test_every_record_of_the_old_format_is_read(registered: Any) -> None:
+    _, _, logs = golden.crashed()
+    read = {name.split("/")[0]: 0 for name in logs}
+    for name, log in logs.items():
+        topic = name.split("/")[0]
+        if topic == "notify":  # no topic, but what the receiver was given
+            continue
+        for record in log:
+            DECODERS[topic](record.value)
+            read[topic] += 1
+    assert read["profiles"] > 1000
+    assert min(read[topic] for topic in ("findings", "statistics", "rejected", "alerts")) > 0
+
+
+def _old_code(folder: Path) -> Path:
+    """Unpack the last commit of the last format; skip where the history is not there."""
+    root = HERE.parent.parent
+    made = subprocess.run(["git", "-C", root, "archive", LAST_COMMIT], capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip(f"the history has no {LAST_COMMIT}: {made.stderr.decode().strip()}")
+    with tarfile.open(fileobj=io.BytesIO(made.stdout)) as tar:
+        tar.extractall(folder, filter="data")
+    return folder
+
+
+def _go_on_with_old_code(memory: Memory, folder: Path) -> subprocess.CompletedProcess[str]:
+    old = _old_code(folder / "old")
+    broker = {"round": memory.round, "checkpoints": memory.checkpoints, "logs": memory.logs}
+    given = msgspec.msgpack.encode(broker | {"configuration": golden.configuration()})
+    (folder / "broker.zz").write_bytes(zlib.compress(given))
+    command = [sys.executable, HERE / "go_on.py", folder / "broker.zz", folder / "told"]
+    environment = {**os.environ, "PYTHONPATH": str(old)}
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_old_code_goes_on_from_what_this_one_wrote_for_it(registered: Any, tmp_path: Path) -> None:
+    memory = live(_memory(1), registered, until=30)
+    ended = _go_on_with_old_code(memory, tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    told = msgspec.msgpack.decode((tmp_path / "told").read_bytes())
+    assert told["version"] == 1, "that was not the old code"
+    assert _as_before(told["outcome"]) == golden.final()
+
+
+def test_the_old_code_refuses_what_was_not_written_for_it(registered: Any, tmp_path: Path) -> None:
+    memory = live(_memory(2), registered, until=30)
+    ended = _go_on_with_old_code(memory, tmp_path)
+    assert ended.returncode == 1
+    assert ended.stderr.strip() == "checkpoint has format 2, this program reads 1"
