@@ -1,26 +1,54 @@
 """Configuration as events: what the records of `monitors` and `references` add up to."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from math import lcm
+from typing import TypeVar
 
 from detectors.layout import Layout
 from detectors.reference import reference_labels, reference_rows
 from schemas.monitors import Monitor
 from schemas.references import Reference
+from schemas.revisions import MonitorRecord, MonitorRevision, ReferenceRecord, ReferenceRevision
 
-__all__ = ["Configuration", "Watched", "reference_key"]
+__all__ = ["BEGINNING_MS", "Configuration", "Watched", "pane_ms", "reference_key"]
 
 log = logging.getLogger(__name__)
+
+BEGINNING_MS = -(2**62)
+"""From the beginning: before any event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One subject: its monitor, and what it is compared with, by model version (None: any other version)."""
+    """One subject: its monitor, and what it is compared with, by model version (None: any other version).
+
+    This is in force for panes that start at `from_ms` or later, and `before` for those that start earlier.
+    """
 
     monitor: Monitor
     references: Mapping[str | None, Reference] = field(default_factory=dict)
+    from_ms: int = BEGINNING_MS
+    before: "Watched | None" = None
+    revision: int = 0
+    """That of the monitor."""
     _layouts: dict[str | None, Layout] = field(default_factory=dict, repr=False, compare=False)
+
+    def at(self, time_ms: int) -> "Watched":
+        """Return what is in force for the pane that starts at a time."""
+        found = self
+        while found.before is not None and time_ms < found.from_ms:
+            found = found.before
+        return found
+
+    def history(self) -> "list[Watched]":
+        """List what was and will be in force, the oldest first."""
+        found = [self]
+        while found[-1].before is not None:
+            found.append(found[-1].before)
+        return found[::-1]
 
     def reference(self, version: str | None) -> Reference | None:
         """Return the reference of a version, or else the one for all versions."""
@@ -39,8 +67,8 @@ class Configuration:
     """What the topics `monitors` and `references` say. A record that is broken changes nothing."""
 
     def __init__(self) -> None:
-        self._monitors: dict[str, Monitor] = {}
-        self._references: dict[str, dict[str | None, Reference]] = {}
+        self._monitors: dict[str, list[MonitorRevision]] = {}
+        self._references: dict[str, dict[str | None, list[ReferenceRevision]]] = {}
         self.broken: dict[str, str] = {}
         """Why a record is not used, by `topic/key`; one that was put right later is not among them."""
         self.ignored = 0
@@ -61,17 +89,35 @@ class Configuration:
         return changed
 
     def watched(self, subject: str) -> Watched | None:
-        """Return what is known of a subject; None without a monitor."""
-        monitor = self._monitors.get(subject)
-        return None if monitor is None else Watched(monitor, dict(self._references.get(subject, {})))
+        """Return what was applied last for a subject, with what was before it; None without a monitor."""
+        if subject not in self._monitors:
+            return None
+        monitors, references = self._monitors[subject], self._references.get(subject, {})
+        watched = None
+        for from_ms in sorted({_from_ms(each) for each in _all(monitors, references)} | {BEGINNING_MS}):
+            at = _in_force(monitors, from_ms) or monitors[0]
+            found = {version: _in_force(known, from_ms) for version, known in references.items()}
+            compared = {version: each.reference for version, each in found.items() if each is not None}
+            watched = Watched(
+                at.monitor, compared, _aligned_ms(from_ms, watched, at.monitor), watched, at.revision
+            )
+        return watched
 
     def subjects(self) -> list[str]:
         """Return the subjects that have a monitor."""
         return sorted(self._monitors)
 
+    def monitor_revisions(self, subject: str) -> list[MonitorRevision]:
+        """Return the monitors of a subject, the oldest first; none if it has none."""
+        return list(self._monitors.get(subject, ()))
+
+    def reference_revisions(self, subject: str, version: str | None) -> list[ReferenceRevision]:
+        """Return the references of a subject and version, the oldest first; none if it has none."""
+        return list(self._references.get(subject, {}).get(version, ()))
+
     def references(self, subject: str) -> dict[str | None, Reference]:
-        """Return the references of a subject by version, whether it has a monitor or not."""
-        return dict(self._references.get(subject, {}))
+        """Return the newest references of a subject by version, whether it has a monitor or not."""
+        return {version: known[-1].reference for version, known in self._references.get(subject, {}).items()}
 
     def unwatched(self) -> list[str]:
         """Return the subjects that have a reference and no monitor."""
@@ -80,35 +126,71 @@ class Configuration:
     def _learn_monitor(self, subject: str, value: bytes | None) -> set[str]:
         if value is None:
             return {subject} if self._monitors.pop(subject, None) else set()
-        monitor = Monitor.model_validate_json(value)
-        if monitor.subject != subject:
-            raise ValueError(f"its monitor is for {monitor.subject!r}")
-        if self._monitors.get(subject) == monitor:
+        revisions = MonitorRecord.decode(value).revisions
+        if (found := revisions[0].monitor.subject) != subject:
+            raise ValueError(f"its monitor is for {found!r}")
+        if self._monitors.get(subject) == revisions:
             return set()
-        self._monitors[subject] = monitor
+        self._monitors[subject] = revisions
         return {subject}
 
     def _learn_reference(self, key: str, value: bytes | None) -> set[str]:
         subject, slash, rest = key.partition("/")
         version = rest if slash else None
         before = self._references.get(subject, {})
-        after = {known: reference for known, reference in before.items() if known != version}
+        after = {known: revisions for known, revisions in before.items() if known != version}
         if value is not None:
-            after[version] = _reference(subject, version, value)
+            after[version] = _references(subject, version, value)
         self._references[subject] = after
         if not after:
             del self._references[subject]
         return {subject} if after != before else set()
 
 
-def _reference(subject: str, version: str | None, value: bytes) -> Reference:
-    reference = Reference.decode(value)
-    if (reference.subject, reference.version) != (subject, version):
-        raise ValueError(f"its reference is for {reference_key(reference.subject, reference.version)!r}")
-    # Its profile is read when it is first needed, in a stage: find out here that it can be.
-    reference_rows(reference, None)
-    reference_labels(reference, None)
-    return reference
+def _references(subject: str, version: str | None, value: bytes) -> list[ReferenceRevision]:
+    revisions = ReferenceRecord.decode(value).revisions
+    for each in revisions:
+        reference = each.reference
+        if (reference.subject, reference.version) != (subject, version):
+            name = reference_key(reference.subject, reference.version)
+            raise ValueError(f"its reference is for {name!r}")
+        # Its profile is read when it is first needed, in a stage: find out here that it can be.
+        reference_rows(reference, None)
+        reference_labels(reference, None)
+    return revisions
+
+
+AnyRevision = MonitorRevision | ReferenceRevision
+R = TypeVar("R", MonitorRevision, ReferenceRevision)
+
+
+def _all(
+    monitors: list[MonitorRevision], references: Mapping[str | None, list[ReferenceRevision]]
+) -> Iterator[AnyRevision]:
+    yield from monitors[1:]  # the first is from the beginning, as far as is known
+    for revisions in references.values():
+        yield from revisions
+
+
+def _from_ms(revision: AnyRevision) -> int:
+    return BEGINNING_MS if revision.takes_effect_at_ms is None else revision.takes_effect_at_ms
+
+
+def _in_force(revisions: list[R], time_ms: int) -> R | None:
+    return next((each for each in reversed(revisions) if _from_ms(each) <= time_ms), None)
+
+
+def _aligned_ms(from_ms: int, before: Watched | None, monitor: Monitor) -> int:
+    """Round a time up so that no pane of before and none of after holds it, whoever chose it."""
+    if before is None:
+        return from_ms
+    step_ms = lcm(pane_ms(before.monitor), pane_ms(monitor))
+    return max(-(-from_ms // step_ms) * step_ms, before.from_ms)
+
+
+def pane_ms(monitor: Monitor) -> int:
+    """Return the length of a monitor's panes in milliseconds."""
+    return monitor.windows.pane // timedelta(milliseconds=1)
 
 
 def reference_key(subject: str, version: str | None) -> str:

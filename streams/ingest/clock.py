@@ -4,6 +4,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from streams.ingest.spans import Spans
+
 NEVER = -(2**62)
 
 
@@ -12,8 +14,8 @@ class Clock(Struct):
 
     A row is late if its pane had been closed by the rows before it, however they came in chunks.
 
-    >>> clock = Clock()
-    >>> clock.late(np.array([0, 700, 100, 200]), pane_ms=100, lateness_ms=500)[0].tolist()
+    >>> spans = Spans(pane_ms=100, lateness_ms=500, label_ms=0)
+    >>> Clock().late(np.array([0, 700, 100, 200]), spans)[0].tolist()
     [False, False, True, False]
     """
 
@@ -28,16 +30,13 @@ class Clock(Struct):
     """When rows last came, by the worker's clock."""
     idle: bool = False
 
-    def late(
-        self, times: NDArray[np.int64], pane_ms: int, lateness_ms: int
-    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    def late(self, times: NDArray[np.int64], spans: Spans) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Say which rows are late and in which pane, by its start, each is counted; move on to the latest."""
         running = np.maximum.accumulate(np.concatenate(([self.latest_ms], times)))
-        starts = times // pane_ms * pane_ms
-        ends = starts + pane_ms
-        late = (ends + lateness_ms <= running[:-1]) | (ends <= self.closed_ms)
+        starts = spans.starts(times)
+        late = (spans.due(starts) <= running[:-1]) | (spans.ends(starts) <= self.closed_ms)
         # A late row has no pane of its own any more: it is counted in the one that was open when it came.
-        open_ms = np.maximum(running[:-1] // pane_ms * pane_ms, self.closed_ms)
+        open_ms = np.maximum(spans.starts(running[:-1]), self.closed_ms)
         self.before_ms, self.latest_ms = self.latest_ms, int(running[-1])
         return late, np.where(late, open_ms, starts)
 
@@ -46,7 +45,6 @@ class Clock(Struct):
         was_idle, self.idle, self.seen_ms = self.idle, False, now_ms
         return was_idle
 
-    def advance(self, to_ms: int, pane_ms: int) -> None:
-        """Close the panes that end at or before a time."""
-        if to_ms > NEVER:
-            self.closed_ms = max(self.closed_ms, to_ms // pane_ms * pane_ms)
+    def advance(self, closed_ms: int) -> None:
+        """Close the panes that end at or before the end of a pane."""
+        self.closed_ms = max(self.closed_ms, closed_ms)

@@ -5,11 +5,12 @@ union: `msgspec` finds the model and its features' types by itself. What that re
 tells a broken event (rejected) from a broken feature in a good event (counted against the feature).
 """
 
+import contextlib
 import functools
 import math
 import operator
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
@@ -19,6 +20,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from schemas.events import LabelValue, Output, Time
 from schemas.monitors import Feature, Monitor
 from schemas.rejections import Reason
+from streams.config.state import BEGINNING_MS
 from streams.fold import Record
 
 EVENT_BYTES_MAX = 1_000_000
@@ -68,10 +70,28 @@ class _NoView(Struct, tag_field="feature_view", tag="\0"):
     """The same for feature views."""
 
 
-class Subject:
-    """How one monitor's events are decoded: a struct with the declared features as typed fields."""
+class _Named(Struct):
+    """What says by which monitor an event is decoded."""
 
-    def __init__(self, monitor: Monitor) -> None:
+    event_time: Time
+    model: str | None = None
+    feature_view: str | None = None
+
+
+class Subject:
+    """How one monitor's events are decoded: a struct with the declared features as typed fields.
+
+    It is for events from `from_ms` on, until the monitor after it; `before` is for earlier ones.
+    """
+
+    def __init__(
+        self, monitor: Monitor, from_ms: int = BEGINNING_MS, before: "Subject | None" = None
+    ) -> None:
+        self.from_ms = from_ms
+        self.until_ms = -BEGINNING_MS
+        self.before = before
+        if before is not None:
+            before.until_ms = from_ms
         self.monitor = monitor
         self.name = monitor.subject
         self.features = monitor.features
@@ -89,6 +109,21 @@ class Subject:
             tag=self.name,
             kw_only=True,
         )
+
+    @functools.cached_property
+    def decode_fast(self) -> Callable[[bytes], Any]:
+        """Decode an event of this subject; raises on one that is not good."""
+        return msgspec.json.Decoder(self.struct).decode
+
+    def history(self) -> "Iterator[Subject]":
+        """Yield this and all before it."""
+        yield self
+        if self.before is not None:
+            yield from self.before.history()
+
+    def at(self, time_ms: int) -> "Subject":
+        """Return what an event of a time is decoded with."""
+        return next(each for each in self.history() if each.before is None or time_ms >= each.from_ms)
 
     def convert(self, event: dict[str, Any]) -> Row:
         """Build a row, leaving out features of a wrong type; raise on a bad envelope."""
@@ -137,14 +172,30 @@ class EventDecoder:
 
     def __init__(self, subjects: Iterable[Subject], tag_field: str) -> None:
         self.subjects = {subject.name: subject for subject in subjects}
-        self.by_struct = {subject.struct: subject for subject in self.subjects.values()}
+        self.by_struct = {
+            each.struct: each for subject in self.subjects.values() for each in subject.history()
+        }
         self._tag_field = tag_field
-        nothing = _Nothing if tag_field == "model" else _NoView
-        union: Any = functools.reduce(operator.or_, self.by_struct, nothing)
+        self._first = dict(self.subjects)
+        self.prefer(())
+
+    def prefer(self, subjects: Iterable[Subject]) -> None:
+        """Try these first for their names: a union has one struct for each name."""
+        self._first.update((subject.name, subject) for subject in subjects)
+        nothing = _Nothing if self._tag_field == "model" else _NoView
+        structs = (subject.struct for subject in self._first.values())
+        union: Any = functools.reduce(operator.or_, structs, nothing)
         self.decode_fast = msgspec.json.Decoder(union).decode
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether a monitor changes, so that events of two times are decoded in two ways."""
+        return len(self.by_struct) > len(self.subjects)
 
     def decode(self, record: Record) -> Row | Refusal:
         """Decode one record the slow and forgiving way."""
+        if self.is_changing and (row := self._decode_in_time(record)) is not None:
+            return row
         event = _open(record)
         if isinstance(event, Refusal):
             return event
@@ -153,14 +204,32 @@ class EventDecoder:
         if subject is None:
             return self._unknown(name)
         try:
-            return subject.convert(event)
+            return _in_time(subject, event).convert(event)
         except (msgspec.ValidationError, OverflowError) as error:
             return Refusal("invalid_event", str(error))
+
+    def _decode_in_time(self, record: Record) -> Row | None:
+        """Decode an event that is good for the monitor of its time, though not for the one tried first."""
+        with contextlib.suppress(*UNDECODABLE):
+            named = msgspec.json.decode(record.value or b"", type=_Named)
+            subject = self.subjects[named.model or named.feature_view or ""]
+            return Row(subject.at(time_ms(named.event_time)).decode_fast(record.value or b""))
+        return None
 
     def _unknown(self, name: object) -> Refusal:
         if name is None:
             return Refusal("invalid_event", f"Object missing required field `{self._tag_field}`")
         return unwatched(self._tag_field, str(name))
+
+
+def _in_time(subject: Subject, event: Mapping[str, Any]) -> Subject:
+    """Return what is in force at an event's time; one without a good time is refused by any."""
+    if subject.before is None:
+        return subject
+    try:
+        return subject.at(time_ms(msgspec.convert(event.get("event_time"), Time)))
+    except msgspec.ValidationError:
+        return subject
 
 
 def unwatched(tag_field: str, name: str) -> Refusal:
@@ -229,12 +298,12 @@ def decode_all(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) 
     try:
         if max(map(len, values)) <= EVENT_BYTES_MAX:  # type: ignore[arg-type]  # None raises TypeError
             return DecodedChunk(list(map(decoder.decode_fast, values)), range(len(values)), {}, {})  # type: ignore[arg-type]
-    except _UNDECODABLE:
+    except UNDECODABLE:
         pass
     return _decode_each(decoder, records)
 
 
-_UNDECODABLE = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
+UNDECODABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, RecursionError)
 
 
 def _decode_each(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) -> DecodedChunk:
@@ -257,7 +326,7 @@ def _decode_one(decoder: EventDecoder | LabelDecoder, record: Record) -> Row | R
     if record.value and len(record.value) <= EVENT_BYTES_MAX:
         try:
             return Row(decoder.decode_fast(record.value))
-        except _UNDECODABLE:
+        except UNDECODABLE:
             pass
     return decoder.decode(record)
 

@@ -5,7 +5,7 @@ the topic holds them: after a restart they are read again from the offset of the
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -23,7 +23,8 @@ class Labelled(NamedTuple):
     event_ms: int
     score: float
     predicted: float
-    segments: tuple[str, ...]
+    segments: tuple[tuple[str, str], ...]
+    """Dimensions with the prediction's values, as they were when it was made."""
     label: float | None
     label_ms: int
     before: float | None
@@ -52,11 +53,12 @@ class Waiting:
     """Predictions of one chunk, subject and version that wait for their labels.
 
     `before_ms` is the latest event time of the subject before the chunk: it decided which of them were late.
+    They keep the dimensions of segments, and the time that they wait, of the monitor that was in force.
     """
 
     __slots__ = (
-        "before_ms", "event_ms", "first_label", "ids", "labels",
-        "last_ms", "offset", "predicted", "scores", "segments",
+        "before_ms", "dimensions", "event_ms", "first_label", "ids", "labels",
+        "last_ms", "offset", "predicted", "scores", "segments", "within_ms",
     )  # fmt: skip
 
     def __init__(
@@ -65,7 +67,9 @@ class Waiting:
         event_ms: NDArray[np.int64],
         scores: NDArray[np.float64],
         predicted: Sequence[float],
+        dimensions: Sequence[str],
         segments: Sequence[Sequence[str]],
+        within_ms: int,
         offset: int,
         before_ms: int,
     ) -> None:
@@ -75,7 +79,9 @@ class Waiting:
         self.last_ms = int(event_ms.max())
         self.scores = scores
         self.predicted = predicted
+        self.dimensions = dimensions
         self.segments = segments
+        self.within_ms = within_ms
         self.offset = offset
         self.labels: dict[int, Truth] = {}
         self.first_label: Truth | None = None
@@ -107,14 +113,14 @@ class VersionJoin:
         self.index.update(zip(rows.ids, zip(repeat(rows), range(len(rows.ids))), strict=True))
         self.waiting.append(rows)
 
-    def match(self, truth: Truth, within_ms: int) -> Labelled | None:
+    def match(self, truth: Truth) -> Labelled | None:
         """Give a label to its prediction; None where that is unknown or the label came after its time."""
         found = self.index.get(truth.prediction_id)
         if found is None:
             return None
         rows, i = found
         event_ms = int(rows.event_ms[i])
-        if truth.label_ms - event_ms > within_ms:
+        if truth.label_ms - event_ms > rows.within_ms:
             return None
         before = rows.labels.get(i)
         rows.labels[i] = truth
@@ -126,7 +132,7 @@ class VersionJoin:
             event_ms,
             float(rows.scores[i]),
             rows.predicted[i],
-            tuple(values[i] for values in rows.segments),
+            tuple((name, values[i]) for name, values in zip(rows.dimensions, rows.segments, strict=True)),
             truth.label,
             truth.label_ms,
             before.label if before else None,
@@ -140,9 +146,15 @@ class VersionJoin:
         known = (self.index[i] for i in ids if i in self.index)
         return [rows.labels[i] for rows, i in known if i in rows.labels]
 
-    def expire(self, before_ms: int) -> None:
-        """Forget predictions all older than a time."""
-        while self.waiting and self.waiting[0].last_ms < before_ms:
+    def expire(self, labels_ms: int, predictions_ms: int) -> None:
+        """Forget predictions whose labels are overdue, once labels and predictions have come so far.
+
+        By the labels' own time; without labels by the predictions', at twice the time, to bound memory.
+        """
+        while self.waiting:
+            rows = self.waiting[0]
+            if rows.last_ms >= max(labels_ms - rows.within_ms, predictions_ms - 2 * rows.within_ms):
+                return
             self.forget_oldest()
 
     def forget_oldest(self) -> int:
@@ -181,14 +193,12 @@ class Join:
                 found += sibling.labels_of(ids)
         return found
 
-    def match(self, truth: Truth, within_ms: dict[str, int]) -> list[Labelled]:
+    def match(self, truth: Truth, subjects: Container[str]) -> list[Labelled]:
         """Give a label to every version that made the prediction; none yet: keep it for when they come."""
         candidates = (
             join for join in self.versions.values() if truth.model is None or join.subject == truth.model
         )
-        found = [
-            join.match(truth, within_ms[join.subject]) for join in candidates if join.subject in within_ms
-        ]
+        found = [join.match(truth) for join in candidates if join.subject in subjects]
         matches = [match for match in found if match is not None]
         key = (truth.model, truth.prediction_id)
         if not matches or key in self.early:

@@ -6,13 +6,13 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.layout import Layout
 from detectors.profile import LabelsProfile
 from streams.ingest.clock import NEVER
 from streams.ingest.join import Labelled, Truth, Waiting
 from streams.ingest.panes import SEGMENTS_MAX, PaneKey
 from streams.ingest.partition import Partition
 from streams.ingest.rows import Batch
+from streams.ingest.subjects import Intake
 
 NO_SCORE = float("nan")
 
@@ -36,10 +36,9 @@ class LabelsIntake:
             return repeats, []
         truths = self._partition.join.labels_before(join, waiting.ids)
         join.add(waiting)
-        within_ms = batch.intake.spans.label_ms
         matches = []
         for truth in truths:
-            match = join.match(truth, within_ms)
+            match = join.match(truth)
             if match is not None:
                 self._partition.join.meet(truth)
                 matches.append(match)
@@ -47,19 +46,18 @@ class LabelsIntake:
 
     def match(self, truths: Sequence[Truth]) -> list[Labelled]:
         """Give labels to the predictions that are known; the others are kept until theirs come."""
-        within_ms = {name: intake.spans.label_ms for name, intake in self._partition.subjects.intakes.items()}
-        return [match for truth in truths for match in self._partition.join.match(truth, within_ms)]
+        watched = self._partition.subjects.intakes
+        return [match for truth in truths for match in self._partition.join.match(truth, watched)]
 
     def add(self, matches: Sequence[Labelled]) -> None:
         """Fold joined labels; a correction takes back what it corrects."""
         groups: dict[tuple[PaneKey, int], list[Labelled]] = {}
         for match in matches:
             for key, sign in self._places(match):
-                for segment in (None, *self._segments(match)):
+                for segment in (None, *self._segments(match, key.start_ms)):
                     groups.setdefault((key._replace(segment=segment), sign), []).append(match)
         for (key, sign), labelled in groups.items():
-            layout = self._partition.subjects.intakes[key.subject].watched.layout(key.version)
-            _fold(self._partition.panes.labels(key, layout), labelled, sign)
+            _fold(self._profile(key), labelled, sign)
 
     def _places(self, match: Labelled) -> list[tuple[PaneKey, int]]:
         """Return the panes that a label changes, with the sign; none if one of them is closed."""
@@ -70,9 +68,8 @@ class LabelsIntake:
         if match.before is not None:
             places.append((self._key(match, match.before_ms), -1))
         closed_ms = self._partition.clock("labels", match.subject).closed_ms
-        spans = self._partition.subjects.intakes[match.subject].spans
         # By what had come before the label, however it came in chunks; by the clock only where all was idle.
-        if any(key.end_ms <= max(closed_ms, match.latest_ms - spans.lateness_ms) for key, _ in places):
+        if any(key.end_ms <= closed_ms or self._due_ms(key) <= match.latest_ms for key, _ in places):
             account.late += 1
             self._open(match, max(match.latest_ms, closed_ms)).late += 1
             return []
@@ -83,33 +80,46 @@ class LabelsIntake:
                 self._open(match, corrected_ms).corrected += 1
         return places
 
+    def _at(self, subject: str, time_ms: int) -> Intake:
+        """Return what is in force for a label that became known at a time."""
+        return self._partition.subjects.intakes[subject].at(time_ms)
+
+    def _due_ms(self, key: PaneKey) -> int:
+        return key.end_ms + self._at(key.subject, key.start_ms).spans.lateness_ms
+
     def _key(self, match: Labelled, time_ms: int) -> PaneKey:
-        intake = self._partition.subjects.intakes[match.subject]
+        intake = self._at(match.subject, time_ms)
         pane_ms = intake.spans.pane_ms
         start_ms = time_ms // pane_ms * pane_ms
         layout = intake.watched.layout(match.version)
         return PaneKey("labels", match.subject, match.version, None, start_ms, start_ms + pane_ms, layout.id)
 
     def _open(self, match: Labelled, time_ms: int) -> LabelsProfile:
-        layout: Layout = self._partition.subjects.intakes[match.subject].watched.layout(match.version)
-        return self._partition.panes.labels(self._key(match, time_ms), layout)
+        return self._profile(self._key(match, time_ms))
 
-    def _segments(self, match: Labelled) -> list[str]:
-        dimensions = self._partition.subjects.intakes[match.subject].watched.monitor.segments
+    def _profile(self, key: PaneKey) -> LabelsProfile:
+        layout = self._at(key.subject, key.start_ms).watched.layout(key.version)
+        return self._partition.panes.labels(key, layout)
+
+    def _segments(self, match: Labelled, start_ms: int) -> list[str]:
+        """Name the segments of a label's pane that its prediction belongs to.
+
+        Those of now are counted: of a prediction from before they were declared, nothing is known.
+        """
+        declared = self._at(match.subject, start_ms).watched.monitor.segments
         name = self._partition.panes.name
-        pairs = zip(dimensions, match.segments, strict=False)
+        pairs = ((d, value) for d, value in match.segments if d in declared)
         return [f"{d}={name(SEGMENTS_MAX, match.subject, d, value)}" for d, value in pairs]
 
-    def expire(self, subject: str, label_ms: int, lateness_ms: int) -> None:
+    def expire(self, subject: str) -> None:
         """Forget predictions whose labels are overdue, and labels whose predictions should have come."""
-        labels = self._partition.clock("labels", subject)
-        predictions = self._partition.clock("predictions", subject)
-        # By the labels' own time; without labels by the predictions', at twice the time, to bound memory.
-        overdue_ms = max(labels.latest_ms - label_ms, predictions.latest_ms - 2 * label_ms) - lateness_ms
+        labels_ms = self._partition.clock("labels", subject).latest_ms
+        predictions_ms = self._partition.clock("predictions", subject).latest_ms
+        lateness_ms = self._at(subject, predictions_ms).spans.lateness_ms
         for join in self._partition.join.versions.values():
             if join.subject == subject:
-                join.expire(overdue_ms)
-        orphans = self._partition.join.expire_early(subject, predictions.latest_ms - lateness_ms)
+                join.expire(labels_ms - lateness_ms, predictions_ms - lateness_ms)
+        orphans = self._partition.join.expire_early(subject, predictions_ms - lateness_ms)
         orphans += self._partition.join.expire_early(None, self._slowest_ms() - lateness_ms)
         self._partition.labels.orphaned += orphans
 
@@ -133,7 +143,9 @@ def _waiting(batch: Batch, ids: list[str], others: list[int], before_ms: int) ->
         batch.rows.times[every],
         np.full(len(first), NO_SCORE) if scores is None else scores[every],
         _said(batch, first),
+        batch.intake.watched.monitor.segments,
         [[values[i] for i in first] for values in batch.segments] if others else batch.segments,
+        batch.intake.spans.label_ms,
         batch.rows.offset,
         before_ms,
     )

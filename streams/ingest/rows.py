@@ -57,14 +57,19 @@ class Batch(NamedTuple):
 
 
 def batches(partition: Partition, subject: str, rows: Rows) -> Iterator[tuple[Batch, Indices | None]]:
-    """Split the rows of a subject by version; None stands for the positions of all rows."""
-    intake = partition.subjects.intakes[subject]
+    """Split a subject's rows by version, and where its monitor changes; None: the positions of all rows."""
     for version, index in _by_version(rows.events):
         name = partition.panes.name(VERSIONS_MAX, subject, version)
-        part = rows if index is None else rows.take(index)
-        columns = intake.columnizer.columns(part.events, part.wrong)
-        segments = intake.columnizer.segments(part.events)
-        yield Batch(subject, name, intake, intake.watched.layout(name), part, columns, segments), index
+        whole = rows if index is None else rows.take(index)
+        runs = partition.subjects.intakes[subject].runs(whole.times)
+        for intake, run in runs:
+            at, part = index, whole
+            if len(runs) > 1:
+                positions = np.arange(len(whole.events))[run]
+                at, part = positions if index is None else index[run], whole.take(positions)
+            columns = intake.columnizer.columns(part.events, part.wrong)
+            segments = intake.columnizer.segments(part.events)
+            yield Batch(subject, name, intake, intake.watched.layout(name), part, columns, segments), at
 
 
 def _by_version(events: Sequence[Any]) -> list[tuple[str, Indices | None]]:
@@ -87,7 +92,7 @@ class RowsIntake:
         """Say which rows are late and in which pane each is counted, and move the subject's clock on."""
         spans = self._partition.subjects.intakes[subject].spans
         clock = self._partition.clock(self._kind, subject)
-        return Places(*clock.late(rows.times, spans.pane_ms, spans.lateness_ms))
+        return Places(*clock.late(rows.times, spans))
 
     def add(self, batch: Batch, places: Places, repeats: Sequence[int]) -> None:
         """Fold the rows that are neither late nor repeats; count those that are."""
@@ -97,14 +102,14 @@ class RowsIntake:
         self._count(batch, places, repeated)
         for start_ms in np.unique(places.starts[keep]).tolist():
             index = np.flatnonzero(keep & (places.starts == start_ms))
-            key = self._key(batch, start_ms)
+            key = self._key(batch, batch.intake, start_ms)
             self._fold(key, batch, index)
             for dimension, values in zip(batch.intake.watched.monitor.segments, batch.segments, strict=True):
                 self._fold_segments(key, batch, index, dimension, values)
 
-    def _key(self, batch: Batch, start_ms: int) -> PaneKey:
-        end_ms = start_ms + batch.intake.spans.pane_ms
-        return PaneKey(self._kind, batch.subject, batch.version, None, start_ms, end_ms, batch.layout.id)
+    def _key(self, batch: Batch, intake: Intake, start_ms: int) -> PaneKey:
+        end_ms, layout = start_ms + intake.spans.pane_ms, intake.watched.layout(batch.version)
+        return PaneKey(self._kind, batch.subject, batch.version, None, start_ms, end_ms, layout.id)
 
     def _fold(self, key: PaneKey, batch: Batch, index: Indices) -> None:
         profile = self._partition.panes.rows(key, batch.layout)
@@ -132,6 +137,9 @@ class RowsIntake:
         account.accepted += len(late) - n_late - n_repeated
         for start_ms in np.unique(places.starts[late | repeated]).tolist():
             here = places.starts == start_ms
-            profile = self._partition.panes.rows(self._key(batch, start_ms), batch.layout)
+            # What is late is counted in a pane that is open: by now another monitor may be in force.
+            intake = self._partition.subjects.intakes[batch.subject].at(start_ms)
+            layout = intake.watched.layout(batch.version)
+            profile = self._partition.panes.rows(self._key(batch, intake, start_ms), layout)
             profile.late += int(np.count_nonzero(late & here))
             profile.duplicates += int(np.count_nonzero(repeated & here))

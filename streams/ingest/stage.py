@@ -19,6 +19,7 @@ from streams.ingest.join import Truth
 from streams.ingest.labels import LabelsIntake
 from streams.ingest.partition import Partition
 from streams.ingest.quarantine import Limit
+from streams.ingest.redecode import decode_in_time
 from streams.ingest.rows import Rows, RowsIntake, batches
 from streams.ingest.subjects import Registry, Subjects
 
@@ -112,32 +113,33 @@ class IngestFold:
 
     def _close(self, kind: Kind, subject: str, now_ms: int) -> None:
         spans = self._subjects.intakes[subject].spans
-        kinds: list[Kind] = ["predictions", "labels"] if kind == "predictions" and spans.label_ms else [kind]
+        labelled = kind == "predictions" and self._subjects.is_of_kind(subject, "labels")
+        kinds: list[Kind] = ["predictions", "labels"] if labelled else [kind]
         for each in kinds:
             self.partition.close(each, subject, spans)
             clock = self.partition.clock(each, subject)
             if clock.closed_ms > clock.told_ms:
                 self.partition.tell_times(each, [subject], now_ms)
         if kind != "features":
-            self._labels.expire(subject, spans.label_ms, spans.lateness_ms)
+            self._labels.expire(subject)
 
     def _decode_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> Decoded:
         decoder = self._subjects.decoders[kind]
-        events, at, wrong, refused = decode_all(decoder, records)
-        if not events:
-            return Decoded({}, refused)
-        times = times_ms(events)
+        chunk = decode_all(decoder, records)
+        if not chunk.events:
+            return Decoded({}, chunk.refused)
+        chunk, times = decode_in_time(decoder, records, chunk, times_ms(chunk.events))
+        events, at, wrong, refused = chunk
         good = self._judge_rows(events, at, times, refused, now_ms)
-        grouped: dict[Any, list[int]] = {}
-        types = set(map(type, events))
-        if len(types) == 1:
-            grouped[types.pop()] = list(good)
+        grouped: dict[str, list[int]] = {}
+        names = {struct: decoder.by_struct[struct].name for struct in set(map(type, events))}
+        if len(names) == 1:
+            grouped[names.popitem()[1]] = list(good)
         else:
             for i in good:
-                grouped.setdefault(type(events[i]), []).append(i)
+                grouped.setdefault(names[type(events[i])], []).append(i)
         rows = {}
-        for struct, index in grouped.items():
-            subject = decoder.by_struct[struct].name
+        for subject, index in grouped.items():
             whole = len(index) == len(events)
             rows[subject] = Rows(
                 events if whole else [events[i] for i in index],
@@ -248,7 +250,7 @@ class IngestFold:
         for subject, rows in self._decode_rows("predictions", records, now_ms + AHEAD_MS_MAX).rows.items():
             clock = clocks.setdefault(subject, Clock())
             spans = self._subjects.intakes[subject].spans
-            late, _ = clock.late(rows.times, spans.pane_ms, spans.lateness_ms)
+            late, _ = clock.late(rows.times, spans)
             for batch, index in batches(self.partition, subject, rows):
                 self._labels.wait(batch, late if index is None else late[index], clock.before_ms)
 

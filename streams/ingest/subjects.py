@@ -1,22 +1,18 @@
 """What ingest needs to know of every monitored subject, built anew when the registry changes."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
-from detectors.layout import Layout
+import numpy as np
+from numpy.typing import NDArray
+
 from schemas.findings import Kind
 from schemas.monitors import Monitor
+from streams.config.state import Watched
 from streams.ingest.batch import Columnizer
 from streams.ingest.decode import EventDecoder, LabelDecoder, Subject
-
-
-class Watched(Protocol):
-    """One entry of the registry."""
-
-    @property
-    def monitor(self) -> Monitor: ...  # noqa: D102 - named for what it is
-
-    def layout(self, version: str | None) -> Layout: ...  # noqa: D102
+from streams.ingest.spans import Spans
 
 
 class Registry(Protocol):
@@ -30,21 +26,38 @@ class Registry(Protocol):
     def subjects(self) -> list[str]: ...  # noqa: D102
 
 
-class Spans(NamedTuple):
-    """The monitor's durations in milliseconds."""
-
-    pane_ms: int
-    lateness_ms: int
-    label_ms: int
-    """How long a prediction waits for its label; 0 where none is expected."""
-
-
 class Intake(NamedTuple):
-    """One subject as ingest sees it."""
+    """One subject as ingest sees it, for panes from `from_ms` on; `before` is for earlier ones."""
 
     watched: Watched
+    subject: Subject
     columnizer: Columnizer
     spans: Spans
+    before: "Intake | None" = None
+
+    @classmethod
+    def of(cls, watched: Watched) -> "Intake":
+        """Prepare what is in force, and what was before."""
+        before = cls.of(watched.before) if watched.before is not None else None
+        subject = Subject(watched.monitor, watched.from_ms, before.subject if before else None)
+        spans = Spans.of(watched.monitor, watched.from_ms, before.spans if before else None)
+        return cls(watched, subject, Columnizer(subject), spans, before)
+
+    def at(self, time_ms: int) -> "Intake":
+        """Return what holds for the pane that starts at a time."""
+        found = self
+        while found.before is not None and time_ms < found.watched.from_ms:
+            found = found.before
+        return found
+
+    def runs(self, times: NDArray[np.int64]) -> "list[tuple[Intake, slice]]":
+        """Split rows, in their order, where what holds for them changes."""
+        if self.before is None or (times >= self.watched.from_ms).all():
+            return [(self, slice(0, len(times)))]
+        starts = [each.from_ms for each in self.watched.history()[1:]]
+        number = np.searchsorted(starts, times, side="right")
+        bounds = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(times)]
+        return [(self.at(int(times[first])), slice(first, end)) for first, end in pairwise(bounds)]
 
 
 class Subjects:
@@ -54,6 +67,7 @@ class Subjects:
         self._registry = registry
         self._generation = -1
         self.intakes: dict[str, Intake] = {}
+        self._kinds: dict[str, set[Kind]] = {}
         self.decoders: dict[str, EventDecoder] = {}
         self.labels = LabelDecoder()
 
@@ -64,14 +78,14 @@ class Subjects:
             return
         self._generation = generation
         subjects = []
-        self.intakes = {}
+        self.intakes, self._kinds = {}, {}
         for name in self._registry.subjects():
             watched = self._registry.get(name)
             if watched is None:
                 continue
-            subject = Subject(watched.monitor)
-            subjects.append(subject)
-            self.intakes[name] = Intake(watched, Columnizer(subject), _spans(watched.monitor))
+            intake = self.intakes[name] = Intake.of(watched)
+            self._kinds[name] = {kind for each in watched.history() for kind in _kinds(each.monitor)}
+            subjects.append(intake.subject)
         self.decoders = {
             "predictions": EventDecoder((s for s in subjects if s.monitor.model), "model"),
             "features": EventDecoder((s for s in subjects if s.monitor.feature_view), "feature_view"),
@@ -80,19 +94,15 @@ class Subjects:
     def of_kind(self, kind: Kind) -> Iterator[tuple[str, Intake]]:
         """Yield the subjects that have events of a kind."""
         for name, intake in self.intakes.items():
-            monitor = intake.watched.monitor
-            declared = {
-                "predictions": monitor.model is not None,
-                "labels": monitor.labels is not None,
-                "features": monitor.feature_view is not None,
-            }
-            if declared[kind]:
+            if self.is_of_kind(name, kind):
                 yield name, intake
 
+    def is_of_kind(self, subject: str, kind: Kind) -> bool:
+        """Whether a subject has, or had, events of a kind."""
+        return kind in self._kinds[subject]
 
-def _spans(monitor: Monitor) -> Spans:
-    windows = monitor.windows
-    label_ms = round(monitor.labels.expected_within.total_seconds() * 1000) if monitor.labels else 0
-    return Spans(
-        round(windows.pane.total_seconds() * 1000), round(windows.lateness.total_seconds() * 1000), label_ms
-    )
+
+def _kinds(monitor: Monitor) -> Iterator[Kind]:
+    yield "predictions" if monitor.model else "features"
+    if monitor.labels is not None:
+        yield "labels"

@@ -1,0 +1,68 @@
+"""Events are decoded by the monitor that is in force at their time, which is known once they are decoded.
+
+The fast path takes one monitor of a subject for all of a chunk. Around a change some events are of the other
+side: those are decoded again. Which one was tried first makes no difference to the result.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.fold import Record
+from streams.ingest.decode import UNDECODABLE, DecodedChunk, EventDecoder, Refusal, Row, Subject
+
+Times = NDArray[np.int64]
+
+
+def decode_in_time(
+    decoder: EventDecoder, records: Sequence[Record], chunk: DecodedChunk, times: Times
+) -> tuple[DecodedChunk, Times]:
+    """Decode those events again that are of another time than the monitor that they were decoded by."""
+    stale = _stale(decoder, chunk.events, times) if decoder.is_changing else []
+    if not stale:
+        return chunk, times
+    events, gone = chunk.events, set()
+    names = set()
+    for i in stale:
+        name = decoder.by_struct[type(events[i])].name
+        names.add(name)
+        row = _decode(decoder, decoder.subjects[name].at(int(times[i])), records[chunk.at[i]])
+        if isinstance(row, Refusal):
+            chunk.refused[chunk.at[i]] = row
+            gone.add(i)
+            continue
+        events[i] = row.event
+        if row.wrong:
+            chunk.wrong[chunk.at[i]] = row.wrong
+    _prefer(decoder, sorted(names), events)
+    if not gone:
+        return chunk, times
+    left = [i for i in range(len(events)) if i not in gone]
+    kept = chunk._replace(events=[events[i] for i in left], at=[chunk.at[i] for i in left])
+    return kept, times[left]
+
+
+def _stale(decoder: EventDecoder, events: Sequence[Any], times: Times) -> list[int]:
+    found = []
+    for struct in set(map(type, events)):
+        subject = decoder.by_struct[struct]
+        outside = (times < subject.from_ms) | (times >= subject.until_ms)
+        found += [i for i in np.flatnonzero(outside).tolist() if type(events[i]) is struct]
+    return sorted(found)
+
+
+def _decode(decoder: EventDecoder, subject: Subject, record: Record) -> Row | Refusal:
+    try:
+        return Row(subject.decode_fast(record.value or b""))
+    except UNDECODABLE:
+        return decoder.decode(record)
+
+
+def _prefer(decoder: EventDecoder, names: Iterable[str], events: Sequence[Any]) -> None:
+    """Try first, from now on, what fitted most events of these subjects."""
+    fitted = Counter(map(type, events))
+    histories = (decoder.subjects[name].history() for name in names)
+    decoder.prefer([max(history, key=lambda subject: fitted[subject.struct]) for history in histories])
