@@ -107,16 +107,14 @@ def _prediction(n: int, at: str, score: float, source: random.Random) -> dict[st
         "country": source.choice(["NL", "BE"]) if n % 97 else "XX",
         "member": source.random() < 0.5,
     }
-    event = {
-        "prediction_id": f"p{n}",
-        "model": "risk",
-        "model_version": "1" if n % 9 else "2",
-        "event_time": at,
-    }
-    return {**event, "features": features, "prediction": {"score": score}, "latency_ms": round(source.gammavariate(5, 2), 1)}  # fmt: skip
+    event = {"prediction_id": f"p{n}", "model": "risk", "model_version": "1" if n % 9 else "2"}
+    event |= {"event_time": at, "features": features, "prediction": {"score": score}}
+    return {**event, "latency_ms": round(source.gammavariate(5, 2), 1)}
 
 
-def _labels(n: int, at: datetime, said: list[tuple[str, float]], source: random.Random) -> Iterator[tuple[str, int, bytes]]:  # fmt: skip
+def _labels(
+    n: int, at: datetime, said: list[tuple[str, float]], source: random.Random
+) -> Iterator[tuple[str, int, bytes]]:
     truth = source.random() < said[n][1]
     if n // PER_MINUTE + LABEL_AFTER // PER_MINUTE in WRONG:
         truth = not truth

@@ -1,4 +1,4 @@
-"""What the program before this one left behind is gone on from, exactly; and what this one leaves, by that one."""
+"""What the program before this one left is gone on from, exactly; and what this one leaves, by that one."""
 
 import io
 import os

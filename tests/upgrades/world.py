@@ -4,6 +4,7 @@ Only what was there in format 1 already is imported: `make.py` runs this with th
 """
 
 import asyncio
+import contextlib
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -126,10 +127,8 @@ async def _turn(memory: Memory, stage: Any, keeper: Keeper) -> bool:
 
 def live(memory: Memory, registered: Registry, until: int | None = None) -> Memory:
     """Run one process until its end or its crash."""
-    try:
+    with contextlib.suppress(Crash):
         asyncio.run(run(memory, registered, until))
-    except Crash:
-        pass
     return memory
 
 
@@ -138,10 +137,10 @@ def outcome(memory: Memory) -> dict[str, dict[str, Any]]:
     return {
         "statistics": _once(memory, "statistics", _window),
         "retraining": _once(memory, "retraining", lambda each: each["request_id"]),
-        "rejected": _once(memory, "rejected", lambda each: f"{each['topic']}/{each['partition']}/{each['offset']}"),
-        "alerts": _once(memory, "alerts", lambda each: f"{each['fingerprint']} {each['updated_at']} {each['status']}"),
-        "notices": _once(memory, "notify", lambda each: f"{each['alert']['fingerprint']} {each['change']}", _told),
-    }  # fmt: skip
+        "rejected": _once(memory, "rejected", _rejection),
+        "alerts": _once(memory, "alerts", _alert),
+        "notices": _once(memory, "notify", lambda n: f"{n['alert']['fingerprint']} {n['change']}", _told),
+    }
 
 
 def _once(
@@ -164,6 +163,14 @@ def _once(
 def _window(each: Any) -> str:
     names = ("subject", "version", "segment", "kind", "window_start_ms", "window_end_ms")
     return " ".join(str(each[name]) for name in names)
+
+
+def _rejection(each: Any) -> str:
+    return f"{each['topic']}/{each['partition']}/{each['offset']}"
+
+
+def _alert(each: Any) -> str:
+    return f"{each['fingerprint']} {each['updated_at']} {each['status']}"
 
 
 def _told(notice: Any) -> Any:
