@@ -20,6 +20,7 @@ from alerting.evidence import when
 from alerting.pager import show
 from schemas.alerts import Alert, Notice
 from streams.fold import Message, Record
+from streams.rejecting import rejection
 
 RESEND_SECONDS = 60
 RESOLVED_FOR_SECONDS = 300
@@ -49,21 +50,24 @@ _state = msgspec.msgpack.Decoder(dict[str, Told])
 class NotifyFold:
     """Folds the alerts of one partition into notices. Of alerts long over, the oldest are forgotten."""
 
-    def __init__(self, resend_seconds: float = RESEND_SECONDS) -> None:
+    def __init__(self, resend_seconds: float = RESEND_SECONDS, number: int = 0) -> None:
+        self._number = number
         self._resend_ms = round(resend_seconds * 1000)
         self._told: dict[str, Told] = {}
         self._changes: list[Message] = []
         self._repeats: dict[str, Message] = {}
         self.unreadable = 0
-        """Records that were no alerts, and were left out."""
+        """Records that were no alerts, and went to `rejected`."""
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Take in alerts, in order."""
         for record in records:
             try:
                 alert = Alert.model_validate_json(record.value or b"")
-            except ValidationError:
+            except ValidationError as error:
                 self.unreadable += 1
+                why = f"no alert: {error.errors()[0]['msg']}"
+                self._changes.append(rejection(topic, self._number, record, "unreadable", why, now_ms))
                 continue
             self._take(alert, now_ms)
 
@@ -164,14 +168,19 @@ class AlertmanagerDeliverer:
         resend_seconds: float = RESEND_SECONDS,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        failed: Callable[[int], object] = lambda notices: None,
     ) -> None:
         self.alertmanager = Alertmanager(urls, credentials)
         self._expire = timedelta(seconds=EXPIRE_AFTER_RESENDS * resend_seconds)
         self._clock = clock
         self._sleep = sleep
+        self._failed = failed
 
     async def deliver(self, messages: list[Message]) -> None:
-        """Deliver; try again for as long as that can help, else raise `Undeliverable`."""
+        """Deliver; try again for as long as that can help, else raise `Undeliverable`.
+
+        `failed` is told of each try that did not succeed, with how many notices it was for.
+        """
         notices = [Notice.model_validate_json(message.value) for message in messages]
         pause_seconds = 0.5
         while notices:
@@ -182,6 +191,7 @@ class AlertmanagerDeliverer:
                 return
             if not refusal.recoverable:
                 raise Undeliverable(refusal.message)
+            self._failed(len(notices))
             await self._sleep(pause_seconds)
             pause_seconds = min(2 * pause_seconds, 15)
 

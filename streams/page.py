@@ -13,6 +13,7 @@ from schemas.findings import WindowFindings
 from schemas.monitors import Monitor
 from schemas.retraining import RetrainingRequest
 from streams.fold import Message, Record
+from streams.rejecting import rejection
 
 _findings = msgspec.msgpack.Decoder(WindowFindings)
 _state = msgspec.msgpack.Decoder(dict[str, Subject])
@@ -44,22 +45,25 @@ class Monitors(Protocol):
 class PageFold:
     """Folds findings of a partition's subjects into alerts. Only event time counts, never the clock."""
 
-    def __init__(self, registry: Monitors, runbooks: str = OWN_RUNBOOKS) -> None:
+    def __init__(self, registry: Monitors, runbooks: str = OWN_RUNBOOKS, number: int = 0) -> None:
         self._registry = registry
+        self._number = number
         self._runbooks = runbooks
         self._generation = -1
         self._subjects: dict[str, Subject] = {}
         self._outputs: list[Message] = []
         self.unreadable = 0
-        """Records that were no findings, and were left out."""
+        """Records that were no findings, and went to `rejected`."""
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Take in findings, in order."""
         for record in records:
             try:
                 window = _findings.decode(record.value or b"")
-            except msgspec.MsgspecError:
+            except msgspec.MsgspecError as error:
                 self.unreadable += 1
+                why = f"no findings: {error}"
+                self._outputs.append(rejection(topic, self._number, record, "unreadable", why, now_ms))
                 continue
             self._take(window)
 

@@ -67,6 +67,10 @@ class Settings(BaseSettings):
     """A partition without events for so long does not hold the windows of the others open."""
     write_format: int = Field(default=2, ge=1, le=2)
     """Format of checkpoints and records that workers write for workers; 1 while some can't read 2."""
+    rejected_share_max: float = Field(default=0.5, ge=0, le=1)
+    """A worker stops and pages when more than this share of the last events is rejected. 1: never."""
+    rejected_events_min: int = Field(default=1000, ge=10, le=100_000)
+    """How many last events, of one topic and partition; before so many have come, no worker stops."""
 
     alertmanagers: Annotated[tuple[HttpUrl, ...], NoDecode] = ()
     """Alertmanagers to send to, all of a cluster, separated by commas. None: pages go to the terminal."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from streams.config.registry import Registry
 from streams.evaluate.stage import EvaluateFold
 from streams.fold import Fold
+from streams.ingest.quarantine import Limit
 from streams.ingest.stage import IngestFold
 from streams.notify import NotifyFold
 from streams.page import PageFold
@@ -24,14 +25,15 @@ class Stage(NamedTuple):
 def stages(settings: Settings, registry: Registry) -> list[Stage]:
     """Return the stages, in the order of the flow."""
     sources = [f"ingest/{number}" for number in range(settings.partitions)]
+    limit = Limit(settings.rejected_share_max, settings.rejected_events_min)
     idle_ms = round(settings.idle_seconds * 1000)
     return [
         Stage(
             "ingest",
             ("predictions", "labels", "features"),
-            lambda number: IngestFold(number, settings.partitions, registry, idle_ms),
+            lambda number: IngestFold(number, settings.partitions, registry, idle_ms, limit),
         ),
-        Stage("evaluate", ("profiles",), lambda _: EvaluateFold(registry, sources)),
-        Stage("page", ("findings",), lambda _: PageFold(registry, settings.runbooks)),
-        Stage("notify", ("alerts",), lambda _: NotifyFold()),
+        Stage("evaluate", ("profiles",), lambda number: EvaluateFold(registry, sources, number)),
+        Stage("page", ("findings",), lambda number: PageFold(registry, settings.runbooks, number)),
+        Stage("notify", ("alerts",), lambda number: NotifyFold(number=number)),
     ]

@@ -16,6 +16,7 @@ from streams.evaluate.terms import LaneKey, Registry, Terms, TermsOf
 from streams.evaluate.watermarks import NEVER, News, Watermarks
 from streams.fold import Message, Record
 from streams.ingest.partition import partition_of
+from streams.rejecting import rejection
 
 SWEEP_MS = 1000
 """How often idle subjects are looked at, by the clocks of the sources."""
@@ -31,7 +32,7 @@ class Lost(Struct):
     """What could not be evaluated, since the first."""
 
     unreadable: int = 0
-    """Records that were neither a pane nor a watermark."""
+    """Records that were neither a pane nor a watermark; they went to `rejected`."""
     unwatched_panes: int = 0
     """Panes of subjects without a monitor."""
     crowded_out_panes: int = 0
@@ -56,8 +57,9 @@ class EvaluateFold:
     does not change what is said of the windows of a subject and kind, nor its order.
     """
 
-    def __init__(self, registry: Registry, sources: Sequence[str]) -> None:
+    def __init__(self, registry: Registry, sources: Sequence[str], number: int = 0) -> None:
         self._registry = registry
+        self._number = number
         self._sources = list(sources)
         self._terms = TermsOf(registry)
         self._outputs: list[Message] = []
@@ -68,8 +70,10 @@ class EvaluateFold:
         for record in records:
             try:
                 message = _decoder.decode(record.value or b"")
-            except msgspec.MsgspecError:
+            except msgspec.MsgspecError as error:
                 self.lost.unreadable += 1
+                why = f"neither a pane nor a watermark: {error}"
+                self._outputs.append(rejection(topic, self._number, record, "unreadable", why, now_ms))
                 continue
             if isinstance(message, Pane):
                 self._take(message)

@@ -2,6 +2,7 @@
 
 from itertools import groupby
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from detectors.online.registry import DETECTORS
 from detectors.profile import RowsProfile
 from schemas.findings import WindowFindings
 from schemas.monitors import Monitor
+from schemas.rejections import Rejection
 from streams.config.state import Watched
 from streams.evaluate import lane, lanes, verdict
 from streams.evaluate import stage as evaluate
@@ -287,11 +289,14 @@ def test_a_removed_monitor_is_forgotten_with_all_that_is_open(of, rng):
 
 
 @pytest.mark.parametrize("garbage", [None, b"", b"\xff", b"{}", b"\x81\xa4type\xa4pane"])
-def test_records_that_are_neither_are_counted(of, garbage):
-    folding = evaluating(of)
+def test_records_that_are_neither_are_counted_and_go_to_rejected(of, garbage):
+    folding = EvaluateFold(registry(of), SOURCES, 3)
     folding.fold("profiles", [Record(0, 0, None, garbage)], 0)
     assert folding.lost.unreadable == 1
-    assert folding.outputs() == []
+    (message,) = folding.outputs()
+    rejected = msgspec.msgpack.decode(message.value, type=Rejection)
+    assert (message.topic, rejected.name, rejected.reason) == ("rejected", "profiles/3/0", "unreadable")
+    assert rejected.value == (garbage or b"")
 
 
 def test_detectors_are_fed_the_panes_of_all_rows_and_join_the_evidence(of, rng):

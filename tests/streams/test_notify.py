@@ -3,12 +3,14 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
 from schemas.alerts import Alert, Notice
+from schemas.rejections import Rejection
 from streams.fold import Message, Record
 from streams.notify import AlertmanagerDeliverer, NotifyFold, TerminalDeliverer, Undeliverable
 from tests.alerting.samples import alerts
@@ -120,11 +122,12 @@ def test_a_restored_fold_goes_on_as_if_never_stopped():
     assert restored.snapshot() == lived.snapshot()
 
 
-def test_what_is_no_alert_is_counted_and_left_out():
-    fold = NotifyFold()
+def test_what_is_no_alert_is_counted_and_goes_to_rejected():
+    fold = NotifyFold(number=2)
     fold.fold("alerts", [Record(i, 0, b"k", value) for i, value in enumerate([None, b"{", b"{}"])], 0)
     assert fold.unreadable == 3
-    assert fold.outputs() == []
+    rejected = [msgspec.msgpack.decode(m.value, type=Rejection) for m in fold.outputs()]
+    assert [(r.name, r.reason) for r in rejected] == [(f"alerts/2/{i}", "unreadable") for i in range(3)]
 
 
 histories = st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=5, max_size=30)

@@ -8,6 +8,7 @@ import pytest
 
 from schemas.alerts import Alert
 from schemas.monitors import Monitor
+from schemas.rejections import Rejection
 from schemas.retraining import RetrainingRequest
 from streams.fold import Message, Record
 from streams.page import PageFold
@@ -119,12 +120,16 @@ def test_a_registry_that_has_not_read_its_topic_yet_ends_nothing(registry):
     assert fold.outputs() == []
 
 
-def test_what_is_no_finding_is_counted_and_left_out(registry):
-    fold = PageFold(registry)
+def test_what_is_no_finding_is_counted_and_goes_to_rejected(registry):
+    fold = PageFold(registry, number=3)
     odd = [Record(i, 0, b"k", value) for i, value in enumerate([None, b"", b"\xff\xff", b"{}"])]
     fold.fold("findings", [*odd, *records(WINDOWS[:2])], 0)
     assert fold.unreadable == 4
-    assert len(fold.outputs()) == 1
+    *rejected, alert = fold.outputs()
+    assert alert.topic == "alerts"
+    assert [(m.topic, m.key) for m in rejected] == [("rejected", b"findings/3/%d" % i) for i in range(4)]
+    said = msgspec.msgpack.decode(rejected[2].value, type=Rejection)
+    assert (said.reason, said.value) == ("unreadable", b"\xff\xff")
 
 
 def test_runbooks_may_be_kept_elsewhere(registry):
