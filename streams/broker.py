@@ -21,11 +21,13 @@ class EmbeddedBroker:
     """Starts the broker on a port of this machine and leaves nothing behind. Not for production.
 
     It keeps everything in memory, never compacts, and shows uncommitted records to `read_committed` readers;
-    it does fence an older producer of the same transactional id.
+    it does fence an older producer of the same transactional id. Clients are told `advertised_port` where it
+    is given: that of a proxy in front of it.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, advertised_port: int = 0) -> None:
         self._port = port
+        self._advertised_port = advertised_port
         self._process: GuardedProcess | None = None
         self._folder = Path()
 
@@ -44,8 +46,8 @@ class EmbeddedBroker:
         self._port = self._port or free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="watchkeeper-broker-"))
         log = self._folder / "broker.log"
-        url = f"tcp://{_HOST}:{self._port}"
-        command = [program, "broker", "--listener-url", url, "--advertised-listener-url", url]
+        url, told = (f"tcp://{_HOST}:{port}" for port in (self._port, self._advertised_port or self._port))
+        command = [program, "broker", "--listener-url", url, "--advertised-listener-url", told]
         self._process = GuardedProcess([*command, "--storage-engine", "memory://tansu/"], log, self._folder)
         try:
             wait_for_port(self._process, self._port, timeout_seconds)
@@ -55,6 +57,11 @@ class EmbeddedBroker:
             self.stop()
             raise BrokerError(f"the embedded broker did not start: {error}; its log is {kept}") from None
         return self.address
+
+    def signal(self, number: int) -> None:
+        """Send its process a signal."""
+        if self._process is not None:
+            self._process.signal(number)
 
     def stop(self) -> None:
         """Stop it; what it held is gone."""

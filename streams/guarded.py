@@ -39,6 +39,10 @@ class GuardedProcess:
         """Whether the program is no longer running."""
         return self._process.poll() is not None
 
+    def signal(self, number: int) -> None:
+        """Send the program a signal."""
+        self._process.send_signal(number)
+
     def stop(self) -> None:
         """Kill the program; a second time does nothing."""
         atexit.unregister(self._abandon)

@@ -17,7 +17,7 @@ from streams.broker import free_port
 
 BINARIES = ("prometheus-alertmanager", "alertmanager")
 CONFIG = """
-route: {{receiver: test, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}
+route: {{receiver: test, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}
 receivers: [{{name: test{webhook}}}]
 """
 

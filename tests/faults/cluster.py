@@ -1,0 +1,238 @@
+"""Brokers that can be hurt: three Apache Kafkas in KRaft mode, or the embedded one; clients see a proxy."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from streams.broker import EmbeddedBroker, free_port, wait_for_port
+from streams.guarded import GuardedProcess
+from streams.kafka import describe
+from streams.settings import Settings
+from tests.brokers import CLUSTER_ID, jars, run
+from tests.faults.proxy import Proxy
+
+DISK_BYTES = 768 << 20
+
+
+class Cluster(Protocol):
+    """What a schedule does to brokers."""
+
+    what: str
+    address: str
+    """For the clients, through the proxy."""
+    inside: str
+    """Past the proxy, for the oracle."""
+    replication: int
+    faults: frozenset[str]
+    """The kinds of fault that can be had here."""
+    proxy: Proxy
+
+    def kill(self, number: int) -> None: ...  # noqa: D102
+    def start(self, number: int) -> None: ...  # noqa: D102
+    def freeze(self, number: int, frozen: bool) -> None: ...  # noqa: D102
+    def fill_disk(self, number: int) -> None: ...  # noqa: D102
+    def free_disk(self, number: int) -> None: ...  # noqa: D102
+    def heal(self) -> None: ...  # noqa: D102
+
+
+class Embedded:
+    """The embedded broker: in memory, so it can be frozen but not restarted."""
+
+    replication = 1
+    faults = frozenset({"broker_frozen", "outage", "cut", "slow"})
+
+    def __init__(self) -> None:
+        proxied = free_port()
+        self.what = "the embedded broker (Tansu)"
+        self._broker = EmbeddedBroker(advertised_port=proxied)
+        self.inside = self.address = f"127.0.0.1:{proxied}"
+        own = self._broker.start()
+        self.proxy = Proxy([(proxied, int(own.rpartition(":")[2]))])
+        describe(Settings(broker=self.address), 30)
+
+    def freeze(self, number: int, frozen: bool) -> None:
+        """Stop its process, or let it go on."""
+        self._broker.signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+
+    def heal(self) -> None:
+        """Undo what was done."""
+        self.proxy.tell("clear")
+        self.freeze(0, False)
+
+    def kill(self, number: int) -> None:
+        """Nothing would be left."""
+        raise NotImplementedError
+
+    start = fill_disk = free_disk = kill
+
+    def close(self) -> None:
+        """Stop it."""
+        self._broker.stop()
+        self.proxy.stop()
+
+
+class _Node:
+    """One Kafka that is broker and controller."""
+
+    def __init__(self, number: int, folder: Path) -> None:
+        self.number = number
+        self.folder = folder
+        self.inside, self.controller, self.clients, self.proxied = (free_port() for _ in range(4))
+        self.process: GuardedProcess | None = None
+        self.disk = folder / "data"
+        self.disk.mkdir(parents=True)
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(self.disk)],
+            capture_output=True,
+            check=False,
+        )
+        self.has_own_disk = mounted.returncode == 0
+
+
+class ThreeKafkas:
+    """Three of them; every topic is on all three, and two must have a record before it counts."""
+
+    replication = 3
+
+    def __init__(self, count: int = 3) -> None:
+        self.replication = count
+        self.what = f"{count} Apache Kafka brokers in KRaft mode"
+        self._folder = Path(tempfile.mkdtemp(prefix="watchkeeper-cluster-"))
+        self._nodes = [_Node(n, self._folder / str(n)) for n in range(count)]
+        self._java = ["java", "-Xmx384m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        self._java += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{jars()}/*"]
+        self.faults = frozenset({"broker_killed", "broker_frozen", "outage", "cut", "slow"})
+        if all(node.has_own_disk for node in self._nodes):
+            self.faults |= {"disk_full"}
+        for node in self._nodes:
+            self._format(node)
+        for node in self._nodes:
+            self._launch(node)
+        for node in self._nodes:
+            self._await(node)
+        self.proxy = Proxy([(node.proxied, node.clients) for node in self._nodes])
+        self.address = ",".join(f"127.0.0.1:{node.proxied}" for node in self._nodes)
+        self.inside = ",".join(f"127.0.0.1:{node.inside}" for node in self._nodes)
+
+    def _properties(self, node: _Node) -> dict[str, object]:
+        count = len(self._nodes)
+        voters = ",".join(f"{n.number + 1}@127.0.0.1:{n.controller}" for n in self._nodes)
+        return {
+            "process.roles": "broker,controller",
+            "node.id": node.number + 1,
+            "listeners": f"INSIDE://127.0.0.1:{node.inside},CLIENTS://127.0.0.1:{node.clients},"
+            f"CONTROLLER://127.0.0.1:{node.controller}",
+            "advertised.listeners": f"INSIDE://127.0.0.1:{node.inside},CLIENTS://127.0.0.1:{node.proxied}",
+            "inter.broker.listener.name": "INSIDE",
+            "controller.listener.names": "CONTROLLER",
+            "controller.quorum.voters": voters,
+            "listener.security.protocol.map": "INSIDE:PLAINTEXT,CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": f"{node.disk}/log",
+            "auto.create.topics.enable": "false",
+            "group.initial.rebalance.delay.ms": 0,
+            "group.min.session.timeout.ms": 1000,
+            "offsets.topic.num.partitions": 3,
+            "offsets.topic.replication.factor": count,
+            "transaction.state.log.num.partitions": 3,
+            "transaction.state.log.replication.factor": count,
+            "transaction.state.log.min.isr": max(1, count - 1),
+            "min.insync.replicas": max(1, count - 1),
+            "broker.session.timeout.ms": 3000,
+            "broker.heartbeat.interval.ms": 500,
+            "replica.lag.time.max.ms": 4000,
+            "replica.fetch.wait.max.ms": 100,
+            "controlled.shutdown.enable": "false",
+            "log.segment.delete.delay.ms": 500,
+            "log.index.size.max.bytes": 1 << 20,
+            "num.network.threads": 2,
+            "num.io.threads": 4,
+            "num.recovery.threads.per.data.dir": 2,
+        }
+
+    def _file(self, node: _Node) -> Path:
+        return node.folder / "server.properties"
+
+    def _format(self, node: _Node) -> None:
+        text = "".join(f"{name}={value}\n" for name, value in self._properties(node).items())
+        self._file(node).write_text(text)
+        run([*self._java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._file(node))])
+
+    def _launch(self, node: _Node) -> None:
+        log = node.folder / "kafka.log"
+        node.process = GuardedProcess([*self._java, "kafka.Kafka", str(self._file(node))], log)
+
+    def _await(self, node: _Node) -> None:
+        assert node.process is not None
+        wait_for_port(node.process, node.inside, 120)
+        describe(Settings(broker=f"127.0.0.1:{node.inside}"), 60)
+
+    def kill(self, number: int) -> None:
+        """Kill a broker."""
+        process = self._nodes[number].process
+        assert process is not None
+        process.stop()
+
+    def start(self, number: int) -> None:
+        """Start a broker again, and return when it answers."""
+        node = self._nodes[number]
+        if node.process is None or node.process.ended:
+            self._launch(node)
+        self._await(node)
+
+    def freeze(self, number: int, frozen: bool) -> None:
+        """Stop a broker's process, or let it go on."""
+        process = self._nodes[number].process
+        assert process is not None
+        process.signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+
+    def fill_disk(self, number: int) -> None:
+        """Leave no room on the disk of a broker; Kafka stops itself at the next write."""
+        with contextlib.suppress(OSError), (self._nodes[number].disk / "ballast").open("wb") as ballast:
+            while True:
+                ballast.write(b"\0" * (1 << 20))
+                ballast.flush()
+
+    def free_disk(self, number: int) -> None:
+        """Make room again."""
+        (self._nodes[number].disk / "ballast").unlink(missing_ok=True)
+
+    def heal(self) -> None:
+        """Undo what was done."""
+        self.proxy.tell("clear")
+        for node in self._nodes:
+            self.free_disk(node.number)
+            if node.process is not None and not node.process.ended:
+                self.freeze(node.number, False)
+        for node in self._nodes:
+            self.start(node.number)
+
+    def close(self) -> None:
+        """Stop all, and leave nothing behind."""
+        for node in self._nodes:
+            if node.process is not None:
+                node.process.stop()
+            if node.has_own_disk:
+                subprocess.run(["umount", "-l", str(node.disk)], check=False)
+        if hasattr(self, "proxy"):
+            self.proxy.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def cluster(kind: str) -> Iterator[Cluster]:
+    """Run brokers of a kind: `embedded` or `kafka`; WATCHKEEPER_FAULTS_BROKERS says how many Kafkas."""
+    brokers = (
+        Embedded()
+        if kind == "embedded"
+        else ThreeKafkas(int(os.environ.get("WATCHKEEPER_FAULTS_BROKERS", "3")))
+    )
+    try:
+        yield brokers
+    finally:
+        brokers.close()

@@ -1,0 +1,142 @@
+"""Worker processes that can be killed, frozen, stopped and told a wrong time."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from streams.settings import Settings
+
+FAKETIME = [Path(f"/usr/lib/{arch}/faketime/libfaketime.so.1") for arch in ("x86_64-linux-gnu", "aarch64-linux-gnu")]
+ROOT = Path(__file__).parents[2]
+STOP_SECONDS = 5.0
+"""A worker that is asked to stop has stopped by then, whatever is broken around it."""
+
+
+def faketime() -> Path | None:
+    """Return Debian's libfaketime, which tells one process another time, where it is installed."""
+    return next((path for path in FAKETIME if path.exists()), None)
+
+
+class FleetWorker:
+    """One worker process."""
+
+    def __init__(self, number: int, folder: Path, environment: dict[str, str]) -> None:
+        self.number = number
+        self.log = folder / f"worker-{number}.log"
+        self.frozen = False
+        self._clock = folder / f"clock-{number}"
+        self._tell(0)
+        library = faketime()
+        if library is not None:
+            environment = environment | {
+                "LD_PRELOAD": str(library),
+                "FAKETIME_TIMESTAMP_FILE": str(self._clock),
+                "FAKETIME_CACHE_DURATION": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            }
+        with self.log.open("wb") as log:
+            command = [sys.executable, "-m", "streams.cli", "worker"]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=ROOT)
+
+    def jump(self, seconds: float) -> None:
+        """Set its clock so far off the true time."""
+        self._tell(seconds)
+
+    def _tell(self, seconds: float) -> None:
+        waiting = self._clock.with_suffix(".new")
+        waiting.write_text(f"{seconds:+.0f}s\n")
+        waiting.rename(self._clock)
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop the process, or let it go on."""
+        self.frozen = frozen
+        self.process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+
+
+class Fleet:
+    """The workers of one schedule. Every end that nobody asked for is noted in `troubles`."""
+
+    def __init__(self, settings: Settings, folder: Path, **environment: str) -> None:
+        self._folder = folder
+        self._environment = os.environ | {
+            "WATCHKEEPER_BROKER": settings.broker,
+            "WATCHKEEPER_APPLICATION": settings.application,
+            "WATCHKEEPER_TOPIC_PREFIX": settings.topic_prefix,
+            "WATCHKEEPER_PARTITIONS": str(settings.partitions),
+            "WATCHKEEPER_SESSION_TIMEOUT_SECONDS": str(settings.session_timeout_seconds),
+            "WATCHKEEPER_CHECKPOINT_SECONDS": str(settings.checkpoint_seconds),
+            "WATCHKEEPER_IDLE_SECONDS": str(settings.idle_seconds),
+            "WATCHKEEPER_WEB_PORT": "0",
+            **environment,
+        }
+        self._lock = threading.Lock()
+        self._alive: list[FleetWorker] = []
+        self._count = 0
+        self.troubles: list[str] = []
+        self.slowest_stop_seconds = 0.0
+
+    def start(self) -> None:
+        """Start one more worker."""
+        with self._lock:
+            self._alive.append(FleetWorker(self._count, self._folder, self._environment))
+            self._count += 1
+
+    def alive(self) -> list[FleetWorker]:
+        """Return the workers that should be running; one that has ended by itself is a trouble."""
+        with self._lock:
+            for worker in list(self._alive):
+                code = worker.process.poll()
+                if code is not None:
+                    self._alive.remove(worker)
+                    self.troubles.append(f"worker {worker.number} ended by itself with {code}: {worker.log}")
+            return list(self._alive)
+
+    def pick(self, who: int, frozen: bool | None = None) -> FleetWorker | None:
+        """Choose a worker."""
+        fits = [worker for worker in self.alive() if frozen is None or worker.frozen == frozen]
+        return fits[who % len(fits)] if fits else None
+
+    def kill(self, worker: FleetWorker) -> None:
+        """Kill a worker."""
+        with self._lock:
+            self._alive.remove(worker)
+        worker.process.kill()
+        worker.process.wait()
+
+    def stop(self, worker: FleetWorker) -> None:
+        """Ask a worker to stop, and wait for it: it has `STOP_SECONDS`."""
+        with self._lock:
+            if worker not in self._alive:
+                return
+            self._alive.remove(worker)
+        worker.process.terminate()
+        if worker.frozen:
+            worker.freeze(False)
+        began = time.monotonic()
+        try:
+            code = worker.process.wait(60)
+        except subprocess.TimeoutExpired:
+            code = None
+            worker.process.kill()
+        seconds = time.monotonic() - began
+        self.slowest_stop_seconds = max(self.slowest_stop_seconds, seconds)
+        if code != 0 or seconds > STOP_SECONDS:
+            self.troubles.append(f"worker {worker.number} took {seconds:.1f} s to stop, with {code}: {worker.log}")
+
+    def stop_all(self) -> None:
+        """Ask all to stop."""
+        stopping = [threading.Thread(target=self.stop, args=[worker]) for worker in self.alive()]
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            thread.join()
+
+    def close(self) -> None:
+        """Kill what is left."""
+        for worker in self._alive:
+            worker.process.kill()
+            worker.process.wait()

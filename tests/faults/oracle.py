@@ -1,0 +1,196 @@
+"""What an undisturbed fold of the same records says, and how a disturbed run differs from it.
+
+The oracle reads the event topics whole and folds them in this process, stage by stage: no group, no
+checkpoint, no network. It does so twice, in different chunks and orders of topics, and must agree with itself.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from schemas.monitors import Monitor
+from schemas.rejections import Rejection
+from streams.config.state import Configuration
+from streams.evaluate.stage import EvaluateFold
+from streams.fold import Fold, Message, Record
+from streams.ingest.stage import IngestFold
+from streams.kafka import read_to_end
+from streams.formats import SEQUENCE_HEADER, SOURCE_HEADER
+from streams.page import PageFold
+from streams.settings import Settings
+from streams.topics import topic_name
+
+EVENTS = ("predictions", "labels", "features")
+OUTCOMES = ("profiles", "statistics", "findings", "alerts", "retraining")
+FOLDED_AT_MS = 4_102_444_800_000
+"""A clock far ahead of all event times; the oracle has no other."""
+
+Log = dict[int, list[Record]]
+Rejected = dict[str, tuple[str, bytes]]
+
+
+class Outcome(NamedTuple):
+    """Everything said, each record with how often: by topic, partition where it matters, and value."""
+
+    said: dict[str, Counter[bytes]]
+    rejected: Rejected
+    accounts: dict[str, int]
+
+
+class Difference(NamedTuple):
+    """How a run differs from the oracle; nothing in it means equal."""
+
+    lost: list[str]
+    doubled: list[str]
+
+    @property
+    def is_none(self) -> bool:
+        """Whether both are equal."""
+        return not self.lost and not self.doubled
+
+
+class Monitors:
+    """The registry of the oracle: what was applied before the stream, and nothing else."""
+
+    generation = 1
+
+    def __init__(self, monitors: Iterable[Monitor]) -> None:
+        configuration = Configuration()
+        for monitor in monitors:
+            configuration.learn("monitors", monitor.subject.encode(), monitor.model_dump_json().encode())
+        self._watched = {name: configuration.watched(name) for name in configuration.subjects()}
+
+    def get(self, subject: str) -> Any:
+        """Return what is known of a subject."""
+        return self._watched.get(subject)
+
+    def subjects(self) -> list[str]:
+        """Return all subjects."""
+        return list(self._watched)
+
+
+def read_log(settings: Settings, topic: str) -> Log:
+    """Read a topic whole, by partition."""
+    return {
+        number: [
+            Record(m.offset(), m.timestamp()[1], m.key(), m.value(), m.headers() or ())
+            for m in read_to_end(settings, topic_name(settings, topic), number)
+        ]
+        for number in range(settings.partitions)
+    }
+
+
+def expect(settings: Settings, monitors: Sequence[Monitor]) -> Outcome:
+    """Fold what the event topics hold; assert that the order of reading does not matter."""
+    logs = {topic: read_log(settings, topic) for topic in EVENTS}
+    first = fold(logs, monitors, settings.partitions, EVENTS, 500)
+    second = fold(logs, monitors, settings.partitions, EVENTS[::-1], 7001)
+    difference = compare(second, first)
+    assert difference.is_none, f"the oracle depends on the order of reading: {difference}"
+    events = sum(len(records) for log in logs.values() for records in log.values())
+    assert sum(first.accounts.values()) == events, f"of {events} events: {first.accounts}"
+    return first
+
+
+def fold(
+    logs: dict[str, Log], monitors: Sequence[Monitor], partitions: int, order: Sequence[str], chunk: int
+) -> Outcome:
+    """Fold logs of events through all stages."""
+    registry: Any = Monitors(monitors)
+    sources = [f"ingest/{number}" for number in range(partitions)]
+    folds = [IngestFold(number, partitions, registry, idle_ms=2**60) for number in range(partitions)]
+    said: list[Message] = []
+    for number, ingest in enumerate(folds):
+        said += _interleaved(ingest, {topic: logs[topic][number] for topic in order}, chunk)
+    told = _stage(said, "profiles", partitions, lambda: EvaluateFold(registry, sources))
+    told += _stage(told, "findings", partitions, lambda: PageFold(registry))
+    rejected = [msgspec.msgpack.decode(m.value, type=Rejection) for m in said if m.topic == "rejected"]
+    return Outcome(
+        {topic: Counter(m.value for m in (*said, *told) if m.topic == topic) for topic in OUTCOMES},
+        {_place(each): (each.reason, each.value) for each in rejected},
+        _accounts(folds),
+    )
+
+
+def _interleaved(ingest: IngestFold, logs: dict[str, list[Record]], chunk: int) -> list[Message]:
+    outputs: list[Message] = []
+    longest = max(map(len, logs.values()), default=0)
+    for start in range(0, longest, chunk):
+        for topic, records in logs.items():
+            if part := records[start : start + chunk]:
+                ingest.fold(topic, part, FOLDED_AT_MS)
+                outputs += ingest.outputs()
+    return outputs
+
+
+def _stage(said: Sequence[Message], topic: str, partitions: int, make: Callable[[], Fold]) -> list[Message]:
+    outputs: list[Message] = []
+    for number in range(partitions):
+        stage = make()
+        mine = [m for m in said if m.topic == topic and m.partition == number]
+        stage.fold(topic, [Record(i, 0, m.key, m.value) for i, m in enumerate(mine)], FOLDED_AT_MS)
+        outputs += stage.outputs()
+    return outputs
+
+
+def _accounts(folds: Iterable[IngestFold]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in folds:
+        for account in each.partition.accounts.values():
+            total.update(msgspec.structs.asdict(account))
+    return dict(total)
+
+
+def found(settings: Settings) -> Outcome:
+    """Read what a run said. A record delivered twice has the same number twice, and counts once."""
+    said = {}
+    for topic in OUTCOMES:
+        numbered: dict[tuple[bytes, bytes], bytes] = {}
+        strays: list[bytes] = []
+        for records in read_log(settings, topic).values():
+            for record in records:
+                headers = dict(record.headers)
+                if SOURCE_HEADER not in headers:
+                    continue  # the poison that the schedule put there
+                key = headers[SOURCE_HEADER], headers[SEQUENCE_HEADER]
+                if numbered.setdefault(key, record.value or b"") != (record.value or b""):
+                    strays.append(record.value or b"")
+        said[topic] = Counter([*numbered.values(), *strays])
+    return Outcome(said, _rejected(settings), {})
+
+
+def _rejected(settings: Settings) -> Rejected:
+    rejected = {}
+    for records in read_log(settings, "rejected").values():
+        for record in records:
+            try:
+                each = msgspec.msgpack.decode(record.value or b"", type=Rejection)
+            except msgspec.MsgspecError:
+                continue  # poison
+            if each.topic in EVENTS:
+                rejected[_place(each)] = (each.reason, each.value)
+    return rejected
+
+
+def _place(rejection: Rejection) -> str:
+    return f"{rejection.topic}/{rejection.partition}/{rejection.offset}"
+
+
+def compare(run: Outcome, expected: Outcome) -> Difference:
+    """Say what the run lost, and what it said that it should not have said, or twice."""
+    lost: list[str] = []
+    doubled: list[str] = []
+    for topic in OUTCOMES:
+        if topic == "profiles":
+            continue  # panes may come in other pieces; what they add up to is in the statistics
+        lost += [f"{topic}: {_short(v)} ({n})" for v, n in (expected.said[topic] - run.said[topic]).items()]
+        doubled += [f"{topic}: {_short(v)} ({n})" for v, n in (run.said[topic] - expected.said[topic]).items()]
+    lost += [f"rejected: {place} {why}" for place, why in (expected.rejected.items() - run.rejected.items())]
+    doubled += [f"rejected: {place} {why}" for place, why in (run.rejected.items() - expected.rejected.items())]
+    return Difference(lost, doubled)
+
+
+def _short(value: bytes) -> str:
+    return value[:300].decode(errors="backslashreplace")

@@ -1,0 +1,116 @@
+"""Publishes the known stream at its pace, through whatever is done to the brokers."""
+
+import random
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+from confluent_kafka import Message
+
+from streams.kafka import producer
+from streams.settings import Settings
+from streams.topics import TOPICS, topic_name
+from tests.faults.stream import MINUTES, Event, closing, stream
+
+POISON = [b"", b"\x00", b"\xff" * 40, b"{", b"[[[[[", b'{"model": "risk"}', b"\x93\x01\x02", b"9" * 5000]
+REPEATED = 200
+
+
+class Publisher:
+    """One thread that publishes a seed's stream; what it has handed over is known by partition."""
+
+    def __init__(self, settings: Settings, seed: int, seconds: float) -> None:
+        self._settings = settings
+        self._events = stream(seed)
+        self._source = random.Random(f"publisher {seed}")  # noqa: S311
+        self._seconds_per_minute = seconds / MINUTES
+        self._producer = producer(settings, **{"message.timeout.ms": 0, "log_level": 0, "linger.ms": 20})
+        self._lock = threading.Lock()
+        self._stalled_until = 0.0
+        self._extra: list[Event] = []
+        self._done = 0
+        self.delivered: dict[tuple[str, int], int] = {}
+        """The offset after the last record that the broker has acknowledged."""
+        self.published: Counter[str] = Counter()
+        self.thread = threading.Thread(target=self._run, name="publisher")
+
+    def stall(self, seconds: float) -> None:
+        """Publish nothing for a while, then hurry."""
+        self._stalled_until = time.monotonic() + seconds
+
+    def repeat(self) -> None:
+        """Publish the last events once more, in another order."""
+        with self._lock:
+            again = self._events[max(0, self._done - REPEATED) : self._done]
+            self._extra += self._source.sample(again, len(again))
+
+    def poison(self) -> None:
+        """Put a record that nobody can read on every topic."""
+        keys = {"monitors": "poison", "references": "poison", "checkpoints": "poison"}
+        with self._lock:
+            for topic in TOPICS:
+                value = self._source.choice(POISON)
+                self._extra.append(Event(0.0, topic, keys.get(topic, f"x{self._source.random()}"), value))
+
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Return how far each partition of the event topics has been published."""
+        return dict(self.delivered)
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        for event in self._events:
+            due = began + event.minute * self._seconds_per_minute
+            while (left := max(due, self._stalled_until) - time.monotonic()) > 0:
+                self._producer.poll(min(left, 0.05))
+            self._send(event)
+            self._done += 1
+            self._send_extra()
+        self._send_extra()
+        for event in closing(self._keys()):
+            self._send(event)
+        assert self._producer.flush(120) == 0, "the broker did not take the end of the stream"
+
+    def _send_extra(self) -> None:
+        with self._lock:
+            extra, self._extra = self._extra, []
+        for event in extra:
+            self._send(event)
+
+    def _send(self, event: Event) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    topic_name(self._settings, event.topic),
+                    event.value,
+                    event.key,
+                    on_delivery=lambda error, message: self._note(event.topic, error, message),
+                )
+            except BufferError:
+                self._producer.poll(0.05)
+            else:
+                self.published[event.topic] += 1
+                return
+
+    def _note(self, topic: str, error: Any, message: Message) -> None:
+        assert error is None, f"not published: {error}"
+        place, offset = (topic, message.partition()), message.offset()
+        assert offset is not None
+        self.delivered[place] = max(offset + 1, self.delivered.get(place, 0))
+
+    def _keys(self) -> dict[int, str]:
+        """Find a key for each partition by asking the client where it would put it."""
+        keys: dict[int, str] = {}
+        number = 0
+        while len(keys) < self._settings.partitions:
+            key = f"end{number}"
+            keys.setdefault(murmur2_partition(key.encode(), self._settings.partitions), key)
+            number += 1
+        return keys
+
+
+def murmur2_partition(key: bytes, partitions: int) -> int:
+    """Return where Kafka's default partitioner puts a key."""
+    from aiokafka.partitioner import murmur2
+
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions

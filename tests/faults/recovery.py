@@ -1,0 +1,81 @@
+"""How long it takes, after each fault, until all that had been published by then is folded and saved."""
+
+import contextlib
+import threading
+import time
+from typing import NamedTuple
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from streams.settings import Settings
+from streams.topics import topic_name
+
+POLL_SECONDS = 0.25
+Places = dict[tuple[str, int], int]
+
+
+class Recovery(NamedTuple):
+    """One fault that has been recovered from."""
+
+    what: str
+    seconds: float
+
+
+class Recoveries:
+    """Follows the group's committed offsets, which come after the checkpoints."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        quiet = {"log_level": 0, "error_cb": lambda _: None}
+        self._admin = AdminClient(settings.client_config() | quiet)
+        self._group = settings.topic_prefix + settings.application
+        self._waiting: list[tuple[str, float, Places]] = []
+        self._lock = threading.Lock()
+        self._running = True
+        self.seen: list[Recovery] = []
+        self._thread = threading.Thread(target=self._run, name="recoveries", daemon=True)
+        self._thread.start()
+
+    def expect(self, what: str, ends: Places) -> None:
+        """Begin to wait until everything up to these ends is saved."""
+        with self._lock:
+            self._waiting.append((what, time.monotonic(), ends))
+
+    def committed(self) -> Places:
+        """Return the group's committed offsets; nothing where no broker answers."""
+        request = [ConsumerGroupTopicPartitions(self._group)]
+        try:
+            [answer] = self._admin.list_consumer_group_offsets(request, request_timeout=5).values()
+            found = answer.result(6).topic_partitions
+        except (KafkaException, TimeoutError):
+            return {}
+        return {(part.topic, part.partition): part.offset for part in found if part.offset >= 0}
+
+    def reached(self, ends: Places) -> bool:
+        """Whether everything up to these ends (of logical topics) is saved."""
+        return self._is_past(self.committed(), ends)
+
+    def _is_past(self, committed: Places, ends: Places) -> bool:
+        return all(
+            committed.get((topic_name(self._settings, topic), number), 0) >= end
+            for (topic, number), end in ends.items()
+        )
+
+    def _run(self) -> None:
+        while self._running:
+            committed = self.committed()
+            now = time.monotonic()
+            with self._lock:
+                for wait in list(self._waiting):
+                    what, began, ends = wait
+                    if committed and self._is_past(committed, ends):
+                        self._waiting.remove(wait)
+                        self.seen.append(Recovery(what, now - began))
+            time.sleep(POLL_SECONDS)
+
+    def close(self) -> None:
+        """Stop."""
+        self._running = False
+        with contextlib.suppress(RuntimeError):
+            self._thread.join(10)

@@ -1,0 +1,329 @@
+"""Runs one schedule: workers, a stream, faults on top of it, and the oracle at the end."""
+
+import contextlib
+import json
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from confluent_kafka.admin import AdminClient
+
+from schemas.alerts import Alert
+from streams.kafka import producer, read_to_end
+from streams.settings import Settings
+from streams.topics import TOPICS, create_topics, topic_name
+from tests.alertmanager import RealAlertmanager, installed_alertmanager
+from tests.faults.cluster import Cluster
+from tests.faults.fleet import Fleet, faketime
+from tests.faults.oracle import EVENTS, Difference, Outcome, compare, expect, found
+from tests.faults.publisher import Publisher
+from tests.faults.receiver import Webhook
+from tests.faults.recovery import Recoveries, Recovery
+from tests.faults.schedule import RECEIVER, STREAM, WORKER, Fault, Schedule, draw
+from tests.faults.stream import ALERTS_AT_LEAST, MONITORS
+
+SECONDS = 24.0
+"""How long the stream is published; faults happen in this time."""
+FINISH_SECONDS = 120.0
+"""How long the workers have afterwards to fold all that there is."""
+INTERNAL = ("profiles", "findings", "alerts")
+FEWEST_WORKERS, MOST_WORKERS = 1, 4
+PARTITIONS = 4
+
+
+class Result(NamedTuple):
+    """What one schedule came to."""
+
+    schedule: Schedule
+    events: int
+    happened: Counter[str]
+    recoveries: list[Recovery]
+    seconds: float
+    slowest_stop_seconds: float
+    difference: Difference
+    troubles: list[str]
+    folder: Path
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run equals the oracle, and nothing else was wrong."""
+        return self.difference.is_none and not self.troubles
+
+
+class Scene:
+    """Everything that runs during one schedule."""
+
+    def __init__(
+        self, cluster: Cluster, settings: Settings, fleet: Fleet, alertmanager: RealAlertmanager, seed: int
+    ) -> None:
+        self.cluster = cluster
+        self.fleet = fleet
+        self.publisher = Publisher(settings, seed, SECONDS)
+        self.recoveries = Recoveries(settings.model_copy(update={"broker": cluster.inside}))
+        self.happened: Counter[str] = Counter()
+        self._alertmanager = alertmanager
+        self._ending: list[threading.Timer] = []
+        self._began = time.monotonic()
+
+    def lane(self, faults: list[Fault]) -> None:
+        """Let the faults of one lane happen, each at its time."""
+        for fault in faults:
+            time.sleep(max(0.0, self._began + fault.at_seconds - time.monotonic()))
+            try:
+                if getattr(self, f"_{fault.kind}")(fault) is not False:
+                    self.happened[fault.kind] += 1
+                    self.recoveries.expect(str(fault), self.publisher.ends())
+            except Exception as error:  # noqa: BLE001 - a fault that can't be made is a trouble, not an end
+                self.fleet.troubles.append(f"{fault} could not be made: {error!r}")
+
+    def finish(self) -> None:
+        """Wait for faults that last beyond their lane."""
+        for timer in self._ending:
+            timer.join()
+
+    def _killed(self, fault: Fault) -> bool | None:
+        worker = self.fleet.pick(fault.who)
+        if worker is not None:
+            self.fleet.kill(worker)
+        self.fleet.start()
+        return worker is not None
+
+    def _frozen(self, fault: Fault) -> bool | None:
+        worker = self.fleet.pick(fault.who, frozen=False)
+        if worker is None:
+            return False
+        worker.freeze(True)
+        timer = threading.Timer(fault.for_seconds, worker.freeze, [False])
+        timer.start()
+        self._ending.append(timer)
+        return None
+
+    def _stopped(self, fault: Fault) -> bool | None:
+        worker = self.fleet.pick(fault.who, frozen=False)
+        if worker is None:
+            return False
+        self.fleet.start()
+        stopping = threading.Timer(0, self.fleet.stop, [worker])
+        stopping.start()
+        self._ending.append(stopping)
+        return None
+
+    def _added(self, fault: Fault) -> bool | None:
+        if len(self.fleet.alive()) >= MOST_WORKERS:
+            return False
+        self.fleet.start()
+        return None
+
+    def _removed(self, fault: Fault) -> bool | None:
+        worker = self.fleet.pick(fault.who, frozen=False)
+        if worker is None or len(self.fleet.alive()) <= FEWEST_WORKERS:
+            return False
+        stopping = threading.Timer(0, self.fleet.stop, [worker])
+        stopping.start()
+        self._ending.append(stopping)
+        return None
+
+    def _clock(self, fault: Fault) -> bool | None:
+        worker = self.fleet.pick(fault.who)
+        if worker is None:
+            return False
+        worker.jump(fault.how)
+        return None
+
+    def _broker_killed(self, fault: Fault) -> None:
+        number = fault.who % self.cluster.replication
+        self.cluster.kill(number)
+        time.sleep(fault.for_seconds)
+        self.cluster.start(number)
+
+    def _broker_frozen(self, fault: Fault) -> None:
+        number = fault.who % self.cluster.replication
+        self.cluster.freeze(number, True)
+        time.sleep(fault.for_seconds)
+        self.cluster.freeze(number, False)
+
+    def _disk_full(self, fault: Fault) -> None:
+        number = fault.who % self.cluster.replication
+        self.cluster.fill_disk(number)
+        time.sleep(2)
+        self.cluster.free_disk(number)
+        self.cluster.start(number)
+
+    def _outage(self, fault: Fault) -> None:
+        self.cluster.proxy.tell("refuse")
+        time.sleep(fault.for_seconds)
+        self.cluster.proxy.tell("clear")
+
+    def _slow(self, fault: Fault) -> None:
+        self.cluster.proxy.tell(f"slow {fault.how}")
+        time.sleep(fault.for_seconds)
+        self.cluster.proxy.tell("clear")
+
+    def _cut(self, fault: Fault) -> None:
+        self.cluster.proxy.tell("cut")
+
+    def _poison(self, fault: Fault) -> None:
+        self.publisher.poison()
+
+    def _repeats(self, fault: Fault) -> None:
+        self.publisher.repeat()
+
+    def _stall(self, fault: Fault) -> None:
+        self.publisher.stall(fault.for_seconds)
+
+    def _alertmanager_down(self, fault: Fault) -> None:
+        self._alertmanager.stop()
+        time.sleep(fault.for_seconds)
+        self._alertmanager.start()
+
+
+def run(cluster: Cluster, seed: int, folder: Path) -> Result:
+    """Run one schedule against brokers that are up, and leave them up."""
+    folder.mkdir(parents=True, exist_ok=True)
+    own = uuid.uuid4().hex[:8]
+    settings = Settings(
+        broker=cluster.address,
+        application="faults",
+        topic_prefix=f"{own}.",
+        partitions=PARTITIONS,
+        replication=cluster.replication,
+        session_timeout_seconds=3,
+        checkpoint_seconds=0.5,
+        idle_seconds=3600,
+    )
+    inside = settings.model_copy(update={"broker": cluster.inside})
+    create_topics(inside)
+    try:
+        return _run(cluster, settings, inside, draw(seed, SECONDS, _possible(cluster)), folder)
+    finally:
+        cluster.heal()
+        _delete_topics(inside)
+
+
+def _possible(cluster: Cluster) -> list[str]:
+    kinds = {*WORKER, *STREAM, *RECEIVER, *cluster.faults}
+    return sorted(kinds - (set() if faketime() else {"clock"}))
+
+
+def _run(cluster: Cluster, settings: Settings, inside: Settings, schedule: Schedule, folder: Path) -> Result:
+    began = time.monotonic()
+    _apply(inside)
+    webhook = Webhook()
+    with installed_alertmanager(folder, webhook.url) as alertmanager:
+        fleet = Fleet(settings, folder, WATCHKEEPER_ALERTMANAGERS=alertmanager.url)
+        scene = Scene(cluster, settings, fleet, alertmanager, schedule.seed)
+        with contextlib.closing(fleet), contextlib.closing(scene.recoveries), contextlib.closing(webhook):
+            fleet.start()
+            fleet.start()
+            threads = [scene.publisher.thread]
+            threads += [threading.Thread(target=scene.lane, args=[lane]) for lane in schedule.lanes]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            scene.finish()
+            cluster.heal()
+            if not fleet.alive():
+                fleet.start()
+            _wait(scene, inside)
+            expected = expect(inside, MONITORS)
+            _wait_until(lambda: _all_told(webhook, expected), 20)
+            fleet.alive()
+            fleet.stop_all()
+    troubles = [*fleet.troubles, *_alert_troubles(expected, webhook)]
+    return Result(
+        schedule,
+        sum(scene.publisher.published.values()),
+        scene.happened,
+        scene.recoveries.seen,
+        time.monotonic() - began,
+        fleet.slowest_stop_seconds,
+        compare(found(inside), expected),
+        troubles,
+        folder,
+    )
+
+
+def _apply(settings: Settings) -> None:
+    sender = producer(settings)
+    for monitor in MONITORS:
+        sender.produce(topic_name(settings, "monitors"), monitor.model_dump_json(), monitor.subject)
+    assert sender.flush(30) == 0
+
+
+def _wait(scene: Scene, inside: Settings) -> None:
+    """Wait until the group has saved all events, and all that the stages have told each other."""
+
+    def is_done() -> bool:
+        scene.fleet.alive()
+        if not scene.recoveries.reached(scene.publisher.ends()):
+            return False
+        return scene.recoveries.reached(_ends(inside))
+
+    scene.recoveries.expect("the end of the stream", scene.publisher.ends())
+    if not _wait_until(is_done, FINISH_SECONDS):
+        behind = {
+            place: (end, scene.recoveries.committed().get((topic_name(inside, place[0]), place[1])))
+            for place, end in (scene.publisher.ends() | _ends(inside)).items()
+        }
+        scene.fleet.troubles.append(f"not done after {FINISH_SECONDS:g} s: {behind}")
+
+
+def _ends(settings: Settings) -> dict[tuple[str, int], int]:
+    ends = {}
+    for topic in INTERNAL:
+        for number in range(settings.partitions):
+            for message in read_to_end(settings, topic_name(settings, topic), number, -2001):
+                ends[topic, number] = (message.offset() or 0) + 1
+    return ends
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.5)
+    return True
+
+
+def _episodes(expected: Outcome) -> dict[str, int]:
+    """Return how often each alert that is over by now was raised, by its labels."""
+    alerts = [Alert.model_validate_json(value) for value in expected.said["alerts"]]
+    assert len({alert.fingerprint for alert in alerts}) >= ALERTS_AT_LEAST, "the stream has lost its incidents"
+    raised = Counter(json.dumps(a.labels, sort_keys=True) for a in alerts if a.status == "resolved")
+    return dict(raised)
+
+
+def _all_told(webhook: Webhook, expected: Outcome) -> bool:
+    told = webhook.episodes()
+    return all(
+        sum(counts["resolved"] for counts in told.get(labels, [])) >= times
+        for labels, times in _episodes(expected).items()
+    )
+
+
+def _alert_troubles(expected: Outcome, webhook: Webhook) -> list[str]:
+    """Each alert must have been raised once and resolved once for on-call, whatever was down."""
+    told = webhook.episodes()
+    troubles = []
+    for labels, times in _episodes(expected).items():
+        counts = told.get(labels, [])
+        if [dict(each) for each in counts] != [{"firing": 1, "resolved": 1}] * times:
+            troubles.append(f"on-call was told {counts} of {times} episodes of {labels}")
+    return troubles
+
+
+def _delete_topics(settings: Settings) -> None:
+    admin = AdminClient(settings.client_config())
+    names = [topic_name(settings, name) for name in TOPICS]
+    for deleted in admin.delete_topics(names, operation_timeout=20).values():
+        with contextlib.suppress(Exception):
+            deleted.exception(20)
+
+
+__all__ = ["EVENTS", "Result", "run"]

@@ -1,0 +1,94 @@
+"""What goes wrong when: drawn from a seed, so that a seed that fails can be run again."""
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+FAULTS_AT_LEAST = 20
+
+WORKER = {"killed": 4, "frozen": 3, "stopped": 2, "added": 1, "removed": 1, "clock": 3}
+BROKER = {"broker_killed": 2, "broker_frozen": 2, "outage": 2, "cut": 4, "slow": 2, "disk_full": 1}
+STREAM = {"poison": 2, "repeats": 3, "stall": 1}
+RECEIVER = {"alertmanager_down": 1}
+
+LASTS_SECONDS = {
+    "frozen": (4.0, 5.5),  # longer than the group waits for a silent worker
+    "broker_killed": (0.5, 2.0),
+    "broker_frozen": (1.0, 6.0),
+    "outage": (1.0, 6.0),
+    "slow": (1.0, 3.0),
+    "stall": (0.5, 2.0),
+    "alertmanager_down": (2.0, 6.0),
+}
+CLOCK_JUMPS_SECONDS = (-86_400, -3600, -60, -5, 5, 60, 3600, 86_400)
+
+
+class Fault(NamedTuple):
+    """One thing that goes wrong."""
+
+    at_seconds: float
+    kind: str
+    for_seconds: float
+    who: int
+    """Which worker or broker, modulo how many there are."""
+    how: float
+    """For a clock, by how many seconds it jumps; else how slow, in seconds."""
+
+    def __str__(self) -> str:
+        lasts = f" for {self.for_seconds:.1f} s" if self.for_seconds else ""
+        return f"{self.at_seconds:5.1f} s  {self.kind}{lasts} (who {self.who}, how {self.how:g})"
+
+
+class Schedule(NamedTuple):
+    """All that goes wrong in one run, a list for each lane; a lane does one thing after the other."""
+
+    seed: int
+    lanes: list[list[Fault]]
+
+    @property
+    def faults(self) -> list[Fault]:
+        """All of them, in time."""
+        return sorted(fault for lane in self.lanes for fault in lane)
+
+
+def draw(seed: int, seconds: float, possible: Sequence[str]) -> Schedule:
+    """Draw a schedule of faults that are possible on these brokers.
+
+    >>> draw(7, 24, ["cut"]) == draw(7, 24, ["cut"])
+    True
+    >>> len(draw(7, 24, ["cut"]).faults) >= FAULTS_AT_LEAST
+    True
+    """
+    source = random.Random(f"schedule {seed}")  # noqa: S311
+    lanes = [
+        list(_lane(source, WORKER, possible, 1.0, seconds, (0.7, 1.7))),
+        list(_lane(source, BROKER, possible, 2.0, seconds, (1.0, 3.5))),
+        list(_lane(source, STREAM, possible, 1.5, seconds, (3.0, 6.0))),
+        list(_lane(source, RECEIVER, possible, 4.0, seconds, (5.0, 15.0))),
+    ]
+    # Whatever is only in memory when the stream ends would never be missed by a later event.
+    last = Fault(seconds + source.uniform(0.2, 1.2), "killed", 0.0, source.randrange(12), 0.0)
+    lanes[0].append(last)
+    while sum(map(len, lanes)) < FAULTS_AT_LEAST:
+        at = source.uniform(1.0, seconds)
+        lanes[0] = sorted([*lanes[0], Fault(at, "killed", 0.0, source.randrange(12), 0.0)])
+    return Schedule(seed, lanes)
+
+
+def _lane(
+    source: random.Random,
+    weights: dict[str, int],
+    possible: Sequence[str],
+    start: float,
+    seconds: float,
+    gap: tuple[float, float],
+) -> Iterator[Fault]:
+    kinds = [kind for kind in weights if kind in possible]
+    at = start + source.uniform(0, gap[1])
+    while kinds and at < seconds:
+        kind = source.choices(kinds, [weights[kind] for kind in kinds])[0]
+        lasts = source.uniform(*LASTS_SECONDS[kind]) if kind in LASTS_SECONDS else 0.0
+        how = float(source.choice(CLOCK_JUMPS_SECONDS)) if kind == "clock" else source.uniform(0.02, 0.3)
+        yield Fault(round(at, 2), kind, round(lasts, 2), source.randrange(12), round(how, 3))
+        # Workers fall while others are frozen; the brokers and the rest have one trouble at a time.
+        at += source.uniform(*gap) + (0 if weights is WORKER else lasts)
