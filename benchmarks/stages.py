@@ -15,9 +15,9 @@ from rich.table import Table
 
 from benchmarks.events import SUBJECT, events
 from benchmarks.profile_cost import MONITOR, to_columns
-from detectors.layout import Layout
 from detectors.profile import RowsProfile
 from detectors.reference import build_reference
+from streams.config.state import Watched
 from streams.fold import Record
 from streams.ingest import stage as ingest
 from streams.ingest.batch import Columnizer
@@ -35,17 +35,9 @@ _STAGES: dict[str, list[tuple[Any, str]]] = {
 }
 
 
-class Watched:
-    """The benchmark's monitor and reference, as the registry would hold them."""
-
-    def __init__(self, values: Sequence[bytes]) -> None:
-        self.monitor = MONITOR
-        reference = build_reference(MONITOR, to_columns(values), {}, built_at_ms=0)
-        self._layout = Layout.of(MONITOR, reference)
-
-    def layout(self, version: str | None) -> Layout:
-        """Return the one layout."""
-        return self._layout
+def watched(values: Sequence[bytes]) -> Watched:
+    """Return the benchmark's monitor and reference, as the registry would hold them."""
+    return Watched(MONITOR, {None: build_reference(MONITOR, to_columns(values), {}, built_at_ms=0)})
 
 
 class Registry:
@@ -68,7 +60,7 @@ class Registry:
 def measure(count: int = 60_000, worker_us: float | None = None) -> dict[str, float]:
     """Return the CPU microseconds per event of each stage, of the best round; `worker_us` is the worker's."""
     records = [Record(i, 0, key, value) for i, (key, value) in enumerate(events(count))]
-    registry = Registry(Watched([record.value or b"" for record in records[:10_000]]))
+    registry = Registry(watched([record.value or b"" for record in records[:10_000]]))
     before = gc.get_threshold()
     gc.set_threshold(*GC_THRESHOLDS)  # as in a worker
     rounds = [_fold(records, registry) for _ in range(_ROUNDS)]

@@ -27,3 +27,5 @@ class WindowStatistics(Struct, frozen=True):
     window_end_ms: int
     rows: int
     statistics: list[Statistic]
+    monitor_revision: int = 0
+    """Of the monitor that was in force for the whole window."""

@@ -10,21 +10,13 @@ from alerting.runbooks import OWN_RUNBOOKS
 from alerting.subject import Subject
 from schemas.alerts import Alert
 from schemas.findings import WindowFindings
-from schemas.monitors import Monitor
 from schemas.retraining import RetrainingRequest
+from streams.config.state import Watched
 from streams.fold import Message, Record
 from streams.rejecting import rejection
 
 _findings = msgspec.msgpack.Decoder(WindowFindings)
 _state = msgspec.msgpack.Decoder(dict[str, Subject])
-
-
-class HasMonitor(Protocol):
-    """What is known of one subject; here only its monitor matters."""
-
-    @property
-    def monitor(self) -> Monitor:
-        """Return the monitor."""
 
 
 class Monitors(Protocol):
@@ -38,7 +30,7 @@ class Monitors(Protocol):
     def ready(self) -> threading.Event:
         """Tell whether all that was known at the start has been read."""
 
-    def get(self, subject: str) -> HasMonitor | None:
+    def get(self, subject: str) -> Watched | None:
         """Return what is known of a subject."""
 
 
@@ -102,7 +94,8 @@ class PageFold:
         if watched is None:  # removed since; tick closes what is open
             return
         subject = self._subjects.setdefault(window.subject, Subject())
-        alerts, request = subject.take(window, watched.monitor, self._runbooks)
+        monitor = watched.at(window.window_start_ms).monitor
+        alerts, request = subject.take(window, monitor, self._runbooks)
         self._tell(alerts)
         if request is not None:
             self._outputs.append(_retraining(request))

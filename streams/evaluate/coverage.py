@@ -19,6 +19,41 @@ class Expectation(NamedTuple):
     share: float | None
     """The share of predictions that got a label in the reference; None where that is not known."""
 
+    @property
+    def wait_ms(self) -> int:
+        """Give the time from a cohort's start until all its labels have come.
+
+        Whole windows, so that counts per window are enough.
+        """
+        return -(-self.within_ms // self.window_ms) * self.window_ms + self.window_ms
+
+
+class Judged(NamedTuple):
+    """The judgement on one cohort."""
+
+    end_ms: int
+    """When the wait ended."""
+    rows: int
+    finding: Finding | None
+    window_ms: int
+
+
+class Expectations(NamedTuple):
+    """What is expected as it changes with time, the oldest first: from when, and what; None is nothing."""
+
+    changes: list[tuple[int, Expectation | None]]
+
+    def at(self, time_ms: int) -> Expectation | None:
+        """Return what is expected of the predictions of a time."""
+        return next((wanted for from_ms, wanted in reversed(self.changes) if from_ms <= time_ms), None)
+
+    def bucket(self, time_ms: int) -> int | None:
+        """Return the start of a time's cohort; None if nothing is expected then."""
+        for from_ms, wanted in reversed(self.changes):
+            if from_ms <= time_ms:
+                return max(time_ms // wanted.window_ms * wanted.window_ms, from_ms) if wanted else None
+        return None
+
 
 class Coverage(Struct):
     """Counts of predictions and labels of one subject and version; encoding the struct is the snapshot.
@@ -34,29 +69,30 @@ class Coverage(Struct):
     old_predictions: int = 0
     old_labels: int = 0
 
-    def add(self, labels: bool, start_ms: int, rows: int, window_ms: int) -> None:
-        """Count the rows of one pane."""
+    def add(self, labels: bool, bucket_ms: int, rows: int) -> None:
+        """Count the rows of one pane, by the start of its cohort."""
         counts = self.labels if labels else self.predictions
-        bucket = start_ms // window_ms * window_ms
-        counts[bucket] = counts.get(bucket, 0) + rows
+        counts[bucket_ms] = counts.get(bucket_ms, 0) + rows
 
-    def judge(self, until_ms: int, wanted: Expectation) -> list[tuple[int, int, Finding | None]]:
-        """Judge cohorts that are old enough; give the end of the wait, the predictions and what is wrong."""
-        # Whole windows of waiting, so that counts per window are enough.
-        wait_ms = -(-wanted.within_ms // wanted.window_ms) * wanted.window_ms + wanted.window_ms
+    def judge(self, until_ms: int, expected: Expectations) -> list[Judged]:
+        """Judge cohorts that are old enough."""
         judged = []
         for start_ms in sorted(self.predictions):
-            if start_ms + wait_ms > until_ms:
+            wanted = expected.at(start_ms)
+            if wanted is None:  # no more: their monitor is forgotten
+                del self.predictions[start_ms]
+                continue
+            if start_ms + wanted.wait_ms > until_ms:
                 break
             rows = self.predictions.pop(start_ms)
-            came = sum(n for at_ms, n in self.labels.items() if start_ms <= at_ms < start_ms + wait_ms)
+            came = sum(n for at_ms, n in self.labels.items() if start_ms <= at_ms < start_ms + wanted.wait_ms)
+            finding = self._finding(rows, came, wanted) if rows >= wanted.min_labels else None
             if rows >= wanted.min_labels:
-                finding = self._finding(rows, came, wanted)
-                judged.append((start_ms + wait_ms, rows, finding))
-            else:
-                finding = None
+                judged.append(Judged(start_ms + wanted.wait_ms, rows, finding, wanted.window_ms))
             self._age(start_ms + wanted.window_ms, rows if finding is None else 0)
-        self._age(until_ms - wait_ms, 0)
+        latest = expected.at(until_ms)
+        needed_ms = until_ms - latest.wait_ms if latest is not None else until_ms
+        self._age(min([needed_ms, *self.predictions]), 0)
         return judged
 
     def _finding(self, rows: int, came: int, wanted: Expectation) -> Finding | None:
@@ -81,11 +117,9 @@ class Coverage(Struct):
             self.old_labels += came
 
 
-def window(
-    subject: str, version: str, judged: tuple[int, int, Finding | None], size_ms: int
-) -> WindowFindings:
+def window(subject: str, version: str, judged: Judged) -> WindowFindings:
     """Put the judgement on one cohort into words of the topic `findings`."""
-    end_ms, rows, finding = judged
+    end_ms, rows, finding, size_ms = judged
     found = [finding] if finding else []
     start_ms = end_ms - size_ms
     return WindowFindings(subject, version, "labels", start_ms, end_ms, rows, found, ["labels_late"])

@@ -14,7 +14,7 @@ from schemas.profiles import Pane
 from schemas.statistics import Statistic, WindowStatistics
 from streams.evaluate.merging import merged
 from streams.evaluate.recent import Recent
-from streams.evaluate.terms import LaneKey, Terms
+from streams.evaluate.terms import Course, LaneKey, Terms
 from streams.evaluate.verdict import Verdict, counts, judge_window, with_alarms
 from streams.evaluate.watermarks import NEVER
 from streams.evaluate.windows import ALL, Closed, Part, Passed, Windows
@@ -80,10 +80,11 @@ class Lane:
             self._passed_ms, self._streaks,
         )  # fmt: skip
 
-    def is_over(self, reached_ms: int, terms: Terms) -> bool:
+    def is_over(self, reached_ms: int, course: Course) -> bool:
         """Whether the lane holds nothing that a later pane could need."""
         empty = not (self.windows.grains or self.windows.waiting or self.counts.due_ms)
-        return empty and reached_ms - self._passed_ms > _GAP_WINDOWS * terms.spans.size_ms
+        gap_ms = _GAP_WINDOWS * course.at(reached_ms).spans.size_ms
+        return empty and reached_ms - self._passed_ms > gap_ms
 
     @property
     def size_bytes(self) -> int:
@@ -92,11 +93,12 @@ class Lane:
         kept = [*parts, *self.windows.waiting.values()]
         return self._recent.size_bytes + sum(len(data) for part in kept for data in part.profiles)
 
-    def add(self, pane: Pane, reached_ms: int, terms: Terms, room: bool) -> None:
+    def add(self, pane: Pane, reached_ms: int, course: Course, room: bool) -> None:
         """Take in a pane, or count its rows if its window has closed or there is no room."""
         # A row is in one pane of all rows, and in one for each dimension of segments: it is counted once.
         rows = pane.rows if pane.segment is None else 0
-        due_ms = terms.spans.floor(max(reached_ms, pane.start_ms)) + terms.spans.every_ms
+        terms, open_ms = course.at(pane.start_ms), max(reached_ms, pane.start_ms)
+        due_ms = course.at(open_ms).spans.next(open_ms)
         if self.windows.is_late(pane, reached_ms, terms.spans):
             self.counts.late_rows += rows
             self.counts.due_ms = due_ms
@@ -108,23 +110,31 @@ class Lane:
             if len(part.profiles) >= _COMPACT_AT and terms.layout is not None:
                 part.profiles[:] = [self._merged(part, terms.layout).encode()]
 
-    def advance(self, reached_ms: int, idle_ms: int, terms: Terms) -> Iterator[Output]:
+    def advance(self, reached_ms: int, idle_ms: int, course: Course) -> Iterator[Output]:
         """Close what event time has passed, in order.
 
         Up to `idle_ms` nothing more is expected either, though event time stands still: rows that were in no
         window yet get theirs.
         """
-        until_ms = max(reached_ms, min(idle_ms, self.windows.open_until_ms(terms.spans)))
+        latest = course.at(self.windows.latest_ms)
+        until_ms = max(reached_ms, min(idle_ms, self.windows.open_until_ms(latest.spans)))
+        for terms in course.terms:
+            yield from self._advance(min(until_ms, terms.spans.until_ms), terms)
+        if 0 < self.counts.due_ms <= max(reached_ms, idle_ms):
+            due_ms = self.counts.due_ms
+            told = counts(late_rows=self.counts.late_rows, dropped_rows=self.counts.dropped_rows)
+            self.counts = Counts()
+            terms = course.at(due_ms - 1)
+            start_ms = max(due_ms - terms.spans.every_ms, terms.spans.from_ms)
+            yield self._statistics(ALL, start_ms, due_ms, 0, told, terms)
+
+    def _advance(self, until_ms: int, terms: Terms) -> Iterator[Output]:
+        """Close what event time has passed while the same terms held."""
         while (step := self.windows.next(until_ms, terms.spans)) is not None:
             if isinstance(step, Passed):
                 self._pass(step, terms)
             else:
                 yield from self._close(step, terms)
-        if 0 < self.counts.due_ms <= max(reached_ms, idle_ms):
-            due_ms = self.counts.due_ms
-            told = counts(late_rows=self.counts.late_rows, dropped_rows=self.counts.dropped_rows)
-            self.counts = Counts()
-            yield self._statistics(ALL, due_ms - terms.spans.every_ms, due_ms, 0, told)
 
     def _pass(self, passed: Passed, terms: Terms) -> None:
         """Feed the detectors with the mean of a pane."""
@@ -156,7 +166,7 @@ class Lane:
     def _close(self, closed: Closed, terms: Terms) -> Iterator[Output]:
         if terms.layout is None:
             lost = closed.parts.get(ALL, Part())
-            yield self._window_statistics(closed, ALL, counts(unreadable_panes=len(lost.profiles)))
+            yield self._window_statistics(closed, ALL, counts(unreadable_panes=len(lost.profiles)), terms)
             self.windows.settle(closed, {ALL}, terms.spans)
             return
         told, self.counts = self.counts, Counts()
@@ -168,7 +178,7 @@ class Lane:
         )
         for segment, judged in verdict.judged.items():
             extra = concluded.statistics + more if segment == ALL else []
-            yield self._window_statistics(closed, segment, judged.statistics + extra)
+            yield self._window_statistics(closed, segment, judged.statistics + extra, terms)
         yield WindowFindings(
             self.key.subject, self.key.version, self.key.kind, closed.start_ms, closed.end_ms,
             closed.parts.get(ALL, Part()).rows,
@@ -198,18 +208,19 @@ class Lane:
         return {segment for segment, streak in self._streaks.items() if streak <= windows}
 
     def _window_statistics(
-        self, closed: Closed, segment: str, statistics: list[Statistic]
+        self, closed: Closed, segment: str, statistics: list[Statistic], terms: Terms
     ) -> WindowStatistics:
         rows = closed.parts[segment].rows if segment in closed.parts else 0
-        return self._statistics(segment, closed.start_ms, closed.end_ms, rows, statistics)
+        return self._statistics(segment, closed.start_ms, closed.end_ms, rows, statistics, terms)
 
     def _statistics(
-        self, segment: str, start_ms: int, end_ms: int, rows: int, statistics: list[Statistic]
+        self, segment: str, start_ms: int, end_ms: int, rows: int, statistics: list[Statistic], terms: Terms
     ) -> WindowStatistics:
         key = self.key
         return WindowStatistics(
-            key.subject, key.version, segment or None, key.kind, start_ms, end_ms, rows, statistics
-        )
+            key.subject, key.version, segment or None, key.kind, start_ms, end_ms, rows, statistics,
+            terms.revision,
+        )  # fmt: skip
 
 
 def _watch(kind: Kind, terms: Terms) -> Watch | None:

@@ -31,6 +31,10 @@ class Silence(Struct):
         self.heard_ms = max(self.heard_ms, now_ms)
         self.event_ms = max(self.event_ms, event_ms)
 
+    def event_now_ms(self, idle: bool, clock_ms: int) -> int:
+        """Return the subject's event time, as if it had gone on at the pace of the clock."""
+        return self.event_ms + (clock_ms - self.heard_ms if idle else 0)
+
     def judge(self, monitor: Monitor, idle: bool, clock_ms: int) -> WindowFindings | None:
         """Judge the last window that has ended, unless it was; a subject that was never silent needs none.
 
@@ -39,7 +43,7 @@ class Silence(Struct):
         spans = Spans.of(monitor, self.kind)
         after_ms = ms(monitor.sensitivity.silent_after or 2 * monitor.windows.size)
         silent_ms = clock_ms - self.heard_ms if idle else 0
-        end_ms = spans.floor(self.event_ms + silent_ms)
+        end_ms = spans.floor(self.event_now_ms(idle, clock_ms))
         bad = end_ms - self.event_ms > after_ms
         if end_ms <= self.told_ms or not (bad or self.good_due):
             return None

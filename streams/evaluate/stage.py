@@ -12,7 +12,7 @@ from streams.evaluate.coverage import Coverage, window
 from streams.evaluate.lane import Output, SavedLane
 from streams.evaluate.lanes import Lanes
 from streams.evaluate.silence import Silence
-from streams.evaluate.terms import LaneKey, Registry, Terms, TermsOf
+from streams.evaluate.terms import Course, LaneKey, Registry, TermsOf
 from streams.evaluate.watermarks import NEVER, News, Watermarks
 from streams.fold import Message, Record
 from streams.ingest.partition import partition_of
@@ -128,8 +128,8 @@ class EvaluateFold:
 
     def _take(self, pane: Pane) -> None:
         key = LaneKey(pane.subject, pane.version, pane.kind, pane.layout)
-        terms = self._terms.lane(key)
-        if terms is None:
+        course = self._terms.lane(key)
+        if course is None:
             self.lost.unwatched_panes += 1
             return
         lane = self._lanes.open(key)
@@ -137,20 +137,20 @@ class EvaluateFold:
             self.lost.crowded_out_panes += 1
             return
         reached_ms = self._watermarks.of(pane.kind, pane.subject).reached_ms
-        lane.add(pane, reached_ms, terms, self._lanes.has_room(pane))
+        lane.add(pane, reached_ms, course, self._lanes.has_room(pane))
         self._count(pane)
 
     def _count(self, pane: Pane) -> None:
         """Count predictions and labels, to notice when labels do not come."""
-        wanted = self._terms.labels(pane.subject, pane.version)
-        if wanted is None or pane.segment is not None:
+        bucket_ms = self._terms.labels(pane.subject, pane.version).bucket(pane.start_ms)
+        if bucket_ms is None or pane.segment is not None:
             return
         versions = self._coverages.setdefault(pane.subject, {})
         if pane.version not in versions and len(versions) >= COVERAGES_MAX:
             versions = {name: each for name, each in versions.items() if each.predictions}
             self._coverages[pane.subject] = versions
         coverage = versions.setdefault(pane.version, Coverage())
-        coverage.add(pane.kind == "labels", pane.start_ms, pane.rows, wanted.window_ms)
+        coverage.add(pane.kind == "labels", bucket_ms, pane.rows)
 
     def _drop(self, key: LaneKey) -> None:
         self._lanes.drop(key)
@@ -189,30 +189,33 @@ class EvaluateFold:
         watched, silence = self._registry.get(subject), self._silences.get(subject)
         if watched is not None and silence is not None:
             idle = self._watermarks.of(silence.kind, subject).idle
-            found = silence.judge(watched.monitor, idle, self._watermarks.clock_ms(self._sources))
+            clock_ms = self._watermarks.clock_ms(self._sources)
+            monitor = watched.at(silence.event_now_ms(idle, clock_ms)).monitor
+            found = silence.judge(monitor, idle, clock_ms)
             self._tell([found] if found else [])
 
     def _advance_kind(self, subject: str, kind: Kind) -> None:
         reached_ms = self._watermarks.of(kind, subject).reached_ms
         told: list[tuple[int, LaneKey, Output]] = []
         for lane in self._lanes.of(subject, kind):
-            terms = self._terms.lane(lane.key)
-            if terms is None:
+            course = self._terms.lane(lane.key)
+            if course is None:
                 continue
-            idle_ms = self._idle_ms(subject, kind, terms)
+            idle_ms = self._idle_ms(subject, kind, course)
             told += [
-                (each.window_end_ms, lane.key, each) for each in lane.advance(reached_ms, idle_ms, terms)
+                (each.window_end_ms, lane.key, each) for each in lane.advance(reached_ms, idle_ms, course)
             ]
-            if lane.is_over(reached_ms, terms):
+            if lane.is_over(reached_ms, course):
                 self._drop(lane.key)
         # By time first: so it does not matter whether event time came this far in one step or in many.
         self._tell([output for _, _, output in sorted(told, key=lambda each: each[:2])])
 
-    def _idle_ms(self, subject: str, kind: Kind, terms: Terms) -> int:
+    def _idle_ms(self, subject: str, kind: Kind, course: Course) -> int:
         """Give the time up to which an idle subject's windows close by the clocks of the sources."""
         if not self._watermarks.of(kind, subject).idle:
             return NEVER
-        until_ms = self._watermarks.clock_ms(self._sources) - terms.spans.lateness_ms
+        clock_ms = self._watermarks.clock_ms(self._sources)
+        until_ms = clock_ms - course.at(clock_ms).spans.lateness_ms
         predictions = self._watermarks.of("predictions", subject)
         if kind == "labels" and not predictions.idle and predictions.reached_ms > NEVER:
             # A past year is replayed: labels that pause do not end with today, but with the predictions.
@@ -224,9 +227,8 @@ class EvaluateFold:
         until_ms = self._watermarks.of("predictions", subject).reached_ms
         until_ms = until_ms if labels.idle else min(until_ms, labels.reached_ms)
         for version, coverage in sorted(self._coverages.get(subject, {}).items()):
-            wanted = self._terms.labels(subject, version)
-            judged = coverage.judge(until_ms, wanted) if wanted else []
-            self._tell([window(subject, version, each, wanted.window_ms) for each in judged if wanted])
+            judged = coverage.judge(until_ms, self._terms.labels(subject, version))
+            self._tell([window(subject, version, each) for each in judged])
 
     def _tell(self, told: Sequence[Output]) -> None:
         for each in told:

@@ -1,6 +1,5 @@
 """What the configuration in force says of the windows of a subject."""
 
-from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from detectors.layout import Layout
@@ -8,22 +7,10 @@ from detectors.reference import reference_labels
 from schemas.findings import Kind
 from schemas.monitors import Monitor
 from schemas.references import Reference
-from streams.evaluate.coverage import Expectation
-from streams.evaluate.windows import Spans, ms
-
-
-class Watched(Protocol):
-    """One entry of the registry."""
-
-    @property
-    def monitor(self) -> Monitor: ...  # noqa: D102 - named for what it is
-
-    @property
-    def references(self) -> Mapping[str | None, Reference]: ...  # noqa: D102
-
-    def layout(self, version: str | None) -> Layout: ...  # noqa: D102
-
-    def reference(self, version: str | None) -> Reference | None: ...  # noqa: D102
+from streams.config.state import Watched
+from streams.evaluate.coverage import Expectation, Expectations
+from streams.evaluate.watermarks import NEVER
+from streams.evaluate.windows import FAR, Spans, ms
 
 
 class Registry(Protocol):
@@ -49,6 +36,18 @@ class Terms(NamedTuple):
     layout: Layout | None
     """None if nothing in force has this layout."""
     reference: Reference | None
+    revision: int = 0
+    """Of the monitor."""
+
+
+class Course(NamedTuple):
+    """The terms of one lane as they change with time, the oldest first."""
+
+    terms: tuple[Terms, ...]
+
+    def at(self, time_ms: int) -> Terms:
+        """Return the terms of the pane that starts at a time."""
+        return next(each for each in reversed(self.terms) if each.spans.from_ms <= max(time_ms, NEVER))
 
 
 class TermsOf:
@@ -56,47 +55,63 @@ class TermsOf:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._terms: dict[LaneKey, tuple[Watched, Terms]] = {}
-        self._expected: dict[tuple[str, str], tuple[Watched, Expectation | None]] = {}
+        self._courses: dict[LaneKey, tuple[Watched, Course]] = {}
+        self._expected: dict[tuple[str, str], tuple[Watched, Expectations]] = {}
 
-    def lane(self, key: LaneKey) -> Terms | None:
+    def lane(self, key: LaneKey) -> Course | None:
         """Return the terms of a lane; None if its subject is not watched."""
         watched = self._registry.get(key.subject)
         if watched is None:
-            self._terms.pop(key, None)
+            self._courses.pop(key, None)
             return None
-        known = self._terms.get(key)
+        known = self._courses.get(key)
         if known is None or known[0] is not watched:
-            known = self._terms[key] = (watched, _terms(watched, key))
+            known = self._courses[key] = (watched, _course(watched, key))
         return known[1]
 
-    def labels(self, subject: str, version: str) -> Expectation | None:
-        """Return what is expected of a version's labels; None if there is nothing to expect."""
+    def labels(self, subject: str, version: str) -> Expectations:
+        """Return what is expected of a version's labels."""
         watched = self._registry.get(subject)
         if watched is None:
             self._expected.pop((subject, version), None)
-            return None
+            return Expectations([])
         known = self._expected.get((subject, version))
         if known is None or known[0] is not watched:
-            known = self._expected[subject, version] = (watched, _expectation(watched, version))
+            expected = [(each.from_ms, _expectation(each, version)) for each in watched.history()]
+            known = self._expected[subject, version] = (watched, Expectations(expected))
         return known[1]
 
     def forget(self, key: LaneKey) -> None:
         """Drop what is kept for a lane that is over."""
-        self._terms.pop(key, None)
+        self._courses.pop(key, None)
 
 
-def _terms(watched: Watched, key: LaneKey) -> Terms:
-    """Find what has the lane's layout: what is in force, or what was before there was a reference."""
-    monitor, spans = watched.monitor, Spans.of(watched.monitor, key.kind)
-    candidates = [watched.reference(key.version), *watched.references.values(), None]
+def _course(watched: Watched, key: LaneKey) -> Course:
+    history = watched.history()
+    ends = [each.from_ms for each in history[1:]] + [FAR]
+    return Course(tuple(_terms(each, end, key, history) for each, end in zip(history, ends, strict=True)))
+
+
+def _terms(watched: Watched, until_ms: int, key: LaneKey, history: list[Watched]) -> Terms:
+    """Find what has the lane's layout: what is in force then, or else what was before or will be after."""
+    monitor = watched.monitor
+    spans = Spans.of(monitor, key.kind)._replace(from_ms=watched.from_ms, until_ms=until_ms)
+    for each in (watched, *reversed(history)):
+        found = _with_layout(each, key)
+        if found is not None:
+            return Terms(monitor, spans, *found, watched.revision)
+    return Terms(monitor, spans, None, None, watched.revision)
+
+
+def _with_layout(watched: Watched, key: LaneKey) -> tuple[Layout, Reference | None] | None:
+    """Return the layout that is looked for with its reference, if it is one of those in force."""
     if watched.layout(key.version).id == key.layout:
-        return Terms(monitor, spans, watched.layout(key.version), candidates[0])
-    for reference in candidates:
-        layout = Layout.of(monitor, reference)
+        return watched.layout(key.version), watched.reference(key.version)
+    for reference in (watched.reference(key.version), *watched.references.values(), None):
+        layout = Layout.of(watched.monitor, reference)
         if layout.id == key.layout:
-            return Terms(monitor, spans, layout, reference)
-    return Terms(monitor, spans, None, None)
+            return layout, reference
+    return None
 
 
 def _expectation(watched: Watched, version: str) -> Expectation | None:

@@ -22,13 +22,20 @@ def ms(span: timedelta) -> int:
 
 
 class Spans(NamedTuple):
-    """The durations that decide when windows close."""
+    """The durations that decide when windows close, for panes that start at `from_ms` or later.
+
+    No window holds panes from both sides of a change: the last one before it ends there at the latest, and
+    the first one after it is as long as all others, or as long as it can be.
+    """
 
     size_ms: int
     every_ms: int
     pane_ms: int
     lateness_ms: int = 0
     rows: int | None = None
+    from_ms: int = NEVER
+    until_ms: int = FAR
+    """When a later monitor or reference takes effect."""
 
     @classmethod
     def of(cls, monitor: Monitor, kind: Kind) -> "Spans":
@@ -53,7 +60,23 @@ class Spans(NamedTuple):
 
     def floor(self, time_ms: int) -> int:
         """Give the last end of a window by time, at or before a time."""
+        if time_ms >= self.until_ms:
+            return self.until_ms
+        if self.from_ms <= time_ms < self._first_end_ms:
+            return self.from_ms
         return time_ms // self.every_ms * self.every_ms
+
+    def next(self, time_ms: int) -> int:
+        """Give the end of the first window by time that ends after a time."""
+        after_ms = time_ms // self.every_ms * self.every_ms + self.every_ms
+        return min(max(after_ms, self._first_end_ms), self.until_ms)
+
+    @property
+    def _first_end_ms(self) -> int:
+        """Give the end of the first window that reaches no further back than the change, as far as it can."""
+        if self.from_ms <= NEVER:
+            return NEVER
+        return (self.from_ms + self.size_ms) // self.every_ms * self.every_ms
 
 
 class Part(Struct, array_like=True):
@@ -138,8 +161,12 @@ class Windows(Struct):
 
     def open_until_ms(self, spans: Spans) -> int:
         """Give the end of the first window that holds the latest rows."""
-        latest = max(self.grains, default=NEVER)
-        return spans.floor(latest) + spans.every_ms
+        return spans.next(self.latest_ms)
+
+    @property
+    def latest_ms(self) -> int:
+        """Give the start of the latest rows."""
+        return max(self.grains, default=NEVER)
 
     def next(self, until_ms: int, spans: Spans) -> Passed | Closed | None:
         """Give what comes next in order of time, or None when nothing has ended by then.
@@ -176,18 +203,17 @@ class Windows(Struct):
 
     def _boundary_ms(self, spans: Spans) -> int:
         """Give the next end of a window by time that has rows; far in the future if there are none."""
-        if not self.grains:
+        first = min(self.grains, default=FAR)
+        if first >= spans.until_ms:
             return FAR
-        first = min(self.grains)
-        holds_first = spans.floor(first) + spans.every_ms
-        after_last = spans.floor(self.last_end_ms) + spans.every_ms
+        holds_first, after_last = spans.next(first), spans.next(self.last_end_ms)
         return after_last if holds_first < after_last <= first + spans.size_ms else holds_first
 
     def _window(self, end_ms: int, spans: Spans) -> Closed:
         first, last_end_ms = min(self.grains, default=end_ms), self.last_end_ms
-        start_ms = end_ms - spans.size_ms
+        start_ms = max(end_ms - spans.size_ms, spans.from_ms)
         if spans.tumbling:
-            start_ms = spans.floor(end_ms - 1)
+            start_ms = max(spans.floor(end_ms - 1), spans.from_ms)
             if start_ms < last_end_ms < end_ms and first >= last_end_ms:
                 start_ms = last_end_ms
         parts: Parts = {}
@@ -200,4 +226,4 @@ class Windows(Struct):
 
 def _kept_from_ms(end_ms: int, spans: Spans) -> int:
     """Give the start of the window after the one that ended."""
-    return end_ms if spans.tumbling else spans.floor(end_ms) + spans.every_ms - spans.size_ms
+    return end_ms if spans.tumbling or end_ms >= spans.until_ms else spans.next(end_ms) - spans.size_ms

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from streams.evaluate.coverage import Coverage, Expectation, window
+from streams.evaluate.coverage import Coverage, Expectation, Expectations, Judged, window
 
 HOUR = 60
 WITHIN = 12 * HOUR
 
 
 def wanted(share=None, min_labels=50, within_ms=WITHIN):
-    return Expectation(within_ms=within_ms, window_ms=HOUR, min_labels=min_labels, share=share)
+    return Expectations([(0, Expectation(within_ms, HOUR, min_labels, share))])
 
 
 def lived(hours, labels_until, lag=3, labelled=0.9, rows=lambda _: 100, batch=1, **expected):
@@ -16,13 +16,13 @@ def lived(hours, labels_until, lag=3, labelled=0.9, rows=lambda _: 100, batch=1,
     coverage, judged = Coverage(), []
     owed = {}
     for hour in range(hours):
-        coverage.add(False, hour * HOUR, rows(hour), HOUR)
+        coverage.add(False, hour * HOUR, rows(hour))
         at = -(-(hour + lag) // batch) * batch
         owed[at] = owed.get(at, 0) + round(labelled * rows(hour))
         if hour in owed and hour < labels_until:
-            coverage.add(True, hour * HOUR, owed[hour], HOUR)
+            coverage.add(True, hour * HOUR, owed[hour])
         judged += coverage.judge((hour + 1) * HOUR, wanted(**expected))
-    return [(end_ms // HOUR, finding) for end_ms, _, finding in judged]
+    return [(end_ms // HOUR, finding) for end_ms, _, finding, _ in judged]
 
 
 def bad(judged):
@@ -68,9 +68,9 @@ def test_too_few_predictions_say_nothing():
 
 def test_the_share_of_the_reference_decides_where_it_is_known():
     coverage = Coverage()
-    coverage.add(False, 0, 1000, HOUR)
-    coverage.add(True, 0, 400, HOUR)
-    ((end_ms, rows, finding),) = coverage.judge(13 * HOUR, wanted(share=0.9))
+    coverage.add(False, 0, 1000)
+    coverage.add(True, 0, 400)
+    ((end_ms, rows, finding, _),) = coverage.judge(13 * HOUR, wanted(share=0.9))
     assert (end_ms, rows) == (13 * HOUR, 1000)
     assert (finding.value, finding.threshold) == (0.4, 0.45)
     assert finding.explanation == (
@@ -80,21 +80,21 @@ def test_the_share_of_the_reference_decides_where_it_is_known():
 
 def test_corrections_that_take_back_more_than_came_are_no_labels():
     coverage = Coverage()
-    coverage.add(False, 0, 1000, HOUR)
-    coverage.add(True, 0, -3, HOUR)
+    coverage.add(False, 0, 1000)
+    coverage.add(True, 0, -3)
     assert coverage.judge(13 * HOUR, wanted())[0][2].value == 0
 
 
 def test_the_counts_stay_few():
     coverage = Coverage()
     for hour in range(1000):
-        coverage.add(False, hour * HOUR, 100, HOUR)
-        coverage.add(True, hour * HOUR, 90, HOUR)
+        coverage.add(False, hour * HOUR, 100)
+        coverage.add(True, hour * HOUR, 90)
         coverage.judge(hour * HOUR, wanted())
     assert len(coverage.predictions) + len(coverage.labels) < 40
 
 
 def test_the_judgement_is_told_as_a_window_of_labels():
-    told = window("m", "2", (13 * HOUR, 100, None), HOUR)
+    told = window("m", "2", Judged(13 * HOUR, 100, None, HOUR))
     assert (told.kind, told.window_start_ms, told.window_end_ms) == ("labels", 12 * HOUR, 13 * HOUR)
     assert (told.rows, told.findings, told.checked) == (100, [], ["labels_late"])

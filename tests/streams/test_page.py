@@ -1,22 +1,18 @@
 """Findings in, alerts and requests out: the stage's fold."""
 
 import threading
-from typing import NamedTuple
 
 import msgspec
 import pytest
 
 from schemas.alerts import Alert
-from schemas.monitors import Monitor
+from schemas.monitors import Owner
 from schemas.rejections import Rejection
 from schemas.retraining import RetrainingRequest
+from streams.config.state import Watched
 from streams.fold import Message, Record
 from streams.page import PageFold
 from tests.alerting.windows import bad, monitor, window
-
-
-class Watched(NamedTuple):
-    monitor: Monitor
 
 
 class Registry:
@@ -138,3 +134,19 @@ def test_runbooks_may_be_kept_elsewhere(registry):
     (message,) = fold.outputs()
     alert = Alert.model_validate_json(message.value)
     assert alert.annotations["runbook_url"] == "https://example.com/runbooks/FeatureMissing.md"
+
+
+def test_a_changed_monitor_counts_for_the_windows_that_start_after_it(registry: Registry) -> None:
+    before = registry.known["flight-delay"]
+    team = monitor().model_copy(update={"owner": Owner(team="others")})
+    since_ms = window(5).window_start_ms
+    registry.known["flight-delay"] = Watched(team, from_ms=since_ms, before=before)
+    fold = PageFold(registry)
+    fold.fold(
+        "findings",
+        records([window(0), window(4, bad("missing", "temp")), window(5, bad("missing", "x1"))]),
+        0,
+    )
+    alerts = [Alert.model_validate_json(each.value) for each in fold.outputs() if each.topic == "alerts"]
+    assert [alert.labels["team"] for alert in alerts if "temp" in alert.labels["feature"]] == ["ops-ml"]
+    assert [alert.labels["team"] for alert in alerts if "x1" in alert.labels["feature"]] == ["others"]

@@ -145,7 +145,7 @@ def test_spans_are_read_off_the_monitor_and_labels_may_have_their_own_size():
         }
     )  # fmt: skip
     minute = 60_000
-    assert Spans.of(monitor, "predictions") == (60 * minute, 15 * minute, 5 * minute, 2 * minute, 9)
+    assert Spans.of(monitor, "predictions")[:5] == (60 * minute, 15 * minute, 5 * minute, 2 * minute, 9)
     assert Spans.of(monitor, "labels").size_ms == 360 * minute
     assert Spans.of(monitor, "labels").rows is None
     tumbling = monitor.model_copy(update={"windows": monitor.windows.model_copy(update={"every": None})})
