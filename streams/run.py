@@ -1,10 +1,11 @@
 """Runs one worker process until a signal: registry, web endpoint, Faust."""
 
+import asyncio
 import gc
 import logging
-import os
-import sys
+import socket
 from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 import faust
 import uvloop
@@ -13,32 +14,32 @@ from prometheus_client import CollectorRegistry
 from streams.config.registry import Registry
 from streams.errors import UserError
 from streams.health import Probes
+from streams.logs import start_logging
 from streams.metrics import Metrics
 from streams.receiver import Receiver
 from streams.settings import Settings
+from streams.shutdown import EXIT_STOPPED, Shutdown, give_up, leave
 from streams.stages import stages
 from streams.topics import topic_problems
-from streams.web import start_web, web_app
+from streams.web import listen, start_web, web_app
 from streams.worker import Worker
 
 log = logging.getLogger("watchkeeper.run")
 
-EXIT_USAGE = 2
 REGISTRY_SECONDS = 60
 # Decoded events are plain structs without cycles: looking at all of them for garbage costs more than folding.
 GC_THRESHOLDS = 100_000, 50, 100
 
 
-def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -> int:
-    """Run until SIGTERM or SIGINT; return the exit code. See docs/reference/exit-codes.md."""
+def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -> NoReturn:
+    """Run until SIGTERM or SIGINT, and end the process. See docs/reference/exit-codes.md."""
+    start_logging(log_level)
+    shutdown = Shutdown()
+    shutdown.watch()
+    listening = listen(settings.web_host, settings.web_port)
     problems = topic_problems(settings)
     if problems:
         raise UserError(problems[0])
-    logging.basicConfig(
-        stream=sys.stderr, level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for noisy in ("faust", "mode", "aiokafka", "streams.transport"):
-        logging.getLogger(noisy).setLevel("WARNING" if log_level != "DEBUG" else "DEBUG")
     registry = Registry(settings)
     registry.start()
     if not registry.ready.wait(REGISTRY_SECONDS):
@@ -51,36 +52,42 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     receiver = Receiver(settings, metrics, json_pages)
     worker = Worker(settings, stages(settings, registry), {"notify": receiver.deliver}, metrics)
     worker.app.on_before_shutdown.connect(receiver.close, weak=False)
-    worker.app.task(_web(settings, metrics, Probes(worker, registry)))
-    try:
-        _start(worker.app)
-    finally:
-        registry.stop()
-    return 0
+    worker.app.task(_web(listening, metrics, Probes(worker, registry)))
+    _run(worker.app, shutdown)
 
 
-def _web(settings: Settings, metrics: Metrics, probes: Probes) -> Callable[[], Awaitable[None]]:
+def _web(listening: socket.socket, metrics: Metrics, probes: Probes) -> Callable[[], Awaitable[None]]:
     async def serve() -> None:
-        app = web_app(metrics, probes.live, probes.ready)
-        try:
-            _, address = await start_web(app, settings.web_host, settings.web_port)
-        except OSError as error:
-            log.critical(
-                "port %s can't be listened on (%s); choose another with --web-port", settings.web_port, error
-            )
-            os._exit(EXIT_USAGE)
+        _, address = await start_web(web_app(metrics, probes.live, probes.ready), listening)
         log.info("metrics at %s/metrics", address)
 
     return serve
 
 
-def _start(app: faust.App) -> None:
+def _run(app: faust.App, shutdown: Shutdown) -> NoReturn:
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
     worker = faust.Worker(
-        app,
-        loop=uvloop.new_event_loop(),
-        loglevel="WARN",
-        quiet=True,
-        redirect_stdouts=False,
-        override_logging=False,
+        app, loop=loop, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False
     )
-    worker.execute_from_commandline()
+    worker.install_signal_handlers = lambda: None  # `Shutdown` hears them also when this loop stands still
+    asked = asyncio.Event()
+    shutdown.stop_by(lambda: loop.call_soon_threadsafe(asked.set))
+    try:
+        loop.run_until_complete(_live(worker, asked, shutdown))
+    except Exception:
+        give_up("Faust ended with an error", exc_info=True)
+    crash = worker.crash_reason or app.crash_reason
+    if crash is not None:
+        give_up("Faust ended with an error: %r", crash)
+    leave(EXIT_STOPPED)
+
+
+async def _live(worker: faust.Worker, asked: asyncio.Event, shutdown: Shutdown) -> None:
+    """Run Faust until it is asked to stop, or ends by itself because something in it crashed."""
+    shutdown.listen()
+    running = asyncio.ensure_future(worker.start())
+    await asyncio.wait({running, asyncio.ensure_future(asked.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        running.result()
+    await worker.stop()

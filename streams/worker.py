@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -12,22 +11,24 @@ import msgspec
 from streams.app import make_app
 from streams.checkpoint import UnreadableCheckpoint
 from streams.formats import NewerFormat
+from streams.ingest.gate import RejectedShareHigh
 from streams.ingest.stage import IngestFold
 from streams.keeper import Keeper, Superseded
 from streams.metrics import Metrics
 from streams.outlet import KafkaOutlet, Sink
 from streams.settings import Settings
+from streams.shutdown import give_up
 from streams.stages import Stage
 from streams.store import KafkaStore
+from streams.too_many_rejected import page_and_exit
 from streams.topics import topic_name
 
 log = logging.getLogger("watchkeeper.worker")
 
-EXIT_UNRECOVERABLE = 70
 TICK_SECONDS = 0.1
 FOLD_TICK_MS = 1000
 HURRY_MS = 50
-LAST_SAVE_SECONDS = 3.0
+LAST_SAVE_SECONDS = 2.5
 VOID_MS = 1000
 UNSAVED_CHUNKS_MAX = 64
 
@@ -52,6 +53,8 @@ class Worker:
         self._generation = -1
         self._store = KafkaStore(settings)
         self._void_until_ms: dict[int, int] = {}
+        self._sinks = sinks
+        self._stopping = False
         self._outlet = KafkaOutlet(settings, sinks)
         self._topics = {
             topic_name(settings, topic): (stage, topic) for stage in stages for topic in stage.topics
@@ -82,14 +85,16 @@ class Worker:
         try:
             await work
         except Superseded as error:
-            self._void(error)
+            if not self._stopping:
+                self._void(error)
         except asyncio.CancelledError:
             raise
+        except RejectedShareHigh as error:
+            self._stopping = True
+            await page_and_exit(error, self.settings, self._sinks["notify"], self._clock_ms())
         except BaseException as error:
             known = isinstance(error, NewerFormat | UnreadableCheckpoint)  # its sentence says all
-            log.critical("stopping before anything is acknowledged: %s", error, exc_info=not known)
-            logging.shutdown()
-            os._exit(EXIT_UNRECOVERABLE)
+            give_up("%s", error if known else f"a stage met an error: {error!r}", exc_info=not known)
 
     def _void(self, error: Superseded) -> None:
         """Forget the state of a partition that another worker has taken; ask for it again in a while.
@@ -144,7 +149,11 @@ class Worker:
                 stage.fold(partition),
                 store,
                 self._outlet,
-                lambda: bool(self.app.consumer_generation_id == generation and store is self._store),
+                lambda: bool(
+                    self.app.consumer_generation_id == generation
+                    and store is self._store
+                    and not self._stopping
+                ),
             )
             await keeper.begin(self._clock_ms())
             if partition in self._void_until_ms:
@@ -248,7 +257,10 @@ class Worker:
             async with asyncio.timeout(LAST_SAVE_SECONDS):
                 await asyncio.gather(*saves, return_exceptions=True)
         except TimeoutError:
-            log.warning("the last checkpoint did not finish in %s s", LAST_SAVE_SECONDS)
+            log.warning(
+                "the last checkpoint did not finish in %s s: the next worker reads a little more again",
+                LAST_SAVE_SECONDS,
+            )
 
 
 def _named(assignment: Iterable[Any]) -> str:

@@ -4,8 +4,9 @@ import pytest
 from aiohttp import ClientSession
 from prometheus_client import CollectorRegistry
 
+from streams.errors import UserError
 from streams.metrics import Metrics
-from streams.web import Health, start_web, web_app
+from streams.web import Health, listen, start_web, web_app
 
 pytestmark = pytest.mark.asyncio
 
@@ -14,7 +15,7 @@ async def get(path: str, ready: bool = True, accept: str = "*/*") -> tuple[int, 
     metrics = Metrics(CollectorRegistry())
     metrics.observe_chunk("ingest", "labels", 0, rows=5, seconds=0.1)
     app = web_app(metrics, lambda: Health(True, {}), lambda: Health(ready, {"partitions": 0}))
-    runner, address = await start_web(app, "127.0.0.1", 0)
+    runner, address = await start_web(app, listen("127.0.0.1", 0))
     try:
         async with (
             ClientSession() as session,
@@ -43,3 +44,15 @@ async def test_health_says_what_it_rests_on() -> None:
     assert await get("/ready", ready=False) == (
         503, "application/json; charset=utf-8", '{"ok": false, "partitions": 0}',
     )  # fmt: skip
+
+
+async def test_a_port_that_is_taken_is_told_in_a_sentence() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=rf"127.0.0.1:{port} can't be listened on .*--web-port"):
+            listen("127.0.0.1", port)
+
+
+async def test_a_host_that_is_not_ours_is_told_in_a_sentence() -> None:
+    with pytest.raises(UserError, match=r"no-such-host.invalid:6066 can't be listened on .*WEB_HOST"):
+        listen("no-such-host.invalid", 6066)
