@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.changes import Change, Wanted, plan
+from streams.cli.changes import Change, Wanted, When, plan
 from streams.cli.connection import reach_topics
 from streams.cli.current import read_configuration, send_configuration
+from streams.cli.effect import EffectiveFrom, tell_start, time_of
 from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
 from streams.cli.output import note, print_json
+from streams.config.changing import Start
 from streams.config.monitor_file import read_monitor
 from streams.config.reference_file import ReferenceFile
 from streams.errors import UserError
@@ -25,6 +27,7 @@ def apply(
         list[str] | None,
         typer.Option("--remove", metavar="SUBJECT", help="Stop watching a model or feature view."),
     ] = None,
+    effective_from: EffectiveFrom = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     as_json: AsJson = False,
     broker: Broker = None,
@@ -32,13 +35,15 @@ def apply(
 ) -> None:
     """Put monitor files in force.
 
-    All files are checked, and their references built, before anything is sent. Running workers take up what
-    changed within a second.
+    All files are checked, and their references built, before anything is sent. What is new takes effect from
+    the beginning; a change takes effect at the next end of windows, so no window holds rows of both, and is
+    given up for another that is applied before. Removal takes effect at once.
 
     \b
     Examples:
       watchkeeper apply monitors/flight-delay.yaml
       watchkeeper apply monitors/*.yaml --dry-run
+      watchkeeper apply monitors/flight-delay.yaml --effective-from 2026-11-23T12:00Z
       watchkeeper apply --remove flight-delay
     """  # noqa: D301
     if not files and not remove:
@@ -47,13 +52,14 @@ def apply(
     settings = settings_of(broker, topic_prefix)
     reach_topics(settings, "monitors", "references")
     current = read_configuration(settings)
-    changes, records = plan(wanted, remove or [], current)
+    when = When(time.time_ns() // 1_000_000, time_of(effective_from))
+    changes, records = plan(wanted, remove or [], current, when)
     if not dry_run:
         send_configuration(settings, records)
     if as_json:
         print_json({"applied": not dry_run, "subjects": changes})
     else:
-        _tell(changes, dry_run)
+        _tell(changes, when, dry_run)
 
 
 def _read_all(files: Sequence[Path]) -> list[Wanted]:
@@ -83,11 +89,13 @@ def _read(file: Path) -> Wanted:
     return Wanted(monitor, source.examples.reference(None, time.time_ns() // 1_000_000))
 
 
-def _tell(changes: Sequence[Change], dry_run: bool) -> None:
+def _tell(changes: Sequence[Change], when: When, dry_run: bool) -> None:
     for change in changes:
         typer.echo(f"{change.subject}: monitor {change.monitor}, reference {change.reference}")
         for detail in change.changes:
             typer.echo(f"  {detail}")
+        if change.takes_effect_at_ms is not None:
+            tell_start(change.subject, Start(change.takes_effect_at_ms, tuple(change.cuts)), when)
         if change.reference.startswith("from the stream"):
             note(f"{change.subject}: once its events are there: watchkeeper reference build --from-stream")
     if dry_run:

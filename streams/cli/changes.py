@@ -1,4 +1,4 @@
-"""What applying monitors and references would change, from what is in force now."""
+"""What applying monitors and references would change, from what is in force now, and from when on."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -7,11 +7,13 @@ import msgspec
 
 from schemas.monitors import Monitor
 from schemas.references import Reference
+from schemas.revisions import FORMAT, MonitorRecord, MonitorRevision, ReferenceRecord, ReferenceRevision
 from streams.cli.current import ConfigRecord
+from streams.config.changing import Start, amended, soonest, stated
 from streams.config.state import Configuration, reference_key
 from streams.errors import UserError
 
-__all__ = ["Change", "Wanted", "plan"]
+__all__ = ["Change", "Wanted", "When", "plan", "reference_record"]
 
 
 class Wanted(NamedTuple):
@@ -21,6 +23,19 @@ class Wanted(NamedTuple):
     reference: Reference | None
 
 
+class When(NamedTuple):
+    """When changes are to take effect: as soon as it is safe, or at an event time that the owner states."""
+
+    now_ms: int
+    stated_ms: int | None = None
+
+    def start(self, before: Monitor, after: Monitor) -> Start:
+        """Return when a change of one subject takes effect."""
+        if self.stated_ms is None:
+            return soonest(before, after, self.now_ms)
+        return stated(before, after, self.stated_ms)
+
+
 class Change(msgspec.Struct, frozen=True):
     """What applying one file, or removing one subject, changes."""
 
@@ -28,36 +43,84 @@ class Change(msgspec.Struct, frozen=True):
     monitor: str
     reference: str
     changes: list[str]
+    takes_effect_at_ms: int | None = None
+    """The start of the first windows that it is for; None: from the beginning, or at once."""
+    cuts: list[str] = []
+    """The windows that are cut in two there."""
 
 
 def plan(
-    wanted: Sequence[Wanted], remove: Sequence[str], current: Configuration
+    wanted: Sequence[Wanted], remove: Sequence[str], current: Configuration, when: When | None = None
 ) -> tuple[list[Change], list[ConfigRecord]]:
-    """Return what changes, and the records that change it: a reference always before its monitor."""
+    """Return what changes, and the records that change it: a reference always before its monitor.
+
+    Without `when` a change replaces what is in force from the beginning of time.
+    """
     changes: list[Change] = []
     records: list[ConfigRecord] = []
-    for monitor, reference in wanted:
-        change = _change(monitor, reference, current)
+    for each in wanted:
+        change, more = _change(each, current, when)
         changes.append(change)
-        if reference is not None and change.reference in ("new", "changed"):
-            records.append(
-                ConfigRecord("references", reference_key(monitor.subject, None), reference.encode())
-            )
-        if change.monitor in ("new", "changed"):
-            records.append(ConfigRecord("monitors", monitor.subject, monitor.model_dump_json().encode()))
+        records += more
     for subject in remove:
-        change, removals = _removal(subject, current)
+        change, more = _removal(subject, current)
         changes.append(change)
-        records += removals
+        records += more
     return changes, records
 
 
-def _change(monitor: Monitor, reference: Reference | None, current: Configuration) -> Change:
-    before = current.watched(monitor.subject)
-    known = current.references(monitor.subject).get(None)
-    details = _differences(before.monitor, monitor) if before else []
-    state = "new" if before is None else "changed" if details else "unchanged"
-    return Change(monitor.subject, state, _reference_state(reference, known, monitor), details)
+def reference_record(
+    reference: Reference, current: Configuration, when: When | None
+) -> tuple[ConfigRecord, Start | None]:
+    """Return the record that puts a reference in force, and when it does; None: from the beginning."""
+    watched = current.watched(reference.subject)
+    start = when.start(watched.at(when.now_ms).monitor, watched.monitor) if watched and when else None
+    return _reference_record(reference, current, when, start), start
+
+
+def _change(wanted: Wanted, current: Configuration, when: When | None) -> tuple[Change, list[ConfigRecord]]:
+    monitor, reference = wanted
+    subject, latest = monitor.subject, current.watched(monitor.subject)
+    if latest is not None and latest.monitor.model != monitor.model:
+        raise UserError(
+            f"{subject}: is a model in one place and a feature view in the other; remove it first"
+        )
+    details = _differences(latest.monitor, monitor) if latest else []
+    state = "new" if latest is None else "changed" if details else "unchanged"
+    of_reference = _reference_state(reference, current.references(subject).get(None), monitor)
+    start = None
+    if latest is not None and when is not None and (details or of_reference in ("new", "changed")):
+        start = when.start(latest.at(when.now_ms).monitor, monitor)
+    records: list[ConfigRecord] = []
+    if reference is not None and of_reference in ("new", "changed"):
+        records.append(_reference_record(reference, current, when, start))
+    if state != "unchanged":
+        revisions = current.monitor_revisions(subject)
+        revision = MonitorRevision(revision=_next(revisions), takes_effect_at_ms=_at(start), monitor=monitor)
+        amends = amended(revisions, revision, when.now_ms if when else 0)
+        records.append(ConfigRecord("monitors", subject, MonitorRecord(revisions=amends).encode()))
+        if amends[-1] is not revision:
+            state = "as it was: the change that was to come is withdrawn"
+            start = start if len(records) > 1 else None
+    cuts = list(start.cuts) if start else []
+    return Change(subject, state, of_reference, details, _at(start), cuts), records
+
+
+def _reference_record(
+    reference: Reference, current: Configuration, when: When | None, start: Start | None
+) -> ConfigRecord:
+    revisions = current.reference_revisions(reference.subject, reference.version)
+    revision = ReferenceRevision(_next(revisions), _at(start), reference)
+    record = ReferenceRecord(FORMAT, amended(revisions, revision, when.now_ms if when else 0))
+    return ConfigRecord("references", reference_key(reference.subject, reference.version), record.encode())
+
+
+def _next(revisions: Sequence[MonitorRevision | ReferenceRevision]) -> int:
+    return 1 + max((each.revision for each in revisions), default=0)
+
+
+def _at(start: Start | None) -> int | None:
+    return None if start is None else start.at_ms
 
 
 def _reference_state(reference: Reference | None, known: Reference | None, monitor: Monitor) -> str:

@@ -8,15 +8,16 @@ import typer
 
 from schemas.monitors import Monitor
 from schemas.references import Reference
+from streams.cli.changes import When, reference_record
 from streams.cli.connection import reach_topics
-from streams.cli.current import ConfigRecord, send_configuration
+from streams.cli.current import read_configuration, send_configuration
+from streams.cli.effect import EffectiveFrom, tell_start, time_of
 from streams.cli.options import Broker, TopicPrefix, settings_of
 from streams.cli.output import note, print_table
 from streams.config.examples import Examples
 from streams.config.history import first_examples
 from streams.config.monitor_file import read_monitor
 from streams.config.reference_file import ReferenceFile
-from streams.config.state import reference_key
 from streams.errors import UserError
 from streams.settings import Settings
 
@@ -55,6 +56,7 @@ def build(
     first: First = None,
     version: Version = None,
     publish: Publish = False,
+    effective_from: EffectiveFrom = None,
     output: Output = None,
     broker: Broker = None,
     topic_prefix: TopicPrefix = None,
@@ -62,7 +64,7 @@ def build(
     """Build a reference, say what it holds, and publish it or write it to a file.
 
     Columns are known by the names of features and segments; `score` or `value` is what the model said,
-    `label` the truth.
+    `label` the truth. A reference for what is watched already takes effect at the next end of windows.
 
     \b
     Examples:
@@ -72,14 +74,17 @@ def build(
     """  # noqa: D301
     if (source is None) != from_stream:
         raise UserError("a reference needs exactly one of: --from FILE, --from-stream")
+    stated_ms = time_of(effective_from)
     monitor = read_monitor(monitor_file)
     settings = settings_of(broker, topic_prefix)
     if publish:
-        reach_topics(settings, "references")
+        reach_topics(settings, "monitors", "references")
     examples = _of_stream(settings, monitor, first) if source is None else _of_file(source, monitor)
     reference = examples.reference(version, time.time_ns() // 1_000_000)
     _tell(examples)
-    _hand_over(settings, reference, publish, output)
+    _keep(reference, publish, output)
+    if publish:
+        _publish(settings, reference, When(time.time_ns() // 1_000_000, stated_ms))
 
 
 def _of_file(path: Path, monitor: Monitor) -> Examples:
@@ -116,16 +121,20 @@ def _tell(examples: Examples) -> None:
         print_table(["feature", "missing", "of a wrong type"], report)
 
 
-def _hand_over(settings: Settings, reference: Reference, publish: bool, output: Path | None) -> None:
+def _keep(reference: Reference, publish: bool, output: Path | None) -> None:
     if output is not None:
         try:
             output.write_bytes(reference.encode())
         except OSError as error:
             raise UserError(f"{output}: can't be written: {error.strerror}") from None
         note(f"written to {output}")
-    if publish:
-        key = reference_key(reference.subject, reference.version)
-        send_configuration(settings, [ConfigRecord("references", key, reference.encode())])
-        note(f"in force for {key}")
-    elif output is None:
+    elif not publish:
         note("it was not kept; --publish puts it in force, --output FILE writes it to a file")
+
+
+def _publish(settings: Settings, reference: Reference, when: When) -> None:
+    record, start = reference_record(reference, read_configuration(settings), when)
+    send_configuration(settings, [record])
+    typer.echo(f"{record.key}: {'reference changed' if start else 'in force from the beginning'}")
+    if start is not None:
+        tell_start(record.key, start, when)

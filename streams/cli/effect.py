@@ -1,0 +1,45 @@
+"""When a change takes effect: the option that states it, and how it is told."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from streams.cli.changes import When
+from streams.cli.output import note
+from streams.config.changing import MARGIN_MS, Start, says
+from streams.errors import UserError
+
+__all__ = ["EffectiveFrom", "tell_start", "time_of"]
+
+EffectiveFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--effective-from",
+        metavar="TIME",
+        help="When a change takes effect, in event time.  [default: the next end of windows, 10 s off]",
+    ),
+]
+
+
+def time_of(given: str | None) -> int | None:
+    """Read the option, in milliseconds since 1970."""
+    if given is None:
+        return None
+    try:
+        at = datetime.fromisoformat(given)
+    except ValueError:
+        raise UserError(f"--effective-from should be a time like 2026-11-23T12:00Z, not {given!r}") from None
+    at_ms = (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
+    if at_ms < timedelta(0):
+        raise UserError(f"--effective-from is {given}, before 1970; no event is so old")
+    return at_ms // timedelta(milliseconds=1)
+
+
+def tell_start(subject: str, start: Start, when: When) -> None:
+    """Say when a change takes effect, and what comes of that."""
+    typer.echo(f"  takes effect for windows from {says(start.at_ms)} on")
+    if start.cuts:
+        note(f"{subject}: {' and '.join(start.cuts)} has no end there: the window is cut in two")
+    if start.at_ms < when.now_ms + MARGIN_MS:
+        note(f"{subject}: that is not 10 s off: what was counted before workers hear of it, stays as it is")
