@@ -85,6 +85,33 @@ class Alertmanager:
         messages = "; ".join(refusal.message for refusal in reasons)
         return Refusal(any(refusal.recoverable for refusal in reasons), messages)
 
+    async def firing(self, labels: Mapping[str, str]) -> list[dict[str, str]] | Refusal:
+        """Return the labels of the alerts that fire at any of the cluster and have these among their labels.
+
+        Those that are silenced or inhibited are among them. Refusal where none answers.
+        """
+        self._session = self._session or aiohttp.ClientSession(timeout=self._timeout)
+        answers = await asyncio.gather(*(self._firing(self._session, url, labels) for url in self._urls))
+        lists = [answer for answer in answers if not isinstance(answer, Refusal)]
+        if lists:
+            return [alert for found in lists for alert in found]
+        return Refusal(True, "; ".join(answer.message for answer in answers if isinstance(answer, Refusal)))
+
+    async def _firing(
+        self, session: aiohttp.ClientSession, url: str, labels: Mapping[str, str]
+    ) -> list[dict[str, str]] | Refusal:
+        wanted = [("filter", f'{name}="{value}"') for name, value in labels.items()]
+        try:
+            headers = self._credentials.headers()
+            async with session.get(f"{url}/api/v2/alerts", params=wanted, headers=headers) as answer:
+                if not answer.ok:
+                    return _refusal(url, answer.status, await answer.text())
+                return [dict(alert["labels"]) for alert in await answer.json()]
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return Refusal(True, f"{url} could not be asked: {error or type(error).__name__}")
+        except (ValueError, TypeError, KeyError):
+            return Refusal(True, f"{url} answered with something that is no list of alerts")
+
     async def _post(
         self, session: aiohttp.ClientSession, url: str, alerts: Sequence[Mapping[str, Any]]
     ) -> Refusal | None:

@@ -16,4 +16,13 @@ def runbook_url(monitor: Monitor, alertname: str, base: str = OWN_RUNBOOKS) -> s
     """
     if monitor.runbooks is not None:
         return f"{str(monitor.runbooks).rstrip('/')}/{alertname}"
+    return runbook_url_of(alertname, base)
+
+
+def runbook_url_of(alertname: str, base: str = OWN_RUNBOOKS) -> str:
+    """Return the page for an alert on Watchkeeper itself.
+
+    >>> runbook_url_of("CanaryMissed", "https://docs.example.com/runbooks/")
+    'https://docs.example.com/runbooks/CanaryMissed.md'
+    """
     return f"{base.rstrip('/')}/{alertname}.md"

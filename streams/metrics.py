@@ -135,7 +135,7 @@ class Metrics:
         self._retraining = self._counter("retraining_requests_total", "Requests to retrain.", "model")
         self._notifications = self._counter(
             "notifications_total",
-            "Deliveries of alerts to a receiver. `outcome` is delivered, or failed and tried again.",
+            "Deliveries of alerts to a receiver. `outcome` is delivered, failed (and tried again) or refused.",
             *("receiver", "outcome"),
         )
 
@@ -190,9 +190,9 @@ class Metrics:
             elif message.topic == "retraining":
                 self._retraining.labels(message.key.decode()).inc()
 
-    def observe_notification(self, receiver: str, outcome: str) -> None:
-        """Count a delivery of an alert."""
-        self._notifications.labels(receiver, outcome).inc()
+    def observe_notification(self, receiver: str, outcome: str, count: int = 1) -> None:
+        """Count deliveries of alerts."""
+        self._notifications.labels(receiver, outcome).inc(count)
 
     def forget(self, stage: str, partition: int) -> None:
         """Take away what is said of a stage's partition: another worker has it now."""
@@ -262,11 +262,18 @@ def _version() -> str:
 
 def reference_page() -> str:
     """Return `docs/reference/metrics.md`."""
+    from streams.canary.metrics import CanaryMetrics  # it needs this file
+
+    canary = CanaryMetrics(CollectorRegistry(), "").described
+    return _PAGE + _table(Metrics(CollectorRegistry()).described) + _CANARY + _table(canary)
+
+
+def _table(metrics: Sequence[Described]) -> str:
     rows = (
         f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels) or 'none'} | {text} |"
-        for name, kind, labels, text in Metrics(CollectorRegistry()).described
+        for name, kind, labels, text in metrics
     )
-    return _PAGE + "\n".join(rows) + "\n"
+    return "| name | type | labels | what |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
 _PAGE = """# Metrics
@@ -276,8 +283,13 @@ Every worker serves these at `/metrics`, together with `process_*` (processor ti
 Labels are bounded: by the settings, by the monitors, or by `WATCHKEEPER_MAX_SERIES`. When a partition moves
 to another worker, its series go with it, so sums over all workers stay right.
 
-| name | type | labels | what |
-|---|---|---|---|
+"""
+
+_CANARY = """
+## Of the canary
+
+`watchkeeper canary` serves these at `/metrics`, together with `process_*`.
+
 """
 
 

@@ -64,9 +64,10 @@ class NotifyFold:
         for record in records:
             try:
                 alert = Alert.model_validate_json(record.value or b"")
-            except ValidationError as error:
+            except (ValidationError, RecursionError) as error:
                 self.unreadable += 1
-                why = f"no alert: {error.errors()[0]['msg']}"
+                first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+                why = f"no alert: {first}"
                 self._changes.append(rejection(topic, self._number, record, "unreadable", why, now_ms))
                 continue
             self._take(alert, now_ms)
@@ -168,7 +169,7 @@ class AlertmanagerDeliverer:
         resend_seconds: float = RESEND_SECONDS,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        failed: Callable[[int], object] = lambda notices: None,
+        failed: Callable[[int], object] = lambda _: None,
     ) -> None:
         self.alertmanager = Alertmanager(urls, credentials)
         self._expire = timedelta(seconds=EXPIRE_AFTER_RESENDS * resend_seconds)

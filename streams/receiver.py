@@ -13,6 +13,8 @@ from streams.settings import Settings
 
 log = logging.getLogger("watchkeeper.receiver")
 
+OUTCOMES = ("delivered", "failed", "refused")
+
 
 class Receiver:
     """Delivers notices and counts them."""
@@ -21,10 +23,16 @@ class Receiver:
         self._metrics = metrics
         self.name = "alertmanager" if settings.alertmanagers else "terminal"
         self._deliverer: AlertmanagerDeliverer | TerminalDeliverer = (
-            AlertmanagerDeliverer([str(url) for url in settings.alertmanagers], _credentials(settings))
+            AlertmanagerDeliverer(
+                [str(url) for url in settings.alertmanagers],
+                credentials(settings),
+                failed=lambda notices: self._count(notices, "failed"),
+            )
             if settings.alertmanagers
             else TerminalDeliverer(Console(), json_pages)
         )
+        for outcome in OUTCOMES:  # shown from the start: Prometheus must see 0 become 1
+            self._count(0, outcome)
 
     async def deliver(self, messages: list[Message]) -> None:
         """Return when the receiver has taken the notices, or has refused them for good."""
@@ -35,15 +43,18 @@ class Receiver:
             # It will never take these; those that it would take must not wait behind them.
             log.error("%s refuses %d notices for good: %s", self.name, len(messages), error)
             outcome = "refused"
-        for _ in messages:
-            self._metrics.observe_notification(self.name, outcome)
+        self._count(len(messages), outcome)
+
+    def _count(self, notices: int, outcome: str) -> None:
+        self._metrics.observe_notification(self.name, outcome, notices)
 
     async def close(self, *_: Any, **__: Any) -> None:
         """Close the connections."""
         await self._deliverer.close()
 
 
-def _credentials(settings: Settings) -> Credentials:
+def credentials(settings: Settings) -> Credentials:
+    """Return how to log in to Alertmanager."""
     return Credentials(
         settings.alertmanager_username,
         settings.alertmanager_password_file,

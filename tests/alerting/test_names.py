@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import yaml
 
 from alerting.names import BROKEN, NAMES
+from alerting.own import OWN_ALERTS
 from alerting.runbooks import runbook_url
 from schemas.findings import QUALITY_CHECKS, Check
 from tests.alerting.windows import monitor
@@ -15,6 +17,9 @@ ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "False alarm?", "Verify"]
 ALERTNAMES = [name.alertname for name in NAMES.values()]
+RULES = yaml.safe_load((ROOT / "compose/prometheus/rules/watchkeeper.yml").read_text())
+RULE_NAMES = [rule["alert"] for group in RULES["groups"] for rule in group["rules"]]
+"""Alerts on Watchkeeper itself that Prometheus raises."""
 
 
 def test_every_check_has_a_name_of_its_own():
@@ -29,7 +34,7 @@ def test_what_is_broken_is_data_quality():
     assert not BROKEN & {"silent", "volume", "latency", "unseen_category", "drift", "performance"}
 
 
-@pytest.mark.parametrize("alertname", ALERTNAMES)
+@pytest.mark.parametrize("alertname", [*ALERTNAMES, *RULE_NAMES])
 def test_every_alert_has_a_runbook_with_all_its_parts(alertname):
     text = (RUNBOOKS / f"{alertname}.md").read_text()
     assert text.startswith(f"# {alertname}\n")
@@ -39,12 +44,15 @@ def test_every_alert_has_a_runbook_with_all_its_parts(alertname):
 
 
 def test_no_runbook_is_without_its_alert():
-    assert {page.stem for page in RUNBOOKS.glob("*.md")} == {*ALERTNAMES, "README"}
+    known = {*ALERTNAMES, *RULE_NAMES, *OWN_ALERTS, "README"}
+    assert {page.stem for page in RUNBOOKS.glob("*.md")} - known == set()
 
 
 def test_the_index_links_every_runbook():
     index = (RUNBOOKS / "README.md").read_text()
-    assert re.findall(r"\]\((\w+)\.md\)", index) == ALERTNAMES
+    named = re.findall(r"\]\((\w+)\.md\)", index)
+    assert named[: len(ALERTNAMES)] == ALERTNAMES
+    assert set(named) >= {page.stem for page in RUNBOOKS.glob("*.md")} - {"README"}
 
 
 @pytest.mark.parametrize("alertname", ALERTNAMES)

@@ -1,0 +1,145 @@
+"""Runs the canary: publishes without pause, puts drift in when a round begins, and looks for its alert."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from alerting.alertmanager import Alertmanager, Refusal
+from schemas.monitors import Monitor
+from streams.canary.metrics import CanaryMetrics
+from streams.canary.missed import MissedAlert
+from streams.canary.round import Place, Plan, Result, Round
+from streams.canary.subject import ALERTNAME
+from streams.canary.topics import Topics
+from streams.canary.trickle import Trickle
+from streams.errors import UserError
+from streams.web import Health
+
+__all__ = ["Canary"]
+
+log = logging.getLogger("watchkeeper.canary")
+T = TypeVar("T")
+
+_LOOKS_PER_PANE = 10
+_LOOK_SECONDS_MAX = 2.0
+STUCK_SECONDS = 60.0
+
+
+class Canary:
+    """One canary. `run_once` runs one round, `run_for_ever` one after the other."""
+
+    def __init__(
+        self,
+        watched: Monitor,
+        plan: Plan,
+        beat_seconds: float,
+        trickle: Trickle,
+        topics: Topics,
+        alertmanager: Alertmanager | None,
+        missed: MissedAlert,
+        metrics: CanaryMetrics,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._watched = watched
+        self._plan = plan
+        self._beat_seconds = beat_seconds
+        self._look_seconds = min(_LOOK_SECONDS_MAX, plan.pane_ms / 1000 / _LOOKS_PER_PANE)
+        self._trickle = trickle
+        self._topics = topics
+        self._alertmanager = alertmanager
+        self._missed = missed
+        self._metrics = metrics
+        self._clock_ms = clock_ms
+        self._places: tuple[Place, ...] = ("topic", "alertmanager") if alertmanager else ("topic",)
+        self._round = self._new_round(plan.next_round_ms(clock_ms()))
+        self._seen_ours = False
+        self._looked_ms = clock_ms()
+
+    async def run_once(self) -> Result:
+        """Run one round, as soon as may be, and return how it ended; a missed one is told."""
+        self._round = self._new_round(self._plan.next_pane_ms(self._clock_ms()))
+        return await self._while_publishing(self._watch())
+
+    async def run_for_ever(self, ended: Callable[[Result], object]) -> None:
+        """Run rounds until cancelled; `ended` is told of each."""
+        await self._missed.adopt(self._clock_ms())
+        self._metrics.observe_missed(self._missed.firing)
+        await self._while_publishing(self._watch_for_ever(ended))
+
+    async def _watch_for_ever(self, ended: Callable[[Result], object]) -> None:
+        while True:
+            log.info("the next round begins at %s", _time(self._round.begins_ms))
+            ended(await self._watch())
+            self._round = self._new_round(self._plan.next_round_ms(self._clock_ms()))
+
+    async def _while_publishing(self, watch: Coroutine[Any, Any, T]) -> T:
+        """Watch, and publish beside it: an Alertmanager that is slow to answer must not stop the stream."""
+        publishing, watching = asyncio.create_task(self._publish()), asyncio.create_task(watch)
+        try:
+            await asyncio.wait({publishing, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if publishing.done():
+                publishing.result()  # raises: it never ends by itself
+            return watching.result()
+        finally:
+            publishing.cancel()
+            watching.cancel()
+
+    def live(self) -> Health:
+        """Say whether the canary goes on looking: if not, a restart helps."""
+        quiet = (self._clock_ms() - self._looked_ms) / 1000
+        return Health(quiet < STUCK_SECONDS, {"loop_age_seconds": quiet})
+
+    def ready(self) -> Health:
+        """Say whether its monitor is in force."""
+        return Health(self._seen_ours, {"next_round": _time(self._round.begins_ms)})
+
+    def _new_round(self, begins_ms: int) -> Round:
+        return Round(self._watched.subject, begins_ms, self._plan, self._places)
+
+    async def _publish(self) -> None:
+        while True:
+            now_ms = self._clock_ms()
+            self._trickle.send(now_ms, self._round.drifts(now_ms))
+            await asyncio.sleep(self._beat_seconds)
+
+    async def _watch(self) -> Result:
+        """Look again and again until the round has ended; count it, and say so if it was missed."""
+        while True:
+            await self._look()
+            now_ms = self._looked_ms = self._clock_ms()
+            result = self._round.result(now_ms)
+            if result is not None:
+                self._metrics.observe_round(result, now_ms)
+                self._missed.settle(result, now_ms)
+            refusal = await self._missed.tell(now_ms)
+            if refusal is not None:
+                log.error("CanaryMissed could not be told: %s", refusal.message)
+            if result is not None:
+                return result
+            await asyncio.sleep(self._look_seconds)
+
+    async def _look(self) -> None:
+        """Take in what the topics and Alertmanager say; one that does not answer says nothing."""
+        self._topics.poll()
+        self._check_monitor()
+        self._round.see("topic", self._topics.firing, self._clock_ms())
+        if self._alertmanager is None:
+            return
+        found = await self._alertmanager.firing({"alertname": ALERTNAME, "model": self._watched.subject})
+        if not isinstance(found, Refusal):
+            self._round.see("alertmanager", bool(found), self._clock_ms())
+
+    def _check_monitor(self) -> None:
+        if self._topics.monitor == self._watched:
+            self._seen_ours = True
+        elif self._seen_ours:
+            raise UserError(
+                f"the monitor {self._watched.subject} was changed or removed, by another canary or by hand: "
+                "this canary ends; run one of that name only, or give them different names with --model"
+            )
+
+
+def _time(at_ms: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_ms / 1000))

@@ -1,0 +1,127 @@
+"""The page that says: what the canary put in was not seen. It fires until a later round is detected."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from rich.console import Console
+
+from alerting.alertmanager import Alertmanager, Refusal, payload
+from alerting.evidence import when
+from alerting.pager import show
+from alerting.runbooks import runbook_url_of
+from schemas.alerts import Alert, Notice, fingerprint
+from streams.canary.round import Result
+from streams.notify import EXPIRE_AFTER_RESENDS, RESEND_SECONDS
+
+__all__ = ["MissedAlert"]
+
+ALERTNAME = "CanaryMissed"
+_RETRY_MS = 5_000
+
+
+class Told(NamedTuple):
+    """What is to be told now."""
+
+    began_ms: int
+    why: str
+    resolved_ms: int | None = None
+
+
+class MissedAlert:
+    """The alert `CanaryMissed` of one canary, at Alertmanager or on the terminal.
+
+    Its labels are those of the rule in `compose/prometheus/rules/watchkeeper.yml`, so in Alertmanager the two
+    are one.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        team: str,
+        runbooks: str,
+        alertmanager: Alertmanager | None,
+        console: Console,
+        resend_seconds: float = RESEND_SECONDS,
+    ) -> None:
+        self.labels = {
+            "alertname": ALERTNAME,
+            "severity": "critical",
+            "team": team,
+            "service": "watchkeeper",
+            "kind": "self",
+            "model": model,
+        }
+        self._runbook = runbook_url_of(ALERTNAME, runbooks)
+        self._alertmanager = alertmanager
+        self._console = console
+        self._resend_ms = round(resend_seconds * 1000)
+        self._told: Told | None = None
+        self._due_ms = 0
+
+    @property
+    def firing(self) -> bool:
+        """Whether the last round was missed."""
+        return self._told is not None and self._told.resolved_ms is None
+
+    async def adopt(self, now_ms: int) -> None:
+        """Go on with what a canary before us left firing: else it would end by itself, and page once more."""
+        if self._alertmanager is None:
+            return
+        found = await self._alertmanager.firing({name: self.labels[name] for name in ("alertname", "model")})
+        if not isinstance(found, Refusal) and self.labels in found:
+            self._told, self._due_ms = Told(now_ms, "an earlier canary missed its drift"), now_ms
+
+    def settle(self, result: Result, now_ms: int) -> None:
+        """Take in how a round ended; `tell` says it."""
+        if result.outcome == "missed":
+            began_ms = self._told.began_ms if self._told is not None and self.firing else now_ms
+            self._change(Told(began_ms, result.why), now_ms)
+        elif self._told is not None and self.firing:
+            self._change(self._told._replace(resolved_ms=now_ms), now_ms)
+
+    def _change(self, told: Told, now_ms: int) -> None:
+        news = self._told is None or self._told.resolved_ms != told.resolved_ms
+        self._told, self._due_ms = told, now_ms
+        if self._alertmanager is None and news:
+            show(self._console, self._alert(told))
+
+    async def tell(self, now_ms: int) -> Refusal | None:
+        """Tell Alertmanager what is due; return why it was not taken. It is tried again until it is."""
+        if self._alertmanager is None or self._told is None or now_ms < self._due_ms:
+            return None
+        told = self._told
+        resolved_at = None if told.resolved_ms is None else when(told.resolved_ms)
+        notice = Notice(
+            change="resolved" if resolved_at else "repeated",
+            alert=self._alert(told),
+            fired_at=when(told.began_ms),
+            resolved_at=resolved_at,
+        )
+        expire = timedelta(milliseconds=EXPIRE_AFTER_RESENDS * self._resend_ms)
+        refusal = await self._alertmanager.post(payload([notice], when(now_ms), expire))
+        if self._told is told:
+            self._due_ms = now_ms + (self._resend_ms if refusal is None else _RETRY_MS)
+            if refusal is None and told.resolved_ms is not None:
+                self._told = None
+        return refusal
+
+    def _alert(self, told: Told) -> Alert:
+        model, ended = self.labels["model"], told.resolved_ms
+        annotations = {
+            "summary": "Watchkeeper did not see the drift of its canary",
+            "description": f"{model}: {told.why}. A real drift may go unseen, too.",
+            "action": "Look for other alerts of Watchkeeper itself; then follow an event, stage by stage.",
+            "runbook_url": self._runbook,
+        }
+        if ended is not None:
+            annotations["resolution"] = "The drift of a later round was seen."
+        return Alert(
+            fingerprint=fingerprint(self.labels),
+            status="firing" if ended is None else "resolved",
+            pages=True,
+            labels=self.labels,
+            annotations=annotations,
+            started_at=when(told.began_ms),
+            updated_at=when(ended or told.began_ms),
+            ended_at=None if ended is None else when(ended),
+        )

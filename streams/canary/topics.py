@@ -1,0 +1,103 @@
+"""Follows what workers say of the canary on the topic `alerts`, and whether its monitor stays in force."""
+
+import time
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from pydantic import ValidationError
+
+from schemas.alerts import Alert
+from schemas.monitors import Monitor
+from streams.canary.subject import ALERTNAME
+from streams.config.state import Configuration
+from streams.kafka import BrokerError
+from streams.settings import Settings
+from streams.topics import topic_name
+
+__all__ = ["Topics"]
+
+_BATCH = 500
+
+
+class Topics:
+    """What the topics say of one subject."""
+
+    def __init__(self, settings: Settings, model: str) -> None:
+        self.monitor: Monitor | None = None
+        """The monitor that is in force."""
+        self.applied_ms = 0
+        """When that was put in force."""
+        self._model = model
+        self._alerts = topic_name(settings, "alerts")
+        self._monitors = topic_name(settings, "monitors")
+        self._configuration = Configuration()
+        self._firing: set[str] = set()
+        self._unread = {(self._alerts, partition) for partition in range(settings.partitions)}
+        self._unread.add((self._monitors, 0))
+        self._consumer = Consumer(_config(settings))
+        self._consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in sorted(self._unread)])
+
+    @property
+    def firing(self) -> bool:
+        """Whether the alert of the drift is firing."""
+        return bool(self._firing)
+
+    def catch_up(self, timeout_seconds: float = 30) -> None:
+        """Read all there is; BrokerError when that can't be done in time."""
+        deadline = time.monotonic() + timeout_seconds
+        while self._unread:
+            if time.monotonic() > deadline:
+                raise BrokerError(f"{self._alerts} and {self._monitors} could not be read to their ends")
+            self.poll(wait_seconds=0.1)
+
+    def poll(self, wait_seconds: float = 0) -> None:
+        """Take in what has come; does not wait unless asked to. While the broker is away, nothing comes."""
+        while messages := self._consumer.consume(_BATCH, wait_seconds):
+            for message in messages:
+                self._take(message)
+            wait_seconds = 0
+
+    def close(self) -> None:
+        """Stop following."""
+        self._consumer.close()
+
+    def _take(self, message: Message) -> None:
+        error = message.error()
+        if error is not None:
+            if error.code() == KafkaError._PARTITION_EOF:
+                self._unread.discard((message.topic(), message.partition()))
+        elif message.topic() == self._alerts:
+            self._take_alert(message.value() or b"")
+        elif message.key() == self._model.encode():
+            self._take_monitor(message)
+
+    def _take_alert(self, value: bytes) -> None:
+        if self._model.encode() not in value:
+            return
+        try:
+            alert = Alert.model_validate_json(value)
+        except ValidationError:
+            return
+        if (alert.labels.get("model"), alert.labels.get("alertname")) != (self._model, ALERTNAME):
+            return
+        if alert.status == "firing":
+            self._firing.add(alert.fingerprint)
+        else:
+            self._firing.discard(alert.fingerprint)
+
+    def _take_monitor(self, message: Message) -> None:
+        self.applied_ms = message.timestamp()[1]
+        self._configuration.learn("monitors", message.key(), message.value())
+        watched = self._configuration.watched(self._model)
+        self.monitor = None if watched is None else watched.monitor
+
+
+def _config(settings: Settings) -> dict[str, Any]:
+    return settings.client_config() | {
+        "group.id": settings.application,  # librdkafka wants one; nothing is committed
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+        "fetch.wait.max.ms": 100,
+        "log_level": 3,
+    }

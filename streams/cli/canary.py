@@ -1,0 +1,178 @@
+"""`watchkeeper canary`: drift that is put in on purpose, and must page."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated
+
+import msgspec
+import typer
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.monitors import Monitor, Name, Positive
+from streams.canary.round import DRIFT_PANES, Plan, Result
+from streams.canary.subject import MODEL, MODEL_ONCE, monitor, reference
+from streams.cli.changes import Wanted, plan
+from streams.cli.connection import reach
+from streams.cli.current import read_configuration, send_configuration
+from streams.cli.options import AsJson, Broker, TopicPrefix
+from streams.cli.worker import Alertmanagers
+from streams.errors import UserError
+from streams.settings import Settings, read_settings
+from streams.topics import topic_problems
+
+__all__ = ["canary"]
+
+EXIT_MISSED = 1
+EXIT_INTERRUPTED = 130
+WEB_PORT = 6067
+PANE_MS_MIN = 500
+_span = TypeAdapter(Positive)
+_name = TypeAdapter(Name)
+
+
+def canary(
+    once: Annotated[
+        bool, typer.Option("--once", help="Run one round now; end with code 0 if detected, 1 if missed.")
+    ] = False,
+    every: Annotated[
+        str, typer.Option("--every", metavar="DURATION", help="How often drift is put in.")
+    ] = "PT1H",
+    within: Annotated[
+        str,
+        typer.Option("--within", metavar="DURATION", help="How soon its alert must come, and go after it."),
+    ] = "PT10M",
+    pane: Annotated[
+        str,
+        typer.Option("--pane", metavar="DURATION", help="Size of the canary's windows; drift takes three."),
+    ] = "PT1M",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help=f"The canary's name.  [default: {MODEL}; with --once {MODEL_ONCE}]",
+        ),
+    ] = None,
+    team: Annotated[
+        str, typer.Option("--team", metavar="NAME", help="Label `team` of the alert CanaryMissed.")
+    ] = "ml-platform",
+    alertmanager: Alertmanagers = None,
+    web_port: Annotated[
+        int, typer.Option("--web-port", metavar="PORT", help="Where /metrics is served; 0 is any port.")
+    ] = WEB_PORT,
+    as_json: AsJson = False,
+    broker: Broker = None,
+    topic_prefix: TopicPrefix = None,
+) -> None:
+    """Put drift in on purpose, and page when it is not detected.
+
+    Publishes a few events of a model of its own to every partition all the time, and drift for three windows
+    each hour. Its alert must come to the topic `alerts` and, with --alertmanager, to Alertmanager, and go
+    again after the drift; else CanaryMissed fires until a later round is detected. It needs workers, and
+    applies its monitor by itself.
+
+    \b
+    Examples:
+      watchkeeper canary --alertmanager http://am-1:9093 --alertmanager http://am-2:9093
+      watchkeeper canary --once --json
+      watchkeeper canary --once --pane PT5S --within PT2M
+    """  # noqa: D301
+    settings = read_settings(
+        broker=broker,
+        topic_prefix=topic_prefix,
+        alertmanagers=tuple(alertmanager) if alertmanager else None,
+        web_port=web_port,
+    )
+    name = model or (MODEL_ONCE if once else MODEL)
+    _check_name("--model", name)
+    _check_name("--team", team)
+    watched, times = _terms(name, every, within, pane)
+    reach(settings)
+    if problems := topic_problems(settings):
+        raise UserError(problems[0])
+    logging.basicConfig(
+        stream=sys.stderr, level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    from streams.canary.run import Terms, run_canary  # the web server is slow to import
+
+    result = run_canary(
+        settings,
+        Terms(watched, times, team, once),
+        lambda: _apply(settings, watched),
+        lambda: _remove(settings, name),
+        _teller(as_json),
+    )
+    if once:
+        raise typer.Exit(_exit_code(result))
+
+
+def _exit_code(result: Result | None) -> int:
+    if result is None:
+        return EXIT_INTERRUPTED
+    return 0 if result.outcome == "detected" else EXIT_MISSED
+
+
+def _terms(name: str, every: str, within: str, pane: str) -> tuple[Monitor, Plan]:
+    """Return the canary's monitor and times; UserError where they do not fit together."""
+    pane_span = _duration("--pane", pane)
+    times = Plan(_ms(pane_span), _ms(_duration("--every", every)), _ms(_duration("--within", within)))
+    if times.pane_ms < PANE_MS_MIN:
+        raise UserError(f"--pane {pane} is too short for windows to be told apart; give PT0.5S at least")
+    if times.within_ms <= times.drift_ms:
+        raise UserError(
+            f"--within {within} is too short: {DRIFT_PANES} windows of {pane} must pass in it; give more"
+        )
+    if times.every_ms % times.pane_ms:
+        raise UserError(
+            f"--every {every} should be a multiple of --pane {pane}, so that rounds begin with a window"
+        )
+    if times.every_ms < times.round_ms + 2 * times.pane_ms:
+        raise UserError(
+            f"--every {every} is too short: a round may take {times.round_ms / 1000:g} seconds; give more"
+        )
+    return monitor(name, pane_span), times
+
+
+def _ms(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)
+
+
+def _duration(option: str, text: str) -> timedelta:
+    try:
+        return _span.validate_python(text)
+    except ValidationError:
+        raise UserError(f"{option} should be an ISO 8601 duration, like PT1M or PT1H, not {text!r}") from None
+
+
+def _check_name(option: str, text: str) -> None:
+    try:
+        _name.validate_python(text)
+    except ValidationError:
+        raise UserError(f"{option} should be letters, digits and . _ - only, not {text!r}") from None
+
+
+def _apply(settings: Settings, watched: Monitor) -> None:
+    wanted = Wanted(watched, reference(watched, time.time_ns() // 1_000_000))
+    send_configuration(settings, plan([wanted], [], read_configuration(settings))[1])
+
+
+def _remove(settings: Settings, name: str) -> None:
+    send_configuration(settings, plan([], [name], read_configuration(settings))[1])
+
+
+def _teller(as_json: bool) -> Callable[[Result], None]:
+    def tell(result: Result) -> None:
+        typer.echo(msgspec.json.encode(result) if as_json else _sentence(result))
+
+    return tell
+
+
+def _sentence(result: Result) -> str:
+    if result.outcome == "missed":
+        return f"missed: {result.why}"
+    return (
+        f"detected: seen everywhere {result.detection_seconds:.1f} seconds after it began, and its end, too"
+    )

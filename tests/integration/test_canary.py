@@ -1,0 +1,50 @@
+"""The canary against real workers and a real Alertmanager: seen from end to end, or missed and told."""
+
+import json
+from pathlib import Path
+
+from streams.cli.current import read_configuration
+from streams.settings import Settings
+from tests.alertmanager import RealAlertmanager, installed_alertmanager
+from tests.integration.running import Workers
+from tests.streams.cli_runs import run
+
+FAST = ("canary", "--once", "--pane", "PT1S", "--json")
+
+
+def canary(settings: Settings, alertmanager: RealAlertmanager, *more: str) -> tuple[int, dict[str, object]]:
+    """Run one round; return its exit code and what it says."""
+    done = run(
+        *FAST,
+        *more,
+        *("--broker", settings.broker, "--topic-prefix", settings.topic_prefix),
+        *("--alertmanager", alertmanager.url),
+        WATCHKEEPER_APPLICATION=settings.application,
+        WATCHKEEPER_PARTITIONS=str(settings.partitions),
+    )
+    return done.exit_code, json.loads(done.stdout.splitlines()[-1])
+
+
+def test_drift_is_detected_from_end_to_end(settings: Settings, tmp_path: Path) -> None:
+    with (
+        installed_alertmanager(tmp_path) as alertmanager,
+        Workers(settings, tmp_path, WATCHKEEPER_ALERTMANAGERS=alertmanager.url) as running,
+    ):
+        running.start()
+        code, result = canary(settings, alertmanager, "--within", "PT60S")
+        assert (code, result["outcome"]) == (0, "detected"), f"{result}\n{running.logs()}"
+        assert result["seen_after_seconds"].keys() == {"topic", "alertmanager"}
+        assert alertmanager.alerts() == []
+    assert read_configuration(settings).subjects() == [], "one round leaves nothing in force"
+
+
+def test_without_a_worker_it_is_missed_and_told(settings: Settings, tmp_path: Path) -> None:
+    with installed_alertmanager(tmp_path) as alertmanager:
+        code, result = canary(settings, alertmanager, "--within", "PT4S", "--team", "night-shift")
+        assert (code, result["outcome"]) == (1, "missed")
+        assert result["why"] == (
+            "the drift raised no alert at the topic alerts and Alertmanager, after 4 seconds"
+        )
+        [alert] = alertmanager.alerts()
+        assert (alert["labels"]["alertname"], alert["labels"]["team"]) == ("CanaryMissed", "night-shift")
+        assert alert["annotations"]["runbook_url"] == "docs/runbooks/CanaryMissed.md"
