@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from detectors import buckets, fixed_point
 from detectors.columns import Floats
 from detectors.layout import Layout
+from detectors.plausible import check_labels
 from schemas.profiles import LabelsCounts
 
 SCORE_BINS = 1024
@@ -42,7 +43,6 @@ class LabelsProfile:
         self.layout = layout
         self.binary = layout.binning.task != "regression"
         self.labels = 0
-        self.orphans = 0
         self.late = 0
         self.corrected = 0
         self.unusable = 0
@@ -123,7 +123,6 @@ class LabelsProfile:
         if other.layout.id != self.layout.id:
             raise ValueError(f"cannot merge profiles of layouts {self.layout.id} and {other.layout.id}")
         self.labels += other.labels
-        self.orphans += other.orphans
         self.late += other.late
         self.corrected += other.corrected
         self.unusable += other.unusable
@@ -144,7 +143,7 @@ class LabelsProfile:
         return msgspec.msgpack.encode(
             LabelsCounts(
                 labels=self.labels,
-                orphans=self.orphans,
+                orphans=0,
                 late=self.late,
                 corrected=self.corrected,
                 unusable=self.unusable,
@@ -160,10 +159,11 @@ class LabelsProfile:
 
     @classmethod
     def decode(cls, data: bytes, layout: Layout) -> Self:
-        """Read a profile that was written with a layout of the same id."""
+        """Read a profile that was written with a layout of the same id; ValueError for what can't be one."""
         counts = _decoder.decode(data)
+        check_labels(counts, layout, SCORE_BINS, CALIBRATION_BINS)
         profile = cls(layout)
-        profile.labels, profile.orphans, profile.late = counts.labels, counts.orphans, counts.late
+        profile.labels, profile.late = counts.labels, counts.late
         profile.corrected, profile.unusable, profile.scored = counts.corrected, counts.unusable, counts.scored
         profile.sums = [fixed_point.unpack(total) for total in counts.sums]
         profile.confusion = np.array(counts.confusion, np.int64)

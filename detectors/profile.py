@@ -12,6 +12,7 @@ from detectors.columns import Columns, Floats
 from detectors.fixed_point import pack, unpack
 from detectors.labels_profile import LabelsProfile
 from detectors.layout import Layout
+from detectors.plausible import check_rows
 from detectors.spans import Spans
 from detectors.summaries import CategorySummary, NumberSummary
 from detectors.unseen import Unseen
@@ -206,8 +207,9 @@ class RowsProfile:
 
     @classmethod
     def decode(cls, data: bytes, layout: Layout) -> Self:
-        """Read a profile that was written with a layout of the same id."""
+        """Read a profile that was written with a layout of the same id; ValueError for what can't be one."""
         counts = _decoder.decode(data)
+        check_rows(counts, layout)
         profile = cls(layout)
         profile.rows, profile.duplicates, profile.late = counts.rows, counts.duplicates, counts.late
         profile.first_ms, profile.last_ms = counts.first_ms, counts.last_ms

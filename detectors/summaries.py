@@ -33,7 +33,7 @@ class NumberSummary:
     @property
     def missing(self) -> int:
         """Count the rows where the value was absent or null."""
-        return self.rows - self.usable - self.wrong_type
+        return max(0, self.rows - self.usable - self.wrong_type)
 
     @property
     def mean(self) -> float:
@@ -89,7 +89,7 @@ class CategorySummary:
     @property
     def missing(self) -> int:
         """Count the rows where the category was absent or null."""
-        return self.rows - self.usable - self.wrong_type
+        return max(0, self.rows - self.usable - self.wrong_type)
 
     @property
     def constant(self) -> str | None:

@@ -2,17 +2,30 @@
 
 import hashlib
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 Severity = Literal["critical", "warning", "info"]
 
 
-class Alert(BaseModel):
-    """One incident now. Labels are its identity; every number lives in annotations and evidence."""
+def _dated(time: datetime) -> datetime:
+    if not 1970 <= time.year <= 9998:  # so that it has a date in every zone
+        raise ValueError(f"the year {time.year} is out of range")
+    return time
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+When = Annotated[AwareDatetime, AfterValidator(_dated)]
+"""A time with its zone: without one it could not be compared."""
+
+
+class Alert(BaseModel):
+    """One incident now. Labels are its identity; every number lives in annotations and evidence.
+
+    Fields that are not known are passed over: in a rolling upgrade newer workers may write some.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     fingerprint: str
     status: Literal["firing", "resolved"]
@@ -20,22 +33,22 @@ class Alert(BaseModel):
     """Whether on-call is woken (severity critical) or the alert is only recorded."""
     labels: dict[str, str]
     annotations: dict[str, str]
-    started_at: datetime
+    started_at: When
     """Event time: the start of the first bad window."""
-    updated_at: datetime
-    ended_at: datetime | None = None
+    updated_at: When
+    ended_at: When | None = None
     evidence: list[dict[str, Any]] = []
 
 
 class Notice(BaseModel):
     """One delivery of an alert, with times of the wall clock: event time may lie years back."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     change: Literal["fired", "updated", "resolved", "repeated"]
     alert: Alert
-    fired_at: datetime
-    resolved_at: datetime | None = None
+    fired_at: When
+    resolved_at: When | None = None
 
 
 def fingerprint(labels: dict[str, str]) -> str:

@@ -1,8 +1,8 @@
 """What `evaluate` found in one window of one subject: the judgement, with its evidence."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 # What went wrong, named for what it is. Order is precedence: an earlier cause explains a later one away.
 Check = Literal[
@@ -29,6 +29,12 @@ QUALITY_CHECKS: tuple[Check, ...] = (
 
 State = Literal["ok", "bad", "no_data"]
 Kind = Literal["predictions", "labels", "features"]
+LATEST_MS = 253_402_300_799_999
+"""The end of the year 9999, after which there is no date."""
+TimeMs = Annotated[int, Meta(ge=0, le=LATEST_MS)]
+"""Milliseconds since 1970."""
+Count = Annotated[int, Meta(ge=0, le=2**48)]
+"""A count in one record; so many of them still add up within 64 bits."""
 
 
 class Finding(Struct, frozen=True, omit_defaults=True):
@@ -53,8 +59,8 @@ class WindowFindings(Struct, frozen=True):
     subject: str
     version: str
     kind: Kind
-    window_start_ms: int
-    window_end_ms: int
-    rows: int
+    window_start_ms: TimeMs
+    window_end_ms: TimeMs
+    rows: Count
     findings: list[Finding]
     checked: list[Check]

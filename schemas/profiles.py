@@ -4,9 +4,17 @@ Every subject has its own event time: a model replayed from last year or fed by 
 back nor overtakes the others. Both messages go to the partition of `profiles` that belongs to their subjects.
 """
 
-from msgspec import Struct
+from typing import Annotated
 
-from schemas.findings import Kind
+from msgspec import Meta, Struct
+
+from schemas.findings import LATEST_MS, Count, Kind, TimeMs
+
+Sum = Annotated[bytes, Meta(max_length=64)]
+"""A signed little-endian number: it may exceed 64 bits."""
+NEVER_MS = -(2**62)
+"""A subject that has closed no pane yet has come so far."""
+Reached = Annotated[int, Meta(ge=NEVER_MS, le=LATEST_MS)]
 
 
 class Pane(Struct, frozen=True, tag="pane"):
@@ -16,11 +24,15 @@ class Pane(Struct, frozen=True, tag="pane"):
     version: str
     segment: str | None
     kind: Kind
-    start_ms: int
-    end_ms: int
+    start_ms: TimeMs
+    end_ms: TimeMs
     layout: str
-    rows: int
+    rows: Count
     profile: bytes
+
+    def __post_init__(self) -> None:
+        if self.start_ms >= self.end_ms:
+            raise ValueError("a pane ends after its start")
 
 
 class Watermark(Struct, frozen=True, tag="watermark"):
@@ -34,9 +46,9 @@ class Watermark(Struct, frozen=True, tag="watermark"):
 
     source: str
     """`ingest/<partition>`."""
-    now_ms: int
+    now_ms: TimeMs
     """The sender's clock: the only clock that evaluate sees."""
-    event_time_ms: dict[Kind, dict[str, int]]
+    event_time_ms: dict[Kind, dict[str, Reached]]
     idle: dict[Kind, list[str]]
 
 
@@ -44,13 +56,13 @@ ToEvaluate = Pane | Watermark
 
 
 class NumberCounts(Struct, array_like=True):
-    """The counts of one number in a pane. Sums are signed little-endian bytes: they may exceed 64 bits."""
+    """The counts of one number in a pane."""
 
-    bins: list[int]
-    wrong_type: int
-    out_of_range: int
-    total: bytes
-    squares: bytes
+    bins: list[Count]
+    wrong_type: Count
+    out_of_range: Count
+    total: Sum
+    squares: Sum
     lowest: float | None
     highest: float | None
 
@@ -58,20 +70,20 @@ class NumberCounts(Struct, array_like=True):
 class CategoryCounts(Struct, array_like=True):
     """The counts of one category feature in a pane: the known ones by position, the unseen by name."""
 
-    known: list[int]
-    wrong_type: int
-    unseen: int
-    kept: dict[str, int]
+    known: list[Count]
+    wrong_type: Count
+    unseen: Count
+    kept: dict[str, Count]
     """Exact counts of the unseen categories with the smallest hashes."""
 
 
 class SpansCounts(Struct, array_like=True):
     """How the spans of time varied that a past is made of."""
 
-    count: int
-    rows_min: int
-    rows_max: int
-    constant: dict[str, int]
+    count: Count
+    rows_min: Count
+    rows_max: Count
+    constant: dict[str, Count]
     """In how many spans a feature had one value only."""
     worst: dict[str, list[float]]
     """The largest shares in one span of values missing, of a wrong type, and out of range or unseen."""
@@ -84,32 +96,33 @@ class SpansCounts(Struct, array_like=True):
 class RowsCounts(Struct, array_like=True):
     """A `RowsProfile` on the wire; the layout gives the order of features."""
 
-    rows: int
-    duplicates: int
-    late: int
-    first_ms: int | None
-    last_ms: int | None
+    rows: Count
+    duplicates: Count
+    late: Count
+    first_ms: TimeMs | None
+    last_ms: TimeMs | None
     numbers: list[NumberCounts]
     """The numeric features, then the model's output."""
     categories: list[CategoryCounts]
-    latency: list[int]
+    latency: list[Count]
     """Bucket, count, bucket, count, ..."""
     spans: SpansCounts | None = None
     """Only in a past that was made of spans."""
 
 
 class LabelsCounts(Struct, array_like=True):
-    """A `LabelsProfile` on the wire. Sums are signed little-endian bytes, histograms bucket, count, ..."""
+    """A `LabelsProfile` on the wire; histograms are bucket, count, ..."""
 
-    labels: int
-    orphans: int
-    late: int
-    corrected: int
-    unusable: int
-    scored: int
-    sums: list[bytes]
-    confusion: list[int]
-    histograms: list[list[int]]
-    calibration: list[list[int]]
-    errors: list[int]
-    lag: list[int]
+    labels: Count
+    orphans: Count
+    """Always 0: an orphan belongs to no version and window. Its place on the wire stays."""
+    late: Count
+    corrected: Count
+    unusable: Count
+    scored: Count
+    sums: list[Sum]
+    confusion: list[Count]
+    histograms: list[list[Count]]
+    calibration: list[list[Annotated[int, Meta(ge=0, le=2**62)]]]
+    errors: list[Count]
+    lag: list[Count]

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -51,8 +51,8 @@ class PageFold:
         """Take in findings, in order."""
         for record in records:
             try:
-                window = _findings.decode(record.value or b"")
-            except msgspec.MsgspecError as error:
+                window = _read(record.value or b"")
+            except (ValueError, RecursionError) as error:
                 self.unreadable += 1
                 why = f"no findings: {error}"
                 self._outputs.append(rejection(topic, self._number, record, "unreadable", why, now_ms))
@@ -104,6 +104,26 @@ class PageFold:
         for alert in alerts:
             value = alert.model_dump_json().encode()
             self._outputs.append(Message("alerts", alert.fingerprint.encode(), value))
+
+
+def _read(value: bytes) -> WindowFindings:
+    """Decode findings; ValueError for what evaluate can't have sent."""
+    window = _findings.decode(value)
+    if window.window_start_ms >= window.window_end_ms:
+        raise ValueError("a window ends after its start")
+    for finding in window.findings:
+        if not _is_plain(finding.evidence):
+            raise ValueError(f"the evidence of {finding.check} can't be told")
+    return window
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is what JSON has: MessagePack has more."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) for name in value) and all(map(_is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float)
 
 
 def _retraining(request: RetrainingRequest) -> Message:

@@ -11,6 +11,7 @@ from schemas.statistics import WindowStatistics
 from streams.evaluate.coverage import Coverage, window
 from streams.evaluate.lane import Output, SavedLane
 from streams.evaluate.lanes import Lanes
+from streams.evaluate.merging import check_profile
 from streams.evaluate.silence import Silence
 from streams.evaluate.terms import Course, LaneKey, Registry, TermsOf
 from streams.evaluate.watermarks import NEVER, News, Watermarks
@@ -69,8 +70,8 @@ class EvaluateFold:
         """Take in panes and watermarks, in order."""
         for record in records:
             try:
-                message = _decoder.decode(record.value or b"")
-            except msgspec.MsgspecError as error:
+                message = self._read(record.value or b"")
+            except (ValueError, RecursionError) as error:
                 self.lost.unreadable += 1
                 why = f"neither a pane nor a watermark: {error}"
                 self._outputs.append(rejection(topic, self._number, record, "unreadable", why, now_ms))
@@ -79,6 +80,19 @@ class EvaluateFold:
                 self._take(message)
             else:
                 self._hear(message)
+
+    def _read(self, value: bytes) -> ToEvaluate:
+        """Decode what ingest sent; ValueError for what it can't have sent."""
+        message = _decoder.decode(value)
+        if isinstance(message, Watermark):
+            if message.source not in self._sources:
+                raise ValueError(f"there is no source {message.source[:100]!r}")
+            return message
+        course = self._terms.lane(LaneKey(message.subject, message.version, message.kind, message.layout))
+        layout = course.at(message.start_ms).layout if course is not None else None
+        if layout is not None:
+            check_profile(message, layout)  # in a window it would be too late to keep its bytes
+        return message
 
     def tick(self, now_ms: int) -> None:
         """Forget subjects that are not watched any more; time passes with watermarks only."""
