@@ -6,14 +6,10 @@ from pathlib import Path
 
 import msgspec
 from golden import _logs
-from world import Memory, live, outcome, registry, wire
+from world import MemoryOfThen, live, outcome, registry, wire
 
 given = msgspec.msgpack.decode(zlib.decompress(Path(sys.argv[1]).read_bytes()))
-memory = Memory(
-    lambda _, checkpoint: wire.encode(checkpoint),
-    lambda _, value: wire.decode(value),
-    lambda name, sequence: [("wk-source", name.encode()), ("wk-sequence", str(sequence).encode())],
-)
+memory = MemoryOfThen()
 memory.round, memory.checkpoints, memory.logs = given["round"], given["checkpoints"], _logs(given["logs"])
 try:
     told = outcome(live(memory, registry([tuple(each) for each in given["configuration"]])))

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from world import PARTITIONS, Memory, live, outcome, registry, wire
+from world import PARTITIONS, MemoryOfThen, live, outcome, registry, wire
 
 from detectors.columns import Columns
 from detectors.reference import build_reference
@@ -135,13 +135,8 @@ def _source() -> dict[str, list[Record]]:
     return logs
 
 
-def _memory(source: dict[str, list[Record]], **more: Any) -> Memory:
-    memory = Memory(
-        lambda _, checkpoint: wire.encode(checkpoint),
-        lambda _, value: wire.decode(value),
-        lambda name, sequence: [("wk-source", name.encode()), ("wk-sequence", str(sequence).encode())],
-        **more,
-    )
+def _memory(source: dict[str, list[Record]], **more: Any) -> MemoryOfThen:
+    memory = MemoryOfThen(**more)
     memory.logs = {name: list(log) for name, log in source.items()}
     return memory
 

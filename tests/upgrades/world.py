@@ -6,7 +6,7 @@ Only what was there in format 1 already is imported: `make.py` runs this with th
 import asyncio
 import contextlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -62,15 +62,18 @@ class Memory:
         return self.logs.setdefault(f"{topic}/{partition}", [])
 
     async def load(self, stage: str, partition: int) -> Any:
-        value = self.checkpoints.get(f"{stage}/{partition}")
-        return None if value is None else self._decode(f"{stage}/{partition}", value)
+        return self._newest(f"{stage}/{partition}"), None
 
-    async def save(self, stage: str, partition: int, checkpoint: Any) -> int:
+    def _newest(self, source: str) -> Any:
+        value = self.checkpoints.get(source)
+        return None if value is None else self._decode(source, value)
+
+    async def save(self, stage: str, partition: int, checkpoint: Any, fence: Any = None) -> int:
         self.checkpoints[f"{stage}/{partition}"] = self._encode(f"{stage}/{partition}", checkpoint)
         return 1
 
-    async def read(self, topic: str, partition: int, first: int, last: int) -> list[Log]:
-        return [self.log(topic, partition)[first : last + 1]]
+    async def read(self, topic: str, partition: int, first: int, last: int) -> AsyncIterator[Log]:
+        yield self.log(topic, partition)[first : last + 1]
 
     async def deliver(self, source: str, first_sequence: int, messages: Sequence[Message]) -> None:
         if self._die_when(source, messages):
@@ -88,6 +91,24 @@ class Memory:
             message.topic, zlib.crc32(message.key) % PARTITIONS if partition is None else partition
         )
         log.append(Record(len(log), NOW_MS + self.round * ROUND_MS, message.key, message.value, headers))
+
+
+class MemoryOfThen(Memory):
+    """What the keeper of commit 14df77e wants of a store."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(
+            lambda _, checkpoint: wire.encode(checkpoint),
+            lambda _, value: wire.decode(value),
+            lambda name, sequence: [("wk-source", name.encode()), ("wk-sequence", str(sequence).encode())],
+            **more,
+        )
+
+    async def load(self, stage: str, partition: int) -> Any:
+        return self._newest(f"{stage}/{partition}")
+
+    async def read(self, topic: str, partition: int, first: int, last: int) -> Any:
+        return [self.log(topic, partition)[first : last + 1]]
 
 
 async def run(memory: Memory, registered: Registry, until: int | None = None) -> None:
@@ -178,4 +199,4 @@ def _told(notice: Any) -> Any:
     return {"change": notice["change"], "labels": notice["alert"]["labels"]}
 
 
-__all__ = ["Crash", "Memory", "live", "outcome", "registry", "wire"]
+__all__ = ["Crash", "Memory", "MemoryOfThen", "live", "outcome", "registry", "wire"]
