@@ -7,6 +7,7 @@ alert ends by itself instead of firing for ever.
 
 import asyncio
 import base64
+import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,8 @@ from schemas.alerts import Notice
 logger = logging.getLogger(__name__)
 
 _TRY_LATER = {408, 429}
+_REFUSAL_BYTES_MAX = 2000
+_ANSWER_BYTES_MAX = 4 * 2**20
 
 
 class Credentials(NamedTuple):
@@ -75,9 +78,13 @@ class Alertmanager:
             await self._session.close()
             self._session = None
 
+    def _connect(self) -> aiohttp.ClientSession:
+        plain = {"Accept-Encoding": "identity"}  # what is not decompressed can't grow
+        return aiohttp.ClientSession(timeout=self._timeout, headers=plain, auto_decompress=False)
+
     async def post(self, alerts: Sequence[Mapping[str, Any]]) -> Refusal | None:
         """Send to all; return None if at least one took the alerts, else why not."""
-        self._session = self._session or aiohttp.ClientSession(timeout=self._timeout)
+        self._session = self._session or self._connect()
         refusals = await asyncio.gather(*(self._post(self._session, url, alerts) for url in self._urls))
         if None in refusals:
             return None
@@ -90,7 +97,7 @@ class Alertmanager:
 
         Those that are silenced or inhibited are among them. Refusal where none answers.
         """
-        self._session = self._session or aiohttp.ClientSession(timeout=self._timeout)
+        self._session = self._session or self._connect()
         answers = await asyncio.gather(*(self._firing(self._session, url, labels) for url in self._urls))
         lists = [answer for answer in answers if not isinstance(answer, Refusal)]
         if lists:
@@ -103,13 +110,15 @@ class Alertmanager:
         wanted = [("filter", f'{name}="{value}"') for name, value in labels.items()]
         try:
             headers = self._credentials.headers()
-            async with session.get(f"{url}/api/v2/alerts", params=wanted, headers=headers) as answer:
-                if not answer.ok:
-                    return _refusal(url, answer.status, await answer.text())
-                return [dict(alert["labels"]) for alert in await answer.json()]
+            path = f"{url}/api/v2/alerts"
+            async with session.get(path, params=wanted, headers=headers, allow_redirects=False) as answer:
+                if answer.status != 200:
+                    return _refusal(url, answer, await _read(answer, _REFUSAL_BYTES_MAX))
+                found = json.loads(await _read(answer, _ANSWER_BYTES_MAX))
+                return [dict(alert["labels"]) for alert in found]
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Refusal(True, f"{url} could not be asked: {error or type(error).__name__}")
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return Refusal(True, f"{url} answered with something that is no list of alerts")
 
     async def _post(
@@ -117,9 +126,12 @@ class Alertmanager:
     ) -> Refusal | None:
         try:
             headers = self._credentials.headers()
-            async with session.post(f"{url}/api/v2/alerts", json=alerts, headers=headers) as answer:
-                refusal = None if answer.ok else _refusal(url, answer.status, await answer.text())
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            path = f"{url}/api/v2/alerts"
+            # A login page at the end of a redirect would answer 200, and nobody would be paged.
+            async with session.post(path, json=alerts, headers=headers, allow_redirects=False) as answer:
+                taken = 200 <= answer.status < 300
+                refusal = None if taken else _refusal(url, answer, await _read(answer, _REFUSAL_BYTES_MAX))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             refusal = Refusal(True, f"{url} could not be asked: {error or type(error).__name__}")
         self._note(url, refusal)
         return refusal
@@ -160,6 +172,18 @@ def _text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def _refusal(url: str, status: int, text: str) -> Refusal:
+async def _read(answer: aiohttp.ClientResponse, bytes_max: int) -> str:
+    """Read an answer as text, and no more of it than a bound: whoever answers must not fill our memory."""
+    data = b""
+    while len(data) < bytes_max and (part := await answer.content.read(bytes_max - len(data))):
+        data += part
+    return data.decode(errors="replace")
+
+
+def _refusal(url: str, answer: aiohttp.ClientResponse, text: str) -> Refusal:
+    status = answer.status
+    if 300 <= status < 400:
+        where = answer.headers.get("Location", "nowhere")[:200]
+        return Refusal(True, f"{url} answered {status} and leads to {where}: give the address itself")
     recoverable = status >= 500 or status in _TRY_LATER
     return Refusal(recoverable, f"{url} answered {status}: {text.strip()[:500]}")
