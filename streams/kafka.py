@@ -1,7 +1,7 @@
 """What every part does with Kafka: make a producer, read a partition to its end, ask who is there."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from confluent_kafka import (
@@ -48,7 +48,7 @@ def read_to_end(
     partition: int,
     start_offset: int | None = None,
     timeout_seconds: float = 30,
-) -> Iterator[Message]:
+) -> Generator[Message, None, None]:
     """Yield the records of one partition up to its present end; `topic` is the name on the broker.
 
     The end is what the fetch says it is (`enable.partition.eof`): not every broker answers the question for

@@ -7,8 +7,8 @@ at or below the saved offsets are dropped; whoever receives an output twice drop
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
 from streams import formats
 from streams.checkpoint import VERSION, Checkpoint, UnreadableCheckpoint
@@ -20,18 +20,20 @@ LAST_OFFSET = 2**62
 REPEATABLE_TOPICS = frozenset({"rejected"})
 """A repeat of these is harmless, by their keys: delivered before the checkpoint and not kept in it."""
 INTERNAL_TOPICS = frozenset({"profiles", "findings", "alerts"})
+SAVE_BYTES_PER_SECOND = 4 * 2**20
+"""Most that one keeper writes: the larger its checkpoints, the longer the time between them."""
 
 
 class Store(Protocol):
     """Where checkpoints live."""
 
-    async def load(self, stage: str, partition: int) -> Checkpoint | None:
-        """Read the newest checkpoint, or None where there is none."""
+    async def load(self, stage: str, partition: int) -> tuple[Checkpoint | None, Any]:
+        """Read the newest checkpoint, None where there is none, and take the fence that `save` needs."""
 
-    async def save(self, stage: str, partition: int, checkpoint: Checkpoint) -> int:
-        """Write it and wait until it is safe; return its size in bytes."""
+    async def save(self, stage: str, partition: int, checkpoint: Checkpoint, fence: Any) -> int:
+        """Write it and wait until it is safe; return its size in bytes. Superseded if the fence was lost."""
 
-    async def read(self, topic: str, partition: int, first: int, last: int) -> list[list[Record]]:
+    def read(self, topic: str, partition: int, first: int, last: int) -> AsyncIterator[Sequence[Record]]:
         """Read source records again, both ends included, in batches."""
 
 
@@ -70,7 +72,14 @@ class Keeper:
         self.fold = fold
         self.source = f"{stage}/{partition}"
         self.dropped = 0
+        self.fence: Any = None
+        """With which it was loaded, and so must be saved."""
         self.saved_at_ms = 0
+        """When all that was folded was last known to be saved, by a clock that only measures."""
+        self.progressed_ms = 0
+        """When it last folded or saved, by the same clock; its worker notes it."""
+        self.waiting: dict[str, int] = {}
+        """Records that wait to be folded, by topic, where that is known."""
         self.size_bytes = 0
         self._store = store
         self._outlet = outlet
@@ -86,10 +95,10 @@ class Keeper:
         self._unfinished = False
         self._lock = asyncio.Lock()
 
-    async def begin(self, now_ms: int) -> None:
-        """Restore the newest checkpoint and deliver its outbox again."""
-        self.saved_at_ms = now_ms
-        checkpoint = await self._store.load(self.stage, self.partition)
+    async def begin(self, at_ms: int) -> None:
+        """Restore the newest checkpoint; its outbox is owed again."""
+        self.saved_at_ms = self.progressed_ms = at_ms
+        checkpoint, self.fence = await self._store.load(self.stage, self.partition)
         if checkpoint is None:
             return
         self._offsets = dict(checkpoint.offsets)
@@ -97,7 +106,7 @@ class Keeper:
         self._sequence = checkpoint.sequence
         self._restore(checkpoint.state)
         for topic, first in self.fold.needs().items():
-            for batch in await self._store.read(topic, self.partition, first, self._offsets.get(topic, -1)):
+            async for batch in self._store.read(topic, self.partition, first, self.position(topic) - 1):
                 self.fold.remember(topic, batch)
         # Owed again with the same numbers; the first save delivers it, and holds up nobody else meanwhile.
         self._sequence -= len(checkpoint.outbox)
@@ -125,7 +134,7 @@ class Keeper:
         deliver.
         """
         for topic in topics:
-            for batch in await self._store.read(topic, self.partition, self.position(topic), LAST_OFFSET):
+            async for batch in self._store.read(topic, self.partition, self.position(topic), LAST_OFFSET):
                 self._fold(topic, batch, now_ms)
                 self._changed = True
 
@@ -141,8 +150,8 @@ class Keeper:
         first, last = self.position(topic), records[0].offset - 1
         if last < first:
             return 0
-        batches = await self._store.read(topic, self.partition, first, last)
-        return sum(self._fold(topic, batch, now_ms) for batch in batches)
+        batches = self._store.read(topic, self.partition, first, last)
+        return sum([self._fold(topic, batch, now_ms) async for batch in batches])
 
     def _fold(self, topic: str, records: Sequence[Record], now_ms: int) -> int:
         fresh = self._unseen(topic, records)
@@ -162,19 +171,30 @@ class Keeper:
         """Return the offset after the last record folded."""
         return self._offsets.get(topic, -1) + 1
 
-    def due(self, now_ms: int, every_ms: int, hurry_ms: int) -> bool:
-        """Whether it is time to save: soon when outputs wait, every so often when there is other progress."""
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether something was folded, or is owed, that is not saved and delivered yet."""
+        return self._changed or bool(self._owed) or self._lock.locked()
+
+    def due(self, at_ms: int, every_ms: int, hurry_ms: int) -> bool:
+        """Whether it is time to save: soon when outputs wait, every so often when there is other progress.
+
+        Times are of the clock that only measures. Whatever waits, no more than `SAVE_BYTES_PER_SECOND` is
+        written on average.
+        """
         if not self._lock.locked():
             self._collect()
-        since_ms = now_ms - self.saved_at_ms
+        since_ms = at_ms - self.saved_at_ms
+        if since_ms * SAVE_BYTES_PER_SECOND < self.size_bytes * 1000:
+            return False
         return (bool(self._owed) and since_ms >= hurry_ms) or (self._changed and since_ms >= every_ms)
 
-    async def save(self, now_ms: int) -> list[Message] | None:
+    async def save(self, at_ms: int) -> list[Message] | None:
         """Save, deliver, ack; return what was delivered, or None where there was nothing to save."""
         async with self._lock:
             self._collect()
             if not self._changed and not self._owed:
-                self.saved_at_ms = now_ms
+                self.saved_at_ms = at_ms
                 return None
             if not self._is_current():
                 raise Superseded(self.partition, "the group has a new generation")
@@ -183,13 +203,13 @@ class Keeper:
             checkpoint, acks, said = self._checkpoint()
             self._unfinished = True
             await self._outlet.announce(said)
-            self.size_bytes = await self._store.save(self.stage, self.partition, checkpoint)
+            self.size_bytes = await self._store.save(self.stage, self.partition, checkpoint, self.fence)
             await self._deliver(checkpoint.sequence, checkpoint.outbox)
             self._unfinished = False
             if self._is_current():
                 for ack in acks:
                     ack()
-            self.saved_at_ms = now_ms
+            self.saved_at_ms = at_ms
             return [*said, *checkpoint.outbox]
 
     def _collect(self) -> None:

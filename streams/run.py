@@ -11,6 +11,7 @@ import faust
 import uvloop
 from prometheus_client import CollectorRegistry
 
+from streams.clock import SteadyClock
 from streams.config.registry import Registry
 from streams.errors import UserError
 from streams.health import Probes
@@ -48,11 +49,14 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
         )
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    metrics = Metrics(CollectorRegistry(), settings.max_series)
+    clock_ms = SteadyClock()
+    metrics = Metrics(CollectorRegistry(), settings.max_series, lambda: clock_ms() / 1000)
     receiver = Receiver(settings, metrics, json_pages)
-    worker = Worker(settings, stages(settings, registry), {"notify": receiver.deliver}, metrics)
+    worker = Worker(settings, stages(settings, registry), {"notify": receiver.deliver}, metrics, clock_ms)
     worker.app.on_before_shutdown.connect(receiver.close, weak=False)
-    worker.app.task(_web(listening, metrics, Probes(worker, registry)))
+    probes = Probes(worker, registry)
+    worker.app.task(_web(listening, metrics, probes))
+    worker.app.task(probes.beat_for_ever)
     _run(worker.app, shutdown)
 
 

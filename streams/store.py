@@ -1,18 +1,23 @@
 """Checkpoints in a compacted topic, written by a producer that fences whoever owned the partition before."""
 
 import asyncio
+import contextlib
 import logging
-import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaException
+from confluent_kafka import Message as KafkaMessage
 
 from streams import checkpoint as wire
 from streams.checkpoint import Checkpoint
+from streams.errors import Unrecoverable
+from streams.fence import Fence
 from streams.fold import Record
-from streams.kafka import BrokerError, producer, read_to_end
-from streams.keeper import Superseded
+from streams.kafka import BrokerError, read_to_end
+from streams.parts import PART_BYTES, Assembly, split, tombstones
 from streams.settings import Settings
 from streams.topics import topic_name
 
@@ -20,102 +25,141 @@ log = logging.getLogger("watchkeeper.store")
 T = TypeVar("T")
 TAILS = (64, 2048)
 _TAIL = -2000  # librdkafka: offset `_TAIL - n` is the n-th record from the end
-BATCH = 2000
-COMMIT_SECONDS = 30
+CHECKPOINT_BYTES_MAX = 256 * 2**20
+"""Most of one checkpoint, compressed."""
+BATCH_RECORDS = 2000
+BATCH_BYTES = 4 * 2**20
+# Threads of their own: while a broker is away these all wait, and nobody else must wait behind them.
+_threads = ThreadPoolExecutor(64, "store")
 
 
-class Fence:
-    """The right to write checkpoints of one partition number; taking it ends its last holder's.
+class _Held:
+    """A fence that is held, and what was found on the topic after it was taken."""
 
-    It is a transactional producer: the broker lets only the newest holder of a transactional id write. A
-    worker that was frozen while its partitions moved finds out at its next checkpoint, before any harm.
-    """
+    def __init__(self, fence: Fence) -> None:
+        self.fence = fence
+        self.begin_again()
 
-    def __init__(self, settings: Settings, partition: int) -> None:
-        self._topic = topic_name(settings, "checkpoints")
-        self._partition = partition
-        self._lock = threading.Lock()
-        self._producer: Producer = producer(
-            settings,
-            **{
-                "transactional.id": f"{settings.topic_prefix}{settings.application}-{partition}",
-                "transaction.timeout.ms": 60_000,
-                "linger.ms": 0,
-                "log_level": 3,
-                "compression.type": "none",
-            },
-        )
-        self._producer.init_transactions(COMMIT_SECONDS)
-
-    def write(self, key: str, value: bytes) -> None:
-        """Write one checkpoint and wait until it is safe."""
-        with self._lock:
-            try:
-                self._producer.begin_transaction()
-                self._producer.produce(self._topic, value, key, partition=self._partition)
-                self._producer.commit_transaction(COMMIT_SECONDS)
-            except KafkaException as error:
-                # Whatever went wrong with the transaction, this producer is of no use any more: a new one
-                # begins from what the topic holds.
-                if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                    raise
-                raise Superseded(self._partition, error.args[0].str()) from error
+    def begin_again(self) -> None:
+        """Forget what was found."""
+        self.assembly = Assembly()
+        self.unread: list[int | None] = [*(_TAIL - tail for tail in TAILS), None]
+        self.given: set[bytes] = set()
 
 
 class KafkaStore:
     """Where a worker's keepers load and save. Blocking calls run in threads."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        part_bytes: int = PART_BYTES,
+        bytes_max: int = CHECKPOINT_BYTES_MAX,
+    ) -> None:
         self._settings = settings
         self._topic = topic_name(settings, "checkpoints")
-        self._fences: dict[int, Fence] = {}
+        self._part_bytes = part_bytes
+        self._bytes_max = bytes_max
+        self._held: dict[int, _Held] = {}
         self._locks: dict[int, asyncio.Lock] = {}
+        self._writing: dict[Fence, asyncio.Lock] = {}
+        self._parts: dict[bytes, int] = {}
 
-    async def load(self, stage: str, partition: int) -> Checkpoint | None:
-        """Take the fence of the partition if it is not held, then read the newest checkpoint."""
+    async def load(self, stage: str, partition: int) -> tuple[Checkpoint | None, Fence]:
+        """Take the fence of the partition if it is not held, then read the newest checkpoint.
+
+        Its saves need the fence that is returned: should it have been lost meanwhile, they fail.
+        """
+        source = f"{stage}/{partition}"
         async with self._locks.setdefault(partition, asyncio.Lock()):
-            if partition not in self._fences:
-                self._fences[partition] = await _patiently(Fence, self._settings, partition)
-        return await _patiently(self._load, f"{stage}/{partition}", partition)
+            held = self._held.get(partition)
+            if held is None:
+                held = self._held[partition] = _Held(await _patiently(Fence, self._settings, partition))
+            value = await _patiently(self._find, source.encode(), partition, held)
+        return (None if value is None else await _in_thread(wire.decode, value, source)), held.fence
 
-    def _load(self, source: str, partition: int) -> Checkpoint | None:
-        for start in (*(_TAIL - tail for tail in TAILS), None):
-            found = None
-            for message in read_to_end(self._settings, self._topic, partition, start):
-                if message.key() == source.encode() and message.value() is not None:
-                    found = message.value()
-            if found is not None:
-                return wire.decode(found, source)
-        return None
+    def _find(self, key: bytes, partition: int, held: _Held) -> bytes | None:
+        """Return the newest value of a key; one read of the topic's tail serves all stages of a partition."""
+        if key in held.given:  # it may have been saved since
+            held.begin_again()
+        while key not in held.assembly.values and held.unread:
+            assembly = Assembly()
+            for message in read_to_end(self._settings, self._topic, partition, held.unread[0]):
+                if message.key() is not None:
+                    assembly.see(message.key(), message.value())
+            held.assembly = assembly
+            held.unread.pop(0)
+        held.given.add(key)
+        self._parts[key] = held.assembly.parts.get(key, 0)
+        return held.assembly.values.pop(key, None)
 
-    async def save(self, stage: str, partition: int, checkpoint: Checkpoint) -> int:
-        """Write it through the fence that is held now; Superseded if that can't be."""
-        value = wire.encode(checkpoint, self._settings.write_format)
-        fence = self._fences.get(partition)
-        if fence is None:
-            raise Superseded(partition, "its fence was given up")
-        await asyncio.to_thread(fence.write, f"{stage}/{partition}", value)
+    def holds(self, partition: int, fence: Fence) -> bool:
+        """Whether a fence has not been given up."""
+        return partition in self._held and self._held[partition].fence is fence
+
+    async def save(self, stage: str, partition: int, checkpoint: Checkpoint, fence: Fence) -> int:
+        """Write it through the fence it was loaded with and return its size; Superseded if that is lost."""
+        key = f"{stage}/{partition}".encode()
+        value = await _in_thread(self._encode, checkpoint)
+        records: list[tuple[bytes, bytes | None]] = [*split(key, value, self._part_bytes)]
+        parts = len(records) - 1
+        records += tombstones(key, range(parts, self._parts.get(key, 0)))
+        async with self._writing.setdefault(fence, asyncio.Lock()):
+            await _in_thread(fence.write, records)
+        self._parts[key] = parts
         return len(value)
 
-    async def read(self, topic: str, partition: int, first: int, last: int) -> list[list[Record]]:
-        """Read source records again, both ends included."""
-        return await _patiently(self._read, topic_name(self._settings, topic), partition, first, last)
+    def _encode(self, checkpoint: Checkpoint) -> bytes:
+        try:
+            value = wire.encode(checkpoint, self._settings.write_format)
+        except ValueError as error:
+            raise _too_large(checkpoint.source, str(error)) from error
+        if len(value) > self._bytes_max:
+            is_so = f"it has {_mib(len(value))} compressed, and at most {_mib(self._bytes_max)} are written"
+            raise _too_large(checkpoint.source, is_so)
+        return value
 
-    def _read(self, topic: str, partition: int, first: int, last: int) -> list[list[Record]]:
-        if last < first:
-            return []
-        batches: list[list[Record]] = [[]]
-        for record in map(_record, read_to_end(self._settings, topic, partition, first)):
-            if record.offset > last:
-                break
-            if len(batches[-1]) == BATCH:
-                batches.append([])
-            batches[-1].append(record)
-        return batches
+    async def read(self, topic: str, partition: int, first: int, last: int) -> AsyncIterator[list[Record]]:
+        """Read source records again, both ends included, a batch at a time."""
+        delay_seconds = 0.2
+        while first <= last:
+            reader = read_to_end(self._settings, topic_name(self._settings, topic), partition, first)
+            try:
+                while batch := await _in_thread(_batch, reader, last):
+                    yield batch
+                    first, delay_seconds = batch[-1].offset + 1, 0.2
+                return
+            except (KafkaException, BrokerError) as error:
+                log.warning("reading %s again, trying again: %s", topic, error)
+            finally:
+                with contextlib.suppress(ValueError):  # we were cancelled, and a thread is still at it
+                    reader.close()
+            await asyncio.sleep(delay_seconds)
+            delay_seconds = min(2 * delay_seconds, 5)
 
     def drop(self, partition: int) -> None:
         """Give a fence up; the next `load` takes it again."""
-        self._fences.pop(partition, None)
+        held = self._held.pop(partition, None)
+        if held is not None:
+            self._writing.pop(held.fence, None)
+
+
+def _batch(reader: Iterator[KafkaMessage], last: int) -> list[Record]:
+    """Take records off a reader until there are many, in number or in bytes; none: it has come to its end."""
+    batch: list[Record] = []
+    size_bytes = 0
+    for message in islice(reader, BATCH_RECORDS):
+        if message.offset() > last:
+            break
+        batch.append(_record(message))
+        size_bytes += len(message.value() or b"")
+        if message.offset() == last or size_bytes >= BATCH_BYTES:
+            break
+    return batch
+
+
+async def _in_thread(work: Callable[..., T], *given: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_threads, work, *given)
 
 
 async def _patiently(work: Callable[..., T], *given: Any) -> T:
@@ -123,14 +167,25 @@ async def _patiently(work: Callable[..., T], *given: Any) -> T:
     delay_seconds = 0.2
     while True:
         try:
-            return await asyncio.to_thread(work, *given)
+            return await _in_thread(work, *given)
         except (KafkaException, BrokerError) as error:
             log.warning("trying again: %s", error)
         await asyncio.sleep(delay_seconds)
         delay_seconds = min(2 * delay_seconds, 5)
 
 
-def _record(message: Any) -> Record:
+def _too_large(source: str, why: str) -> Unrecoverable:
+    return Unrecoverable(
+        f"the checkpoint of {source} is too large to be saved ({why}): watch fewer features, segments or "
+        "versions, or split the models over more partitions or a second installation"
+    )
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:.0f} MiB"
+
+
+def _record(message: KafkaMessage) -> Record:
     return Record(
         message.offset(), message.timestamp()[1], message.key(), message.value(), message.headers() or ()
     )

@@ -16,9 +16,13 @@ from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from streams.clock import wall_ms
+
 SCHEME = "chunked"
 _PAUSED_POLL_SECONDS = 0.02
 FETCH_WAIT_MS = 50
+KNOWN_MS = 2000
+"""How old what a fetch told may be; partitions are fetched every `FETCH_WAIT_MS` or so."""
 
 
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
@@ -63,12 +67,28 @@ class ChunkConsumer(driver.Consumer):
             await asyncio.sleep(_PAUSED_POLL_SECONDS)
 
     def end_offset(self, tp: TP) -> int | None:
-        """Return the offset after a partition's last record as of the last fetch, if it is ours."""
+        """Return the offset after a partition's last record; None where no fetch has told it of late.
+
+        While its broker is away, nobody knows what others have published.
+        """
         try:
+            told_ms = self._kafka.last_poll_timestamp(tp)
             end: int | None = self.highwater(tp)
         except (AssertionError, IllegalStateError):  # it was lost since the caller looked
             return None
-        return end
+        return end if told_ms is not None and 0 <= wall_ms() - told_ms <= KNOWN_MS else None
+
+    @property
+    def silence_ms(self) -> int:
+        """For how long no broker has answered; it is asked every few seconds (`streams/app.py`)."""
+        if self._thread._consumer is None:  # it has not asked yet
+            return 0
+        told_ms: float = self._kafka._client.cluster._last_successful_refresh_ms
+        return max(0, wall_ms() - round(told_ms))
+
+    @property
+    def _kafka(self) -> Any:
+        return self._thread._ensure_consumer()
 
     def _chunk_message(self, tp: TP, chunk: list[Any], generation_id: int) -> ConsumerMessage:
         last = chunk[-1]

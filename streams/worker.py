@@ -10,6 +10,8 @@ import msgspec
 
 from streams.app import make_app
 from streams.checkpoint import UnreadableCheckpoint
+from streams.clock import SteadyClock, elapsed_ms
+from streams.errors import Unrecoverable
 from streams.formats import NewerFormat
 from streams.ingest.gate import RejectedShareHigh
 from streams.ingest.stage import IngestFold
@@ -42,14 +44,13 @@ class Worker:
         stages: Sequence[Stage],
         sinks: Mapping[str, Sink],
         metrics: Metrics,
-        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock_ms: Callable[[], int] | None = None,
     ) -> None:
         self.settings = settings
         self.app = make_app(settings)
         self.keepers: dict[tuple[str, int], Keeper] = {}
-        self.ticked_ms = 0
         self._metrics = metrics
-        self._clock_ms = clock_ms
+        self._clock_ms = clock_ms or SteadyClock()
         self._generation = -1
         self._store = KafkaStore(settings)
         self._void_until_ms: dict[int, int] = {}
@@ -60,6 +61,7 @@ class Worker:
             topic_name(settings, topic): (stage, topic) for stage in stages for topic in stage.topics
         }
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
+        self._restoring: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._saving: dict[Keeper, asyncio.Task[None]] = {}
         self._folds_ticked_ms = 0
         self._connect()
@@ -80,7 +82,7 @@ class Worker:
 
         return fold_chunks
 
-    async def _guard(self, work: Awaitable[None]) -> None:
+    async def _guard(self, work: Awaitable[object]) -> None:
         """Run a step; what can't go on ends the process before any ack, so nothing is lost."""
         try:
             await work
@@ -93,7 +95,9 @@ class Worker:
             self._stopping = True
             await page_and_exit(error, self.settings, self._sinks["notify"], self._clock_ms())
         except BaseException as error:
-            known = isinstance(error, NewerFormat | UnreadableCheckpoint)  # its sentence says all
+            known = isinstance(
+                error, NewerFormat | UnreadableCheckpoint | Unrecoverable
+            )  # its sentence says all
             give_up("%s", error if known else f"a stage met an error: {error!r}", exc_info=not known)
 
     def _void(self, error: Superseded) -> None:
@@ -106,7 +110,7 @@ class Worker:
         for key in [key for key in self.keepers if key[1] == error.partition]:
             self._forget(key)
         self._store.drop(error.partition)
-        self._void_until_ms[error.partition] = self._clock_ms() + VOID_MS
+        self._void_until_ms[error.partition] = elapsed_ms() + VOID_MS
 
     def _forget(self, key: tuple[str, int]) -> None:
         del self.keepers[key]
@@ -121,6 +125,9 @@ class Worker:
             return
         began = time.perf_counter()
         rows = await keeper.take(topic, message.value, chunk.ack, self._clock_ms())
+        # The records are folded: what waits to be acknowledged must not hold them for as long as that takes.
+        chunk.value = message.value = None
+        keeper.progressed_ms = elapsed_ms()
         seconds = time.perf_counter() - began
         self._metrics.observe_chunk(stage.name, topic, message.partition, rows, seconds)
         await self._save_if_due(keeper)
@@ -140,7 +147,7 @@ class Worker:
         self._enter(self.app.consumer_generation_id)
         key = (stage.name, partition)
         async with self._locks.setdefault(key, asyncio.Lock()):
-            if key in self.keepers or self._clock_ms() < self._void_until_ms.get(partition, 0):
+            if key in self.keepers or elapsed_ms() < self._void_until_ms.get(partition, 0):
                 return self.keepers.get(key)
             generation, store = self._generation, self._store
             keeper = Keeper(
@@ -155,10 +162,10 @@ class Worker:
                     and not self._stopping
                 ),
             )
-            await keeper.begin(self._clock_ms())
+            await keeper.begin(elapsed_ms())
             if partition in self._void_until_ms:
                 await keeper.catch_up(stage.topics, self._clock_ms())
-            if self.app.consumer_generation_id != generation:
+            if self.app.consumer_generation_id != generation or not store.holds(partition, keeper.fence):
                 return None
             self.keepers[key] = keeper
             return keeper
@@ -176,7 +183,7 @@ class Worker:
 
     async def _save_if_due(self, keeper: Keeper) -> None:
         """Begin to save if it is time; wait only for a keeper that has too much unsaved."""
-        if not keeper.due(self._clock_ms(), round(self.settings.checkpoint_seconds * 1000), HURRY_MS):
+        if not keeper.due(elapsed_ms(), round(self.settings.checkpoint_seconds * 1000), HURRY_MS):
             return
         saving = self._saving.get(keeper)
         if saving is None:
@@ -189,11 +196,12 @@ class Worker:
     async def _save(self, keeper: Keeper) -> None:
         began = time.perf_counter()
         try:
-            delivered = await keeper.save(self._clock_ms())
+            delivered = await keeper.save(elapsed_ms())
         except Superseded:
             if self.keepers.get((keeper.stage, keeper.partition)) is keeper:
                 raise
             return  # of a generation that is over: what is kept now has nothing to do with it
+        keeper.progressed_ms = elapsed_ms()
         if delivered is None:
             self._metrics.observe_saved(keeper.stage, keeper.partition)
             return
@@ -220,10 +228,10 @@ class Worker:
     async def _tick(self) -> None:
         assigned = [tp for tp in self.app.consumer.assignment() if tp.topic in self._topics]
         for tp in assigned:
-            await self._keeper(self._topics[tp.topic][0], tp.partition)
-        now_ms = self.ticked_ms = self._clock_ms()
-        if now_ms - self._folds_ticked_ms >= FOLD_TICK_MS:
-            self._folds_ticked_ms = now_ms
+            self._restore(self._topics[tp.topic][0], tp.partition)
+        at_ms, now_ms = elapsed_ms(), self._clock_ms()
+        if at_ms - self._folds_ticked_ms >= FOLD_TICK_MS:
+            self._folds_ticked_ms = at_ms
             for keeper in self.keepers.values():
                 keeper.fold.tick(now_ms)
                 if not keeper.unsaved_chunks and keeper not in self._saving:
@@ -233,13 +241,37 @@ class Worker:
         for keeper in list(self.keepers.values()):
             await self._save_if_due(keeper)
 
+    def _restore(self, stage: Stage, partition: int) -> None:
+        """See that a partition is restored, beside the others: none of them waits for it."""
+        key = (stage.name, partition)
+        if key not in self.keepers and key not in self._restoring:
+            self._restoring[key] = asyncio.create_task(self._guard(self._keeper(stage, partition)))
+            self._restoring[key].add_done_callback(lambda _: self._restoring.pop(key, None))
+
+    @property
+    def broker_silence_ms(self) -> int:
+        """For how long no broker has answered."""
+        silence_ms: int = self.app.consumer.silence_ms
+        return silence_ms
+
+    @property
+    def unrestored(self) -> set[tuple[str, int]]:
+        """The stages and partitions that are assigned and do not work yet."""
+        assigned = [tp for tp in self.app.consumer.assignment() if tp.topic in self._topics]
+        return {(self._topics[tp.topic][0].name, tp.partition) for tp in assigned} - self.keepers.keys()
+
     def _follow_lag(self, tp: Any, now_ms: int) -> None:
         stage, topic = self._topics[tp.topic]
         keeper = self.keepers.get((stage.name, tp.partition))
         end = self.app.consumer.end_offset(tp)
-        if keeper is None or end is None:
+        if keeper is None:
             return
-        lag = max(0, end - keeper.position(topic))
+        if end is None:
+            keeper.waiting.pop(topic, None)
+            if isinstance(keeper.fold, IngestFold):
+                keeper.fold.out_of_sight(topic)
+            return
+        lag = keeper.waiting[topic] = max(0, end - keeper.position(topic))
         self._metrics.observe_lag(stage.name, topic, tp.partition, lag)
         if lag == 0 and isinstance(keeper.fold, IngestFold):
             keeper.fold.caught_up(topic, now_ms)

@@ -1,7 +1,7 @@
 """The keeper under crashes: nothing lost, nothing counted twice, wherever the process dies."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 import pytest
@@ -69,20 +69,20 @@ class Broker:
             self.crashes += 1
             raise Crash
 
-    async def load(self, stage: str, partition: int) -> Checkpoint | None:
+    async def load(self, stage: str, partition: int) -> tuple[Checkpoint | None, None]:
         self.step()
         value = self.checkpoints.get(f"{stage}/{partition}")
-        return wire.decode(value) if value else None
+        return (wire.decode(value) if value else None), None
 
-    async def save(self, stage: str, partition: int, checkpoint: Checkpoint) -> int:
+    async def save(self, stage: str, partition: int, checkpoint: Checkpoint, fence: object) -> int:
         self.step()
         self.checkpoints[f"{stage}/{partition}"] = wire.encode(checkpoint)
         self.step()
         return 1
 
-    async def read(self, topic: str, partition: int, first: int, last: int) -> list[list[Record]]:
+    async def read(self, topic: str, partition: int, first: int, last: int) -> AsyncIterator[list[Record]]:
         source = self.log if topic == "profiles" else SOURCE
-        return [source[first : last + 1]]
+        yield source[first : last + 1]
 
     async def deliver(self, source: str, first_sequence: int, messages: Sequence[Message]) -> None:
         for i, message in enumerate(messages):
