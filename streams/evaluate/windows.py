@@ -149,7 +149,8 @@ class Windows(Struct):
         """Take in a pane; return the part that it went into."""
         if pane.segment is None:
             self.waiting.setdefault(pane.end_ms, Part()).add(pane.rows, [pane.profile])
-        grain = self.grains.setdefault(pane.start_ms // spans.grain_ms * spans.grain_ms, Grain())
+        start_ms = max(pane.start_ms // spans.grain_ms * spans.grain_ms, spans.from_ms)
+        grain = self.grains.setdefault(start_ms, Grain())
         part = grain.parts.setdefault(pane.segment or ALL, Part())
         part.add(pane.rows, [pane.profile])
         return part
