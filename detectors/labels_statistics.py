@@ -18,7 +18,6 @@ def statistics_of_labels(profile: LabelsProfile) -> list[Statistic]:
 
 def _counts(profile: LabelsProfile) -> Iterator[Statistic]:
     yield Statistic("labels", profile.labels)
-    yield Statistic("orphan_labels", profile.orphans)
     yield Statistic("late_labels", profile.late)
     yield Statistic("corrected_labels", profile.corrected)
     yield Statistic("unusable_labels", profile.unusable)

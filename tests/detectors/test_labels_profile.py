@@ -115,7 +115,7 @@ def test_profiles_of_two_layouts_do_not_merge():
 
 def test_the_bytes_of_a_profile_are_pinned():
     profile = profile_of([(0.25, 1.0, 60_000.0, np.nan), (0.75, 0.0, 0.0, 1.0)], BINARY)
-    profile.orphans, profile.late, profile.corrected = 1, 2, 3
+    profile.late, profile.corrected = 2, 3
     written = msgspec.json.decode(
         msgspec.json.encode(msgspec.msgpack.decode(profile.encode(), type=LabelsCounts))
     )
