@@ -7,9 +7,10 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-__all__ = ["note", "print_json", "print_table"]
+__all__ = ["note", "print_json", "print_table", "progress"]
 
 _WIDE = 200
 """Columns of a table that goes to a file or a program, where no line is too long."""
@@ -36,3 +37,10 @@ def print_json(document: Any) -> None:
 def note(text: str) -> None:
     """Say something that is no result."""
     typer.echo(text, err=True)
+
+
+def progress() -> Progress:
+    """Make a bar on standard error, which is not shown where that is no terminal."""
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    return Progress(*columns, console=console, disable=not console.is_terminal)

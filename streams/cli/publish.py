@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from schemas.findings import Kind
 from schemas.monitors import Monitor, Windows
 from streams.cli.connection import reach_topics
 from streams.cli.options import Broker, MonitorFile, TopicPrefix, settings_of
-from streams.cli.output import note
+from streams.cli.output import note, progress
 from streams.cli.sender import Sender
 from streams.config.monitor_file import read_monitor
 from streams.config.publishing import BadRow, Disorder, Outgoing, Pace, outgoing
@@ -103,23 +101,17 @@ def _send(
 ) -> int:
     """Send the rows; return how many were bad."""
     bad = 0
-    with _progress() as progress:
-        for row in progress.track(rows, total=total, description=file.name):
+    with progress() as bar:
+        for row in bar.track(rows, total=total, description=file.name):
             if isinstance(row, BadRow):
                 bad += 1
                 if bad <= _SHOWN:
-                    progress.console.print(f"{file}:{row.line}: {row.why}", markup=False, soft_wrap=True)
+                    bar.console.print(f"{file}:{row.line}: {row.why}", markup=False, soft_wrap=True)
             else:
                 sender.send(row)
                 disorder.see(row.time_ms)
         sender.finish()
     return bad
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 def _check(file: Path, topic: Kind, mapping: RowMapping) -> int:

@@ -1,56 +1,90 @@
-"""`watchkeeper rejected`: the events that could not be used, and why."""
+"""`watchkeeper rejected`: the events that could not be used, why, and how they get another chance."""
 
-from collections.abc import Iterator
+import sys
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from schemas.rejections import Reason, Rejection
-from streams.cli.connection import reach, reach_topics
+from schemas.rejections import Reason
+from streams.cli.connection import reach_topics
+from streams.cli.ledger import Filter, Ledger
 from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
-from streams.cli.output import note, print_json, print_table
+from streams.cli.output import note, print_json, print_table, progress
+from streams.cli.rejections import document, read_rejections, row, whole_documents
+from streams.cli.replaying import Replayer
 from streams.errors import UserError
-from streams.kafka import read_to_end
 from streams.settings import Settings
-from streams.topics import topic_name
+
+EXIT_SOME_LEFT = 1
+_SHOWN = 10
 
 app = typer.Typer(
-    name="rejected", help="Look at the events that could not be used, and why.", no_args_is_help=True
+    name="rejected",
+    help="Look at the events that could not be used, and why; replay them once that is mended.",
+    no_args_is_help=True,
 )
-_decoder = msgspec.msgpack.Decoder(Rejection)
+
+ForReason = Annotated[Reason | None, typer.Option("--reason", help="Only those rejected for this reason.")]
+OfTopic = Annotated[
+    str | None, typer.Option("--topic", metavar="TOPIC", help="Only those of this topic, without its prefix.")
+]
+OfModel = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME", help="Only those that name this model or feature view."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="TIME", help="Only those rejected then or later; like 2026-01-31T12:00Z."
+    ),
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only those rejected before.")]
+Events = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TOPIC/PARTITION/OFFSET", help="Only these, as `list` names them."),
+]
 
 
 @app.command("list")
 def list_rejected(
     limit: Annotated[int, typer.Option("--limit", min=1, help="The newest so many.")] = 20,
-    reason: Annotated[
-        Reason | None, typer.Option("--reason", help="Only those rejected for this reason.")
-    ] = None,
+    summary: Annotated[bool, typer.Option("--summary", help="Only counts, by topic and reason.")] = False,
+    reason: ForReason = None,
+    topic: OfTopic = None,
+    model: OfModel = None,
+    since: Since = None,
+    until: Until = None,
     as_json: AsJson = False,
     broker: Broker = None,
     topic_prefix: TopicPrefix = None,
 ) -> None:
-    """List the newest rejected events.
+    """List the newest rejected events, and which of them were replayed.
 
     \b
     Examples:
       watchkeeper rejected list
+      watchkeeper rejected list --summary --since 2026-01-31T12:00Z
       watchkeeper rejected list --reason unknown_model --limit 100 --json
     """  # noqa: D301
-    settings = settings_of(broker, topic_prefix)
-    reach_topics(settings, "rejected")
-    newest = _Newest(limit)
-    for rejection in _read(settings):
-        if reason in (None, rejection.reason):
-            newest.add(rejection)
+    settings = _reached(broker, topic_prefix)
+    chosen = Filter(reason, topic, model, _time("--since", since), _time("--until", until))
+    with Ledger() as ledger:
+        for rejection in read_rejections(settings, chosen):
+            ledger.add(msgspec.structs.replace(rejection, value=b""))  # values would take room, and time
+        tally = ledger.tally()
+        newest = [] if summary else ledger.newest(limit)
     if as_json:
-        print_json([_document(rejection) for rejection in newest.rejections()])
+        documents = [each._asdict() for each in tally] if summary else whole_documents(settings, newest)
+        print_json(documents)
         return
-    columns = ["event", "at", "reason", "what is wrong"]
-    print_table(columns, [_row(rejection) for rejection in newest.rejections()])
-    note(f"{newest.count} rejected" + (f" for {reason}" if reason else ""))
+    if summary:
+        print_table(["topic", "reason", "rejected", "replayed"], tally)
+    else:
+        print_table(["event", "at", "reason", "replayed", "what is wrong"], [row(each) for each in newest])
+    count, replayed = sum(each.rejected for each in tally), sum(each.replayed for each in tally)
+    note(f"{count} rejected" + (f", {replayed} of them replayed" if replayed else ""))
 
 
 @app.command()
@@ -66,80 +100,142 @@ def show(
     Examples:
       watchkeeper rejected show predictions/0/4711
     """  # noqa: D301
-    settings = settings_of(broker, topic_prefix)
-    parts = event.rsplit("/", 2)
-    if len(parts) != 3 or not (parts[1].isdigit() and parts[2].isdigit()):
-        raise UserError(f"{event}: should be TOPIC/PARTITION/OFFSET, like predictions/0/4711")
-    reach_topics(settings, "rejected")
-    rejection = next((found for found in _read(settings) if _name(found) == event), None)
-    if rejection is None:
-        raise UserError(f"{event}: is not among the rejected events; see: watchkeeper rejected list")
-    document = _document(rejection)
+    names = _names([event])
+    settings = _reached(broker, topic_prefix)
+    with Ledger() as ledger:
+        for each in read_rejections(settings, Filter(names=names)):
+            ledger.add(each)
+        newest = ledger.newest(1)
+    if not newest:
+        raise _unknown(event)
+    rejection = newest[0]
+    found = document(rejection)
     if as_json:
-        print_json(document)
+        print_json(found)
         return
-    headers = document.pop("headers")
-    value = document.pop("value")
-    print_table(["", ""], [*document.items(), *((f"header {name}", text) for name, text in headers)])
+    headers = found.pop("headers")
+    value = found.pop("value")
+    rows = [(name, text) for name, text in found.items() if text is not None]
+    print_table(["", ""], [*rows, *((f"header {name}", text) for name, text in headers)])
     typer.echo(value)
     if len(rejection.value) < rejection.size_bytes:
         note(f"the first {len(rejection.value)} bytes; the whole is still on its topic")
 
 
-class _Newest:
-    """The newest rejections, each once, in bounded memory."""
+@app.command()
+def replay(
+    events: Events = None,
+    reason: ForReason = None,
+    topic: OfTopic = None,
+    model: OfModel = None,
+    since: Since = None,
+    until: Until = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be replayed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+    broker: Broker = None,
+    topic_prefix: TopicPrefix = None,
+) -> None:
+    """Publish rejected events again, each to where it came from. Do it once their cause is mended.
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._known: dict[str, Rejection] = {}
-        self.count = 0
+    Each counts once, however often this is run, stopped, or run by several at a time. What is still wrong
+    is rejected again, as a new event, and can be replayed after the next mend. Events keep their event time:
+    those whose pane has closed since count as late.
 
-    def add(self, rejection: Rejection) -> None:
-        # A repeat follows soon after its first, so what fell out is not counted twice.
-        self.count += _name(rejection) not in self._known
-        self._known[_name(rejection)] = rejection
-        if len(self._known) >= 2 * self._limit + 1000:
-            self._known = {_name(kept): kept for kept in reversed(self.rejections())}
+    Ends with 1 if some could not be replayed.
 
-    def rejections(self) -> list[Rejection]:
-        newest = sorted(self._known.values(), key=lambda r: (r.rejected_at_ms, r.offset), reverse=True)
-        return newest[: self._limit]
-
-
-def _read(settings: Settings) -> Iterator[Rejection]:
-    topic = topic_name(settings, "rejected")
-    for number in sorted(reach(settings).topics[topic].partitions):
-        for message in read_to_end(settings, topic, number):
-            try:
-                yield _decoder.decode(message.value() or b"")
-            except msgspec.MsgspecError as error:
-                note(f"{topic}/{number}/{message.offset()} is no rejection and is left out: {error}")
-
-
-def _name(rejection: Rejection) -> str:
-    return f"{rejection.topic}/{rejection.partition}/{rejection.offset}"
-
-
-def _time(rejection: Rejection) -> str:
-    return datetime.fromtimestamp(rejection.rejected_at_ms / 1000, UTC).isoformat(timespec="milliseconds")
-
-
-def _row(rejection: Rejection) -> list[str]:
-    return [_name(rejection), _time(rejection), rejection.reason, rejection.message]
-
-
-def _document(rejection: Rejection) -> dict[str, Any]:
-    return {
-        "event": _name(rejection),
-        "reason": rejection.reason,
-        "message": rejection.message,
-        "rejected_at": _time(rejection),
-        "size_bytes": rejection.size_bytes,
-        "key": None if rejection.key is None else _text(rejection.key),
-        "headers": [[name, _text(value)] for name, value in rejection.headers],
-        "value": _text(rejection.value),
-    }
+    \b
+    Examples:
+      watchkeeper rejected replay --model flight-delay --dry-run
+      watchkeeper rejected replay --reason invalid_event --since 2026-01-31T12:00Z --yes
+      watchkeeper rejected replay predictions/0/4711 predictions/0/4712
+    """  # noqa: D301
+    names = _names(events) if events else None
+    chosen = Filter(reason, topic, model, _time("--since", since), _time("--until", until), names)
+    settings = _reached(broker, topic_prefix)
+    if dry_run or not yes:
+        count = _count(settings, chosen)
+        if dry_run:
+            _tell({"replayed": 0, "would_be_replayed": count, "left": []}, as_json)
+            return
+        if count and not _agreed(count):
+            note("nothing was replayed")
+            return
+    replayer = Replayer(settings)  # before reading, so that nobody else notes anything after
+    with Ledger() as ledger:
+        count = _fill(ledger, settings, chosen)
+        with progress() as bar:
+            task = bar.add_task("replay", total=count)
+            for done in replayer.replay(ledger.open()):
+                bar.advance(task, done)
+    _tell({"replayed": replayer.replayed, "left": [each._asdict() for each in replayer.left]}, as_json)
+    if replayer.left:
+        raise typer.Exit(EXIT_SOME_LEFT)
 
 
-def _text(data: bytes) -> str:
-    return data.decode(errors="backslashreplace")
+def _tell(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+        return
+    for each in result["left"][:_SHOWN]:
+        note(f"{each['event']}: is left: {each['why']}")
+    if len(result["left"]) > _SHOWN:
+        note(f"{len(result['left'])} are left in all; --json names each")
+    if "would_be_replayed" in result:
+        note(f"{result['would_be_replayed']} would be replayed; nothing was")
+    else:
+        note(f"{result['replayed']} replayed" + (_LATE if result["replayed"] else ""))
+
+
+_LATE = "; those whose pane has closed count as late, and what is still wrong is rejected again"
+
+
+def _count(settings: Settings, chosen: Filter) -> int:
+    with Ledger() as ledger:
+        return _fill(ledger, settings, chosen, values=False)
+
+
+def _fill(ledger: Ledger, settings: Settings, chosen: Filter, values: bool = True) -> int:
+    """Read what is chosen; return how many of it are not replayed yet."""
+    for rejection in read_rejections(settings, chosen):
+        ledger.add(rejection if values else msgspec.structs.replace(rejection, value=b""))
+    tally = ledger.tally()
+    found = sum(each.rejected for each in tally)
+    if chosen.names and found < len(chosen.names):
+        known = {each.name for each in ledger.newest(found)}
+        raise _unknown(min(chosen.names - known))
+    return found - sum(each.replayed for each in tally)
+
+
+def _agreed(count: int) -> bool:
+    if not sys.stdin.isatty():
+        raise UserError(f"{count} events would be replayed and nobody can be asked; pass --yes, or --dry-run")
+    return typer.confirm(f"replay {count} events?", err=True)
+
+
+def _reached(broker: str | None, topic_prefix: str | None) -> Settings:
+    settings = settings_of(broker, topic_prefix)
+    reach_topics(settings, "rejected")
+    return settings
+
+
+def _names(events: list[str]) -> frozenset[str]:
+    for event in events:
+        parts = event.rsplit("/", 2)
+        if len(parts) != 3 or not (parts[1].isdigit() and parts[2].isdigit()):
+            raise UserError(f"{event}: should be TOPIC/PARTITION/OFFSET, like predictions/0/4711")
+    return frozenset(events)
+
+
+def _unknown(event: str) -> UserError:
+    return UserError(f"{event}: is not among the rejected events; see: watchkeeper rejected list")
+
+
+def _time(option: str, given: str | None) -> datetime | None:
+    if given is None:
+        return None
+    try:
+        at = datetime.fromisoformat(given)
+    except ValueError:
+        raise UserError(f"{option} should be a time like 2026-01-31T12:00Z, not {given!r}") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,149 @@
+"""What has been rejected, each event once: a table on disk, so that any number of them fits."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import msgspec
+
+from schemas.rejections import Reason, Rejection
+
+__all__ = ["Filter", "Ledger", "Tally", "subject_of"]
+
+_TABLE = """
+PRAGMA journal_mode = OFF;
+CREATE TABLE rejections (
+  name TEXT PRIMARY KEY, topic TEXT, partition INTEGER, offset INTEGER, reason TEXT,
+  rejected_at_ms INTEGER, replayed INTEGER, record BLOB
+) WITHOUT ROWID;
+BEGIN;
+"""
+# A worker that was killed may say a rejection again after its replay, so a replay once said stays said.
+_ADD = """
+INSERT INTO rejections VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+  record = CASE WHEN excluded.replayed THEN excluded.record ELSE record END,
+  replayed = max(replayed, excluded.replayed)
+"""
+_NEWEST = "SELECT record FROM rejections ORDER BY rejected_at_ms DESC, offset DESC LIMIT ?"
+# As they came: all partitions together, predictions before their labels.
+_OPEN = """
+SELECT record FROM rejections WHERE NOT replayed ORDER BY rejected_at_ms, topic DESC, partition, offset
+"""
+_TALLY = """
+SELECT topic, reason, count(*), sum(replayed) FROM rejections
+GROUP BY topic, reason ORDER BY count(*) DESC, topic, reason
+"""
+_NAMED = re.compile(rb'"(?:model|feature_view)"\s*:\s*"([^"\\]*)"')
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Rejection).decode
+
+
+class Filter(NamedTuple):
+    """Which rejections are meant; None is any."""
+
+    reason: Reason | None = None
+    topic: str | None = None
+    subject: str | None = None
+    """The model or feature view that the event names."""
+    since: datetime | None = None
+    """Rejected at this time or later."""
+    until: datetime | None = None
+    """Rejected before this time."""
+    names: frozenset[str] | None = None
+    """`topic/partition/offset` of each."""
+
+    def takes(self, rejection: Rejection) -> bool:
+        """Whether a rejection is meant.
+
+        >>> empty = Rejection("labels", 0, 7, "empty", "", 0, 0, None, b"", [])
+        >>> Filter(topic="labels").takes(empty), Filter(names=frozenset(["labels/0/8"])).takes(empty)
+        (True, False)
+        """
+        at = rejection.rejected_at_ms / 1000
+        return (
+            self.reason in (None, rejection.reason)
+            and self.topic in (None, rejection.topic)
+            and (self.since is None or at >= self.since.timestamp())
+            and (self.until is None or at < self.until.timestamp())
+            and (self.names is None or rejection.name in self.names)
+            and (self.subject is None or self.subject == subject_of(rejection))
+        )
+
+
+class Tally(NamedTuple):
+    """How many events of a topic were rejected for a reason, and how many of them were replayed."""
+
+    topic: str
+    reason: str
+    rejected: int
+    replayed: int
+
+
+class Ledger:
+    """Rejections, each once. They lie in a temporary file that is gone when this is closed."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.executescript(_TABLE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.close()
+
+    def add(self, rejection: Rejection) -> None:
+        """Take a rejection in; a repeat changes nothing, unless it says that the event was replayed."""
+        place = rejection.name, rejection.topic, rejection.partition, rejection.offset
+        rest = rejection.reason, rejection.rejected_at_ms, rejection.replayed is not None, _encode(rejection)
+        self._database.execute(_ADD, (*place, *rest))
+
+    def newest(self, limit: int) -> list[Rejection]:
+        """Return the newest so many, the newest first."""
+        return [_decode(record) for (record,) in self._database.execute(_NEWEST, (limit,))]
+
+    def open(self) -> Iterator[Rejection]:
+        """Yield what has not been replayed, in the order in which it came."""
+        for (record,) in self._database.execute(_OPEN):
+            yield _decode(record)
+
+    def tally(self) -> list[Tally]:
+        """Count by topic and reason, the most first."""
+        return [Tally(*row) for row in self._database.execute(_TALLY)]
+
+
+class _Named(msgspec.Struct):
+    """What an event says of whose it is."""
+
+    model: str | None = None
+    feature_view: str | None = None
+
+
+class _Enveloped(_Named):
+    """The same, of an event that may be in a CloudEvents envelope."""
+
+    data: _Named | None = None
+
+
+_named = msgspec.json.Decoder(_Enveloped)
+
+
+def subject_of(rejection: Rejection) -> str | None:
+    """Return the model or feature view that an event names, also of one that is cut short; None without.
+
+    >>> cut = Rejection("labels", 0, 7, "malformed_json", "", 0, 0, None, b'{"model": "delay", "lab', [])
+    >>> subject_of(cut)
+    'delay'
+    """
+    try:
+        event = _named.decode(rejection.value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        found = _NAMED.search(rejection.value)
+        return found[1].decode(errors="replace") if found else None
+    inner = event.data or event
+    return inner.model or inner.feature_view

@@ -1,0 +1,93 @@
+"""Rejected events as they were published: from the rejection, or where that holds a part, from the topic."""
+
+from collections.abc import Generator
+from typing import NamedTuple
+
+from confluent_kafka import Message
+
+from schemas.rejections import KEPT_PART_BYTES, KEPT_VALUE_BYTES, Rejection
+from streams.kafka import BrokerError, read_to_end
+from streams.settings import Settings
+from streams.topics import topic_name
+
+__all__ = ["Original", "Originals"]
+
+_AHEAD = 1000
+"""Records that are read past rather than looked up anew."""
+_PATIENCE_SECONDS = 10
+
+
+class Original(NamedTuple):
+    """An event as it was published."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+class Originals:
+    """Finds events again; cheap where they are asked for in the order of their offsets."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._readers: dict[tuple[str, int], _Reader] = {}
+
+    def of(self, rejection: Rejection) -> Original | None:
+        """Return the whole event; None where only a part was kept and its topic has it no more."""
+        if rejection.is_whole:
+            return Original(rejection.key, rejection.value, list(rejection.headers))
+        place = rejection.topic, rejection.partition
+        reader = self._readers.get(place)
+        if reader is None:
+            reader = self._readers[place] = _Reader(self._settings, *place)
+        message = reader.at(rejection.offset)
+        if message is None or not _is_same(message, rejection):
+            return None
+        return Original(message.key(), message.value(), list(message.headers() or ()))
+
+    def close(self) -> None:
+        """End all readings."""
+        for reader in self._readers.values():
+            reader.close()
+
+
+class _Reader:
+    """Reads one partition forward, and begins anew where that is shorter."""
+
+    def __init__(self, settings: Settings, topic: str, partition: int) -> None:
+        self._settings = settings
+        self._place = topic_name(settings, topic), partition
+        self._messages: Generator[Message] | None = None
+        self._next = 0
+
+    def at(self, offset: int) -> Message | None:
+        """Return the record at an offset, if it is still there."""
+        if self._messages is None or not self._next <= offset < self._next + _AHEAD:
+            self.close()
+            self._messages = read_to_end(self._settings, *self._place, offset, _PATIENCE_SECONDS)
+            self._next = offset
+        try:
+            for message in self._messages:
+                if message.offset() < self._next:  # beyond the end a broker begins at the start
+                    break
+                self._next = message.offset() + 1
+                if message.offset() >= offset:
+                    return message if message.offset() == offset else None
+        except BrokerError:  # or it says nothing; or there is no such topic any more
+            pass
+        self.close()
+        return None
+
+    def close(self) -> None:
+        """End the reading."""
+        if self._messages is not None:
+            self._messages.close()
+            self._messages = None
+
+
+def _is_same(message: Message, rejection: Rejection) -> bool:
+    """Whether a record is the event; a topic that was made anew has others at its offsets."""
+    key = None if message.key() is None else message.key()[:KEPT_PART_BYTES]
+    value = message.value() or b""
+    kept = len(value), value[:KEPT_VALUE_BYTES], key
+    return kept == (rejection.size_bytes, rejection.value, rejection.key)
