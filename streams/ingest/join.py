@@ -5,7 +5,7 @@ the topic holds them: after a restart they are read again from the offset of the
 """
 
 from collections import deque
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 WAITING_MAX = 1_000_000
+CLOCKS_DIFFER_MS = 60_000
+"""A label may be dated so long before its prediction, by another machine's clock; it counts at its time."""
 
 
 class Labelled(NamedTuple):
@@ -31,8 +33,11 @@ class Labelled(NamedTuple):
     before_ms: int
     latest_ms: int
     """The latest label time that had come before this label: what is late is decided by that."""
-    corrections: tuple[int, ...]
-    """When earlier labels for the same prediction were corrected."""
+    late: bool = False
+    """Its pane, or that of the label that it corrects, was closed by then."""
+
+
+IsLate = Callable[[Labelled], bool]
 
 
 class Truth(NamedTuple):
@@ -45,8 +50,15 @@ class Truth(NamedTuple):
     offset: int
     latest_ms: int = 0
     """The latest label time that had come before it."""
-    corrections: tuple[int, ...] = ()
-    """When it corrected labels that waited with it for the prediction."""
+    earlier: "Truth | None" = None
+    """The label for the same prediction that came before this one, where both may be needed again."""
+
+    def history(self) -> "list[Truth]":
+        """Return this label and those before it, the first to come first."""
+        found = [self]
+        while (earlier := found[-1].earlier) is not None:
+            found.append(earlier)
+        return found[::-1]
 
 
 class Waiting:
@@ -54,11 +66,12 @@ class Waiting:
 
     `before_ms` is the latest event time of the subject before the chunk: it decided which of them were late.
     They keep the dimensions of segments, and the time that they wait, of the monitor that was in force.
+    `overdue_ms` is how long after a prediction a label is not looked for any more: all its panes are closed.
     """
 
     __slots__ = (
-        "before_ms", "dimensions", "event_ms", "first_label", "ids", "labels",
-        "last_ms", "offset", "predicted", "scores", "segments", "within_ms",
+        "before_ms", "dimensions", "event_ms", "first_labels", "heard", "ids", "labels",
+        "last_ms", "offset", "overdue_ms", "predicted", "scores", "segments", "within_ms",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +83,7 @@ class Waiting:
         dimensions: Sequence[str],
         segments: Sequence[Sequence[str]],
         within_ms: int,
+        overdue_ms: int,
         offset: int,
         before_ms: int,
     ) -> None:
@@ -82,9 +96,14 @@ class Waiting:
         self.dimensions = dimensions
         self.segments = segments
         self.within_ms = within_ms
+        self.overdue_ms = overdue_ms
         self.offset = offset
         self.labels: dict[int, Truth] = {}
-        self.first_label: Truth | None = None
+        """By row, the label that counts."""
+        self.heard: dict[int, Truth] = {}
+        """By row, the last label that came, where that is not the only one or does not count."""
+        self.first_labels: dict[str | None, Truth] = {}
+        """By the model that labels name, the first of all that came."""
 
 
 class VersionJoin:
@@ -113,20 +132,22 @@ class VersionJoin:
         self.index.update(zip(rows.ids, zip(repeat(rows), range(len(rows.ids))), strict=True))
         self.waiting.append(rows)
 
-    def match(self, truth: Truth) -> Labelled | None:
-        """Give a label to its prediction; None where that is unknown or the label came after its time."""
+    def match(self, truth: Truth, is_late: IsLate) -> Labelled | None:
+        """Give a label to its prediction; None where that is unknown or the label is not for its time.
+
+        A label that is late is told of, and the one before it goes on to count.
+        """
         found = self.index.get(truth.prediction_id)
         if found is None:
             return None
         rows, i = found
         event_ms = int(rows.event_ms[i])
-        if truth.label_ms - event_ms > rows.within_ms:
+        if not -CLOCKS_DIFFER_MS <= truth.label_ms - event_ms <= rows.within_ms:
             return None
+        if truth.latest_ms - event_ms > rows.overdue_ms:
+            return None  # it may have been forgotten by now: what is known must not depend on that
         before = rows.labels.get(i)
-        rows.labels[i] = truth
-        if rows.first_label is None or truth.offset < rows.first_label.offset:
-            rows.first_label = truth
-        return Labelled(
+        match = Labelled(
             self.subject,
             self.version,
             event_ms,
@@ -134,26 +155,36 @@ class VersionJoin:
             rows.predicted[i],
             tuple((name, values[i]) for name, values in zip(rows.dimensions, rows.segments, strict=True)),
             truth.label,
-            truth.label_ms,
+            max(truth.label_ms, event_ms),
             before.label if before else None,
-            before.label_ms if before else 0,
+            max(before.label_ms, event_ms) if before else 0,
             truth.latest_ms,
-            (truth.label_ms,) if before else truth.corrections,
         )
+        match = match._replace(late=is_late(match))
+        self._note(rows, i, truth, match.late)
+        return match
+
+    def _note(self, rows: Waiting, i: int, truth: Truth, late: bool) -> None:
+        first = rows.first_labels.get(truth.model)
+        if first is None or truth.offset < first.offset:
+            rows.first_labels[truth.model] = truth
+        heard = rows.heard.get(i) or rows.labels.get(i)
+        if late or heard is not None:
+            rows.heard[i] = truth._replace(earlier=heard)
+        if not late:
+            rows.labels[i] = truth._replace(earlier=None)
 
     def labels_of(self, ids: Sequence[str]) -> list[Truth]:
-        """Return the labels known for any of these predictions."""
+        """Return the last label that came for each of these predictions."""
         known = (self.index[i] for i in ids if i in self.index)
-        return [rows.labels[i] for rows, i in known if i in rows.labels]
+        found = (rows.heard.get(i) or rows.labels.get(i) for rows, i in known)
+        return [truth for truth in found if truth is not None]
 
     def expire(self, labels_ms: int, predictions_ms: int) -> None:
-        """Forget predictions whose labels are overdue, once labels and predictions have come so far.
-
-        By the labels' own time; without labels by the predictions', at twice the time, to bound memory.
-        """
+        """Forget predictions whose labels are overdue, once labels, or else predictions, have come so far."""
         while self.waiting:
             rows = self.waiting[0]
-            if rows.last_ms >= max(labels_ms - rows.within_ms, predictions_ms - 2 * rows.within_ms):
+            if rows.last_ms >= max(labels_ms - rows.overdue_ms, predictions_ms - 2 * rows.overdue_ms):
                 return
             self.forget_oldest()
 
@@ -171,8 +202,11 @@ class Join:
 
     def __init__(self) -> None:
         self.versions: dict[tuple[str, str], VersionJoin] = {}
-        self.early: dict[tuple[str | None, str], Truth] = {}
-        self._early_met: set[tuple[str | None, str]] = set()
+        self.early: dict[tuple[str | None, str], list[Truth]] = {}
+        """By model and prediction, the labels that came before their prediction."""
+        self._early_labels = 0
+        self._early_met: set[int] = set()
+        """Offsets of those among them that a prediction has come for."""
         self.evicted = 0
 
     def version(self, subject: str, version: str) -> VersionJoin:
@@ -187,51 +221,62 @@ class Join:
         found = []
         if self.early:
             keys = [key for i in ids for key in ((rows.subject, i), (None, i))]
-            found += [self.early[key] for key in keys if key in self.early]
+            found += [truth for key in keys if key in self.early for truth in self.early[key]]
         for sibling in self.versions.values():
             if sibling.subject == rows.subject and sibling is not rows:
-                found += sibling.labels_of(ids)
-        return found
+                found += [truth for last in sibling.labels_of(ids) for truth in last.history()]
+        return sorted(dict.fromkeys(truth._replace(earlier=None) for truth in found), key=_offset)
 
-    def match(self, truth: Truth, subjects: Container[str]) -> list[Labelled]:
+    def match(self, truth: Truth, subjects: Container[str], is_late: IsLate) -> list[Labelled]:
         """Give a label to every version that made the prediction; none yet: keep it for when they come."""
         candidates = (
             join for join in self.versions.values() if truth.model is None or join.subject == truth.model
         )
-        found = [join.match(truth) for join in candidates if join.subject in subjects]
+        found = [join.match(truth, is_late) for join in candidates if join.subject in subjects]
         matches = [match for match in found if match is not None]
         key = (truth.model, truth.prediction_id)
         if not matches or key in self.early:
-            earlier = self.early.pop(key, None)
-            if earlier is not None:
-                truth = truth._replace(corrections=(*earlier.corrections, truth.label_ms))
-            self.early[key] = truth
+            self.early.setdefault(key, []).append(truth)
+            self._early_labels += 1
+            if matches:
+                self._early_met.add(truth.offset)
         return matches
 
     def meet(self, truth: Truth) -> None:
         """Note that a prediction has come for a label that was there before it."""
-        self._early_met.add((truth.model, truth.prediction_id))
+        self._early_met.add(truth.offset)
 
     def expire_early(self, subject: str | None, before_ms: int) -> int:
         """Forget labels whose predictions should have come by now; return for how many none has."""
-        old = [k for k, truth in self.early.items() if k[0] == subject and truth.label_ms < before_ms]
-        for key in old:
-            del self.early[key]
-        orphans = sum(key not in self._early_met for key in old)
-        self._early_met.difference_update(old)
-        return orphans
+        old = [
+            (key, truths)
+            for key, truths in self.early.items()
+            if key[0] == subject and any(truth.label_ms < before_ms for truth in truths)
+        ]
+        return sum(
+            self._forget_early(key, [t for t in truths if t.label_ms < before_ms]) for key, truths in old
+        )
 
     def bound(self) -> None:
         """Keep memory bounded: forget the oldest beyond `WAITING_MAX`, and count them."""
         while sum(len(join.index) for join in self.versions.values()) > WAITING_MAX:
             largest = max(self.versions.values(), key=lambda join: len(join.index))
             self.evicted += largest.forget_oldest()
-        while len(self.early) > WAITING_MAX:
-            oldest = next(iter(self.early))
-            del self.early[oldest]
-            self.evicted += oldest not in self._early_met
-            self._early_met.discard(oldest)
+        while self._early_labels > WAITING_MAX:
+            oldest, truths = next(iter(self.early.items()))
+            self.evicted += self._forget_early(oldest, truths)
         self.versions = {key: join for key, join in self.versions.items() if join.waiting}
+
+    def _forget_early(self, key: tuple[str | None, str], truths: Sequence[Truth]) -> int:
+        """Return for how many of these labels no prediction has come."""
+        offsets = {truth.offset for truth in truths}
+        kept = [truth for truth in self.early.pop(key) if truth.offset not in offsets]
+        if kept:
+            self.early[key] = kept
+        self._early_labels -= len(offsets)
+        unmet = len(offsets - self._early_met)
+        self._early_met -= offsets
+        return unmet
 
     def needs(self) -> dict[str, int]:
         """Return from which offsets predictions and labels must be read to build this again."""
@@ -258,8 +303,12 @@ class Join:
         return (rows for join in self.versions.values() for rows in join.waiting)
 
     def _first_labels(self) -> Iterator[Truth]:
-        yield from (rows.first_label for rows in self._chunks() if rows.first_label is not None)
-        yield from self.early.values()
+        yield from (truth for rows in self._chunks() for truth in rows.first_labels.values())
+        yield from (truths[0] for truths in self.early.values())
+
+
+def _offset(truth: Truth) -> int:
+    return truth.offset
 
 
 def _keep_first(first: dict[str, tuple[int, int]], name: str, offset: int, ms: int) -> None:

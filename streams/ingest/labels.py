@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detectors.profile import LabelsProfile
 from streams.ingest.clock import NEVER
-from streams.ingest.join import Labelled, Truth, Waiting
+from streams.ingest.join import CLOCKS_DIFFER_MS, Labelled, Truth, Waiting
 from streams.ingest.panes import SEGMENTS_MAX, PaneKey
 from streams.ingest.partition import Partition
 from streams.ingest.rows import Batch
@@ -38,7 +38,7 @@ class LabelsIntake:
         join.add(waiting)
         matches = []
         for truth in truths:
-            match = join.match(truth)
+            match = join.match(truth, self._is_late)
             if match is not None:
                 self._partition.join.meet(truth)
                 matches.append(match)
@@ -47,7 +47,8 @@ class LabelsIntake:
     def match(self, truths: Sequence[Truth]) -> list[Labelled]:
         """Give labels to the predictions that are known; the others are kept until theirs come."""
         watched = self._partition.subjects.intakes
-        return [match for truth in truths for match in self._partition.join.match(truth, watched)]
+        join = self._partition.join
+        return [match for truth in truths for match in join.match(truth, watched, self._is_late)]
 
     def add(self, matches: Sequence[Labelled]) -> None:
         """Fold joined labels; a correction takes back what it corrects."""
@@ -62,23 +63,31 @@ class LabelsIntake:
     def _places(self, match: Labelled) -> list[tuple[PaneKey, int]]:
         """Return the panes that a label changes, with the sign; none if one of them is closed."""
         account = self._partition.labels
+        places = self._changed(match)
+        closed_ms = self._partition.clock("labels", match.subject).closed_ms
+        # By what had come before the label, however it came in chunks; by the clock only where all was idle.
+        if match.late or any(key.end_ms <= closed_ms for key, _ in places):
+            account.late += 1
+            self._open(match, max(match.latest_ms, closed_ms)).late += 1
+            return []
+        account.matched += match.before is None
+        account.corrected += match.before is not None
+        if match.before is not None:
+            is_open = self._due_ms(self._key(match, match.label_ms)) > match.latest_ms
+            self._open(match, match.label_ms if is_open else match.before_ms).corrected += 1
+        return places
+
+    def _changed(self, match: Labelled) -> list[tuple[PaneKey, int]]:
         places = []
         if match.label is not None:
             places.append((self._key(match, match.label_ms), 1))
         if match.before is not None:
             places.append((self._key(match, match.before_ms), -1))
-        closed_ms = self._partition.clock("labels", match.subject).closed_ms
-        # By what had come before the label, however it came in chunks; by the clock only where all was idle.
-        if any(key.end_ms <= closed_ms or self._due_ms(key) <= match.latest_ms for key, _ in places):
-            account.late += 1
-            self._open(match, max(match.latest_ms, closed_ms)).late += 1
-            return []
-        account.matched += match.before is None
-        account.corrected += len(match.corrections)
-        for corrected_ms in match.corrections:
-            if corrected_ms >= closed_ms:
-                self._open(match, corrected_ms).corrected += 1
         return places
+
+    def _is_late(self, match: Labelled) -> bool:
+        """Whether a pane that a label changes was closed by the labels that had come before it."""
+        return any(self._due_ms(key) <= match.latest_ms for key, _ in self._changed(match))
 
     def _at(self, subject: str, time_ms: int) -> Intake:
         """Return what is in force for a label that became known at a time."""
@@ -111,24 +120,39 @@ class LabelsIntake:
         pairs = ((d, value) for d, value in match.segments if d in declared)
         return [f"{d}={name(SEGMENTS_MAX, match.subject, d, value)}" for d, value in pairs]
 
-    def expire(self, subject: str) -> None:
-        """Forget predictions whose labels are overdue, and labels whose predictions should have come."""
-        labels_ms = self._partition.clock("labels", subject).latest_ms
-        predictions_ms = self._partition.clock("predictions", subject).latest_ms
-        lateness_ms = self._at(subject, predictions_ms).spans.lateness_ms
+    def expire(self, subject: str, all_read: bool) -> None:
+        """Forget predictions whose labels are overdue, and labels whose predictions should have come.
+
+        Where labels stay away altogether predictions are the clock, but only once all labels have been read:
+        a backlog of them is not a lack of them.
+        """
+        predictions = self._partition.clock("predictions", subject)
+        # Another version may still make a prediction of the same id, and then wants the same labels.
+        labels_ms = min(self._partition.clock("labels", subject).latest_ms, predictions.closed_ms)
+        predictions_ms = predictions.latest_ms if all_read else NEVER
         for join in self._partition.join.versions.values():
             if join.subject == subject:
-                join.expire(labels_ms - lateness_ms, predictions_ms - lateness_ms)
-        orphans = self._partition.join.expire_early(subject, predictions_ms - lateness_ms)
-        orphans += self._partition.join.expire_early(None, self._slowest_ms() - lateness_ms)
-        self._partition.labels.orphaned += orphans
+                join.expire(labels_ms, predictions_ms)
+        self._partition.labels.orphaned += self._orphans(subject, predictions.closed_ms)
+
+    def forget_orphans(self) -> None:
+        """Forget labels that had been counted as orphans before, and were read again."""
+        for (kind, subject), clock in self._partition.clocks.items():
+            if kind == "predictions":
+                self._orphans(subject, clock.closed_ms)
+
+    def _orphans(self, subject: str, closed_ms: int) -> int:
+        # A prediction that could still meet such a label would be late.
+        join = self._partition.join
+        named = join.expire_early(subject, closed_ms - CLOCKS_DIFFER_MS)
+        return named + join.expire_early(None, self._slowest_ms() - CLOCKS_DIFFER_MS)
 
     def _slowest_ms(self) -> int:
-        """Return how far predictions of all subjects have come: a label may name no model."""
+        """Return how far panes of all subjects are closed: a label may name no model."""
         watched = self._partition.subjects.intakes
         clocks = self._partition.clocks.items()
         active = (c for (kind, name), c in clocks if kind == "predictions" and name in watched and not c.idle)
-        return min((clock.latest_ms for clock in active), default=NEVER)
+        return min((clock.closed_ms for clock in active), default=NEVER)
 
 
 def _waiting(batch: Batch, ids: list[str], others: list[int], before_ms: int) -> Waiting | None:
@@ -146,9 +170,15 @@ def _waiting(batch: Batch, ids: list[str], others: list[int], before_ms: int) ->
         batch.intake.watched.monitor.segments,
         [[values[i] for i in first] for values in batch.segments] if others else batch.segments,
         batch.intake.spans.label_ms,
+        _overdue_ms(batch.intake),
         batch.rows.offset,
         before_ms,
     )
+
+
+def _overdue_ms(intake: Intake) -> int:
+    spans = intake.spans
+    return spans.label_ms + 2 * spans.pane_ms + spans.lateness_ms + CLOCKS_DIFFER_MS
 
 
 _label = attrgetter("prediction.label")

@@ -27,6 +27,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 EARLIEST_MS = 946_684_800_000  # 2000-01-01: before it, a time is a unit gone wrong
 AHEAD_MS_MAX = 3_600_000
 CERTAIN_MS = 500
+LATER = 2**62
 
 
 class Decoded(NamedTuple):
@@ -56,6 +57,7 @@ class IngestFold:
         self._began_ms: int | None = None
         self._beat_ms = 0
         self._caught_up_ms: dict[Kind, int] = {}
+        self._in_sight_ms: dict[Kind, int] = {}
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Fold a chunk of one topic; a record that can't be used goes to `rejected`.
@@ -121,7 +123,8 @@ class IngestFold:
             if clock.closed_ms > clock.told_ms:
                 self.partition.tell_times(each, [subject], now_ms)
         if kind != "features":
-            self._labels.expire(subject)
+            labels_read_ms = self._caught_up_ms.get("labels", NEVER)
+            self._labels.expire(subject, all_read=now_ms - labels_read_ms <= CERTAIN_MS)
 
     def _decode_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> Decoded:
         decoder = self._subjects.decoders[kind]
@@ -199,9 +202,13 @@ class IngestFold:
         self.tick(now_ms)
         self._subjects.refresh()
         kind: Kind = topic  # type: ignore[assignment]  # the three source topics are named for their kinds
+        if self._in_sight_ms.get(kind) == LATER:
+            self._in_sight_ms[kind] = now_ms
+        since_ms = max(self._began_ms or 0, self._in_sight_ms.get(kind, 0))
         for subject, intake in self._subjects.of_kind(kind):
             clock = self.partition.clock(kind, subject)
-            if now_ms - max(clock.seen_ms, self._began_ms or 0) < self._idle_ms:
+            clock.seen_ms = min(clock.seen_ms, now_ms)  # the clock of the worker before may have been ahead
+            if now_ms - max(clock.seen_ms, since_ms) < self._idle_ms:
                 continue
             self.partition.close_by_wall_clock(kind, subject, intake.spans, now_ms)
             # What lies in an open pane is still to come, so until it closes the subject is not idle.
@@ -216,9 +223,21 @@ class IngestFold:
             self._beat_ms = now_ms
             self.partition.outputs.extend(self.partition.heartbeat(now_ms))
 
+    def out_of_sight(self, topic: str) -> None:
+        """Be told that nobody knows where a topic ends: the broker is away.
+
+        Publishers keep what they could not send, so idleness is counted anew once the end is seen again.
+        """
+        kind: Kind = topic  # type: ignore[assignment]
+        self._in_sight_ms[kind] = LATER
+
     def _is_idle_certain(self, now_ms: int) -> bool:
         """Whether every topic was read to its end just now: a heartbeat speaks for all of them."""
-        return all(now_ms - self._caught_up_ms.get(kind, 0) <= CERTAIN_MS for kind in KINDS)
+        return all(
+            now_ms - self._caught_up_ms.get(kind, 0) <= CERTAIN_MS
+            and now_ms - self._in_sight_ms.get(kind, 0) >= self._idle_ms
+            for kind in KINDS
+        )
 
     def outputs(self) -> list[Message]:
         """Hand over panes, watermarks and rejections."""
@@ -246,6 +265,7 @@ class IngestFold:
         if topic == "labels":
             truths, _ = self._decode_labels(records, now_ms + AHEAD_MS_MAX)
             self._labels.match([_as_before(truth, clocks) for truth in truths])
+            self._labels.forget_orphans()
             return
         for subject, rows in self._decode_rows("predictions", records, now_ms + AHEAD_MS_MAX).rows.items():
             clock = clocks.setdefault(subject, Clock())
@@ -257,8 +277,11 @@ class IngestFold:
 
 def _as_before(truth: Truth, clocks: dict[str, Clock]) -> Truth:
     """Note how far labels had come before this one when it came first."""
-    clock = clocks.setdefault(truth.model or "", Clock())
-    latest_ms, clock.latest_ms = clock.latest_ms, max(clock.latest_ms, truth.label_ms)
+    every = clocks.setdefault("", Clock())  # the labels that name no model are for all
+    own = clocks.setdefault(truth.model or "", Clock())
+    latest_ms = own.latest_ms
+    for clock in (own, every) if truth.model else clocks.values():
+        clock.latest_ms = max(clock.latest_ms, truth.label_ms)
     return truth._replace(latest_ms=latest_ms)
 
 
