@@ -55,6 +55,7 @@ class Canary:
         self._places: tuple[Place, ...] = ("topic", "alertmanager") if alertmanager else ("topic",)
         self._round = self._new_round(plan.next_round_ms(clock_ms()))
         self._seen_ours = False
+        self._adopted = True
         self._looked_ms = clock_ms()
 
     async def run_once(self) -> Result:
@@ -64,8 +65,7 @@ class Canary:
 
     async def run_for_ever(self, ended: Callable[[Result], object]) -> None:
         """Run rounds until cancelled; `ended` is told of each."""
-        await self._missed.adopt(self._clock_ms())
-        self._metrics.observe_missed(self._missed.firing)
+        self._adopted = False
         await self._while_publishing(self._watch_for_ever(ended))
 
     async def _watch_for_ever(self, ended: Callable[[Result], object]) -> None:
@@ -109,6 +109,7 @@ class Canary:
         while True:
             await self._look()
             now_ms = self._looked_ms = self._clock_ms()
+            self._adopted = self._adopted or await self._missed.adopt(now_ms)
             result = self._round.result(now_ms)
             if result is not None:
                 self._metrics.observe_round(result, now_ms)
@@ -116,6 +117,7 @@ class Canary:
             refusal = await self._missed.tell(now_ms)
             if refusal is not None:
                 log.error("CanaryMissed could not be told: %s", refusal.message)
+            self._metrics.observe_missed(self._missed.firing, self._missed.untold)
             if result is not None:
                 return result
             await asyncio.sleep(self._look_seconds)

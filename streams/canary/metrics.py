@@ -32,6 +32,12 @@ class CanaryMetrics:
             ),
             registry=registry,
         )
+        self._untold = Gauge(
+            *self._describe(
+                "gauge", "missed_untold", "1 while it is missed and no Alertmanager knows, else 0."
+            ),
+            registry=registry,
+        )
         self._last = Gauge(
             *self._describe(
                 "gauge",
@@ -59,19 +65,20 @@ class CanaryMetrics:
         for outcome in _OUTCOMES:  # shown from the start: Prometheus must see 0 become 1
             self._rounds.labels(model, outcome)
         self._missed.labels(model)
+        self._untold.labels(model)
         self._last.labels(model)
 
     def observe_round(self, result: Result, at_ms: int) -> None:
         """Count a round that ended."""
         self._rounds.labels(self._model, result.outcome).inc()
-        self.observe_missed(result.outcome == "missed")
         if result.outcome == "detected":
             self._last.labels(self._model).set(at_ms / 1000)
             self._seconds.labels(self._model).observe(result.detection_seconds)
 
-    def observe_missed(self, missed: bool) -> None:
-        """Say whether the last round was missed."""
+    def observe_missed(self, missed: bool, untold: bool) -> None:
+        """Say whether the last round was missed, and whether no Alertmanager knows that."""
         self._missed.labels(self._model).set(missed)
+        self._untold.labels(self._model).set(untold)
 
     def observe_event(self, outcome: Literal["delivered", "failed"]) -> None:
         """Count an event."""

@@ -30,8 +30,8 @@ class Told(NamedTuple):
 class MissedAlert:
     """The alert `CanaryMissed` of one canary, at Alertmanager or on the terminal.
 
-    Its labels are those of the rule in `compose/prometheus/rules/watchkeeper.yml`, so in Alertmanager the two
-    are one.
+    Prometheus raises an alert of that name, too, but only while this one can't be told: of two senders of one
+    alert, either would end what the other says.
     """
 
     def __init__(
@@ -57,19 +57,31 @@ class MissedAlert:
         self._resend_ms = round(resend_seconds * 1000)
         self._told: Told | None = None
         self._due_ms = 0
+        self._refused = False
 
     @property
     def firing(self) -> bool:
         """Whether the last round was missed."""
         return self._told is not None and self._told.resolved_ms is None
 
-    async def adopt(self, now_ms: int) -> None:
-        """Go on with what a canary before us left firing: else it would end by itself, and page once more."""
-        if self._alertmanager is None:
-            return
+    @property
+    def untold(self) -> bool:
+        """Whether it fires and no Alertmanager knows."""
+        return self.firing and (self._alertmanager is None or self._refused)
+
+    async def adopt(self, now_ms: int) -> bool:
+        """Go on with what a canary before us left firing: else it would end by itself, and page once more.
+
+        Return whether that is known now; False where no Alertmanager answers.
+        """
+        if self._alertmanager is None or self._told is not None:
+            return True
         found = await self._alertmanager.firing({name: self.labels[name] for name in ("alertname", "model")})
-        if not isinstance(found, Refusal) and self.labels in found:
+        if isinstance(found, Refusal):
+            return False
+        if self.labels in found:
             self._told, self._due_ms = Told(now_ms, "an earlier canary missed its drift"), now_ms
+        return True
 
     def settle(self, result: Result, now_ms: int) -> None:
         """Take in how a round ended; `tell` says it."""
@@ -99,6 +111,7 @@ class MissedAlert:
         )
         expire = timedelta(milliseconds=EXPIRE_AFTER_RESENDS * self._resend_ms)
         refusal = await self._alertmanager.post(payload([notice], when(now_ms), expire))
+        self._refused = refusal is not None
         if self._told is told:
             self._due_ms = now_ms + (self._resend_ms if refusal is None else _RETRY_MS)
             if refusal is None and told.resolved_ms is not None:

@@ -204,11 +204,13 @@ async def test_what_alertmanager_does_not_take_is_told_again_soon() -> None:
     alert.settle(MISSED, 0)
     receiver.down = True
     assert await alert.tell(0) == Refusal(True, "down")
+    assert alert.untold, "Prometheus may tell it meanwhile"
     receiver.down = False
     assert await alert.tell(1_000) is None
     assert receiver.posts == []
     await alert.tell(5_000)
     assert len(receiver.posts) == 1
+    assert not alert.untold
     alert.settle(DETECTED, 10_000)
     receiver.down = True
     await alert.tell(10_000)
@@ -224,7 +226,10 @@ async def test_a_canary_that_restarts_goes_on_with_the_page_of_the_one_before() 
     first.settle(MISSED, 0)
     await first.tell(0)
     second = page(receiver)
-    await second.adopt(20_000)
+    receiver.down = True
+    assert not await second.adopt(19_000)
+    receiver.down = False
+    assert await second.adopt(20_000)
     assert second.firing
     await second.tell(20_000)
     second.settle(DETECTED, 3_600_000)
@@ -243,17 +248,19 @@ async def test_without_alertmanager_it_is_printed_once_and_its_end_too() -> None
     alert.settle(MISSED, 10)
     await alert.tell(20)
     assert output.getvalue().count("PAGE  CanaryMissed") == 1
+    assert alert.untold
     assert "docs/runbooks/CanaryMissed.md" in output.getvalue()
     alert.settle(DETECTED, 30)
     assert output.getvalue().count("RESOLVED  CanaryMissed") == 1
 
 
-def test_the_rule_of_prometheus_raises_the_same_alert() -> None:
+def test_the_rule_of_prometheus_is_for_the_same_people() -> None:
     rules = yaml.safe_load(
         (Path(__file__).parents[2] / "compose/prometheus/rules/watchkeeper.yml").read_text()
     )
     [rule] = [r for group in rules["groups"] for r in group["rules"] if r["alert"] == "CanaryMissed"]
-    assert {"alertname": rule["alert"], "model": "m"} | rule["labels"] == page(None).labels
+    labels = {"alertname": rule["alert"], "model": "m"} | rule["labels"]
+    assert labels == page(None).labels | {"told_by": "prometheus"}, "but no other's alert: one would end it"
 
 
 def test_rounds_are_counted_from_nought() -> None:
@@ -263,10 +270,12 @@ def test_rounds_are_counted_from_nought() -> None:
         return metrics.registry.get_sample_value(f"watchkeeper_canary_{name}", {"model": "m"} | labels)
 
     assert value("rounds_total", outcome="missed") == value("rounds_total", outcome="detected") == 0
+    assert value("missed_untold") == 0
     metrics.observe_round(MISSED, 5_000)
-    assert (value("rounds_total", outcome="missed"), value("missed")) == (1, 1)
+    metrics.observe_missed(True, untold=False)
+    assert (value("rounds_total", outcome="missed"), value("missed"), value("missed_untold")) == (1, 1, 0)
     metrics.observe_round(DETECTED, 9_000)
-    assert (value("missed"), value("last_detected_timestamp_seconds")) == (0, 9)
+    assert value("last_detected_timestamp_seconds") == 9
     assert value("detection_seconds_sum") == 130
 
 
