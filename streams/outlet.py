@@ -33,7 +33,7 @@ class KafkaOutlet:
         self._sinks = dict(sinks or {})
         self._producer = producer(
             settings,
-            **{"enable.gapless.guarantee": True, "message.timeout.ms": 0, "linger.ms": 1, "log_level": 3},
+            **{"enable.gapless.guarantee": True, "message.timeout.ms": 0, "linger.ms": 1, "log_level": 2},
         )
         self._running = True
         self._poller = threading.Thread(target=self._poll, name="outlet", daemon=True)

@@ -12,7 +12,7 @@ from streams import checkpoint as wire
 from streams.checkpoint import Checkpoint
 from streams.fold import Message, Record
 from streams.formats import SEQUENCE_HEADER, SOURCE_HEADER
-from streams.keeper import Keeper, Superseded
+from streams.keeper import SAVE_BYTES_PER_SECOND, Keeper, Superseded
 
 
 class Crash(BaseException):
@@ -181,3 +181,13 @@ def test_what_lies_between_the_checkpoint_and_the_first_chunk_is_read_again():
     keeper = Keeper("first", 0, SumFold(), Broker(), Broker())
     assert asyncio.run(keeper.take("predictions", SOURCE[10:15], lambda: None, 0)) == 15
     assert asyncio.run(keeper.take("predictions", SOURCE[20:25], lambda: None, 0)) == 5  # a gap of the log
+
+
+def test_the_larger_its_checkpoints_the_longer_the_time_between_them():
+    keeper = Keeper("first", 0, SumFold(), Broker(), Broker())
+    asyncio.run(keeper.take("predictions", SOURCE[:3], lambda: None, 0))
+    assert keeper.due(50, every_ms=1000, hurry_ms=50)  # an output waits
+    keeper.size_bytes = 10 * SAVE_BYTES_PER_SECOND
+    assert not keeper.due(9_999, every_ms=1000, hurry_ms=50)
+    assert keeper.due(10_000, every_ms=1000, hurry_ms=50)
+    assert keeper.is_unsaved

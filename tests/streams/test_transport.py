@@ -122,3 +122,30 @@ def test_while_the_flow_is_stopped_records_are_not_yielded_but_sought_again(monk
     found, consumer = _fetch(monkeypatch, {PARTITION: [_record(3)]}, flow_active=False)
     assert found == []
     assert consumer.sought == [1]
+
+
+def _told(monkeypatch: Any, now_ms: int, told_ms: int | None) -> int | None:
+    """The end of a partition that a fetch told at one time, asked at another."""
+    kafka = SimpleNamespace(last_poll_timestamp=lambda _: told_ms)
+    monkeypatch.setattr(transport, "wall_ms", lambda: now_ms)
+    thread = SimpleNamespace(_ensure_consumer=lambda: kafka, highwater=lambda _: 17)
+    return _consumer(_thread=thread).end_offset(PARTITION)
+
+
+def test_an_end_that_no_fetch_has_told_of_late_is_not_known(monkeypatch):
+    assert _told(monkeypatch, 10_000, 9_950) == 17
+    assert _told(monkeypatch, 10_000 + transport.KNOWN_MS, 9_950) is None  # the broker is away
+    assert _told(monkeypatch, 10_000, 3_610_000) is None  # the clock was set back meanwhile
+    assert _told(monkeypatch, 10_000, None) is None
+
+
+def test_what_tells_whether_the_broker_answers_is_where_we_look_for_it():
+    import aiokafka
+    from aiokafka.cluster import ClusterMetadata
+
+    cluster = ClusterMetadata()
+    assert cluster._last_successful_refresh_ms == 0
+    assert "self._client = AIOKafkaClient(" in inspect.getsource(aiokafka.AIOKafkaConsumer)
+    assert "tp_state.timestamp = now_ms" in inspect.getsource(inspect.getmodule(PartitionRecords))
+    consumer = _consumer(_thread=SimpleNamespace(_consumer=None))
+    assert consumer.silence_ms == 0
