@@ -59,8 +59,8 @@ def origin(given: Iterable[tuple[str, bytes | None]]) -> Origin:
     if SOURCE_HEADER not in found:
         return Origin(None, 0, written)
     source = found[SOURCE_HEADER]
-    if len(source) > _SOURCE_BYTES_MAX:
-        raise ForeignHeaders(f"{SOURCE_HEADER} has {len(source)} bytes")
+    if len(source) > _SOURCE_BYTES_MAX or not source.isascii():
+        raise ForeignHeaders(f"{source[:50]!r} is no source")
     return Origin(source.decode(), _number(found.get(SEQUENCE_HEADER, b"")), written)
 
 

@@ -6,12 +6,22 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka.admin import AdminClient
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from streams.settings import Settings
 from streams.topics import TOPICS, create_topics, topic_name
 from tests.brokers import BROKERS, Offline, Unavailable
 
 SEEN: dict[str, str] = {}
+
+# The same examples in every run, so that a red run is red again; `make fuzz` looks for new ones.
+_CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
+hypothesis_settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=_CALM)
+hypothesis_settings.register_profile(
+    "long", deadline=None, max_examples=5000, print_blob=True, suppress_health_check=_CALM
+)
+hypothesis_settings.load_profile("ci")
 
 
 def pytest_configure(config: pytest.Config) -> None:
