@@ -117,7 +117,7 @@ class Alertmanager:
                 found = json.loads(await _read(answer, _ANSWER_BYTES_MAX))
                 return [dict(alert["labels"]) for alert in found]
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Refusal(True, f"{url} could not be asked: {error or type(error).__name__}")
+            return _unasked(url, error)
         except (ValueError, TypeError, KeyError, RecursionError):
             return Refusal(True, f"{url} answered with something that is no list of alerts")
 
@@ -132,7 +132,7 @@ class Alertmanager:
                 taken = 200 <= answer.status < 300
                 refusal = None if taken else _refusal(url, answer, await _read(answer, _REFUSAL_BYTES_MAX))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            refusal = Refusal(True, f"{url} could not be asked: {error or type(error).__name__}")
+            refusal = _unasked(url, error)
         self._note(url, refusal)
         return refusal
 
@@ -178,6 +178,11 @@ async def _read(answer: aiohttp.ClientResponse, bytes_max: int) -> str:
     while len(data) < bytes_max and (part := await answer.content.read(bytes_max - len(data))):
         data += part
     return data.decode(errors="replace")
+
+
+def _unasked(url: str, error: Exception) -> Refusal:
+    why = " ".join(str(error).split()) or type(error).__name__
+    return Refusal(True, f"{url} could not be asked: {why[:500]}")  # it may hold what was answered
 
 
 def _refusal(url: str, answer: aiohttp.ClientResponse, text: str) -> Refusal:
