@@ -1,4 +1,4 @@
-"""One round: drift for three windows, which must be seen at every place in time, and its end as well.
+"""One round: drift until its alert is seen at every place, which must be in time, and so must its end.
 
 Pure: times are passed in, in milliseconds of the wall clock.
 """
@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-__all__ = ["DRIFT_PANES", "Place", "Plan", "Result", "Round"]
+__all__ = ["LEAST_PANES", "Place", "Plan", "Result", "Round"]
 
-DRIFT_PANES = 3
-"""Windows that drift; the alert wants two of them."""
+LEAST_PANES = 3
+"""Windows that pass at least until the alert comes: it wants two that drift, and the second must close."""
 
 Place = Literal["topic", "alertmanager"]
 """Where the alert must be seen: on the topic `alerts`, and in Alertmanager's list."""
@@ -25,14 +25,9 @@ class Plan(NamedTuple):
     within_ms: int
 
     @property
-    def drift_ms(self) -> int:
-        """How long the drift lasts."""
-        return DRIFT_PANES * self.pane_ms
-
-    @property
     def round_ms(self) -> int:
-        """The longest that a round can take."""
-        return self.drift_ms + self.within_ms
+        """The longest that a round can take: until its alert comes, and until it goes."""
+        return 2 * self.within_ms
 
     def next_pane_ms(self, now_ms: int) -> int:
         """Return the start of the first pane that has a whole pane before it, to publish what is normal.
@@ -76,8 +71,8 @@ class Round:
 
     >>> round = Round("m", 600, Plan(pane_ms=60, every_ms=3600, within_ms=600), ["topic"])
     >>> round.see("topic", True, 750)
-    >>> round.result(800) is None  # its end must be seen, too
-    True
+    >>> round.drifts(750), round.result(800)  # its end must be seen, too
+    (False, None)
     >>> round.see("topic", False, 900)
     >>> round.result(900)
     Result(model='m', outcome='detected', began_ms=600, seen_after_seconds={'topic': 0.15}, why='')
@@ -88,14 +83,18 @@ class Round:
         self._model = model
         self._plan = plan
         self._places = tuple(places)
-        self._ends_ms = begins_ms + plan.drift_ms
+        self._seen_ms: int | None = None
         self._firing: set[Place] = set()
         self._stale: set[Place] = set()
         self._fired_ms: dict[Place, int] = {}
 
     def drifts(self, at_ms: int) -> bool:
-        """Whether an event of this time is a drifted one."""
-        return self.begins_ms <= at_ms < self._ends_ms
+        """Whether an event of now is a drifted one.
+
+        The drift goes on until it is seen: else workers that catch up would raise and resolve its alert
+        between two looks.
+        """
+        return self.begins_ms <= at_ms < self.begins_ms + self._plan.within_ms and self._seen_ms is None
 
     def see(self, place: Place, firing: bool, now_ms: int) -> None:
         """Note whether the alert is firing at a place."""
@@ -108,20 +107,20 @@ class Round:
             self._stale.add(place)  # of an earlier drift: it proves nothing
         elif place not in self._stale:
             self._fired_ms.setdefault(place, now_ms)
+            if self._seen_ms is None and len(self._fired_ms) == len(self._places):
+                self._seen_ms = now_ms
 
     def result(self, now_ms: int) -> Result | None:
         """Return how the round ended, or None while it goes on."""
         unseen = [place for place in self._places if place not in self._fired_ms]
-        if unseen:
+        if self._seen_ms is None:
             if now_ms < self.begins_ms + self._plan.within_ms:
                 return None
             stale = [place for place in unseen if place in self._stale]
             what = "the alert of an earlier drift goes on" if stale else "the drift raised no alert"
             return self._missed(what, stale or unseen, self._plan.within_ms)
-        if now_ms < self._ends_ms:
-            return None
         if self._firing:
-            late = now_ms >= self._ends_ms + self._plan.within_ms
+            late = now_ms >= self._seen_ms + self._plan.within_ms
             firing = [place for place in self._places if place in self._firing]
             what = "the alert goes on after the drift"
             return self._missed(what, firing, self._plan.within_ms) if late else None

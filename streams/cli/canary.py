@@ -12,7 +12,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.monitors import Monitor, Name, Positive
-from streams.canary.round import DRIFT_PANES, Plan, Result
+from streams.canary.round import LEAST_PANES, Plan, Result
 from streams.canary.subject import MODEL, MODEL_ONCE, monitor, reference
 from streams.cli.changes import Wanted, plan
 from streams.cli.connection import reach
@@ -46,7 +46,9 @@ def canary(
     ] = "PT10M",
     pane: Annotated[
         str,
-        typer.Option("--pane", metavar="DURATION", help="Size of the canary's windows; drift takes three."),
+        typer.Option(
+            "--pane", metavar="DURATION", help="Size of the canary's windows; to be seen takes three."
+        ),
     ] = "PT1M",
     model: Annotated[
         str | None,
@@ -69,10 +71,10 @@ def canary(
 ) -> None:
     """Put drift in on purpose, and page when it is not detected.
 
-    Publishes a few events of a model of its own to every partition all the time, and drift for three windows
-    each hour. Its alert must come to the topic `alerts` and, with --alertmanager, to Alertmanager, and go
-    again after the drift; else CanaryMissed fires until a later round is detected. It needs workers, and
-    applies its monitor by itself.
+    Publishes a few events of a model of its own to every partition all the time, and each hour drift, until
+    its alert is seen on the topic `alerts` and, with --alertmanager, at Alertmanager. If the alert does not
+    come in time, or does not go after the drift, CanaryMissed fires until a later round is detected. It needs
+    workers, and applies its monitor by itself.
 
     \b
     Examples:
@@ -121,9 +123,9 @@ def _terms(name: str, every: str, within: str, pane: str) -> tuple[Monitor, Plan
     times = Plan(_ms(pane_span), _ms(_duration("--every", every)), _ms(_duration("--within", within)))
     if times.pane_ms < PANE_MS_MIN:
         raise UserError(f"--pane {pane} is too short for windows to be told apart; give PT0.5S at least")
-    if times.within_ms <= times.drift_ms:
+    if times.within_ms <= LEAST_PANES * times.pane_ms:
         raise UserError(
-            f"--within {within} is too short: {DRIFT_PANES} windows of {pane} must pass in it; give more"
+            f"--within {within} is too short: {LEAST_PANES} windows of {pane} must pass in it; give more"
         )
     if times.every_ms % times.pane_ms:
         raise UserError(

@@ -1,7 +1,11 @@
 """The canary against real workers and a real Alertmanager: seen from end to end, or missed and told."""
 
 import json
+import re
 from pathlib import Path
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from streams.cli.current import read_configuration
 from streams.settings import Settings
@@ -9,6 +13,7 @@ from tests.alertmanager import RealAlertmanager, installed_alertmanager
 from tests.integration.running import Workers
 from tests.streams.cli_runs import run
 
+STAGES = ("ingest", "evaluate", "page", "notify")
 FAST = ("canary", "--once", "--pane", "PT1S", "--json")
 
 
@@ -25,6 +30,19 @@ def canary(settings: Settings, alertmanager: RealAlertmanager, *more: str) -> tu
     return done.exit_code, json.loads(done.stdout.splitlines()[-1])
 
 
+def saved(workers: Workers) -> set[tuple[str, str]]:
+    """Ask the worker for the stages and partitions that have nothing unsaved, or had not once."""
+    address = re.findall(r"metrics at (http\S+)", workers.logs())[0]
+    with urlopen(address) as answer:  # noqa: S310
+        families = text_string_to_metric_families(answer.read().decode())
+    return {
+        (sample.labels["stage"], sample.labels["partition"])
+        for family in families
+        for sample in family.samples
+        if sample.name == "watchkeeper_checkpoint_last_timestamp_seconds"
+    }
+
+
 def test_drift_is_detected_from_end_to_end(settings: Settings, tmp_path: Path) -> None:
     with (
         installed_alertmanager(tmp_path) as alertmanager,
@@ -35,6 +53,7 @@ def test_drift_is_detected_from_end_to_end(settings: Settings, tmp_path: Path) -
         assert (code, result["outcome"]) == (0, "detected"), f"{result}\n{running.logs()}"
         assert result["seen_after_seconds"].keys() == {"topic", "alertmanager"}
         assert alertmanager.alerts() == []
+        assert saved(running) == {(stage, str(n)) for stage in STAGES for n in range(settings.partitions)}
     assert read_configuration(settings).subjects() == [], "one round leaves nothing in force"
 
 

@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from prometheus_client import CollectorRegistry
 
-from alerting.alertmanager import Alertmanager
+from alerting.alertmanager import Alertmanager, Refusal
 from streams.broker import free_port
+from streams.metrics import Metrics
 from streams.notify import AlertmanagerDeliverer, NotifyFold
+from streams.receiver import OUTCOMES, Receiver
+from streams.settings import Settings
 from tests.alerting.samples import alerts
 from tests.alertmanager import RealAlertmanager, installed_alertmanager
 from tests.streams.test_notify import record
@@ -110,6 +114,45 @@ async def test_one_of_two_that_is_down_holds_nothing_back(alertmanager):
         await deliverer.deliver(fold.outputs())
         assert deliverer.alertmanager.failures == {down: 1}
     assert len(await until(alertmanager.alerts)) == 1
+
+
+async def test_what_fires_can_be_asked_for_by_its_labels(alertmanager):
+    fold = NotifyFold()
+    fold.fold("alerts", [record(FIRING)], now_ms())
+    down = f"http://127.0.0.1:{free_port()}"
+    async with delivering(down, alertmanager.url) as deliverer:
+        client = deliverer.alertmanager
+        some = {name: FIRING.labels[name] for name in ("alertname", "team")}
+        assert await client.firing(some) == []
+        await deliverer.deliver(fold.outputs())
+        assert await client.firing(some) == [FIRING.labels]
+        assert await client.firing(some | {"team": "another"}) == []
+        alertmanager.stop()
+        refusal = await client.firing(some)
+        assert isinstance(refusal, Refusal)
+        assert down in refusal.message
+        assert alertmanager.url in refusal.message
+
+
+async def test_every_try_that_failed_is_counted(alertmanager):
+    settings = Settings(alertmanagers=(alertmanager.url,))
+    metrics = Metrics(CollectorRegistry())
+    receiver = Receiver(settings, metrics)
+
+    def count(outcome: str) -> float | None:
+        labels = {"receiver": "alertmanager", "outcome": outcome}
+        return metrics.registry.get_sample_value("watchkeeper_notifications_total", labels)
+
+    assert [count(outcome) for outcome in OUTCOMES] == [0, 0, 0]
+    alertmanager.stop()
+    fold = NotifyFold()
+    fold.fold("alerts", [record(FIRING)], now_ms())
+    delivery = asyncio.create_task(receiver.deliver(fold.outputs()))
+    await until(lambda: count("failed") == 1)
+    await asyncio.to_thread(alertmanager.start)
+    await asyncio.wait_for(delivery, 30)
+    await receiver.close()
+    assert (count("delivered"), count("refused")) == (1, 0)
 
 
 async def test_the_alerts_of_a_watchkeeper_that_died_expire(alertmanager):
