@@ -49,7 +49,7 @@ def _as_it_crashed(written: int = formats.NEWEST) -> Memory:
     return memory
 
 
-def _as_before(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def as_before(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Leave out what was changed on purpose since."""
     kept = {
         topic: {key: _without(each, CHANGED.get(topic, set())) for key, each in found.items()}
@@ -74,7 +74,7 @@ def test_from_old_checkpoints_the_end_is_that_of_the_old_code(registered: Any, w
     memory = _as_it_crashed(written)
     before = {name: len(log) for name, log in memory.logs.items()}
     live(memory, registered)
-    assert _as_before(outcome(memory)) == _as_before(golden.final())
+    assert as_before(outcome(memory)) == as_before(golden.final())
     # Not vacuous: records of both formats lie in the same partitions, and both were folded.
     new = [memory.logs[name][before[name] :] for name in ("profiles/1", "findings/1", "alerts/1")]
     assert all(new)
@@ -93,7 +93,7 @@ def test_each_stage_and_partition_had_a_checkpoint_with_state_and_some_owed_outp
 
 
 def test_an_undisturbed_run_tells_what_it_did_in_the_old_format(registered: Any) -> None:
-    assert _as_before(outcome(live(_memory(), registered))) == _as_before(golden.final())
+    assert as_before(outcome(live(_memory(), registered))) == as_before(golden.final())
 
 
 DECODERS = {
@@ -147,7 +147,7 @@ def test_the_old_code_goes_on_from_what_this_one_wrote_for_it(registered: Any, t
     assert ended.returncode == 0, ended.stderr
     told = msgspec.msgpack.decode((tmp_path / "told").read_bytes())
     assert told["version"] == 1, "that was not the old code"
-    assert _as_before(told["outcome"]) == _as_before(golden.final())
+    assert as_before(told["outcome"]) == as_before(golden.final())
 
 
 def test_the_old_code_refuses_what_was_not_written_for_it(registered: Any, tmp_path: Path) -> None:

@@ -1,0 +1,107 @@
+"""Real workers: two new ones take over from an old one that died, and one that is too old stops in time."""
+
+import json
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from confluent_kafka import Consumer, TopicPartition
+
+from streams.fold import Record
+from streams.kafka import producer, read_to_end
+from streams.settings import Settings
+from streams.topics import create_topics, topic_name
+from tests.integration.running import Workers, apply, publish, statistics, values
+from tests.integration.scene import MONITOR, events
+from tests.upgrades import golden
+from tests.upgrades.test_from_the_last_format import as_before
+
+
+def _seed(settings: Settings) -> None:
+    """Put on the broker what the old worker left: events, configuration, its records and its checkpoints."""
+    _, checkpoints, written = golden.crashed()
+    sender = producer(settings)
+    logs = golden.source() | {name: log for name, log in written.items() if not name.startswith("notify/")}
+    for name, log in logs.items():
+        topic, partition = name.split("/")
+        for record in log:
+            _produce(sender, topic_name(settings, topic), int(partition), record)
+        assert sender.flush(30) == 0
+    for topic, key, value in golden.configuration():
+        sender.produce(topic_name(settings, topic), value, key)
+    for source, value in checkpoints.items():
+        sender.produce(topic_name(settings, "checkpoints"), value, source, partition=int(source[-1]))
+    assert sender.flush(30) == 0
+
+
+def _produce(sender: Any, topic: str, partition: int, record: Record) -> None:
+    sender.produce(topic, record.value, record.key, partition=partition, headers=list(record.headers))
+
+
+def _alerts(settings: Settings) -> dict[str, Any]:
+    """Return the alerts, but for silence: by the clock of today the old worker died long ago."""
+    decoded = map(json.loads, values(settings, "alerts"))
+    told = (each for each in decoded if each["labels"]["alertname"] != "StreamSilent")
+    return {f"{each['fingerprint']} {each['updated_at']} {each['status']}": each for each in told}
+
+
+def test_two_new_workers_end_as_the_old_one_would_have(settings: Settings, tmp_path: Path) -> None:
+    two = settings.model_copy(update={"partitions": 2, "topic_prefix": settings.topic_prefix + "up."})
+    create_topics(two)
+    _seed(two)
+    final = as_before(golden.final())
+    deadline = time.monotonic() + 90
+    with Workers(two, tmp_path) as running:
+        running.start(2)
+        while len(statistics(two)) < len(final["statistics"]) or len(_alerts(two)) < len(final["alerts"]):
+            assert time.monotonic() < deadline, running.logs()
+            time.sleep(0.3)
+        found = {" ".join(map(str, key)): window for key, window in statistics(two).items()}
+        told = as_before({**final, "statistics": found, "alerts": _alerts(two)})
+        assert told["statistics"] == final["statistics"]
+        assert told["alerts"] == final["alerts"]
+
+
+def _committed(settings: Settings, topic: str) -> list[int]:
+    group = settings.topic_prefix + settings.application
+    consumer = Consumer(settings.client_config() | {"group.id": group})
+    name = topic_name(settings, topic)
+    try:
+        asked = [TopicPartition(name, number) for number in range(settings.partitions)]
+        return [max(0, each.offset) for each in consumer.committed(asked, 10)]
+    finally:
+        consumer.close()
+
+
+def _stops(settings: Settings, folder: Path, sentence: str) -> None:
+    folder.mkdir()
+    with Workers(settings, folder) as running:
+        (process,) = running.start()
+        assert process.wait(60) == 70, running.logs()
+        assert sentence in running.logs()
+
+
+def test_what_a_newer_worker_wrote_stops_this_one_before_it_acts(settings: Settings, tmp_path: Path) -> None:
+    apply(settings, MONITOR)
+    publish(settings, list(events(200)))
+    sender = producer(settings)
+    checkpoints = topic_name(settings, "checkpoints")
+    newer = zlib.compress(msgspec.msgpack.encode({"version": 99, "offsets": "otherwise"}))
+    sender.produce(checkpoints, newer, "page/0", partition=0)
+    assert sender.flush(30) == 0
+    sentence = "checkpoint page/0 has format 99, this program reads up to 2: upgrade this worker"
+    _stops(settings, tmp_path / "checkpoint", sentence)
+    kept = [
+        message.value() for message in read_to_end(settings, checkpoints, 0) if message.key() == b"page/0"
+    ]
+    assert kept == [newer]
+
+    sender.produce(checkpoints, None, "page/0", partition=0)
+    record = Record(0, 0, b"risk", b"in another shape", (("wk-format", b"3"),))
+    _produce(sender, topic_name(settings, "findings"), 1, record)
+    assert sender.flush(30) == 0
+    sentence = "has format 3, this program reads up to 2: upgrade this worker"
+    _stops(settings, tmp_path / "record", sentence)
+    assert _committed(settings, "findings")[1] == 0
