@@ -89,6 +89,11 @@ class Metrics:
         self._rejected = self._counter(
             "rejected_total", "Events sent to the topic `rejected`, by reason.", "topic", "reason"
         )
+        self._rejected_share = self._gauge(
+            "rejected_ratio",
+            "Share of the last events that was rejected, as WATCHKEEPER_REJECTED_SHARE_MAX limits it.",
+            *("topic", "partition"),
+        )
         self._rows = self._counter(
             "rows_total", "Records folded by a stage of this worker.", "stage", "topic", "partition"
         )
@@ -170,6 +175,10 @@ class Metrics:
         """Set the account of a topic's partition: events ever folded, by outcome."""
         for outcome, total in totals.items():
             self._raise_to(total, self._events, partition, topic, str(partition), outcome)
+
+    def observe_rejected_share(self, topic: str, partition: int, share: float) -> None:
+        """Set the share of the last events of a topic's partition that was rejected."""
+        self._of((INGEST, partition), self._rejected_share, topic, str(partition)).set(share)
 
     def observe_labels(self, partition: int, totals: Mapping[str, int]) -> None:
         """Set the account of a partition's labels, by outcome."""

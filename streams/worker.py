@@ -214,6 +214,7 @@ class Worker:
     def _observe_ingest(self, number: int, fold: IngestFold) -> None:
         for topic, account in fold.partition.accounts.items():
             self._metrics.observe_events(topic, number, msgspec.structs.asdict(account))
+            self._metrics.observe_rejected_share(topic, number, fold.gate.share(topic))
         labels = msgspec.structs.asdict(fold.partition.labels)
         self._metrics.observe_labels(number, {**labels, "evicted": fold.partition.join.evicted})
         for kind, closed_ms in fold.partition.reached_ms().items():

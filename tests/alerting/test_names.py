@@ -34,7 +34,7 @@ def test_what_is_broken_is_data_quality():
     assert not BROKEN & {"silent", "volume", "latency", "unseen_category", "drift", "performance"}
 
 
-@pytest.mark.parametrize("alertname", [*ALERTNAMES, *RULE_NAMES])
+@pytest.mark.parametrize("alertname", [*ALERTNAMES, *RULE_NAMES, *OWN_ALERTS])
 def test_every_alert_has_a_runbook_with_all_its_parts(alertname):
     text = (RUNBOOKS / f"{alertname}.md").read_text()
     assert text.startswith(f"# {alertname}\n")
@@ -79,7 +79,9 @@ def test_links_and_the_names_of_other_alerts_in_a_runbook_exist(alertname):
 
 def commands_and_metrics(text: str) -> tuple[set[str], set[str]]:
     """The commands of ours, and the metrics, that a page names."""
-    commands = re.findall(r"watchkeeper (worker|apply|publish|doctor|\w+ (?:build|list|show|create))\b", text)
+    commands = re.findall(
+        r"watchkeeper (worker|apply|publish|doctor|\w+ (?:build|list|show|create|replay))\b", text
+    )
     return set(commands), set(re.findall(r"\bwatchkeeper_\w+", text))
 
 

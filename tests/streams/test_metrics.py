@@ -41,6 +41,13 @@ def alert_message(status: str, **more: str) -> Message:
     return Message("alerts", alert.fingerprint.encode(), alert.model_dump_json().encode())
 
 
+def test_the_rejected_share_goes_with_its_partition(metrics: Metrics) -> None:
+    metrics.observe_rejected_share("labels", 1, 0.25)
+    assert value(metrics, "rejected_ratio", topic="labels", partition="1") == 0.25
+    metrics.forget("ingest", 1)
+    assert value(metrics, "rejected_ratio", topic="labels", partition="1") is None
+
+
 def test_chunks_are_counted_and_timed(metrics: Metrics) -> None:
     metrics.observe_chunk("ingest", "predictions", 2, rows=500, seconds=0.02)
     metrics.observe_chunk("ingest", "predictions", 2, rows=100, seconds=0.3)
@@ -151,7 +158,7 @@ def test_two_workers_in_one_process_do_not_share_metrics() -> None:
 
 
 def test_names_follow_the_conventions_of_prometheus(metrics: Metrics) -> None:
-    units = ("_seconds", "_bytes", "_records", "_total", "_info", "_firing", "_statistic")
+    units = ("_seconds", "_bytes", "_records", "_ratio", "_total", "_info", "_firing", "_statistic")
     assert [each.name for each in metrics.described if not each.name.endswith(units)] == []
     assert all(each.name.endswith("_total") == (each.kind == "counter") for each in metrics.described)
 
