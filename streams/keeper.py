@@ -6,15 +6,13 @@ at or below the saved offsets are dropped; whoever receives an output twice drop
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from streams import formats
 from streams.checkpoint import VERSION, Checkpoint, UnreadableCheckpoint
 from streams.fold import Fold, Message, Record
-
-log = logging.getLogger("watchkeeper.keeper")
+from streams.rejecting import rejection
 
 LAST_OFFSET = 2**62
 REPEATABLE_TOPICS = frozenset({"rejected"})
@@ -154,7 +152,7 @@ class Keeper:
         return sum([self._fold(topic, batch, now_ms) async for batch in batches])
 
     def _fold(self, topic: str, records: Sequence[Record], now_ms: int) -> int:
-        fresh = self._unseen(topic, records)
+        fresh = self._unseen(topic, records, now_ms)
         self.dropped += len(records) - len(fresh)
         if fresh:
             self.fold.fold(topic, fresh, now_ms)
@@ -230,24 +228,22 @@ class Keeper:
     def _deliver(self, sequence: int, outbox: Sequence[Message]) -> Awaitable[None]:
         return self._outlet.deliver(self.source, sequence - len(outbox) + 1, outbox)
 
-    def _unseen(self, topic: str, records: Sequence[Record]) -> Sequence[Record]:
+    def _unseen(self, topic: str, records: Sequence[Record], now_ms: int) -> Sequence[Record]:
         last = self._offsets.get(topic, -1)
         if not records or records[-1].offset <= last:
             return ()
         if records[0].offset <= last:
             records = [record for record in records if record.offset > last]
         if topic in INTERNAL_TOPICS:
-            return [record for record in records if self._is_next(topic, record)]
+            return [record for record in records if self._is_next(topic, record, now_ms)]
         return records
 
-    def _is_next(self, topic: str, record: Record) -> bool:
+    def _is_next(self, topic: str, record: Record, now_ms: int) -> bool:
         try:
             origin = formats.origin(record.headers)
-        except ValueError as error:
-            log.warning(
-                "partition %s of %s: the record at %s is left out, no worker wrote its headers: %s",
-                self.partition, topic, record.offset, error,
-            )  # fmt: skip
+        except formats.ForeignHeaders as error:
+            why = f"no worker wrote its headers: {error}"
+            self._said.append(rejection(topic, self.partition, record, "unreadable", why, now_ms))
             return False
         if origin.format > formats.NEWEST:
             raise formats.NewerFormat(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streams import checkpoint as wire
 from streams.checkpoint import Checkpoint
 from streams.fold import Message, Record
-from streams.formats import SEQUENCE_HEADER, SOURCE_HEADER
+from streams.formats import FORMAT_HEADER, SEQUENCE_HEADER, SOURCE_HEADER, NewerFormat
 from streams.keeper import SAVE_BYTES_PER_SECOND, Keeper, Superseded
 
 
@@ -191,3 +191,45 @@ def test_the_larger_its_checkpoints_the_longer_the_time_between_them():
     assert not keeper.due(9_999, every_ms=1000, hurry_ms=50)
     assert keeper.due(10_000, every_ms=1000, hurry_ms=50)
     assert keeper.is_unsaved
+
+
+def test_a_record_of_a_newer_format_stops_the_keeper_before_any_ack():
+    broker, acks = Broker(), []
+    keeper = Keeper("second", 3, SumFold(), broker, broker)
+    newer = Record(7, 0, b"k", b"5", ((FORMAT_HEADER, b"3"),))
+    with pytest.raises(NewerFormat) as stopped:
+        asyncio.run(keeper.take("profiles", [newer], lambda: acks.append(1), 0))
+    sentence = "the record at 7 has format 3, this program reads up to 2: upgrade this worker"
+    assert str(stopped.value) == f"partition 3 of profiles: {sentence}"
+    assert not acks
+    assert not broker.checkpoints
+
+
+@pytest.mark.parametrize("written", [None, b"1", b"2"])
+def test_records_without_a_format_and_of_older_ones_are_folded(written):
+    fold, broker = SumFold(), Broker()
+    headers = ((FORMAT_HEADER, written),) if written else ()
+    keeper = Keeper("second", 0, fold, broker, broker)
+    asyncio.run(keeper.take("profiles", [Record(0, 0, b"k", b"5", headers)], lambda: None, 0))
+    assert fold.total == 5
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ((SOURCE_HEADER, b"ingest/0"),),
+        ((SOURCE_HEADER, b"\xff"), (SEQUENCE_HEADER, b"1")),
+        ((SOURCE_HEADER, b"ingest/0"), (SEQUENCE_HEADER, b"many")),
+        ((SOURCE_HEADER, b"ingest/0"), (SEQUENCE_HEADER, b"9" * 40)),
+        ((SOURCE_HEADER, None), (SEQUENCE_HEADER, None)),
+        ((FORMAT_HEADER, b"new"),),
+    ],
+)
+def test_a_record_whose_headers_no_worker_wrote_goes_to_rejected(headers):
+    fold, broker = SumFold(), Broker()
+    keeper = Keeper("second", 0, fold, broker, broker)
+    records = [Record(0, 0, b"k", b"5", headers), Record(1, 0, b"k", b"7")]
+    assert asyncio.run(keeper.take("profiles", records, lambda: None, 0)) == 1
+    assert fold.total == 7
+    told = asyncio.run(keeper.save(0))
+    assert [message.key for message in told or []] == [b"profiles/0/0"]
