@@ -170,8 +170,11 @@ class AlertmanagerDeliverer:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         failed: Callable[[int], object] = lambda _: None,
+        group_wait_seconds: float = 0.0,
     ) -> None:
         self.alertmanager = Alertmanager(urls, credentials)
+        self._group_wait = timedelta(seconds=group_wait_seconds)
+        self._heard: dict[Episode, datetime] = {}
         self._expire = timedelta(seconds=EXPIRE_AFTER_RESENDS * resend_seconds)
         self._clock = clock
         self._sleep = sleep
@@ -187,8 +190,11 @@ class AlertmanagerDeliverer:
         while notices:
             # Made anew each time, or what waited for hours would end in the past and count as resolved.
             now = datetime.fromtimestamp(self._clock(), UTC)
-            refusal = await self.alertmanager.post(payload(notices, now, self._expire))
+            began = self._began(notices, now)
+            held = [self._held(notice, began) for notice in notices]
+            refusal = await self.alertmanager.post(payload(held, now, self._expire))
             if refusal is None:
+                self._heard = dict(list(began.items())[-REMEMBERED:])
                 return
             if not refusal.recoverable:
                 raise Undeliverable(refusal.message)
@@ -196,9 +202,32 @@ class AlertmanagerDeliverer:
             await self._sleep(pause_seconds)
             pause_seconds = min(2 * pause_seconds, 15)
 
+    def _began(self, notices: Sequence[Notice], now: datetime) -> "dict[Episode, datetime]":
+        """Return when Alertmanager first heard, or hears now, that each alert fires."""
+        fired = {_episode(notice): now for notice in notices if notice.change == "fired"}
+        return self._heard | {episode: now for episode in fired if episode not in self._heard}
+
+    def _held(self, notice: Notice, began: "Mapping[Episode, datetime]") -> Notice:
+        """Let an alert end no sooner than Alertmanager has told of it.
+
+        What is over when Alertmanager first hears of it, because it was away meanwhile, would page nobody.
+        """
+        heard = began.get(_episode(notice))
+        if notice.resolved_at is None or heard is None:
+            return notice
+        return notice.model_copy(update={"resolved_at": max(notice.resolved_at, heard + self._group_wait)})
+
     async def close(self) -> None:
         """Close connections."""
         await self.alertmanager.close()
+
+
+Episode = tuple[str, datetime]
+
+
+def _episode(notice: Notice) -> Episode:
+    """Identify one time that an alert fires, from its beginning to its end."""
+    return notice.alert.fingerprint, notice.fired_at
 
 
 class TerminalDeliverer:

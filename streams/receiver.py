@@ -1,6 +1,8 @@
 """Where pages go: the Alertmanagers of the settings, or the terminal where there are none."""
 
 import logging
+import time
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -19,14 +21,22 @@ OUTCOMES = ("delivered", "failed", "refused")
 class Receiver:
     """Delivers notices and counts them."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, json_pages: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        json_pages: bool = False,
+        clock_seconds: Callable[[], float] = time.time,
+    ) -> None:
         self._metrics = metrics
         self.name = "alertmanager" if settings.alertmanagers else "terminal"
         self._deliverer: AlertmanagerDeliverer | TerminalDeliverer = (
             AlertmanagerDeliverer(
                 [str(url) for url in settings.alertmanagers],
                 credentials(settings),
+                clock=clock_seconds,
                 failed=lambda notices: self._count(notices, "failed"),
+                group_wait_seconds=settings.alertmanager_group_wait_seconds,
             )
             if settings.alertmanagers
             else TerminalDeliverer(Console(), json_pages)

@@ -1,7 +1,7 @@
 """`make faults`: many schedules of faults, each compared with the oracle.
 
-    python -m tests.faults --seeds 50 --first-seed 1
-    python -m tests.faults --brokers embedded --seeds 3 --first-seed 17 --json faults.json
+python -m tests.faults --seeds 50 --first-seed 1
+python -m tests.faults --brokers embedded --seeds 3 --first-seed 17 --json faults.json
 """
 
 import argparse
@@ -71,7 +71,9 @@ def _tell(result: Result, whole: bool) -> None:
 
 
 def _summary(results: list[Result]) -> None:
-    table = Table("seed", "events", "faults", "what happened", "recoveries", "worst, s", "stop, s", "lost", "doubled")
+    table = Table(
+        "seed", "events", "faults", "what happened", "recoveries", "worst, s", "stop, s", "lost", "doubled"
+    )
     for result in results:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(result.happened.items()))
         worst = max((recovery.seconds for recovery in result.recoveries), default=0.0)

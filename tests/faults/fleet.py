@@ -10,7 +10,9 @@ from pathlib import Path
 
 from streams.settings import Settings
 
-FAKETIME = [Path(f"/usr/lib/{arch}/faketime/libfaketime.so.1") for arch in ("x86_64-linux-gnu", "aarch64-linux-gnu")]
+FAKETIME = [
+    Path(f"/usr/lib/{arch}/faketime/libfaketime.so.1") for arch in ("x86_64-linux-gnu", "aarch64-linux-gnu")
+]
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 5.0
 """A worker that is asked to stop has stopped by then, whatever is broken around it."""
@@ -41,6 +43,14 @@ class FleetWorker:
         with self.log.open("wb") as log:
             command = [sys.executable, "-m", "streams.cli", "worker"]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=ROOT)
+
+    def joined(self) -> bool:
+        """Whether it has become a member of the group."""
+        return b"generation" in self.log.read_bytes()
+
+    def found_no_broker(self) -> bool:
+        """Whether it was started while no broker answered, and said so: whoever runs it starts it again."""
+        return self.process.poll() == 2 and b"no Kafka broker answers" in self.log.read_bytes()
 
     def jump(self, seconds: float) -> None:
         """Set its clock so far off the true time."""
@@ -82,8 +92,11 @@ class Fleet:
     def start(self) -> None:
         """Start one more worker."""
         with self._lock:
-            self._alive.append(FleetWorker(self._count, self._folder, self._environment))
-            self._count += 1
+            self._start()
+
+    def _start(self) -> None:
+        self._alive.append(FleetWorker(self._count, self._folder, self._environment))
+        self._count += 1
 
     def alive(self) -> list[FleetWorker]:
         """Return the workers that should be running; one that has ended by itself is a trouble."""
@@ -92,6 +105,9 @@ class Fleet:
                 code = worker.process.poll()
                 if code is not None:
                     self._alive.remove(worker)
+                if worker.found_no_broker():
+                    self._start()
+                elif code is not None:
                     self.troubles.append(f"worker {worker.number} ended by itself with {code}: {worker.log}")
             return list(self._alive)
 
@@ -114,8 +130,6 @@ class Fleet:
                 return
             self._alive.remove(worker)
         worker.process.terminate()
-        if worker.frozen:
-            worker.freeze(False)
         began = time.monotonic()
         try:
             code = worker.process.wait(60)
@@ -124,8 +138,12 @@ class Fleet:
             worker.process.kill()
         seconds = time.monotonic() - began
         self.slowest_stop_seconds = max(self.slowest_stop_seconds, seconds)
-        if code != 0 or seconds > STOP_SECONDS:
-            self.troubles.append(f"worker {worker.number} took {seconds:.1f} s to stop, with {code}: {worker.log}")
+        if code == -signal.SIGTERM and not worker.joined():
+            code = 0  # before it had begun
+        if (code != 0 or seconds > STOP_SECONDS) and not worker.found_no_broker():
+            self.troubles.append(
+                f"worker {worker.number} took {seconds:.1f} s to stop, with {code}: {worker.log}"
+            )
 
     def stop_all(self) -> None:
         """Ask all to stop."""

@@ -186,9 +186,13 @@ def compare(run: Outcome, expected: Outcome) -> Difference:
         if topic == "profiles":
             continue  # panes may come in other pieces; what they add up to is in the statistics
         lost += [f"{topic}: {_short(v)} ({n})" for v, n in (expected.said[topic] - run.said[topic]).items()]
-        doubled += [f"{topic}: {_short(v)} ({n})" for v, n in (run.said[topic] - expected.said[topic]).items()]
+        doubled += [
+            f"{topic}: {_short(v)} ({n})" for v, n in (run.said[topic] - expected.said[topic]).items()
+        ]
     lost += [f"rejected: {place} {why}" for place, why in (expected.rejected.items() - run.rejected.items())]
-    doubled += [f"rejected: {place} {why}" for place, why in (run.rejected.items() - expected.rejected.items())]
+    doubled += [
+        f"rejected: {place} {why}" for place, why in (run.rejected.items() - expected.rejected.items())
+    ]
     return Difference(lost, doubled)
 
 

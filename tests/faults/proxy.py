@@ -8,6 +8,7 @@ holds each piece back, `refuse` takes no connection and breaks those there are, 
 
 import asyncio
 import contextlib
+import os
 import socket
 import struct
 import subprocess
@@ -51,7 +52,10 @@ class Network:
             _reset(end)
 
     async def _carry(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, both: tuple[asyncio.StreamWriter, ...]
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        both: tuple[asyncio.StreamWriter, ...],
     ) -> None:
         with contextlib.suppress(OSError):
             while piece := await reader.read(_PIECE):
@@ -105,6 +109,7 @@ async def _serve(pairs: list[tuple[int, int]]) -> None:
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         network.obey(line)
+    os._exit(0)  # whoever told us what to do is gone, and no connection is of use
 
 
 class Proxy:

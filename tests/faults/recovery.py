@@ -1,17 +1,16 @@
 """How long it takes, after each fault, until all that had been published by then is folded and saved."""
 
-import contextlib
 import threading
 import time
 from typing import NamedTuple
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.settings import Settings
 from streams.topics import topic_name
 
 POLL_SECONDS = 0.25
+FOLLOWED = ("predictions", "labels", "features", "profiles", "findings", "alerts")
 Places = dict[tuple[str, int], int]
 
 
@@ -27,9 +26,9 @@ class Recoveries:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        quiet = {"log_level": 0, "error_cb": lambda _: None}
-        self._admin = AdminClient(settings.client_config() | quiet)
-        self._group = settings.topic_prefix + settings.application
+        group = settings.topic_prefix + settings.application
+        quiet = {"group.id": group, "log_level": 0, "error_cb": lambda _: None}
+        self._consumer = Consumer(settings.client_config() | quiet)  # joins nothing: it only asks
         self._waiting: list[tuple[str, float, Places]] = []
         self._lock = threading.Lock()
         self._running = True
@@ -44,11 +43,14 @@ class Recoveries:
 
     def committed(self) -> Places:
         """Return the group's committed offsets; nothing where no broker answers."""
-        request = [ConsumerGroupTopicPartitions(self._group)]
+        wanted = [
+            TopicPartition(topic_name(self._settings, topic), number)
+            for topic in FOLLOWED
+            for number in range(self._settings.partitions)
+        ]
         try:
-            [answer] = self._admin.list_consumer_group_offsets(request, request_timeout=5).values()
-            found = answer.result(6).topic_partitions
-        except (KafkaException, TimeoutError):
+            found = self._consumer.committed(wanted, timeout=5)
+        except KafkaException:
             return {}
         return {(part.topic, part.partition): part.offset for part in found if part.offset >= 0}
 
@@ -77,5 +79,5 @@ class Recoveries:
     def close(self) -> None:
         """Stop."""
         self._running = False
-        with contextlib.suppress(RuntimeError):
-            self._thread.join(10)
+        self._thread.join(10)
+        self._consumer.close()

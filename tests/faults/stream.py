@@ -148,7 +148,9 @@ def closing(keys: dict[int, str]) -> list[Event]:
         events += [
             Event(at, "predictions", key, _encode(**prediction)),
             Event(at, "features", key, _customer(at, source)),
-            Event(at, "labels", key, _encode(prediction_id=key, model="risk", label_time=_time(at), label=True)),
+            Event(
+                at, "labels", key, _encode(prediction_id=key, model="risk", label_time=_time(at), label=True)
+            ),
         ]
     return events
 

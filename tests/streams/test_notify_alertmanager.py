@@ -106,6 +106,29 @@ async def test_while_alertmanager_is_down_delivery_waits_and_is_done_once_it_is_
         assert fold.outputs() == []
 
 
+async def test_what_fired_and_ended_while_alertmanager_was_down_is_told_all_the_same(tmp_path):
+    heard: list[dict[str, Any]] = []
+
+    async def hear(request: web.Request) -> web.Response:
+        heard.extend((await request.json())["alerts"])
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/hook", hear)
+    async with TestServer(app) as hook:
+        with installed_alertmanager(tmp_path, str(hook.make_url("/hook"))) as running:
+            running.stop()
+            fold = NotifyFold()
+            fold.fold("alerts", [record(FIRING), record(RESOLVED)], now_ms())
+            async with delivering(running.url, group_wait_seconds=1.0) as deliverer:
+                delivery = asyncio.create_task(deliverer.deliver(fold.outputs()))
+                await until(lambda: deliverer.alertmanager.failures[running.url] >= 1)
+                await asyncio.to_thread(running.start)
+                await asyncio.wait_for(delivery, 30)
+                await until(lambda: len(heard) >= 2)
+    assert [each["status"] for each in heard] == ["firing", "resolved"]
+
+
 async def test_one_of_two_that_is_down_holds_nothing_back(alertmanager):
     fold = NotifyFold()
     fold.fold("alerts", [record(FIRING)], now_ms())
