@@ -1,9 +1,8 @@
 """What a worker says of itself and of what it watches, for Prometheus: every name that there is.
 
-`python -m streams.metrics` prints `docs/reference/metrics.md`.
+`python -m streams.metrics_page` prints `docs/reference/metrics.md`.
 """
 
-import sys
 import time
 from collections import Counter as Multiset
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,7 @@ from schemas.statistics import WindowStatistics
 from streams.fold import Message
 from streams.series import LABELS, StatisticSeries
 
-__all__ = ["Metrics", "reference_page"]
+__all__ = ["PREFIX", "Described", "Metrics"]
 
 PREFIX = "watchkeeper_"
 INGEST = "ingest"
@@ -140,7 +139,7 @@ class Metrics:
         self._retraining = self._counter("retraining_requests_total", "Requests to retrain.", "model")
         self._notifications = self._counter(
             "notifications_total",
-            "Deliveries of alerts to a receiver. `outcome` is delivered, failed (and tried again) or refused.",
+            "Deliveries of alerts. `outcome` is delivered, failed (and tried again) or refused.",
             *("receiver", "outcome"),
         )
 
@@ -267,40 +266,3 @@ def _version() -> str:
         return version("watchkeeper")
     except PackageNotFoundError:  # run from its source without being installed
         return "unknown"
-
-
-def reference_page() -> str:
-    """Return `docs/reference/metrics.md`."""
-    from streams.canary.metrics import CanaryMetrics  # it needs this file
-
-    canary = CanaryMetrics(CollectorRegistry(), "").described
-    return _PAGE + _table(Metrics(CollectorRegistry()).described) + _CANARY + _table(canary)
-
-
-def _table(metrics: Sequence[Described]) -> str:
-    rows = (
-        f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels) or 'none'} | {text} |"
-        for name, kind, labels, text in metrics
-    )
-    return "| name | type | labels | what |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
-
-
-_PAGE = """# Metrics
-
-Every worker serves these at `/metrics`, together with `process_*` (processor time, memory, open files, and
-`process_start_time_seconds`).
-Labels are bounded: by the settings, by the monitors, or by `WATCHKEEPER_MAX_SERIES`. When a partition moves
-to another worker, its series go with it, so sums over all workers stay right.
-
-"""
-
-_CANARY = """
-## Of the canary
-
-`watchkeeper canary` serves these at `/metrics`, together with `process_*`.
-
-"""
-
-
-if __name__ == "__main__":
-    sys.stdout.write(reference_page())
