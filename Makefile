@@ -2,7 +2,7 @@
 # Options go to the program behind a target: make demo ARGS='--json out.json'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench lock clean
+.PHONY: help venv demo test fuzz check bench bench-recovery lock clean
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -22,6 +22,10 @@ demo: $(READY)
 test: $(READY)
 	@$(BIN)/pytest $(ARGS)
 
+## fuzz    look for new input that breaks a decoder; ARGS='-k events' for some
+fuzz: $(READY)
+	@$(BIN)/pytest tests/fuzz --hypothesis-profile=long --timeout=0 $(ARGS)
+
 ## check   look for errors of format, style, types and imports
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -32,6 +36,10 @@ check: $(READY)
 ## bench   measure events per second, beside the alternatives
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.throughput $(ARGS)
+
+## bench-recovery  measure how soon a killed worker goes on, with a thousand monitors
+bench-recovery: $(READY)
+	@$(BIN)/python -m benchmarks.recovery $(ARGS)
 
 ## lock    choose the versions of all dependencies anew
 lock: $(READY)
