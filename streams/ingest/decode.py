@@ -9,8 +9,6 @@ import contextlib
 import functools
 import math
 import operator
-import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
@@ -20,25 +18,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from schemas.events import LabelValue, Output, Time
 from schemas.monitors import Feature, Monitor
-from schemas.rejections import Reason
 from streams.config.state import BEGINNING_MS
 from streams.fold import Record
+from streams.ingest.envelope import EVENT_BYTES_MAX, KNOWN_TYPES, Refusal, is_bare, open_event, unwatched
 
-EVENT_BYTES_MAX = 1_000_000
 _NAN = float("nan")
-_CLOUDEVENTS_JSON = b"application/cloudevents+json"
-_JSON_TYPES = (b"application/json", b"text/json")
-_OUR_TYPE = re.compile(r"io\.watchkeeper\.[a-z]+\.v(?P<version>[0-9]+)")
-_KNOWN_TYPES = frozenset(
-    {f"io.watchkeeper.{event}.v1".encode() for event in ("prediction", "label", "feature")}
-)
-
-
-class Refusal(NamedTuple):
-    """Why an event can't be used."""
-
-    reason: Reason
-    message: str
 
 
 class Row(NamedTuple):
@@ -201,7 +185,7 @@ class EventDecoder:
         """Decode one record the slow and forgiving way."""
         if self.is_changing and is_bare(record) and (row := self._decode_in_time(record)) is not None:
             return row
-        event = _open(record)
+        event = open_event(record)
         if isinstance(event, Refusal):
             return event
         name = event.get(self._tag_field)
@@ -237,18 +221,6 @@ def _in_time(subject: Subject, event: Mapping[str, Any]) -> Subject:
         return subject
 
 
-def unwatched(tag_field: str, name: str) -> Refusal:
-    """Refuse an event of a model or feature view without a monitor.
-
-    >>> unwatched("model", "delay").message
-    "no monitor for model 'delay': apply one, then run: watchkeeper rejected replay --model delay"
-    """
-    reason: Reason = "unknown_model" if tag_field == "model" else "unknown_feature_view"
-    given = name[:100]
-    again = f"watchkeeper rejected replay --model {shlex.quote(given)}"
-    return Refusal(reason, f"no monitor for {tag_field} {given!r}: apply one, then run: {again}")
-
-
 class LabelDecoder:
     """Decodes label events."""
 
@@ -256,61 +228,13 @@ class LabelDecoder:
 
     def decode(self, record: Record) -> Row | Refusal:
         """Decode one record the slow and forgiving way."""
-        event = _open(record)
+        event = open_event(record)
         if isinstance(event, Refusal):
             return event
         try:
             return Row(msgspec.convert(event, LabelRow))
         except (msgspec.ValidationError, OverflowError) as error:
             return Refusal("invalid_event", str(error))
-
-
-def _open(record: Record) -> dict[str, Any] | Refusal:
-    """Return the event's object, out of its CloudEvents envelope if it has one."""
-    if not record.value:
-        return Refusal("empty", "the record has no value")
-    if len(record.value) > EVENT_BYTES_MAX:
-        return Refusal("too_large", f"{len(record.value)} bytes; at most {EVENT_BYTES_MAX} are taken")
-    headers = {name: value or b"" for name, value in record.headers}  # Kafka has headers without a value
-    content_type = headers.get("content-type", b"").split(b";")[0].strip().lower()
-    if content_type and content_type not in (*_JSON_TYPES, _CLOUDEVENTS_JSON):
-        return Refusal("unsupported_content", f"content-type {content_type[:100]!r} is not JSON")
-    try:
-        event = msgspec.json.decode(record.value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Refusal("malformed_json", str(error))
-    texts = {name: value.decode(errors="replace") for name, value in headers.items()}
-    said: tuple[Any, Any] = texts.get("ce_type"), texts.get("ce_specversion", "1.0")
-    if isinstance(event, dict) and "specversion" in event:
-        said = event.get("type"), event["specversion"]
-        event = event.get("data")
-    if (newer := _newer(*said)) is not None:
-        return newer
-    if not isinstance(event, dict):
-        return Refusal("invalid_event", "the event is not a JSON object")
-    if headers.get("ce_time"):
-        event.setdefault("event_time", texts["ce_time"])
-    return event
-
-
-def _newer(ce_type: object, specversion: object = "1.0") -> Refusal | None:
-    """Refuse an event that says it is of a version that is not known; types that are not ours say nothing."""
-    if not isinstance(specversion, str) or specversion.split(".")[0] != "1":
-        return Refusal(
-            "unsupported_content", f"specversion {str(specversion)[:50]!r} of CloudEvents is not 1.x"
-        )
-    found = _OUR_TYPE.fullmatch(ce_type) if isinstance(ce_type, str) else None
-    if found is None or found["version"] == "1":
-        return None
-    return Refusal("unsupported_content", f"the event is of type {found[0][:100]}: this program reads v1")
-
-
-def is_bare(record: Record) -> bool:
-    """Whether the value alone may say what the event is: not too long, and no header says it is newer."""
-    if not record.value or len(record.value) > EVENT_BYTES_MAX:
-        return False
-    types = (value for name, value in record.headers if name == "ce_type" and value not in _KNOWN_TYPES)
-    return not any(_newer((value or b"").decode(errors="replace")) for value in types)
 
 
 class DecodedChunk(NamedTuple):
@@ -327,7 +251,7 @@ def decode_all(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) 
     values = [record.value for record in records]
     types = {header[1] for record in records for header in record.headers if header[0] == "ce_type"}
     try:
-        if types <= _KNOWN_TYPES and max(map(len, values)) <= EVENT_BYTES_MAX:  # type: ignore[arg-type]  # None raises TypeError
+        if types <= KNOWN_TYPES and max(map(len, values)) <= EVENT_BYTES_MAX:  # type: ignore[arg-type]  # None raises TypeError
             return DecodedChunk(list(map(decoder.decode_fast, values)), range(len(values)), {}, {})  # type: ignore[arg-type]
     except UNDECODABLE:
         pass

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from streams.fold import Record
-from streams.ingest.decode import Refusal
+from streams.ingest.envelope import Refusal
 from streams.ingest.partition import Partition
 from streams.ingest.quarantine import UNWATCHED, Excess, Limit, Quarantine
 from streams.ingest.replays import Replays, origin_of, replays_in

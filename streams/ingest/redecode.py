@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.fold import Record
-from streams.ingest.decode import UNDECODABLE, DecodedChunk, EventDecoder, Refusal, Row, Subject
+from streams.ingest.decode import UNDECODABLE, DecodedChunk, EventDecoder, Row, Subject
+from streams.ingest.envelope import Refusal
 
 Times = NDArray[np.int64]
 
