@@ -8,13 +8,13 @@
 - What only a superseded version shows wakes nobody: its reference is old, and another version answers.
 """
 
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Container, Iterable, Mapping
 from typing import NamedTuple
 
 from alerting.names import NAMES
 from alerting.symptoms import Spot, Symptoms
-from alerting.versions import Versions
-from schemas.findings import Check
+from alerting.versions import Answering
+from schemas.findings import Check, Kind
 
 MANY = 3
 
@@ -46,10 +46,18 @@ Causes = dict[Cause, Symptoms]
 Place = tuple[str, str, Check, str | None]
 
 
-def group(symptoms: Symptoms, open_causes: Collection[Cause], versions: Versions) -> Causes:
-    """Put the firing symptoms together by cause; an open cause keeps its width until it is over."""
+def group(
+    symptoms: Symptoms,
+    open_causes: Collection[Cause],
+    answering: Answering,
+    judged_ms: Mapping[Kind, int],
+) -> Causes:
+    """Put the firing symptoms together by cause; an open cause keeps its width until it is over.
+
+    `judged_ms` says until when the current version was judged, by kind.
+    """
     causes: Causes = {}
-    for wide, spots in _by_check(symptoms, versions).items():
+    for wide, spots in _by_check(symptoms, answering, judged_ms).items():
         for feature, members in _by_feature(wide, spots, open_causes).items():
             cause = wide._replace(feature=feature)
             segment = None if cause in open_causes else _only_segment(members)
@@ -57,11 +65,13 @@ def group(symptoms: Symptoms, open_causes: Collection[Cause], versions: Versions
     return causes
 
 
-def _by_check(symptoms: Symptoms, versions: Versions) -> dict[Cause, list[Spot]]:
+def _by_check(
+    symptoms: Symptoms, answering: Answering, judged_ms: Mapping[Kind, int]
+) -> dict[Cause, list[Spot]]:
     checks: dict[Cause, list[Spot]] = {}
     seen = {spot[:4] for spot in symptoms}
     for spot, symptom in symptoms.items():
-        shadow = _is_shadow(spot, symptom.since_ms, versions, seen)
+        shadow = _is_shadow(spot, judged_ms.get(spot.kind, 0) > symptom.since_ms, answering, seen)
         if symptom.standing.firing and (not shadow or _matters_in_shadow(spot.check)):
             version = spot.version if spot.check == "performance" else None
             checks.setdefault(Cause(spot.check, version=version, shadow=shadow), []).append(spot)
@@ -73,15 +83,14 @@ def _matters_in_shadow(check: Check) -> bool:
     return check != "silent" and NAMES[check].severity == "critical"
 
 
-def _is_shadow(spot: Spot, since_ms: int, versions: Versions, seen: Container[Place]) -> bool:
+def _is_shadow(spot: Spot, judged: bool, answering: Answering, seen: Container[Place]) -> bool:
     """Whether the current version has been judged since and shows nothing of the kind."""
-    current = versions.current()
-    if current is None or not versions.is_superseded(spot.version):
+    current = answering.current
+    if current is None or not answering.supersedes(spot.version):
         return False
     if spot.check in ("silent", "performance"):
         return True  # it does not answer any more: its silence is right, and its mistakes hurt nobody
-    judged_ms = versions.seen[current].last_ms.get(spot.kind, 0)
-    return judged_ms > since_ms and (spot.kind, current, spot.check, spot.feature) not in seen
+    return judged and (spot.kind, current, spot.check, spot.feature) not in seen
 
 
 def _by_feature(

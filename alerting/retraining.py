@@ -44,7 +44,8 @@ class Course(Struct):
     ) -> RetrainingRequest | None:
         """Take in one window of labels; ask for retraining if it is what helps.
 
-        A bad window in which data was broken says nothing of the model: it does not count.
+        A bad window in which data was broken says nothing of the model: it does not count. `faults` and the
+        current version are those known at the window's end.
         """
         plan = monitor.retraining
         if plan is None or window.kind != "labels" or "performance" not in window.checked:
@@ -98,8 +99,7 @@ def _state(window: WindowFindings, before: Sequence[Finding]) -> State:
 
 
 def _blamed(window: WindowFindings, monitor: Monitor, faults: Faults) -> list[Fault]:
-    within = faults.within(window.window_start_ms - reach_ms(monitor), window.window_end_ms)
-    return within + [fault for fault in faults.active() if fault not in within]
+    return faults.within(window.window_start_ms - reach_ms(monitor), window.window_end_ms)
 
 
 def _request(

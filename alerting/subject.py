@@ -1,6 +1,9 @@
 """Everything on-call is told of one subject: from the findings of its windows to alerts and retraining.
 
-Only event time counts here: the same findings give the same alerts, whenever they are read.
+Only event time counts here: the same findings give the same alerts, whenever they are read. Windows of labels
+come after those of predictions that end no later; how far predictions are ahead then is chance. So each
+window tells alerts of its own kind only, those of predictions read nothing that labels wrote, and those of
+labels read what predictions wrote as it was at the end of their own window.
 """
 
 from collections.abc import Collection
@@ -13,12 +16,15 @@ from alerting.faults import Faults
 from alerting.names import BROKEN, NAMES
 from alerting.retraining import Course
 from alerting.symptoms import CHECKS, Spot, Symptom, explained_features, observe
-from alerting.versions import Versions
+from alerting.versions import Answering, Versions
 from alerting.wording import Telling, firing_alert, resolved_alert
 from schemas.alerts import Alert
-from schemas.findings import Kind, WindowFindings
+from schemas.findings import Check, Kind, WindowFindings
 from schemas.monitors import Monitor
 from schemas.retraining import RetrainingRequest
+
+LABEL_CHECKS: frozenset[Check] = frozenset({"performance", "labels_late"})
+ROW_CHECKS: frozenset[Check] = frozenset(CHECKS) - LABEL_CHECKS
 
 
 class Incident(Struct):
@@ -44,20 +50,29 @@ class Subject(Struct):
     incidents: dict[Cause, Incident] = {}
     faults: Faults = field(default_factory=Faults)
     course: Course = field(default_factory=Course)
+    labelled: Versions = field(default_factory=Versions)
+    """The versions that had labels of late; `versions` are those that published rows."""
+
+    def __post_init__(self) -> None:
+        if self.versions.seen and not self.versions.past:  # saved by a program that kept both in one
+            self.labelled = self.versions.without_labels()
+            self.versions.note(0)
 
     def take(
         self, window: WindowFindings, monitor: Monitor, runbooks: str
     ) -> tuple[list[Alert], RetrainingRequest | None]:
         """Take in the findings of one window; return the alerts that changed, and a request to retrain."""
-        self.versions.see(window)
+        end_ms = window.window_end_ms
+        self._versions(window.kind).see(window)
         observe(self.symptoms, window, monitor.sensitivity)
-        self._forget_gone(window.kind, monitor)
-        causes = group(self.symptoms, self.incidents, self.versions)
-        current = self.versions.current()
-        over = self._resolve(causes, window.window_end_ms)
-        self._note_faults(causes)
-        telling = Telling(monitor, current, self.faults, window.window_end_ms, runbooks)
-        return over + self._tell(causes, telling), self.course.decide(window, monitor, self.faults, current)
+        answering = self._forget_gone(window, monitor)
+        causes, over = self._group(window.kind, monitor, answering)
+        resolved = self._resolve(causes, over, answering, end_ms)
+        self._note_faults(causes, end_ms)
+        faults = self.faults.as_of(end_ms)
+        telling = Telling(monitor, answering.current, faults, end_ms, runbooks)
+        told = self._tell(causes, telling)
+        return resolved + told, self.course.decide(window, monitor, faults, answering.current)
 
     def close(self, why: str) -> list[Alert]:
         """Resolve all that is open."""
@@ -68,33 +83,63 @@ class Subject(Struct):
         self.incidents = {}
         return closed
 
-    def _forget_gone(self, kind: Kind, monitor: Monitor) -> None:
-        """Drop what hangs on versions that publish no more, or on labels that are not expected any more."""
-        gone = self.versions.drop_gone(kind, _span_ms(kind, monitor))
-        for version in gone:
-            self.course.forget(version)
+    def _versions(self, kind: Kind) -> Versions:
+        return self.labelled if kind == "labels" else self.versions
+
+    def _forget_gone(self, window: WindowFindings, monitor: Monitor) -> Answering:
+        """Drop what hangs on versions that publish no more, or on labels that are not expected any more.
+
+        Return which version answers, as of the window's end.
+        """
+        gone = self._versions(window.kind).drop_gone(window.kind, _span_ms(window.kind, monitor))
+        answering = self._answering(window)
+        heard = {"", *answering.heard, *(self.labelled.seen if window.kind == "labels" else ())}
         for spot in list(self.symptoms):
             unexpected = spot.kind == "labels" and monitor.labels is None
-            unheard = spot.version not in ("", *self.versions.seen)
-            if unexpected or unheard or (spot.kind == kind and spot.version in gone):
+            unheard = spot.kind == window.kind and (spot.version in gone or spot.version not in heard)
+            if unexpected or unheard:
                 del self.symptoms[spot]
+        if window.kind == "labels":
+            for version in gone:
+                self.course.forget(version)
+        return answering
 
-    def _resolve(self, causes: Causes, at_ms: int) -> list[Alert]:
-        over = sorted((item for item in self.incidents.items() if item[0] not in causes), key=_by_name)
+    def _answering(self, window: WindowFindings) -> Answering:
+        if window.kind != "labels":
+            self.versions.note(window.window_end_ms)
+            return self.versions.past[-1]
+        answering = self.versions.as_of(window.window_end_ms)
+        return answering._replace(current=answering.current or self.labelled.current())
+
+    def _group(
+        self, kind: Kind, monitor: Monitor, answering: Answering
+    ) -> tuple[Causes, list[tuple[Cause, Incident]]]:
+        """Return what a window tells, and what was told and is over; what is not its own stays untouched."""
+        checks = LABEL_CHECKS if kind == "labels" else ROW_CHECKS
+        symptoms = {spot: symptom for spot, symptom in self.symptoms.items() if spot.check in checks}
+        judged = self._versions(kind).seen.get(answering.current or "")
+        causes = group(symptoms, self.incidents, answering, judged.last_ms if judged else {})
+        ended = checks if monitor.labels else ROW_CHECKS | LABEL_CHECKS  # no window of labels is to come
+        told = [item for item in self.incidents.items() if item[0].check in ended]
+        return causes, sorted((item for item in told if item[0] not in causes), key=_by_name)
+
+    def _resolve(
+        self, causes: Causes, over: list[tuple[Cause, Incident]], answering: Answering, at_ms: int
+    ) -> list[Alert]:
         alerts = []
         for cause, incident in over:
-            why = self._why_over(cause, causes)
+            why = self._why_over(cause, causes, answering)
             alerts.append(resolved_alert(incident.told(), incident.until_ms, at_ms, why))
             del self.incidents[cause]
             if cause.check in BROKEN and not cause.shadow:
-                self.faults.end(NAMES[cause.check].alertname, cause.feature, incident.until_ms)
+                self.faults.end(NAMES[cause.check].alertname, cause.feature, incident.until_ms, at_ms)
         return alerts
 
-    def _note_faults(self, causes: Causes) -> None:
+    def _note_faults(self, causes: Causes, at_ms: int) -> None:
         for cause, members in causes.items():
             if cause.check in BROKEN and not cause.shadow and cause not in self.incidents:
                 began_ms = min(symptom.since_ms for symptom in members.values())
-                self.faults.begin(NAMES[cause.check].alertname, cause.feature, began_ms)
+                self.faults.begin(NAMES[cause.check].alertname, cause.feature, began_ms, at_ms)
 
     def _tell(self, causes: Causes, telling: Telling) -> list[Alert]:
         alerts = []
@@ -110,14 +155,14 @@ class Subject(Struct):
                 alerts += _retell(incident, now, telling.at_ms)
         return alerts
 
-    def _why_over(self, cause: Cause, causes: Causes) -> str:
+    def _why_over(self, cause: Cause, causes: Causes, answering: Answering) -> str:
         if _is_covered(cause, causes):
             return "It is part of a wider alert of the same name now."
         if not cause.shadow and _is_covered(cause._replace(shadow=True), causes):
             return "Only a version that another one has replaced shows it."
-        if cause.version is not None and self.versions.is_superseded(cause.version):
+        if cause.version is not None and answering.supersedes(cause.version):
             return f"Version {cause.version} does not answer for the model any more."
-        explained = explained_features(self.symptoms, self.versions.current() or "", cause.check)
+        explained = explained_features(self.symptoms, answering.current or "", cause.check)
         if cause.feature in explained or (explained and cause.check == "drift"):
             return "A data-quality fault explains it."
         return "It was not found again."

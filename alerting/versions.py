@@ -1,10 +1,33 @@
-"""Which version of a model answers for it, and which only scores in shadow or has gone."""
+"""Which version of a model answers for it, and which only scores in shadow or has gone.
+
+Predictions decide that. Labels are read later, and see it as it was at the end of their own window.
+"""
 
 import re
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from schemas.findings import Kind, WindowFindings
+
+MOST = 100
+"""Changes that are remembered for windows of labels to come."""
+
+
+class Answering(NamedTuple):
+    """Which version answered for the model from a time on, and which ones published."""
+
+    from_ms: int
+    current: str | None
+    heard: tuple[str, ...] = ()
+
+    def supersedes(self, version: str) -> bool:
+        """Whether another version answered for the model.
+
+        >>> [Answering(0, "2").supersedes(version) for version in ("1", "2", "")]
+        [True, False, False]
+        """
+        return version not in (self.current or version, "")
 
 
 class Seen(Struct):
@@ -18,9 +41,11 @@ class Seen(Struct):
 
 
 class Versions(Struct):
-    """The versions of one subject that have published of late."""
+    """The versions of one subject that have published of late, or had labels of late."""
 
     seen: dict[str, Seen] = {}
+    past: list[Answering] = []
+    """How that changed, as it was noted; the oldest change is forgotten past `MOST`."""
 
     def see(self, window: WindowFindings) -> None:
         """Take note of a window; one without rows makes no version known."""
@@ -46,9 +71,30 @@ class Versions(Struct):
         heavy = [name for name, known in self.seen.items() if 2 * known.rows >= busiest]
         return max(heavy, key=lambda name: (self.seen[name].first_ms, _natural(name)), default=None)
 
-    def is_superseded(self, version: str) -> bool:
-        """Whether another version answers for the model now."""
-        return version not in (self.current() or version, "")
+    def note(self, at_ms: int) -> None:
+        """Remember what holds from the end of a window on, if that changed."""
+        now = Answering(at_ms, self.current(), tuple(sorted(self.seen)))
+        if not self.past or self.past[-1][1:] != now[1:]:
+            self.past = [*self.past, now][-MOST:]
+
+    def as_of(self, at_ms: int) -> Answering:
+        """Return what held at a time; no version answered before the first published.
+
+        >>> Versions({}, [Answering(10, "1"), Answering(30, "2")]).as_of(29).current
+        '1'
+        """
+        cut = len(self.past) == MOST
+        before = self.past[0]._replace(from_ms=0) if cut else Answering(0, None)
+        return next((each for each in reversed(self.past) if each.from_ms <= at_ms), before)
+
+    def without_labels(self) -> "Versions":
+        """Take out what windows of labels made known, and return it apart."""
+        labelled = Versions()
+        for name, known in list(self.seen.items()):
+            if "labels" in known.last_ms:
+                labelled.seen[name] = Seen(known.first_ms, 0, {"labels": known.last_ms["labels"]})
+                self._drop(name, "labels")
+        return labelled
 
     def drop_gone(self, kind: Kind, span_ms: int) -> list[str]:
         """Forget versions whose newest window lies more than `span_ms` behind; name them."""

@@ -24,8 +24,6 @@ SWEEP_MS = 1000
 COVERAGES_MAX = 100
 """Versions of one subject whose labels are counted; beyond it, those that wait for none are forgotten."""
 
-KINDS: tuple[Kind, ...] = ("predictions", "features", "labels")
-
 _decoder: "msgspec.msgpack.Decoder[ToEvaluate]" = msgspec.msgpack.Decoder(ToEvaluate)
 
 
@@ -55,7 +53,8 @@ class EvaluateFold:
     """Folds panes and watermarks of a partition's subjects. See `streams.fold.Fold`.
 
     Time is what the messages say: there is no clock here. In which order messages of different sources come
-    does not change what is said of the windows of a subject and kind, nor its order.
+    does not change what is said of the windows of a subject and kind, nor its order. What is said of labels
+    comes after what is said of predictions until then; how much later does depend on that order.
     """
 
     def __init__(self, registry: Registry, sources: Sequence[str], number: int = 0) -> None:
@@ -197,9 +196,10 @@ class EvaluateFold:
 
     def _advance(self, subject: str) -> None:
         """Say all that can be said of a subject by now."""
-        for kind in KINDS:
-            self._advance_kind(subject, kind)
-        self._judge_coverage(subject)
+        self._tell(self._closed(subject, "predictions"))
+        self._tell(self._closed(subject, "features"))
+        labels = self._closed(subject, "labels") + self._judge_coverage(subject)
+        self._tell(sorted(labels, key=lambda each: each.window_end_ms))
         watched, silence = self._registry.get(subject), self._silences.get(subject)
         if watched is not None and silence is not None:
             idle = self._watermarks.of(silence.kind, subject).idle
@@ -208,8 +208,9 @@ class EvaluateFold:
             found = silence.judge(monitor, idle, clock_ms)
             self._tell([found] if found else [])
 
-    def _advance_kind(self, subject: str, kind: Kind) -> None:
-        reached_ms = self._watermarks.of(kind, subject).reached_ms
+    def _closed(self, subject: str, kind: Kind) -> list[Output]:
+        """Close the windows of a kind that are due."""
+        reached_ms = self._reached_ms(subject, kind)
         told: list[tuple[int, LaneKey, Output]] = []
         for lane in self._lanes.of(subject, kind):
             course = self._terms.lane(lane.key)
@@ -222,7 +223,18 @@ class EvaluateFold:
             if lane.is_over(reached_ms, course):
                 self._drop(lane.key)
         # By time first: so it does not matter whether event time came this far in one step or in many.
-        self._tell([output for _, _, output in sorted(told, key=lambda each: each[:2])])
+        return [output for _, _, output in sorted(told, key=lambda each: each[:2])]
+
+    def _reached_ms(self, subject: str, kind: Kind) -> int:
+        """Give how far windows of a kind may close: those of labels no further than predictions have come.
+
+        Ingest sees to that, but not across partitions: one may have labels only, and others predictions.
+        """
+        reached_ms = self._watermarks.of(kind, subject).reached_ms
+        predictions = self._watermarks.of("predictions", subject)
+        if kind == "labels" and not predictions.idle and predictions.reached_ms > NEVER:
+            return min(reached_ms, predictions.reached_ms)
+        return reached_ms
 
     def _idle_ms(self, subject: str, kind: Kind, course: Course) -> int:
         """Give the time up to which an idle subject's windows close by the clocks of the sources."""
@@ -236,13 +248,16 @@ class EvaluateFold:
             return min(until_ms, predictions.reached_ms)
         return until_ms
 
-    def _judge_coverage(self, subject: str) -> None:
+    def _judge_coverage(self, subject: str) -> list[Output]:
+        """Judge whether labels came for the predictions of long enough ago."""
         labels = self._watermarks.of("labels", subject)
         until_ms = self._watermarks.of("predictions", subject).reached_ms
         until_ms = until_ms if labels.idle else min(until_ms, labels.reached_ms)
-        for version, coverage in sorted(self._coverages.get(subject, {}).items()):
-            judged = coverage.judge(until_ms, self._terms.labels(subject, version))
-            self._tell([window(subject, version, each) for each in judged])
+        return [
+            window(subject, version, each)
+            for version, coverage in sorted(self._coverages.get(subject, {}).items())
+            for each in coverage.judge(until_ms, self._terms.labels(subject, version))
+        ]
 
     def _tell(self, told: Sequence[Output]) -> None:
         for each in told:

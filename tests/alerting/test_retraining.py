@@ -107,11 +107,15 @@ def test_broken_data_is_never_a_reason_and_the_wait_is_named_afterwards():
     assert (excluded.start.hour, excluded.end.hour) == (2, 5)
 
 
-def test_a_fault_that_is_active_now_vetoes_windows_from_before_it():
-    teller = Teller()
-    teller.take(*(window(hour) for hour in range(4)), window(4, bad("missing", "temp")))
-    teller.take(labels(0, WORSE), labels(1, WORSE))
-    assert teller.requests == []
+def test_a_fault_vetoes_nothing_that_became_known_before_it_was_found():
+    for ahead in (0, 6):  # windows by which predictions are ahead of labels
+        teller = Teller()
+        rows = [window(hour, *([bad("missing", "temp")] if hour > 1 else [])) for hour in range(8)]
+        teller.take(*rows[:ahead])
+        for hour in range(ahead, 8):
+            teller.take(rows[hour], labels(hour - ahead, WORSE))
+        assert [request.requested_at.hour for request in teller.requests] == [4]
+        assert teller.requests[0].excluded == []
 
 
 def test_what_is_only_unusual_vetoes_nothing():

@@ -1,4 +1,4 @@
-from alerting.versions import Versions
+from alerting.versions import MOST, Answering, Versions
 from tests.alerting.windows import HOUR_MS, window
 
 
@@ -15,7 +15,8 @@ def test_versions_that_began_together_are_ordered_as_people_number_them():
 
 def test_without_any_window_no_version_is_current_and_none_is_superseded():
     assert Versions().current() is None
-    assert not Versions().is_superseded("1")
+    assert Versions().as_of(0) == Answering(0, None)
+    assert not Versions().as_of(0).supersedes("1")
 
 
 def test_windows_of_labels_do_not_say_how_busy_a_version_is():
@@ -42,3 +43,23 @@ def test_a_version_whose_labels_still_come_does_not_answer_any_more():
 def test_a_silent_window_of_an_unknown_version_makes_it_not_known():
     versions = seen(window(0), window(1, version="2", rows=0))
     assert list(versions.seen) == ["1"]
+
+
+def test_what_held_at_a_time_is_remembered_while_versions_change():
+    versions = Versions()
+    for hour, version in enumerate(["1", "1", "2", "2"]):
+        versions.see(window(hour, version=version))
+        versions.note(window(hour).window_end_ms)
+    ends = [window(hour).window_end_ms for hour in range(4)]
+    assert [versions.as_of(end).current for end in (0, *ends)] == [None, "1", "1", "2", "2"]
+    assert versions.as_of(ends[2]).heard == ("1", "2")
+    assert len(versions.past) == 2
+
+
+def test_only_the_newest_changes_are_remembered():
+    versions = Versions()
+    for hour in range(MOST + 5):
+        versions.see(window(hour, version=str(hour)))
+        versions.note(hour)
+    assert len(versions.past) == MOST
+    assert versions.as_of(0).current == versions.as_of(5).current == "5"
