@@ -1,5 +1,6 @@
 """`watchkeeper publish`: the rows of a file, as events."""
 
+import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,8 @@ import typer
 
 from schemas.findings import Kind
 from schemas.monitors import Monitor, Windows
-from streams.cli.connection import reach_topics
+from streams.cli.connection import reach, reach_topics
+from streams.cli.current import read_configuration
 from streams.cli.options import Broker, MonitorFile, TopicPrefix, settings_of
 from streams.cli.output import note, progress
 from streams.cli.sender import Sender
@@ -18,10 +20,13 @@ from streams.config.publishing import BadRow, Disorder, Outgoing, Pace, outgoing
 from streams.config.rows import RowMapping
 from streams.config.tables import row_count
 from streams.errors import UserError
+from streams.settings import Settings
+from streams.topics import topic_name
 
 __all__ = ["publish"]
 
 _SHOWN = 10
+_SUBJECTS_MAX = 1000
 
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Parquet, CSV or NDJSON.")]
@@ -70,10 +75,43 @@ def publish(
     sender = Sender(settings, topic, pace)
     lateness = (monitor.windows if monitor else Windows()).lateness
     disorder = Disorder(lateness // timedelta(milliseconds=1))
-    bad = _send(file, outgoing(file, topic, mapping), rows, sender, disorder)
+    subjects: set[str] = set()
+    bad = _send(file, _noting(outgoing(file, topic, mapping), subjects), rows, sender, disorder)
     note(f"{sender.delivered} published" + (f", {bad} bad rows left out" if bad else ""))
     if disorder.events:
         note(_disordered(file, disorder.events, lateness))
+    if topic != "labels" and mapping.passed_over:
+        note(_passed_over(file, mapping.passed_over, monitor))
+    for name in _unwatched(settings, subjects):
+        note(
+            f"{name}: has no monitor, so workers reject its events; run: watchkeeper apply, and then: "
+            f"watchkeeper rejected replay --model {shlex.quote(name)}"
+        )
+
+
+def _noting(rows: Iterator[Outgoing | BadRow], subjects: set[str]) -> Iterator[Outgoing | BadRow]:
+    """Note which models and feature views the rows name."""
+    for row in rows:
+        if isinstance(row, Outgoing) and row.subject is not None and len(subjects) < _SUBJECTS_MAX:
+            subjects.add(row.subject)
+        yield row
+
+
+def _passed_over(file: Path, columns: list[str], monitor: Monitor | None) -> str:
+    named = ", ".join(columns[:_SHOWN]) + (f" and {len(columns) - _SHOWN} more" if columns[_SHOWN:] else "")
+    if monitor is None:
+        return (
+            f"{file}: these columns are published nowhere: {named}; features want --monitor, or features.NAME"
+        )
+    return f"{file}: these columns are nothing that the monitor of {monitor.subject} declares: {named}"
+
+
+def _unwatched(settings: Settings, subjects: set[str]) -> list[str]:
+    """Name the models and feature views without a monitor."""
+    there = reach(settings).topics
+    if not subjects or any(topic_name(settings, name) not in there for name in ("monitors", "references")):
+        return []
+    return sorted(subjects.difference(read_configuration(settings).subjects()))[:_SHOWN]
 
 
 def _disordered(file: Path, rows: int, lateness: timedelta) -> str:

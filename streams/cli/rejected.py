@@ -68,8 +68,8 @@ def list_rejected(
       watchkeeper rejected list --summary --since 2026-01-31T12:00Z
       watchkeeper rejected list --reason unknown_model --limit 100 --json
     """  # noqa: D301
-    settings = _reached(broker, topic_prefix)
     chosen = Filter(reason, topic, model, _time("--since", since), _time("--until", until))
+    settings = _reached(broker, topic_prefix)
     with Ledger() as ledger:
         for rejection in read_rejections(settings, chosen):
             ledger.add(msgspec.structs.replace(rejection, value=b""))  # values would take room, and time

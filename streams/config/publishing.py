@@ -24,6 +24,8 @@ class Outgoing(NamedTuple):
     value: bytes
     headers: list[tuple[str, bytes]]
     time_ms: int
+    subject: str | None = None
+    """The model or feature view that it names."""
 
 
 class BadRow(NamedTuple):
@@ -57,9 +59,11 @@ def _record(line: Line, kind: Kind, mapping: RowMapping) -> Outgoing:
         raise ValueError(line.error)
     event = mapping.event(line.row)
     whole = line.text and (event == line.row or "specversion" in line.row)
-    key, at_ms = _CHECKS[kind](event.get("data", {}) if "specversion" in event else event)
+    inner = event.get("data", {}) if "specversion" in event else event
+    key, at_ms = _CHECKS[kind](inner)
     value = line.text if whole else msgspec.json.encode(event)
-    return Outgoing(key.encode(), value, _STRUCTURED if "specversion" in event else [], at_ms)
+    subject = inner.get("feature_view" if kind == "features" else "model")
+    return Outgoing(key.encode(), value, _STRUCTURED if "specversion" in event else [], at_ms, subject)
 
 
 def _check_prediction(event: dict[str, Any]) -> tuple[str, int]:

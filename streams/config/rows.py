@@ -20,6 +20,7 @@ _OTHERS = {
     "labels": ("label_time", "label", "retracted"),
     "features": ("event_time",),
 }
+_KNOWN = {name for names in (*_TEXTS.values(), *_OTHERS.values()) for name in names}
 # `label` alone is the truth: a table of history has both, and can be published as predictions and as labels.
 _OUTPUTS = {
     "score": "score",
@@ -86,6 +87,18 @@ class RowMapping:
     def unused(self, columns: Iterable[str]) -> list[str]:
         """Return the columns that go nowhere."""
         return [column for column in columns if self._place(column) is None]
+
+    @property
+    def passed_over(self) -> list[str]:
+        """Columns so far that go nowhere in any event, or to features that the monitor does not declare."""
+        unknown = [column for column, place in self._places.items() if place is None]
+        undeclared = [
+            column for column, place in self._places.items() if place and self._is_undeclared(*place)
+        ]
+        return [column for column in unknown if column not in _KNOWN] + undeclared
+
+    def _is_undeclared(self, part: str, name: str) -> bool:
+        return part == "features" and self._monitor is not None and name not in self._features
 
     def not_found(self, columns: Iterable[str]) -> list[str]:
         """Return the declared features that have no column."""

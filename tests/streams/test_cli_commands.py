@@ -118,12 +118,11 @@ def test_a_table_is_published_as_predictions_and_as_labels_with_the_same_keys(
 ) -> None:
     table = write_csv(tmp_path / "rows.csv", sorted(rows(), key=lambda row: row["event_time"]))
     monitor = write_monitor(tmp_path)
-    assert (
-        command("publish", table, "--topic", "predictions", "--monitor", monitor).stderr == "300 published\n"
-    )
-    assert (
-        command("publish", table, "--topic", "labels", "--model", "flight-delay").stderr == "225 published\n"
-    )
+    command("apply", monitor)
+    said = command("publish", table, "--topic", "predictions", "--monitor", monitor).stderr
+    assert said.splitlines()[0] == "300 published"
+    said = command("publish", table, "--topic", "labels", "--model", "flight-delay").stderr
+    assert said == "225 published\n"
     predictions, labels = messages(settings, "predictions"), messages(settings, "labels")
     places = {message.key(): message.partition() for message in predictions}
     assert len(places) == 300
@@ -146,7 +145,7 @@ def test_rows_that_workers_would_leave_out_as_late_are_told(command: Command, tm
     said = command(*arguments, write_monitor(tmp_path)).stderr.splitlines()
     assert said[0] == "10 published"
     assert said[1].startswith(f"{path}: 7 rows come more than 0:01:00 after later ones in event time")
-    assert command(*arguments, write_monitor(tmp_path, lax)).stderr == "10 published\n"
+    assert "come more than" not in command(*arguments, write_monitor(tmp_path, lax)).stderr
 
 
 def test_events_of_ndjson_go_as_they_are(command: Command, settings: Settings, tmp_path: Path) -> None:
@@ -178,7 +177,7 @@ def test_bad_rows_stop_everything_or_are_left_out(
     assert messages(settings, "predictions") == []
     said = command(*arguments, "--skip-bad").stderr
     assert f"{path}:5: the score is 7.0, not within 0 and 1\n" in said
-    assert said.endswith("18 published, 2 bad rows left out\n")
+    assert "18 published, 2 bad rows left out\n" in said
     assert len(messages(settings, "predictions")) == 18
 
 
@@ -202,6 +201,22 @@ def test_a_reference_from_the_stream_is_that_of_the_file(
     assert documents[0] == documents[1]
     said = command(*build, "--from-stream", "--first", 301, code=2)
     assert "300 events have come and 301 are wanted" in said.stderr
+
+
+def test_publishing_says_what_workers_would_not_use(
+    command: Command, settings: Settings, tmp_path: Path
+) -> None:
+    table = write_csv(tmp_path / "rows.csv", rows(20))
+    path = write_monitor(tmp_path)
+    said = command("publish", table, "--topic", "predictions", "--monitor", path).stderr
+    assert f"{table}: these columns are nothing that the monitor of flight-delay declares: note\n" in said
+    assert "flight-delay: has no monitor, so workers reject its events; run: watchkeeper apply, and" in said
+    command("apply", path)
+    said = command("publish", table, "--topic", "labels", "--model", "flight-delay").stderr
+    assert said == "15 published\n"
+    said = command("publish", table, "--topic", "predictions", "--model", "delay").stderr
+    assert "these columns are published nowhere: dep_hour, carrier, " in said
+    assert "then: watchkeeper rejected replay --model delay\n" in said
 
 
 def test_topics_are_created_once_and_listed(command: Command, settings: Settings) -> None:

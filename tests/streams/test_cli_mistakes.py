@@ -86,6 +86,8 @@ MISTAKES = [
     ("publish events.ndjson --topic predictions", "events.ndjson:3: is not a JSON object"),
     ("publish naive.ndjson --topic predictions", "naive.ndjson:1: Expected `datetime` with a timezone"),
     ("rejected show 17", "17: should be TOPIC/PARTITION/OFFSET, like predictions/0/4711"),
+    ("rejected list --since yesterday", "--since should be a time like 2026-01-31T12:00Z, not 'yesterday'"),
+    ("rejected replay predictions/x/1", "predictions/x/1: should be TOPIC/PARTITION/OFFSET, like"),
     ("rejected list --reason boredom", "'boredom' is not one of 'empty'"),
     ("doctor --broker kafka", "WATCHKEEPER_BROKER: must be host:port"),
     ("topics list --topic-prefix a/b", "WATCHKEEPER_TOPIC_PREFIX"),
@@ -157,7 +159,7 @@ def test_without_a_command_it_shows_how_to_use_it() -> None:
 @pytest.mark.parametrize(
     "command",
     ["demo", "worker", "apply", "publish", "doctor", "reference build", "topics create", "topics list",
-     "rejected list", "rejected show"],
+     "rejected list", "rejected show", "rejected replay"],
 )  # fmt: skip
 def test_the_help_of_every_command_has_examples(command: str) -> None:
     result = run(*command.split(), "--help")
