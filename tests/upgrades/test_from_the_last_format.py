@@ -70,7 +70,7 @@ def registered() -> Any:
 
 
 @pytest.mark.parametrize("written", [1, 2])
-def test_from_old_checkpoints_the_end_is_that_of_the_old_code(registered: Any, written: int) -> None:
+def test_from_old_checkpoints_the_end_is_that_of_theold_code(registered: Any, written: int) -> None:
     memory = _as_it_crashed(written)
     before = {name: len(log) for name, log in memory.logs.items()}
     live(memory, registered)
@@ -120,7 +120,7 @@ def test_every_record_of_the_old_format_is_read(registered: Any) -> None:
     assert min(read[topic] for topic in ("findings", "statistics", "rejected", "alerts")) > 0
 
 
-def _old_code(folder: Path) -> Path:
+def old_code(folder: Path) -> Path:
     """Unpack the last commit of the last format; skip where the history is not there."""
     root = HERE.parent.parent
     made = subprocess.run(["git", "-C", root, "archive", LAST_COMMIT], capture_output=True, check=False)
@@ -131,8 +131,8 @@ def _old_code(folder: Path) -> Path:
     return folder
 
 
-def _go_on_with_old_code(memory: Memory, folder: Path) -> subprocess.CompletedProcess[str]:
-    old = _old_code(folder / "old")
+def _go_on_withold_code(memory: Memory, folder: Path) -> subprocess.CompletedProcess[str]:
+    old = old_code(folder / "old")
     broker = {"round": memory.round, "checkpoints": memory.checkpoints, "logs": memory.logs}
     given = msgspec.msgpack.encode(broker | {"configuration": golden.configuration()})
     (folder / "broker.zz").write_bytes(zlib.compress(given))
@@ -143,7 +143,7 @@ def _go_on_with_old_code(memory: Memory, folder: Path) -> subprocess.CompletedPr
 
 def test_the_old_code_goes_on_from_what_this_one_wrote_for_it(registered: Any, tmp_path: Path) -> None:
     memory = live(_memory(1), registered, until=30)
-    ended = _go_on_with_old_code(memory, tmp_path)
+    ended = _go_on_withold_code(memory, tmp_path)
     assert ended.returncode == 0, ended.stderr
     told = msgspec.msgpack.decode((tmp_path / "told").read_bytes())
     assert told["version"] == 1, "that was not the old code"
@@ -152,6 +152,6 @@ def test_the_old_code_goes_on_from_what_this_one_wrote_for_it(registered: Any, t
 
 def test_the_old_code_refuses_what_was_not_written_for_it(registered: Any, tmp_path: Path) -> None:
     memory = live(_memory(2), registered, until=30)
-    ended = _go_on_with_old_code(memory, tmp_path)
+    ended = _go_on_withold_code(memory, tmp_path)
     assert ended.returncode == 1
     assert ended.stderr.strip() == "checkpoint has format 2, this program reads 1"

@@ -1,6 +1,9 @@
 """Real workers: two new ones take over from an old one that died, and one that is too old stops in time."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 import zlib
 from pathlib import Path
@@ -16,7 +19,7 @@ from streams.topics import create_topics, topic_name
 from tests.integration.running import Workers, apply, publish, statistics, values
 from tests.integration.scene import MONITOR, events
 from tests.upgrades import golden
-from tests.upgrades.test_from_the_last_format import as_before
+from tests.upgrades.test_from_the_last_format import as_before, old_code
 
 
 def _seed(settings: Settings) -> None:
@@ -105,3 +108,60 @@ def test_what_a_newer_worker_wrote_stops_this_one_before_it_acts(settings: Setti
     sentence = "has format 3, this program reads up to 2: upgrade this worker"
     _stops(settings, tmp_path / "record", sentence)
     assert _committed(settings, "findings")[1] == 0
+
+
+def _old_worker(settings: Settings, code: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start a worker of the last format's code."""
+    environment = {
+        **os.environ,
+        "WATCHKEEPER_BROKER": settings.broker,
+        "WATCHKEEPER_APPLICATION": settings.application,
+        "WATCHKEEPER_TOPIC_PREFIX": settings.topic_prefix,
+        "WATCHKEEPER_PARTITIONS": "2",
+        "WATCHKEEPER_WEB_PORT": "0",
+        "WATCHKEEPER_CHECKPOINT_SECONDS": "0.3",
+        "WATCHKEEPER_IDLE_SECONDS": "4",
+        "PYTHONPATH": str(code),
+    }
+    command = [sys.executable, "-m", "streams.cli", "worker"]
+    with log.open("wb") as output:
+        return subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=code)
+
+
+def test_an_old_and_a_new_worker_side_by_side_lose_and_double_nothing(
+    settings: Settings, tmp_path: Path
+) -> None:
+    code = old_code(tmp_path / "code")
+    two = settings.model_copy(update={"partitions": 2, "topic_prefix": settings.topic_prefix + "roll."})
+    create_topics(two)
+    final = as_before(golden.final())["statistics"]
+    sender = producer(two)
+    for topic, key, value in golden.configuration():
+        sender.produce(topic_name(two, topic), value, key)
+    assert sender.flush(30) == 0
+    steps = 40
+    old = _old_worker(two, code, tmp_path / "old.log")
+    try:
+        with Workers(two, tmp_path, WATCHKEEPER_WRITE_FORMAT="1", WATCHKEEPER_IDLE_SECONDS="4") as running:
+            for step in range(steps):
+                for name, log in golden.source().items():
+                    topic, partition = name.split("/")
+                    for record in log[len(log) * step // steps : len(log) * (step + 1) // steps]:
+                        _produce(sender, topic_name(two, topic), int(partition), record)
+                assert sender.flush(30) == 0
+                if step == 12:
+                    running.start()
+                if step == 28:
+                    assert old.poll() is None, (tmp_path / "old.log").read_text()[-3000:]
+                    old.terminate()
+                time.sleep(0.25)  # a stream, not a heap: both work while it flows
+            assert old.wait(30) == 0, (tmp_path / "old.log").read_text()[-3000:]
+            deadline = time.monotonic() + 60
+            while len(statistics(two)) < len(final):
+                assert time.monotonic() < deadline, running.logs()
+                time.sleep(0.3)
+            found = {" ".join(map(str, key)): window for key, window in statistics(two).items()}
+            assert as_before({**golden.final(), "statistics": found})["statistics"] == final
+    finally:
+        old.kill()
+        old.wait()
