@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.ingest.early import EarlyLabels, Truth
+
 WAITING_MAX = 1_000_000
 CLOCKS_DIFFER_MS = 60_000
 """A label may be dated so long before its prediction, by another machine's clock; it counts at its time."""
@@ -38,27 +40,6 @@ class Labelled(NamedTuple):
 
 
 IsLate = Callable[[Labelled], bool]
-
-
-class Truth(NamedTuple):
-    """A label event: None retracts what was said before."""
-
-    prediction_id: str
-    model: str | None
-    label: float | None
-    label_ms: int
-    offset: int
-    latest_ms: int = 0
-    """The latest label time that had come before it."""
-    earlier: "Truth | None" = None
-    """The label for the same prediction that came before this one, where both may be needed again."""
-
-    def history(self) -> "list[Truth]":
-        """Return this label and those before it, the first to come first."""
-        found = [self]
-        while (earlier := found[-1].earlier) is not None:
-            found.append(earlier)
-        return found[::-1]
 
 
 class Waiting:
@@ -202,11 +183,7 @@ class Join:
 
     def __init__(self) -> None:
         self.versions: dict[tuple[str, str], VersionJoin] = {}
-        self.early: dict[tuple[str | None, str], list[Truth]] = {}
-        """By model and prediction, the labels that came before their prediction."""
-        self._early_labels = 0
-        self._early_met: set[int] = set()
-        """Offsets of those among them that a prediction has come for."""
+        self.early = EarlyLabels()
         self.evicted = 0
 
     def version(self, subject: str, version: str) -> VersionJoin:
@@ -218,10 +195,7 @@ class Join:
 
     def labels_before(self, rows: VersionJoin, ids: Sequence[str]) -> list[Truth]:
         """Return the labels that came before these predictions, early ones and those of sibling versions."""
-        found = []
-        if self.early:
-            keys = [key for i in ids for key in ((rows.subject, i), (None, i))]
-            found += [truth for key in keys if key in self.early for truth in self.early[key]]
+        found = self.early.of(rows.subject, ids) if self.early else []
         for sibling in self.versions.values():
             if sibling.subject == rows.subject and sibling is not rows:
                 found += [truth for last in sibling.labels_of(ids) for truth in last.history()]
@@ -234,49 +208,17 @@ class Join:
         )
         found = [join.match(truth, is_late) for join in candidates if join.subject in subjects]
         matches = [match for match in found if match is not None]
-        key = (truth.model, truth.prediction_id)
-        if not matches or key in self.early:
-            self.early.setdefault(key, []).append(truth)
-            self._early_labels += 1
-            if matches:
-                self._early_met.add(truth.offset)
+        if not matches or truth in self.early:
+            self.early.add(truth, met=bool(matches))
         return matches
-
-    def meet(self, truth: Truth) -> None:
-        """Note that a prediction has come for a label that was there before it."""
-        self._early_met.add(truth.offset)
-
-    def expire_early(self, subject: str | None, before_ms: int) -> int:
-        """Forget labels whose predictions should have come by now; return for how many none has."""
-        old = [
-            (key, truths)
-            for key, truths in self.early.items()
-            if key[0] == subject and any(truth.label_ms < before_ms for truth in truths)
-        ]
-        return sum(
-            self._forget_early(key, [t for t in truths if t.label_ms < before_ms]) for key, truths in old
-        )
 
     def bound(self) -> None:
         """Keep memory bounded: forget the oldest beyond `WAITING_MAX`, and count them."""
         while sum(len(join.index) for join in self.versions.values()) > WAITING_MAX:
             largest = max(self.versions.values(), key=lambda join: len(join.index))
             self.evicted += largest.forget_oldest()
-        while self._early_labels > WAITING_MAX:
-            oldest, truths = next(iter(self.early.items()))
-            self.evicted += self._forget_early(oldest, truths)
+        self.evicted += self.early.bound(WAITING_MAX)
         self.versions = {key: join for key, join in self.versions.items() if join.waiting}
-
-    def _forget_early(self, key: tuple[str | None, str], truths: Sequence[Truth]) -> int:
-        """Return for how many of these labels no prediction has come."""
-        offsets = {truth.offset for truth in truths}
-        kept = [truth for truth in self.early.pop(key) if truth.offset not in offsets]
-        if kept:
-            self.early[key] = kept
-        self._early_labels -= len(offsets)
-        unmet = len(offsets - self._early_met)
-        self._early_met -= offsets
-        return unmet
 
     def needs(self) -> dict[str, int]:
         """Return from which offsets predictions and labels must be read to build this again."""
@@ -304,7 +246,7 @@ class Join:
 
     def _first_labels(self) -> Iterator[Truth]:
         yield from (truth for rows in self._chunks() for truth in rows.first_labels.values())
-        yield from (truths[0] for truths in self.early.values())
+        yield from self.early.firsts()
 
 
 def _offset(truth: Truth) -> int:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from detectors.profile import LabelsProfile
 from streams.ingest.clock import NEVER
-from streams.ingest.join import CLOCKS_DIFFER_MS, Labelled, Truth, Waiting
+from streams.ingest.early import Truth
+from streams.ingest.join import CLOCKS_DIFFER_MS, Labelled, Waiting
 from streams.ingest.panes import SEGMENTS_MAX, PaneKey
 from streams.ingest.partition import Partition
 from streams.ingest.rows import Batch
@@ -40,7 +41,7 @@ class LabelsIntake:
         for truth in truths:
             match = join.match(truth, self._is_late)
             if match is not None:
-                self._partition.join.meet(truth)
+                self._partition.join.early.meet(truth)
                 matches.append(match)
         return repeats, matches
 
@@ -143,9 +144,9 @@ class LabelsIntake:
 
     def _orphans(self, subject: str, closed_ms: int) -> int:
         # A prediction that could still meet such a label would be late.
-        join = self._partition.join
-        named = join.expire_early(subject, closed_ms - CLOCKS_DIFFER_MS)
-        return named + join.expire_early(None, self._slowest_ms() - CLOCKS_DIFFER_MS)
+        early = self._partition.join.early
+        named = early.expire(subject, closed_ms - CLOCKS_DIFFER_MS)
+        return named + early.expire(None, self._slowest_ms() - CLOCKS_DIFFER_MS)
 
     def _slowest_ms(self) -> int:
         """Return how far panes of all subjects are closed: a label may name no model."""
