@@ -4,6 +4,7 @@ The JSON Schema in `docs/reference/monitor.schema.json` is generated from these 
 """
 
 from datetime import timedelta
+from math import isfinite
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -18,6 +19,7 @@ from pydantic import (
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Many = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -31,18 +33,43 @@ def _iso(value: Any) -> Any:
 def _positive(span: timedelta) -> timedelta:
     if span <= timedelta(0):
         raise ValueError("should be longer than nothing")
-    return span
+    return _whole(span)
 
 
 def _not_negative(span: timedelta) -> timedelta:
     if span < timedelta(0):
         raise ValueError("should not be negative")
+    return _whole(span)
+
+
+def _whole(span: timedelta) -> timedelta:
+    # All times are whole milliseconds: a pane of half of one would have no length.
+    if span % timedelta(milliseconds=1):
+        raise ValueError("should be whole milliseconds")
     return span
+
+
+def _category(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("should be text, and half a character is in it") from None
+    return value
+
+
+def _text(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("should be text that can be printed")
+    return value
 
 
 # Not Field(gt=...): that puts a `gt` into the JSON Schema, which is no keyword for text.
 Positive = Annotated[timedelta, BeforeValidator(_iso), AfterValidator(_positive)]
 NotNegative = Annotated[timedelta, BeforeValidator(_iso), AfterValidator(_not_negative)]
+
+
+Text = Annotated[str, AfterValidator(_text)]
+Category = Annotated[str, AfterValidator(_category)]
 
 
 class Section(BaseModel):
@@ -67,7 +94,7 @@ class Feature(Section):
     """What values must be; others are counted as of a wrong type, and an integer may be written as 3.0."""
     range: tuple[Finite, Finite] | None = None
     """Lowest and highest value that can be right; numbers only."""
-    categories: list[str] | None = None
+    categories: list[Category] | None = None
     """The whole list, where it is closed; otherwise the reference's categories are the known ones."""
     required: bool = True
     """False: values may be absent in any share, and only a feature that vanishes altogether is a fault."""
@@ -78,6 +105,8 @@ class Feature(Section):
             raise ValueError(f"range is for numbers, not for type {self.type}")
         if self.range is not None and not self.range[0] < self.range[1]:
             raise ValueError(f"range must rise, got {list(self.range)}")
+        if self.range is not None and not isfinite(self.range[1] - self.range[0]):
+            raise ValueError(f"range is too wide to be divided, got {list(self.range)}")
         if self.categories is not None and self.type != "category":
             raise ValueError(f"categories is for type category, not for type {self.type}")
         return self
@@ -92,7 +121,7 @@ class Windows(Section):
     """The span that is judged at once; a multiple of `pane`."""
     every: Positive | None = None
     """How often a window ends; default: its size (tumbling)."""
-    rows: int | None = Field(default=None, gt=0)
+    rows: Many | None = None
     """Close at the pane that reaches this count, even if `size` has not passed."""
     lateness: NotNegative = timedelta(minutes=1)
     """How long a pane waits for events that come out of order."""
@@ -110,9 +139,9 @@ class Windows(Section):
 class Reference(Section):
     """What normal looks like: built from a file, or from the first events of the stream."""
 
-    file: str | None = None
+    file: Text | None = None
     """Parquet, CSV or NDJSON, relative to this file."""
-    first: int | None = Field(default=None, gt=0)
+    first: Many | None = None
     """So many of the stream's first events, for `watchkeeper reference build --from-stream`."""
 
     @model_validator(mode="after")
@@ -125,11 +154,11 @@ class Reference(Section):
 class Tolerance(Section):
     """How much worse than the reference a metric may be before it counts as harm."""
 
-    worse_by: float | None = Field(default=None, ge=0)
+    worse_by: Annotated[Finite, Field(ge=0)] | None = None
     """How far it may fall behind the reference, in the metric's own unit."""
-    at_least: float | None = None
+    at_least: Finite | None = None
     """A floor, whatever the reference says."""
-    at_most: float | None = None
+    at_most: Finite | None = None
     """A ceiling, whatever the reference says."""
 
 
@@ -144,7 +173,7 @@ class Labels(Section):
     """The longest that a label may take to follow its prediction; so long a prediction waits for it."""
     window: Positive | None = None
     """Size of the window for performance; default: `windows.size`."""
-    min_labels: int = Field(default=200, gt=0)
+    min_labels: Many = 200
     """Fewer in a window is "no data", never "ok"."""
     threshold: Share = 0.5
     """The score from which a row counts as predicted positive, where no label is published."""
@@ -159,9 +188,9 @@ class Retraining(Section):
     """The least time between two requests for one model."""
     data_window: Positive = timedelta(days=30)
     """How far back the data to train on goes."""
-    after_windows: int = Field(default=2, gt=0)
+    after_windows: Many = 2
     """Bad performance windows in a row before retraining is asked for."""
-    min_labels: int = Field(default=1000, gt=0)
+    min_labels: Many = 1000
     """Fewer labels in those windows are too few to decide on."""
 
 
@@ -170,13 +199,13 @@ class Sensitivity(Section):
 
     p_value: Annotated[float, Field(gt=0, lt=1)] = 1e-4
     """Every test's level, shared over features (Bonferroni)."""
-    psi: float = Field(default=0.2, gt=0)
+    psi: Annotated[Finite, Field(gt=0)] = 0.2
     """The least effect (PSI above what the sample size alone gives) that is called drift."""
     missing_ratio: Share = 0.05
     """The least rise of the missing share that is a fault; also of wrong types and unseen categories."""
-    fire_after: int = Field(default=1, gt=0)
+    fire_after: Many = 1
     """Bad windows in a row before a data-quality alert fires (drift and performance: one more)."""
-    resolve_after: int = Field(default=2, gt=0)
+    resolve_after: Many = 2
     """Good windows in a row before an alert resolves."""
     silent_after: Positive | None = None
     """So long a silence, by the clock of those who read the topic, is a fault; default: two windows."""

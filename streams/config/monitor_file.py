@@ -14,6 +14,9 @@ from streams.errors import UserError
 
 __all__ = ["read_monitor"]
 
+_BYTES_MAX = 2**20
+_NODES_MAX = 100_000
+_DEPTH_MAX = 20
 _NAME_RULE = "should be at most 100 letters, digits, '.', '_' and '-', the first a letter or digit"
 
 
@@ -32,9 +35,12 @@ def read_monitor(path: Path) -> Monitor:
 
 def _parse(path: Path) -> tuple[yaml.Node | None, Any]:
     try:
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        loader = yaml.SafeLoader(_text(path))
         node = loader.get_single_node()
-        return node, None if node is None else loader.construct_document(node)
+        if node is None:
+            return None, None
+        _check_size(path, node)
+        return node, loader.construct_document(node)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -42,8 +48,34 @@ def _parse(path: Path) -> tuple[yaml.Node | None, Any]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"{path}:{line}: is not YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except RecursionError:
+        raise UserError(f"{path}: is nested too deeply to be a monitor") from None
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError) as error:
         raise UserError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(_BYTES_MAX + 1)
+    if len(data) > _BYTES_MAX:
+        raise UserError(f"{path}: has more than {_BYTES_MAX} bytes, and no monitor is so long")
+    return data.decode("utf-8-sig")
+
+
+def _check_size(path: Path, root: yaml.Node) -> None:
+    """Refuse what is small in the file and endless once its anchors are followed."""
+    left = [(root, 1)]
+    seen = 0
+    while left:
+        node, depth = left.pop()
+        seen += 1
+        if seen > _NODES_MAX or depth > _DEPTH_MAX:
+            line = node.start_mark.line + 1
+            raise UserError(f"{path}:{line}: is too large or too deep to be a monitor; mind its anchors")
+        if isinstance(node, yaml.MappingNode):
+            left += [(part, depth + 1) for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            left += [(part, depth + 1) for part in node.value]
 
 
 def _bad_keys(node: yaml.Node) -> Iterator[tuple[int, str]]:
