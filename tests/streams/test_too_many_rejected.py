@@ -37,6 +37,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         raise Ended
 
     monkeypatch.setattr(too_many_rejected.os, "_exit", end)
+    monkeypatch.setattr(too_many_rejected.log, "disabled", False)  # as Faust's set-up of logging leaves it
     monkeypatch.setattr(too_many_rejected.logging, "shutdown", lambda: None)
     return codes
 
