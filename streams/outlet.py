@@ -9,6 +9,7 @@ from typing import Any
 import confluent_kafka
 
 from streams import formats
+from streams.errors import Unrecoverable
 from streams.fold import Message
 from streams.kafka import producer
 from streams.settings import Settings
@@ -17,8 +18,14 @@ from streams.topics import TOPICS, topic_name
 Sink = Callable[[list[Message]], Awaitable[None]]
 
 
-class Undeliverable(Exception):
+class Undeliverable(Unrecoverable):
     """The broker refuses an output for good: going on would lose it."""
+
+    def __init__(self, topic: str, why: str) -> None:
+        super().__init__(
+            f"the broker refuses an output for {topic} ({why}): see that the topic is there, that the worker's"
+            " user may write to it, and that it takes records of 16 MiB"
+        )
 
 
 class KafkaOutlet:
@@ -78,7 +85,7 @@ class KafkaOutlet:
             except BufferError:
                 await asyncio.sleep(0.01)
             except confluent_kafka.KafkaException as error:
-                raise Undeliverable(f"{name}: {error.args[0].str()}") from error
+                raise Undeliverable(name, error.args[0].str()) from error
             else:
                 return
 
@@ -115,6 +122,6 @@ class _Batch:
     def delivered(self, error: Any, message: Any) -> None:
         self._left -= 1
         if error is not None:
-            self._finished(Undeliverable(f"{message.topic()}: {error.str()}"))
+            self._finished(Undeliverable(message.topic(), error.str()))
         elif self._left == 0:
             self._finished(None)

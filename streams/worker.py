@@ -6,8 +6,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from streams.app import make_app
 from streams.checkpoint import UnreadableCheckpoint
 from streams.clock import SteadyClock, elapsed_ms
@@ -17,6 +15,7 @@ from streams.ingest.gate import RejectedShareHigh
 from streams.ingest.stage import IngestFold
 from streams.keeper import Keeper, Superseded
 from streams.metrics import Metrics
+from streams.observing import observe_ingest
 from streams.outlet import KafkaOutlet, Sink
 from streams.settings import Settings
 from streams.shutdown import give_up
@@ -209,16 +208,7 @@ class Worker:
         self._metrics.observe_checkpoint(keeper.stage, keeper.partition, seconds, keeper.size_bytes)
         self._metrics.observe_outputs(keeper.stage, keeper.partition, delivered)
         if isinstance(keeper.fold, IngestFold):
-            self._observe_ingest(keeper.partition, keeper.fold)
-
-    def _observe_ingest(self, number: int, fold: IngestFold) -> None:
-        for topic, account in fold.partition.accounts.items():
-            self._metrics.observe_events(topic, number, msgspec.structs.asdict(account))
-            self._metrics.observe_rejected_share(topic, number, fold.gate.share(topic))
-        labels = msgspec.structs.asdict(fold.partition.labels)
-        self._metrics.observe_labels(number, {**labels, "evicted": fold.partition.join.evicted})
-        for kind, closed_ms in fold.partition.reached_ms().items():
-            self._metrics.observe_watermark(kind, number, closed_ms)
+            observe_ingest(self._metrics, keeper.partition, keeper.fold)
 
     async def _tick_for_ever(self) -> None:
         while not self.app.should_stop:
