@@ -69,6 +69,7 @@ class Probes:
             "restoring": missing,
             "rebalancing": rebalancing,
             "subjects": self._registry.subjects(),
+            "ignored": self._registry.broken,
         }
         return Health(ok and not self._is_away(), detail | self._broker())
 

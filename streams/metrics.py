@@ -121,6 +121,15 @@ class Metrics:
             *("kind", "partition"),
         )
 
+        self._ignored = self._gauge(
+            "config_ignored_records",
+            "Records of `monitors` and `references` that are broken: what was in force before stays.",
+        )
+
+    def follow_configuration(self, ignored: Callable[[], int]) -> None:
+        """Show how many records of the configuration are broken; asked whenever metrics are read."""
+        self._ignored.set_function(ignored)
+
     def _define_findings(self, max_series: int) -> None:
         self._statistic = self._gauge(
             "statistic", "A statistic of the newest window. docs/reference/statistics.md lists them.", *LABELS

@@ -51,6 +51,7 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     gc.set_threshold(*GC_THRESHOLDS)
     clock_ms = SteadyClock()
     metrics = Metrics(CollectorRegistry(), settings.max_series, lambda: clock_ms() / 1000)
+    metrics.follow_configuration(lambda: len(registry.broken))
     receiver = Receiver(settings, metrics, json_pages, lambda: clock_ms() / 1000)
     worker = Worker(settings, stages(settings, registry), {"notify": receiver.deliver}, metrics, clock_ms)
     worker.app.on_before_shutdown.connect(receiver.close, weak=False)

@@ -54,6 +54,11 @@ class Registry:
         """How many broken records there were."""
         return self._configuration.ignored
 
+    @property
+    def broken(self) -> dict[str, str]:
+        """Why records are not used now, by `topic/key`; one that was put right is not among them."""
+        return dict(self._configuration.broken)
+
     def get(self, subject: str) -> Watched | None:
         """Return what is known of a subject; the same object until it changes."""
         return self._watched.get(subject)

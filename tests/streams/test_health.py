@@ -22,7 +22,7 @@ class Scene:
             broker_silence_ms=0,
             app=SimpleNamespace(rebalancing=False, crashed=False),
         )
-        registry: Any = SimpleNamespace(ready=SimpleNamespace(is_set=lambda: True), subjects=list)
+        registry: Any = SimpleNamespace(ready=SimpleNamespace(is_set=lambda: True), subjects=list, broken={})
         self.probes = Probes(self.worker, registry, lambda: self.now_ms)
 
     def passes(self, ms: int, beats: bool = True) -> None:

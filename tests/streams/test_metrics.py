@@ -168,3 +168,11 @@ def test_the_reference_page_is_what_the_code_says() -> None:
     assert PAGE.read_text() == reference_page(), (
         "run: python -m streams.metrics_page > docs/reference/metrics.md"
     )
+
+
+def test_broken_records_of_the_configuration_are_counted_when_asked() -> None:
+    registry, broken = CollectorRegistry(), {"monitors/a": "no JSON"}
+    Metrics(registry).follow_configuration(lambda: len(broken))
+    assert registry.get_sample_value("watchkeeper_config_ignored_records") == 1
+    broken.clear()
+    assert registry.get_sample_value("watchkeeper_config_ignored_records") == 0

@@ -151,6 +151,7 @@ def test_it_reads_the_past_then_follows_and_keeps_what_did_not_change(settings: 
         keyed = [record for record in BROKEN.values() if record[1]]  # Kafka compacts nothing without a key
         send(settings, *keyed, reference_record(reference(version="2")))
         wait_until(lambda: registry.generation == 2 and registry.ignored == len(keyed))
+        assert set(registry.broken) >= {"monitors/climate", "references/climate"}
         assert registry.get("weather") == Watched(monitor(), {None: reference(), "2": reference(version="2")})
         send(settings, ("monitors", b"weather", None))
         wait_until(lambda: registry.subjects() == ["b"])
