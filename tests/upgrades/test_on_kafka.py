@@ -120,7 +120,7 @@ def _old_worker(settings: Settings, code: Path, log: Path) -> subprocess.Popen[b
         "WATCHKEEPER_PARTITIONS": "2",
         "WATCHKEEPER_WEB_PORT": "0",
         "WATCHKEEPER_CHECKPOINT_SECONDS": "0.3",
-        "WATCHKEEPER_IDLE_SECONDS": "4",
+        "WATCHKEEPER_IDLE_SECONDS": "3",
         "PYTHONPATH": str(code),
     }
     command = [sys.executable, "-m", "streams.cli", "worker"]
@@ -139,19 +139,19 @@ def test_an_old_and_a_new_worker_side_by_side_lose_and_double_nothing(
     for topic, key, value in golden.configuration():
         sender.produce(topic_name(two, topic), value, key)
     assert sender.flush(30) == 0
-    steps = 40
+    steps = 24
     old = _old_worker(two, code, tmp_path / "old.log")
     try:
-        with Workers(two, tmp_path, WATCHKEEPER_WRITE_FORMAT="1", WATCHKEEPER_IDLE_SECONDS="4") as running:
+        with Workers(two, tmp_path, WATCHKEEPER_WRITE_FORMAT="1", WATCHKEEPER_IDLE_SECONDS="3") as running:
             for step in range(steps):
                 for name, log in golden.source().items():
                     topic, partition = name.split("/")
                     for record in log[len(log) * step // steps : len(log) * (step + 1) // steps]:
                         _produce(sender, topic_name(two, topic), int(partition), record)
                 assert sender.flush(30) == 0
-                if step == 12:
+                if step == 2:
                     running.start()
-                if step == 28:
+                if step == 16:
                     assert old.poll() is None, (tmp_path / "old.log").read_text()[-3000:]
                     old.terminate()
                 time.sleep(0.25)  # a stream, not a heap: both work while it flows
