@@ -7,7 +7,7 @@ from streams.metrics import Metrics
 
 
 def observe_ingest(metrics: Metrics, number: int, fold: IngestFold) -> None:
-    """Bring the metrics of a partition to its account: exact over crashes, as it is part of the checkpoint."""
+    """Bring a partition's metrics to its account: exact over crashes, as it is part of the checkpoint."""
     for topic, account in fold.partition.accounts.items():
         metrics.observe_events(topic, number, msgspec.structs.asdict(account))
         metrics.observe_rejected_share(topic, number, fold.gate.share(topic))

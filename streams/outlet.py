@@ -23,8 +23,8 @@ class Undeliverable(Unrecoverable):
 
     def __init__(self, topic: str, why: str) -> None:
         super().__init__(
-            f"the broker refuses an output for {topic} ({why}): see that the topic is there, that the worker's"
-            " user may write to it, and that it takes records of 16 MiB"
+            f"the broker refuses an output for {topic} ({why}): see that the topic is there, that the"
+            " worker's user may write to it, and that it takes records of 16 MiB"
         )
 
 
