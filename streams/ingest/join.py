@@ -96,8 +96,8 @@ class VersionJoin:
         self.index: dict[str, tuple[Waiting, int]] = {}
         self.waiting: deque[Waiting] = deque()
 
-    def repeats(self, ids: Sequence[str]) -> list[int]:
-        """Return which of the ids are known already or stand twice in the list."""
+    def repeats(self, ids: Sequence[str], late: Sequence[bool]) -> list[int]:
+        """Return which of the ids wait already, or stand before in the list; a late one does not wait."""
         if self.index.keys().isdisjoint(ids) and len(set(ids)) == len(ids):
             return []
         seen: set[str] = set()
@@ -105,7 +105,8 @@ class VersionJoin:
         for i, prediction_id in enumerate(ids):
             if prediction_id in self.index or prediction_id in seen:
                 found.append(i)
-            seen.add(prediction_id)
+            elif not late[i]:
+                seen.add(prediction_id)
         return found
 
     def add(self, rows: Waiting) -> None:
@@ -183,6 +184,8 @@ class Join:
 
     def __init__(self) -> None:
         self.versions: dict[tuple[str, str], VersionJoin] = {}
+        self.of_subject: dict[str, list[VersionJoin]] = {}
+        """The same by subject: with many, going through all for each chunk costs more than folding it."""
         self.early = EarlyLabels()
         self.evicted = 0
 
@@ -191,13 +194,14 @@ class Join:
         key = (subject, version)
         if key not in self.versions:
             self.versions[key] = VersionJoin(subject, version)
+            self.of_subject.setdefault(subject, []).append(self.versions[key])
         return self.versions[key]
 
     def labels_before(self, rows: VersionJoin, ids: Sequence[str]) -> list[Truth]:
         """Return the labels that came before these predictions, early ones and those of sibling versions."""
         found = self.early.of(rows.subject, ids) if self.early else []
-        for sibling in self.versions.values():
-            if sibling.subject == rows.subject and sibling is not rows:
+        for sibling in self.of_subject.get(rows.subject, ()):
+            if sibling is not rows:
                 found += [truth for last in sibling.labels_of(ids) for truth in last.history()]
         return sorted(dict.fromkeys(truth._replace(earlier=None) for truth in found), key=_offset)
 
@@ -218,7 +222,11 @@ class Join:
             largest = max(self.versions.values(), key=lambda join: len(join.index))
             self.evicted += largest.forget_oldest()
         self.evicted += self.early.bound(WAITING_MAX)
-        self.versions = {key: join for key, join in self.versions.items() if join.waiting}
+        if not all(join.waiting for join in self.versions.values()):
+            self.versions = {key: join for key, join in self.versions.items() if join.waiting}
+            self.of_subject = {}
+            for join in self.versions.values():
+                self.of_subject.setdefault(join.subject, []).append(join)
 
     def needs(self) -> dict[str, int]:
         """Return from which offsets predictions and labels must be read to build this again."""

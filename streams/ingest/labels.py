@@ -31,7 +31,7 @@ class LabelsIntake:
         """
         join = self._partition.join.version(batch.subject, batch.version)
         ids = [event.prediction_id for event in batch.rows.events]
-        repeats = join.repeats(ids)
+        repeats = join.repeats(ids, late.tolist())
         waiting = _waiting(batch, ids, [*repeats, *np.flatnonzero(late).tolist()], before_ms)
         if waiting is None:
             return repeats, []
@@ -131,9 +131,8 @@ class LabelsIntake:
         # Another version may still make a prediction of the same id, and then wants the same labels.
         labels_ms = min(self._partition.clock("labels", subject).latest_ms, predictions.closed_ms)
         predictions_ms = predictions.latest_ms if all_read else NEVER
-        for join in self._partition.join.versions.values():
-            if join.subject == subject:
-                join.expire(labels_ms, predictions_ms)
+        for join in self._partition.join.of_subject.get(subject, ()):
+            join.expire(labels_ms, predictions_ms)
         self._partition.labels.orphaned += self._orphans(subject, predictions.closed_ms)
 
     def forget_orphans(self) -> None:

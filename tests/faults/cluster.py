@@ -23,6 +23,7 @@ DISK_BYTES = 768 << 20
 class Cluster(Protocol):
     """What a schedule does to brokers."""
 
+    kind: str
     what: str
     address: str
     """For the clients, through the proxy."""
@@ -33,17 +34,18 @@ class Cluster(Protocol):
     """The kinds of fault that can be had here."""
     proxy: Proxy
 
-    def kill(self, number: int) -> None: ...  # noqa: D102
-    def start(self, number: int) -> None: ...  # noqa: D102
-    def freeze(self, number: int, frozen: bool) -> None: ...  # noqa: D102
-    def fill_disk(self, number: int) -> None: ...  # noqa: D102
-    def free_disk(self, number: int) -> None: ...  # noqa: D102
-    def heal(self) -> None: ...  # noqa: D102
+    def kill(self, number: int) -> None: ...
+    def start(self, number: int) -> None: ...
+    def freeze(self, number: int, frozen: bool) -> None: ...
+    def fill_disk(self, number: int) -> None: ...
+    def free_disk(self, number: int) -> None: ...
+    def heal(self) -> None: ...
 
 
 class Embedded:
     """The embedded broker: in memory, so it can be frozen but not restarted."""
 
+    kind = "embedded"
     replication = 1
     faults = frozenset({"broker_frozen", "outage", "cut", "slow"})
 
@@ -98,7 +100,7 @@ class _Node:
 class ThreeKafkas:
     """Three of them; every topic is on all three, and two must have a record before it counts."""
 
-    replication = 3
+    kind = "kafka"
 
     def __init__(self, count: int = 3) -> None:
         self.replication = count

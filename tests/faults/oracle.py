@@ -1,7 +1,8 @@
 """What an undisturbed fold of the same records says, and how a disturbed run differs from it.
 
 The oracle reads the event topics whole and folds them in this process, stage by stage: no group, no
-checkpoint, no network. It does so twice, in different chunks and orders of topics, and must agree with itself.
+checkpoint, no network. It does so twice, in different chunks and orders of topics, and must agree with
+itself; and a recount that shares no code with the folds must find the same rows in the same windows.
 """
 
 from collections import Counter
@@ -12,15 +13,17 @@ import msgspec
 
 from schemas.monitors import Monitor
 from schemas.rejections import Rejection
+from schemas.statistics import WindowStatistics
 from streams.config.state import Configuration
 from streams.evaluate.stage import EvaluateFold
 from streams.fold import Fold, Message, Record
+from streams.formats import SEQUENCE_HEADER, SOURCE_HEADER
 from streams.ingest.stage import IngestFold
 from streams.kafka import read_to_end
-from streams.formats import SEQUENCE_HEADER, SOURCE_HEADER
 from streams.page import PageFold
 from streams.settings import Settings
 from streams.topics import topic_name
+from tests.faults.recount import Window, recount
 
 EVENTS = ("predictions", "labels", "features")
 OUTCOMES = ("profiles", "statistics", "findings", "alerts", "retraining")
@@ -91,7 +94,19 @@ def expect(settings: Settings, monitors: Sequence[Monitor]) -> Outcome:
     assert difference.is_none, f"the oracle depends on the order of reading: {difference}"
     events = sum(len(records) for log in logs.values() for records in log.values())
     assert sum(first.accounts.values()) == events, f"of {events} events: {first.accounts}"
+    counted, told = recount(logs["predictions"], monitors[0]), _rows_told(first, monitors[0].subject)
+    assert {window: counted[window] for window in told} == told, f"{told} but counted {counted}"
     return first
+
+
+def _rows_told(outcome: Outcome, subject: str) -> dict[Window, int]:
+    """Return what the statistics say of how many predictions each window and segment had."""
+    windows = (msgspec.json.decode(value, type=WindowStatistics) for value in outcome.said["statistics"])
+    return {
+        (w.window_start_ms, w.segment): w.rows
+        for w in windows
+        if w.subject == subject and w.kind == "predictions"
+    }
 
 
 def fold(

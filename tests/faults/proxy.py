@@ -105,7 +105,8 @@ async def _serve(pairs: list[tuple[int, int]]) -> None:
             await network.connect(r, w, target)
 
         await asyncio.start_server(handle, "127.0.0.1", listen, limit=_PIECE)
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         network.obey(line)

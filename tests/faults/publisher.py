@@ -68,7 +68,7 @@ class Publisher:
             self._done += 1
             self._send_extra()
         self._send_extra()
-        for event in closing(self._keys()):
+        for event in closing(keys_by_partition(self._settings.partitions)):
             self._send(event)
         assert self._producer.flush(120) == 0, "the broker did not take the end of the stream"
 
@@ -99,15 +99,16 @@ class Publisher:
         if offset is not None:  # unknown, where it was there already when it was sent again
             self.delivered[place] = max(offset + 1, self.delivered.get(place, 0))
 
-    def _keys(self) -> dict[int, str]:
-        """Find a key for each partition by asking the client where it would put it."""
-        keys: dict[int, str] = {}
-        number = 0
-        while len(keys) < self._settings.partitions:
-            key = f"end{number}"
-            keys.setdefault(murmur2_partition(key.encode(), self._settings.partitions), key)
-            number += 1
-        return keys
+
+def keys_by_partition(partitions: int) -> dict[int, str]:
+    """Find a key for each partition."""
+    keys: dict[int, str] = {}
+    number = 0
+    while len(keys) < partitions:
+        key = f"end{number}"
+        keys.setdefault(murmur2_partition(key.encode(), partitions), key)
+        number += 1
+    return keys
 
 
 def murmur2_partition(key: bytes, partitions: int) -> int:

@@ -81,7 +81,7 @@ class Scene:
                 if getattr(self, f"_{fault.kind}")(fault) is not False:
                     self.happened[fault.kind] += 1
                     self.recoveries.expect(str(fault), self.publisher.ends())
-            except Exception as error:  # noqa: BLE001 - a fault that can't be made is a trouble, not an end
+            except Exception as error:
                 self.fleet.troubles.append(f"{fault} could not be made: {error!r}")
 
     def finish(self) -> None:
@@ -215,7 +215,7 @@ def _possible(cluster: Cluster) -> list[str]:
 
 def _run(cluster: Cluster, settings: Settings, inside: Settings, schedule: Schedule, folder: Path) -> Result:
     began = time.monotonic()
-    _apply(inside)
+    apply(inside)
     webhook = Webhook()
     with installed_alertmanager(folder, webhook.url) as alertmanager:
         fleet = Fleet(
@@ -228,7 +228,7 @@ def _run(cluster: Cluster, settings: Settings, inside: Settings, schedule: Sched
         with contextlib.closing(fleet), contextlib.closing(scene.recoveries), contextlib.closing(webhook):
             fleet.start()
             fleet.start()
-            assert _wait_until(lambda: all(w.joined() for w in fleet.alive()), 60), "workers do not start"
+            assert wait_until(lambda: all(w.joined() for w in fleet.alive()), 60), "workers do not start"
             scene.begin()
             threads = [scene.publisher.thread]
             threads += [threading.Thread(target=scene.lane, args=[lane]) for lane in schedule.lanes]
@@ -242,10 +242,10 @@ def _run(cluster: Cluster, settings: Settings, inside: Settings, schedule: Sched
                 fleet.start()
             _wait(scene, inside)
             expected = expect(inside, MONITORS)
-            _wait_until(lambda: _all_told(webhook, expected), 20)
+            wait_until(lambda: _all_told(webhook, expected), 20)
             fleet.alive()
             fleet.stop_all()
-    troubles = [*fleet.troubles, *_alert_troubles(expected, webhook)]
+    troubles = [*fleet.troubles, *alert_troubles(expected, webhook)]
     return Result(
         schedule,
         sum(scene.publisher.published.values()),
@@ -259,7 +259,8 @@ def _run(cluster: Cluster, settings: Settings, inside: Settings, schedule: Sched
     )
 
 
-def _apply(settings: Settings) -> None:
+def apply(settings: Settings) -> None:
+    """Put the monitors of the stream in force."""
     sender = producer(settings)
     for monitor in MONITORS:
         sender.produce(topic_name(settings, "monitors"), monitor.model_dump_json(), monitor.subject)
@@ -271,28 +272,30 @@ def _wait(scene: Scene, inside: Settings) -> None:
 
     def is_done() -> bool:
         scene.fleet.alive()
-        return scene.recoveries.reached(events) and scene.recoveries.reached(_ends(inside, INTERNAL))
+        return scene.recoveries.reached(events) and scene.recoveries.reached(ends(inside, INTERNAL))
 
-    events = _ends(inside, EVENTS)
+    events = ends(inside, EVENTS)
     scene.recoveries.expect("the end of the stream", events)
-    if not _wait_until(is_done, FINISH_SECONDS):
+    if not wait_until(is_done, FINISH_SECONDS):
         behind = {
             place: (end, scene.recoveries.committed().get((topic_name(inside, place[0]), place[1])))
-            for place, end in (events | _ends(inside, INTERNAL)).items()
+            for place, end in (events | ends(inside, INTERNAL)).items()
         }
         scene.fleet.troubles.append(f"not done after {FINISH_SECONDS:g} s: {behind}")
 
 
-def _ends(settings: Settings, topics: Sequence[str]) -> Places:
-    ends = {}
+def ends(settings: Settings, topics: Sequence[str]) -> Places:
+    """Return the offset after the last record of each partition that has any."""
+    found = {}
     for topic in topics:
         for number in range(settings.partitions):
             for message in read_to_end(settings, topic_name(settings, topic), number, -2001):
-                ends[topic, number] = (message.offset() or 0) + 1
-    return ends
+                found[topic, number] = (message.offset() or 0) + 1
+    return found
 
 
-def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait for a condition; return whether it came."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -312,10 +315,10 @@ def _episodes(expected: Outcome) -> dict[str, int]:
 
 
 def _all_told(webhook: Webhook, expected: Outcome) -> bool:
-    return not _alert_troubles(expected, webhook)
+    return not alert_troubles(expected, webhook)
 
 
-def _alert_troubles(expected: Outcome, webhook: Webhook) -> list[str]:
+def alert_troubles(expected: Outcome, webhook: Webhook) -> list[str]:
     """On-call must have been told of each alert once that it fires and once that it is over.
 
     Of one that comes again within seconds Alertmanager may make one: then at least once, and no more often
@@ -338,6 +341,3 @@ def _delete_topics(settings: Settings) -> None:
     for deleted in admin.delete_topics(names, operation_timeout=20).values():
         with contextlib.suppress(Exception):
             deleted.exception(20)
-
-
-__all__ = ["EVENTS", "Result", "run"]

@@ -77,8 +77,7 @@ class Event(NamedTuple):
 def stream(seed: int, minutes: int = MINUTES, per_minute: int = PER_MINUTE) -> list[Event]:
     """Return the whole stream but its end, in the order in which it is published."""
     source = random.Random(seed)  # noqa: S311
-    events = sorted(_events(source, minutes, per_minute), key=lambda event: event.minute)
-    return events
+    return sorted(_events(source, minutes, per_minute), key=lambda event: event.minute)
 
 
 def _events(source: random.Random, minutes: int, per_minute: int) -> Iterator[Event]:

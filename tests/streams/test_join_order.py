@@ -23,7 +23,10 @@ def scene(seed: int) -> dict[str, list[object]]:
         versions = ["1"] if source.random() < 0.9 else ["1", "2"]
         for version in versions:
             event = prediction(i, at, model_version=version)
-            predictions.append((arrives + source.uniform(0, 30), event))
+            arrived = arrives + source.uniform(0, 30)
+            predictions.append((arrived, event))
+            if source.random() < 0.15:
+                predictions.append((arrived + source.choice([0, 1, 100]), event))
         for _ in range(source.choice([0, 1, 1, 1, 2, 3])):
             known = at + source.choice([-90, -30, -1, 5, 30, 60, 200, 400])
             arrives = known + source.choice([0, 5, 20, 100, 300])

@@ -1,0 +1,110 @@
+"""Alertmanager away for minutes in the middle of incidents: on-call still gets every page, once.
+
+    python -m tests.faults.away --minutes 10
+
+One incident is open when Alertmanager goes, two begin and end while it is away, one begins then and goes on.
+"""
+
+import argparse
+import contextlib
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+from rich.console import Console
+
+from streams.kafka import producer
+from streams.settings import Settings
+from streams.topics import create_topics, topic_name
+from tests.alertmanager import installed_alertmanager
+from tests.faults.cluster import Cluster, cluster
+from tests.faults.fleet import Fleet
+from tests.faults.oracle import EVENTS, expect
+from tests.faults.publisher import keys_by_partition
+from tests.faults.receiver import Webhook
+from tests.faults.recovery import Recoveries
+from tests.faults.run import PARTITIONS, alert_troubles, apply, ends, wait_until
+from tests.faults.stream import MONITORS, Event, closing, stream
+
+GOES_AT, COMES_AT = 9.0, 25.0
+"""Minutes of event time: within the missing values, and within the cents."""
+
+console = Console()
+
+
+def away(brokers: Cluster, seconds: float, folder: Path) -> list[str]:
+    """Run the scene; return what was wrong."""
+    settings = Settings(
+        broker=brokers.address,
+        application="away",
+        topic_prefix=f"{uuid.uuid4().hex[:8]}.",
+        partitions=PARTITIONS,
+        replication=brokers.replication,
+        idle_seconds=3600,
+    )
+    create_topics(settings)
+    apply(settings)
+    events = stream(1)
+    webhook = Webhook()
+    with installed_alertmanager(folder, webhook.url) as alertmanager, contextlib.closing(webhook):
+        fleet = Fleet(
+            settings,
+            folder,
+            WATCHKEEPER_ALERTMANAGERS=alertmanager.url,
+            WATCHKEEPER_ALERTMANAGER_GROUP_WAIT_SECONDS="2",
+        )
+        recoveries = Recoveries(settings)
+        with contextlib.closing(fleet), contextlib.closing(recoveries):
+            fleet.start()
+            publish(settings, [event for event in events if event.minute < GOES_AT])
+            assert wait_until(lambda: bool(alertmanager.alerts()), 60), "nothing fires"
+            alertmanager.stop()
+            began = time.monotonic()
+            publish(settings, [event for event in events if GOES_AT <= event.minute < COMES_AT])
+            time.sleep(max(0.0, began + seconds - time.monotonic()))
+            alertmanager.start()
+            rest = [event for event in events if event.minute >= COMES_AT]
+            publish(settings, rest + closing(keys_by_partition(settings.partitions)))
+            expected = expect(settings, MONITORS)
+            places = ends(settings, EVENTS)
+            assert wait_until(lambda: recoveries.reached(places), 60), "the stream is not folded"
+            wait_until(lambda: not alert_troubles(expected, webhook), 60)
+            fleet.stop_all()
+    for labels, episodes in webhook.episodes().items():
+        console.print(f"{labels}: {[dict(each) for each in episodes]}", highlight=False, markup=False)
+    return [*fleet.troubles, *alert_troubles(expected, webhook)]
+
+
+def publish(settings: Settings, events: list[Event]) -> None:
+    """Publish and wait until the broker has all."""
+    sender = producer(settings)
+    for event in events:
+        sender.produce(topic_name(settings, event.topic), event.value, event.key)
+        sender.poll(0)
+    assert sender.flush(60) == 0
+
+
+def main() -> int:
+    """Run it once; 0 when on-call was told of everything once."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.away", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long Alertmanager is away")
+    parser.add_argument(
+        "--brokers", choices=["kafka", "embedded"], default="embedded", help="on which brokers"
+    )
+    given = parser.parse_args()
+    with cluster(given.brokers) as brokers, tempfile.TemporaryDirectory(prefix="watchkeeper-away-") as folder:
+        troubles = away(brokers, given.minutes * 60, Path(folder))
+    for trouble in troubles:
+        console.print(trouble, highlight=False, markup=False)
+    console.print(
+        f"Alertmanager away for {given.minutes:g} minutes: "
+        + ("NOT " if troubles else "")
+        + "every page once"
+    )
+    return 1 if troubles else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
