@@ -232,7 +232,7 @@ class EvaluateFold:
         """
         reached_ms = self._watermarks.of(kind, subject).reached_ms
         predictions = self._watermarks.of("predictions", subject)
-        if kind == "labels" and not predictions.idle and predictions.reached_ms > NEVER:
+        if kind == "labels" and predictions.sources and not predictions.idle:
             return min(reached_ms, predictions.reached_ms)
         return reached_ms
 

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerting.names import NAMES
+from alerting.subject import Subject
 from tests.alerting.windows import Teller, bad, no_data, told, window
 
 
@@ -427,3 +428,19 @@ def test_a_flood_of_findings_is_told_by_the_worst_and_stays_small():
     assert len(teller.subject.symptoms) == 1000
     assert sum(bool(symptom.findings) for symptom in teller.subject.symptoms.values()) == 100
     assert len(msgspec.msgpack.encode(teller.subject)) < 200_000
+
+
+def test_a_state_that_kept_labels_among_the_rows_is_gone_on_from():
+    seen = {
+        "1": {"first_ms": 10, "rows": 1000, "last_ms": {"predictions": 20, "labels": 30}},
+        "2": {"first_ms": 15, "rows": 0, "last_ms": {"labels": 30}},
+    }
+    subject = msgspec.convert({"versions": {"seen": seen}}, Subject)
+    assert {name: known.last_ms for name, known in subject.versions.seen.items()} == {
+        "1": {"predictions": 20}
+    }
+    assert {name: known.last_ms for name, known in subject.labelled.seen.items()} == {
+        "1": {"labels": 30},
+        "2": {"labels": 30},
+    }
+    assert subject.versions.as_of(0).current == "1"

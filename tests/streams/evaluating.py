@@ -169,6 +169,6 @@ def by_series(outputs):
             series["statistics", told.subject, told.kind].append(message)
         else:
             told = msgspec.msgpack.decode(message.value, type=WindowFindings)
-            name = told.checked[0] if told.checked in (["labels_late"], ["silent"]) else "windows"
+            name = "silence" if told.checked == ["silent"] else "windows"
             series["findings", told.subject, told.kind, name].append(message)
     return series

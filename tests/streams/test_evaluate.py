@@ -226,6 +226,15 @@ def test_labels_that_pause_wait_for_the_predictions_of_a_replayed_year(of, rng):
     assert [(each.kind, *minutes(each)) for each in findings(told)] == [("labels", 0, 5)]
 
 
+def test_labels_wait_for_predictions_of_another_partition(of, rng):
+    folding, scores = evaluating(of), rng.random(30)
+    for minute in (3, 8):
+        fold(folding, *labels_panes(of, scores, (scores > 0.5).astype(float), minute))
+    fold(folding, idle(0, 0, "labels"), reached(0, 5), idle(1, 0), reached(1, 10, "labels"))
+    assert [minutes(each) for each in findings(fold(folding, *beat(2000)))] == [(0, 5)]
+    assert [minutes(each) for each in findings(fold(folding, reached(0, 10), *beat(4000)))] == [(5, 10)]
+
+
 def test_rows_for_a_closed_window_are_counted_in_the_next(of, rng):
     folding = evaluating(of)
     live(folding, of, rng, 0, 6)

@@ -56,6 +56,10 @@ def queues(of, falls_idle):
 
 
 def outputs(of, messages, stops=frozenset()):
+    return by_series(raw(of, messages, stops))
+
+
+def raw(of, messages, stops=frozenset()):
     """Fold messages one by one; at the stops the stage is replaced by one restored from its snapshot."""
     folding, told = evaluating(of), []
     end = [msgspec.msgpack.encode(each) for each in beat(START + 100 * MINUTE)]
@@ -66,7 +70,7 @@ def outputs(of, messages, stops=frozenset()):
             restored = evaluating(of)
             restored.restore(folding.snapshot())
             folding = restored
-    return by_series(told)
+    return told
 
 
 def interleaved(sent, order):
@@ -99,6 +103,19 @@ def test_neither_the_order_of_sources_nor_a_restart_changes_what_is_said(scene, 
     messages = interleaved(sent, np.random.default_rng(seed))
     stops = data.draw(st.sets(st.integers(0, len(messages)), min_size=1, max_size=4))
     assert outputs(of, messages, stops) == expected
+
+
+def test_what_is_said_of_labels_comes_in_order_and_after_the_predictions_until_then(scene):
+    of, sent, _ = scene
+    for seed in range(10):
+        ends = {"predictions": [START], "labels": [START]}
+        for message in raw(of, interleaved(sent, np.random.default_rng(seed))):
+            if message.topic == "findings":
+                told = msgspec.msgpack.decode(message.value, type=WindowFindings)
+                ends[told.kind].append(told.window_end_ms)
+                late = told.kind == "predictions" and told.window_end_ms <= ends["labels"][-1]
+                assert not late or told.checked == ["silent"]
+        assert ends["labels"] == sorted(ends["labels"])
 
 
 def test_the_scene_has_all_that_could_differ(scene):
