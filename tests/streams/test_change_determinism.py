@@ -243,14 +243,16 @@ def told(run):
 
 
 def test_the_change_mattered_and_no_window_holds_both_sides(case):
-    rows, features = Counter(), {False: set(), True: set()}
+    rows, features, keys = Counter(), {False: set(), True: set()}, Counter()
     for window in statistics(told(case.run)):
         after = window.window_start_ms >= CHANGE
         assert after or window.window_end_ms <= CHANGE
         assert window.monitor_revision == after
         rows[window.kind, after] += window.rows
+        keys[window.kind, window.version, window.window_start_ms, window.window_end_ms] += 1
         features[after] |= {each.feature for each in window.statistics if each.name == "missing_ratio"}
     assert all(rows[kind, after] > 50 for kind in ("predictions", "labels") for after in (False, True))
+    assert max(keys.values()) == 1
     assert features[False] == {"temp", "sky"}
     assert features[True] == ({"wind", "sky"} if case.name == "all that is counted" else {"temp", "sky"})
 
