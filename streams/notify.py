@@ -175,6 +175,7 @@ class AlertmanagerDeliverer:
         self.alertmanager = Alertmanager(urls, credentials)
         self._group_wait = timedelta(seconds=group_wait_seconds)
         self._heard: dict[Episode, datetime] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._expire = timedelta(seconds=EXPIRE_AFTER_RESENDS * resend_seconds)
         self._clock = clock
         self._sleep = sleep
@@ -195,6 +196,9 @@ class AlertmanagerDeliverer:
             refusal = await self.alertmanager.post(payload(held, now, self._expire))
             if refusal is None:
                 self._heard = dict(list(began.items())[-REMEMBERED:])
+                self._end_later(
+                    [notice for notice, other in zip(notices, held, strict=True) if other != notice]
+                )
                 return
             if not refusal.recoverable:
                 raise Undeliverable(refusal.message)
@@ -217,8 +221,26 @@ class AlertmanagerDeliverer:
             return notice
         return notice.model_copy(update={"resolved_at": max(notice.resolved_at, heard + self._group_wait)})
 
+    def _end_later(self, notices: Sequence[Notice]) -> None:
+        """Tell the end of what was held once more when it may end.
+
+        Of two ends that lie ahead Alertmanager keeps the later, which is that of the notice that it fires.
+        Should this get lost, the next repeat says the same.
+        """
+        if notices:
+            task = asyncio.create_task(self._end(notices))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    async def _end(self, notices: Sequence[Notice]) -> None:
+        await self._sleep(self._group_wait.total_seconds())
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        await self.alertmanager.post(payload(notices, now, self._expire))
+
     async def close(self) -> None:
         """Close connections."""
+        for task in self._ending:
+            task.cancel()
         await self.alertmanager.close()
 
 

@@ -1,11 +1,14 @@
 """Worker processes that can be killed, frozen, stopped and told a wrong time."""
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 from streams.settings import Settings
@@ -47,6 +50,15 @@ class FleetWorker:
     def joined(self) -> bool:
         """Whether it has become a member of the group."""
         return b"generation" in self.log.read_bytes()
+
+    def tell(self) -> None:
+        """Keep what it says of itself beside its log."""
+        found = re.search(rb"metrics at (\S+)/metrics", self.log.read_bytes())
+        for page in ("live", "ready", "metrics"):
+            with contextlib.suppress(OSError):
+                address = f"{found[1].decode() if found else ''}/{page}"
+                with urllib.request.urlopen(address, timeout=5) as answer:
+                    self.log.with_suffix(f".{page}").write_bytes(answer.read())
 
     def found_no_broker(self) -> bool:
         """Whether it was started while no broker answered, and said so: whoever runs it starts it again."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import threading
 import time
 import uuid
@@ -277,6 +278,10 @@ def _wait(scene: Scene, inside: Settings) -> None:
     events = ends(inside, EVENTS)
     scene.recoveries.expect("the end of the stream", events)
     if not wait_until(is_done, FINISH_SECONDS):
+        for worker in scene.fleet.alive():
+            worker.tell()
+            if hook := os.environ.get("FAULTS_HOOK"):
+                os.system(f"{hook} {worker.process.pid} {worker.log}")
         behind = {
             place: (end, scene.recoveries.committed().get((topic_name(inside, place[0]), place[1])))
             for place, end in (events | ends(inside, INTERNAL)).items()

@@ -129,6 +129,26 @@ async def test_what_fired_and_ended_while_alertmanager_was_down_is_told_all_the_
     assert [each["status"] for each in heard] == ["firing", "resolved"]
 
 
+async def test_what_ends_at_once_is_told_to_fire_and_soon_to_be_over(tmp_path):
+    heard: list[dict[str, Any]] = []
+
+    async def hear(request: web.Request) -> web.Response:
+        heard.extend((await request.json())["alerts"])
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/hook", hear)
+    async with TestServer(app) as hook:
+        with installed_alertmanager(tmp_path, str(hook.make_url("/hook"))) as running:
+            fold = NotifyFold()
+            async with delivering(running.url, group_wait_seconds=1.0) as deliverer:
+                for alert in (FIRING, RESOLVED):
+                    fold.fold("alerts", [record(alert)], now_ms())
+                    await deliverer.deliver(fold.outputs())
+                await until(lambda: len(heard) >= 2)
+    assert [each["status"] for each in heard] == ["firing", "resolved"]
+
+
 async def test_one_of_two_that_is_down_holds_nothing_back(alertmanager):
     fold = NotifyFold()
     fold.fold("alerts", [record(FIRING)], now_ms())
