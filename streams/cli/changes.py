@@ -1,7 +1,7 @@
 """What applying monitors and references would change, from what is in force now, and from when on."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -9,11 +9,16 @@ from schemas.monitors import Monitor
 from schemas.references import Reference
 from schemas.revisions import FORMAT, MonitorRecord, MonitorRevision, ReferenceRecord, ReferenceRevision
 from streams.cli.current import ConfigRecord
-from streams.config.changing import Start, amended, soonest, stated
+from streams.config.changing import Start, amended, newest, soonest, stated
 from streams.config.state import Configuration, reference_key
 from streams.errors import UserError
+from streams.kafka import MAX_MESSAGE_BYTES
 
 __all__ = ["Change", "Wanted", "When", "plan", "reference_record"]
+
+
+RECORD_BYTES_MAX = MAX_MESSAGE_BYTES - 2**16
+R = TypeVar("R", MonitorRevision, ReferenceRevision)
 
 
 class Wanted(NamedTuple):
@@ -98,7 +103,8 @@ def _change(wanted: Wanted, current: Configuration, when: When | None) -> tuple[
         revisions = current.monitor_revisions(subject)
         revision = MonitorRevision(revision=_next(revisions), takes_effect_at_ms=_at(start), monitor=monitor)
         amends = amended(revisions, revision, when.now_ms if when else 0)
-        records.append(ConfigRecord("monitors", subject, MonitorRecord(revisions=amends).encode()))
+        value = _fitting(amends, lambda kept: MonitorRecord(revisions=kept).encode(), subject)
+        records.append(ConfigRecord("monitors", subject, value))
         if amends[-1] is not revision:
             state = "as it was: the change that was to come is withdrawn"
             start = start if len(records) > 1 else None
@@ -111,8 +117,21 @@ def _reference_record(
 ) -> ConfigRecord:
     revisions = current.reference_revisions(reference.subject, reference.version)
     revision = ReferenceRevision(_next(revisions), _at(start), reference)
-    record = ReferenceRecord(FORMAT, amended(revisions, revision, when.now_ms if when else 0))
-    return ConfigRecord("references", reference_key(reference.subject, reference.version), record.encode())
+    amends = amended(revisions, revision, when.now_ms if when else 0)
+    key = reference_key(reference.subject, reference.version)
+    value = _fitting(amends, lambda kept: ReferenceRecord(FORMAT, kept).encode(), key)
+    return ConfigRecord("references", key, value)
+
+
+def _fitting(revisions: list[R], encode: Callable[[list[R]], bytes], key: str) -> bytes:
+    """Write as many of the newest revisions as one record can hold; at least the one before a change."""
+    for most in range(len(revisions), min(len(revisions), 2) - 1, -1):
+        value = encode(newest(revisions, most))
+        if len(value) <= RECORD_BYTES_MAX:
+            return value
+    raise UserError(
+        f"{key}: has {len(value)} bytes, at most {RECORD_BYTES_MAX} fit; declare less, or split it"
+    )
 
 
 def _next(revisions: Sequence[MonitorRevision | ReferenceRevision]) -> int:

@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 from math import lcm
 from typing import NamedTuple, TypeVar
 
+import msgspec
+
 from schemas.monitors import Monitor
 from schemas.references import Reference
 from schemas.revisions import LATEST_MS, MonitorRevision, ReferenceRevision
 from streams.config.state import pane_ms
 from streams.errors import UserError
 
-__all__ = ["MARGIN_MS", "Start", "amended", "says", "soonest", "stated"]
+__all__ = ["MARGIN_MS", "Start", "amended", "newest", "says", "soonest", "stated"]
 
 MARGIN_MS = 10_000
 """So long before a change takes effect every worker has it: they hear of it within a second."""
@@ -71,9 +73,22 @@ def amended(revisions: Sequence[R], new: R, now_ms: int) -> list[R]:
     kept: list[R] = [each for each in revisions if _began(each) < min(at_ms, now_ms + MARGIN_MS)]
     if kept and _content(kept[-1]) == _content(new):
         return kept
-    kept = kept[1 - _most(new) :]
     kept.append(new)
+    return newest(kept, _most(new))
+
+
+def newest(revisions: Sequence[R], most: int) -> list[R]:
+    """Return the newest revisions; where some are left out, the oldest left stands for them."""
+    kept: list[R] = list(revisions[-most:])
+    if len(kept) < len(revisions):
+        kept[0] = _from_the_beginning(kept[0])
     return kept
+
+
+def _from_the_beginning(revision: R) -> R:
+    if isinstance(revision, MonitorRevision):
+        return revision.model_copy(update={"takes_effect_at_ms": None})
+    return msgspec.structs.replace(revision, takes_effect_at_ms=None)
 
 
 def says(at_ms: int) -> str:

@@ -185,7 +185,7 @@ def _aligned_ms(from_ms: int, before: Watched | None, monitor: Monitor) -> int:
     if before is None:
         return from_ms
     step_ms = lcm(pane_ms(before.monitor), pane_ms(monitor))
-    return max(-(-from_ms // step_ms) * step_ms, before.from_ms)
+    return -(-max(from_ms, before.from_ms) // step_ms) * step_ms
 
 
 def pane_ms(monitor: Monitor) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from schemas.revisions import MonitorRevision
+from schemas.revisions import MonitorRecord, MonitorRevision
 from streams.cli.current import read_configuration
 from streams.settings import Settings
 from tests.streams.cli_runs import MONITOR, rows, run, write_csv, write_monitor
@@ -85,3 +85,22 @@ def test_a_new_reference_of_what_is_watched_takes_effect_where_windows_end(
 
 def revisions(settings: Settings) -> list[MonitorRevision]:
     return read_configuration(settings).monitor_revisions("flight-delay")
+
+
+def test_a_record_holds_what_fits_and_says_what_does_not(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    path = write_monitor(tmp_path)
+    for team in ("a", "b", "c"):
+        path.write_text(MONITOR.replace("ops-ml", team))
+        command("apply", path, "--effective-from", f"2026-01-0{ord(team) - 96}T00:00Z")
+    assert len(revisions(settings)) == 3
+    size = len(MonitorRecord(revisions=revisions(settings)).encode())
+    monkeypatch.setattr("streams.cli.changes.RECORD_BYTES_MAX", size)
+    path.write_text(MONITOR.replace("ops-ml", "d"))
+    command("apply", path, "--effective-from", "2026-01-04T00:00Z")
+    assert [each.monitor.owner.team for each in revisions(settings)] == ["b", "c", "d"]
+    assert revisions(settings)[0].takes_effect_at_ms is None
+    monkeypatch.setattr("streams.cli.changes.RECORD_BYTES_MAX", 100)
+    path.write_text(MONITOR)
+    assert "at most 100 fit; declare less" in command("apply", path, code=2).stderr
