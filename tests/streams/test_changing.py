@@ -1,5 +1,6 @@
 """When a change takes effect, and what is kept of what was before."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.monitors import Monitor
-from schemas.revisions import MonitorRevision
+from schemas.revisions import MonitorRecord, MonitorRevision
 from streams.config.changing import MARGIN_MS, Start, amended, soonest, stated
 from streams.config.state import Configuration
 from streams.errors import UserError
@@ -96,14 +97,12 @@ def test_whoever_writes_the_record_no_pane_holds_a_change(times: list[int], minu
     revisions += [revision(i + 1, at_ms) for i, at_ms in enumerate(sorted(times))]
     after = monitor(pane=f"PT{minutes}M", size=f"PT{minutes}M")
     revisions.append(MonitorRevision(revision=9, takes_effect_at_ms=2 * 10**7, monitor=after))
-    from schemas.revisions import MonitorRecord
-
     configuration = Configuration()
     configuration.learn("monitors", b"m", MonitorRecord(revisions=revisions).encode())
     watched = configuration.watched("m")
     assert watched is not None
     history = watched.history()
-    for earlier, later in zip(history, history[1:], strict=False):
+    for earlier, later in pairwise(history):
         assert later.from_ms >= earlier.from_ms
         assert later.from_ms % Spans.of(later.monitor, "predictions").pane_ms == 0
         assert earlier.before is None or later.from_ms % Spans.of(earlier.monitor, "predictions").pane_ms == 0
