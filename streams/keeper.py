@@ -7,6 +7,7 @@ at or below the saved offsets are dropped; whoever receives an output twice drop
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from streams import formats
@@ -125,8 +126,10 @@ class Keeper:
         self._changed = True
         return folded
 
-    async def catch_up(self, topics: Sequence[str], now_ms: int) -> None:
-        """Fold all that the topics hold after the checkpoint.
+    async def catch_up(
+        self, topics: Sequence[str], now_ms: int, ack: Callable[[str, int], object] = lambda _, __: None
+    ) -> None:
+        """Fold all that the topics hold after the checkpoint; once saved, `ack` is told how far.
 
         For state that was voided within a generation: the consumer has gone on and may have nothing more to
         deliver.
@@ -134,6 +137,8 @@ class Keeper:
         for topic in topics:
             async for batch in self._store.read(topic, self.partition, self.position(topic), LAST_OFFSET):
                 self._fold(topic, batch, now_ms)
+            if topic in self._offsets:
+                self._acks.append(partial(ack, topic, self._offsets[topic]))
                 self._changed = True
 
     async def _fill(self, topic: str, records: Sequence[Record], now_ms: int) -> int:

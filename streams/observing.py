@@ -1,5 +1,8 @@
 """What a partition of ingest says of itself once it is saved."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import msgspec
 
 from streams.ingest.stage import IngestFold
@@ -15,3 +18,11 @@ def observe_ingest(metrics: Metrics, number: int, fold: IngestFold) -> None:
     metrics.observe_labels(number, {**labels, "evicted": fold.partition.join.evicted})
     for kind, closed_ms in fold.partition.reached_ms().items():
         metrics.observe_watermark(kind, number, closed_ms)
+
+
+def named(assignment: Iterable[Any]) -> str:
+    """Put assigned partitions into words, by topic."""
+    by_topic: dict[str, list[int]] = {}
+    for tp in sorted(assignment):
+        by_topic.setdefault(tp.topic, []).append(tp.partition)
+    return ", ".join(f"{topic} {partitions}" for topic, partitions in by_topic.items())

@@ -90,6 +90,11 @@ class ChunkConsumer(driver.Consumer):
     def _kafka(self) -> Any:
         return self._thread._ensure_consumer()
 
+    def acknowledge(self, tp: TP, offset: int) -> None:
+        """Acknowledge up to an offset without a chunk: what lies there was read in another way."""
+        if tp in self.assignment():
+            self._acked[tp].append(offset)
+
     def _chunk_message(self, tp: TP, chunk: list[Any], generation_id: int) -> ConsumerMessage:
         last = chunk[-1]
         return ConsumerMessage(

@@ -4,7 +4,10 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
+
+from faust.types import TP
 
 from streams.app import make_app
 from streams.checkpoint import UnreadableCheckpoint
@@ -15,7 +18,7 @@ from streams.ingest.gate import RejectedShareHigh
 from streams.ingest.stage import IngestFold
 from streams.keeper import Keeper, Superseded
 from streams.metrics import Metrics
-from streams.observing import observe_ingest
+from streams.observing import named, observe_ingest
 from streams.outlet import KafkaOutlet, Sink
 from streams.settings import Settings
 from streams.shutdown import give_up
@@ -32,6 +35,7 @@ HURRY_MS = 50
 LAST_SAVE_SECONDS = 2.5
 VOID_MS = 1000
 UNSAVED_CHUNKS_MAX = 64
+SAYING_ALL = NewerFormat, UnreadableCheckpoint, Unrecoverable
 
 
 class Worker:
@@ -94,9 +98,7 @@ class Worker:
             self._stopping = True
             await page_and_exit(error, self.settings, self._sinks["notify"], self._clock_ms())
         except BaseException as error:
-            known = isinstance(
-                error, NewerFormat | UnreadableCheckpoint | Unrecoverable
-            )  # its sentence says all
+            known = isinstance(error, SAYING_ALL)
             give_up("%s", error if known else f"a stage met an error: {error!r}", exc_info=not known)
 
     def _void(self, error: Superseded) -> None:
@@ -148,6 +150,8 @@ class Worker:
         async with self._locks.setdefault(key, asyncio.Lock()):
             if key in self.keepers or elapsed_ms() < self._void_until_ms.get(partition, 0):
                 return self.keepers.get(key)
+            if not self._is_ours(stage, partition):
+                return None  # whoever asks does so for an assignment that is over
             generation, store = self._generation, self._store
             keeper = Keeper(
                 stage.name,
@@ -155,19 +159,26 @@ class Worker:
                 stage.fold(partition),
                 store,
                 self._outlet,
-                lambda: bool(
-                    self.app.consumer_generation_id == generation
-                    and store is self._store
-                    and not self._stopping
-                ),
+                lambda: self._is_current(generation, store),
             )
             await keeper.begin(elapsed_ms())
             if partition in self._void_until_ms:
-                await keeper.catch_up(stage.topics, self._clock_ms())
+                await keeper.catch_up(stage.topics, self._clock_ms(), partial(self._acknowledge, partition))
             if self.app.consumer_generation_id != generation or not store.holds(partition, keeper.fence):
                 return None
             self.keepers[key] = keeper
             return keeper
+
+    def _is_current(self, generation: int, store: KafkaStore) -> bool:
+        same = self.app.consumer_generation_id == generation and store is self._store
+        return bool(same and not self._stopping)
+
+    def _is_ours(self, stage: Stage, partition: int) -> bool:
+        assigned = {(tp.topic, tp.partition) for tp in self.app.consumer.assignment()}
+        return any((topic_name(self.settings, topic), partition) in assigned for topic in stage.topics)
+
+    def _acknowledge(self, partition: int, topic: str, offset: int) -> None:
+        self.app.consumer.acknowledge(TP(topic_name(self.settings, topic), partition), offset)
 
     def _enter(self, generation: int) -> None:
         """Begin a new generation with nothing: state and fences of the one before may not be ours."""
@@ -176,7 +187,7 @@ class Worker:
         for key in list(self.keepers):
             self._forget(key)
         self._generation = generation
-        log.info("generation %s: %s", generation, _named(self.app.consumer.assignment()))
+        log.info("generation %s: %s", generation, named(self.app.consumer.assignment()))
         self._store = KafkaStore(self.settings)
         self._void_until_ms.clear()
 
@@ -284,10 +295,3 @@ class Worker:
                 "the last checkpoint did not finish in %s s: the next worker reads a little more again",
                 LAST_SAVE_SECONDS,
             )
-
-
-def _named(assignment: Iterable[Any]) -> str:
-    by_topic: dict[str, list[int]] = {}
-    for tp in sorted(assignment):
-        by_topic.setdefault(tp.topic, []).append(tp.partition)
-    return ", ".join(f"{topic} {partitions}" for topic, partitions in by_topic.items())

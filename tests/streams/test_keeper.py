@@ -183,6 +183,15 @@ def test_what_lies_between_the_checkpoint_and_the_first_chunk_is_read_again():
     assert asyncio.run(keeper.take("predictions", SOURCE[20:25], lambda: None, 0)) == 5  # a gap of the log
 
 
+def test_what_is_read_again_after_a_void_is_acknowledged_once_saved():
+    acks = []
+    keeper = Keeper("first", 0, SumFold(), Broker(), Broker())
+    asyncio.run(keeper.catch_up(["predictions"], 0, lambda *told: acks.append(told)))
+    assert not acks
+    asyncio.run(keeper.save(1))
+    assert acks == [("predictions", len(SOURCE) - 1)]
+
+
 def test_the_larger_its_checkpoints_the_longer_the_time_between_them():
     keeper = Keeper("first", 0, SumFold(), Broker(), Broker())
     asyncio.run(keeper.take("predictions", SOURCE[:3], lambda: None, 0))
