@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import threading
 import time
 import uuid
@@ -27,7 +26,7 @@ from tests.faults.recovery import Places, Recoveries, Recovery
 from tests.faults.schedule import RECEIVER, STREAM, WORKER, Fault, Schedule, draw
 from tests.faults.stream import ALERTS_AT_LEAST, MONITORS
 
-SECONDS = 30.0
+SECONDS = 22.0
 """How long the stream is published; faults happen in this time."""
 FINISH_SECONDS = 120.0
 """How long the workers have afterwards to fold all that there is."""
@@ -280,8 +279,6 @@ def _wait(scene: Scene, inside: Settings) -> None:
     if not wait_until(is_done, FINISH_SECONDS):
         for worker in scene.fleet.alive():
             worker.tell()
-            if hook := os.environ.get("FAULTS_HOOK"):
-                os.system(f"{hook} {worker.process.pid} {worker.log}")
         behind = {
             place: (end, scene.recoveries.committed().get((topic_name(inside, place[0]), place[1])))
             for place, end in (events | ends(inside, INTERNAL)).items()

@@ -61,10 +61,10 @@ def draw(seed: int, seconds: float, possible: Sequence[str]) -> Schedule:
     """
     source = random.Random(f"schedule {seed}")  # noqa: S311
     lanes = [
-        list(_lane(source, WORKER, possible, 1.0, seconds, (1.0, 2.6))),
-        list(_lane(source, BROKER, possible, 2.0, seconds, (1.0, 3.5))),
-        list(_lane(source, STREAM, possible, 1.5, seconds, (3.0, 6.0))),
-        list(_lane(source, RECEIVER, possible, 4.0, seconds, (5.0, 15.0))),
+        list(_lane(source, WORKER, possible, 1.0, seconds, (0.8, 2.0))),
+        list(_lane(source, BROKER, possible, 2.0, seconds, (0.8, 2.5))),
+        list(_lane(source, STREAM, possible, 1.5, seconds, (2.5, 5.0))),
+        list(_lane(source, RECEIVER, possible, 3.0, seconds, (5.0, 12.0))),
     ]
     # Whatever is only in memory when the stream ends would never be missed by a later event.
     last = Fault(seconds + source.uniform(0.2, 1.2), "killed", 0.0, source.randrange(12), 0.0)
