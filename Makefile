@@ -2,7 +2,7 @@
 # Options go to the program behind a target: make demo ARGS='--json out.json'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test fuzz check bench bench-recovery lock clean
+.PHONY: help venv demo test faults fuzz check bench bench-recovery lock clean
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -21,6 +21,12 @@ demo: $(READY)
 ## test    run the tests on every Kafka broker that this machine can run
 test: $(READY)
 	@$(BIN)/pytest $(ARGS)
+
+## faults  compare workers under schedules of faults with an undisturbed fold: make faults SEEDS=50 FIRST_SEED=1
+SEEDS ?= 50
+FIRST_SEED ?= 1
+faults: $(READY)
+	@$(BIN)/python -m tests.faults --seeds $(SEEDS) --first-seed $(FIRST_SEED) $(ARGS)
 
 ## fuzz    look for new input that breaks a decoder; ARGS='-k events' for some
 fuzz: $(READY)

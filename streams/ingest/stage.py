@@ -14,9 +14,9 @@ from streams.fold import Message, Record
 from streams.ingest.batch import times_ms
 from streams.ingest.clock import NEVER, Clock
 from streams.ingest.decode import LabelRow, decode_all, time_ms
+from streams.ingest.early import Truth
 from streams.ingest.envelope import Refusal, unwatched
 from streams.ingest.gate import Gate
-from streams.ingest.join import Truth
 from streams.ingest.labels import LabelsIntake
 from streams.ingest.partition import Partition
 from streams.ingest.quarantine import Limit
