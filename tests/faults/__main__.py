@@ -50,11 +50,12 @@ def main() -> int:
 
 
 def _tell(result: Result, whole: bool) -> None:
-    worst = max((recovery.seconds for recovery in result.recoveries), default=0.0)
     word = "equal" if result.ok else "NOT EQUAL"
     console.print(
         f"{time.strftime('%H:%M:%S')}  seed {result.schedule.seed}: {word}; {result.events} events, "
-        f"{result.happened.total()} faults, worst recovery {worst:.1f} s, in {result.seconds:.0f} s",
+        f"{result.happened.total()} faults, worst recovery "
+        f"{result.worst_recovery_seconds:.1f} s, settled in {result.settled_seconds:.1f} s, "
+        f"all in {result.seconds:.0f} s",
         highlight=False,
     )
     if whole or not result.ok:
@@ -72,18 +73,27 @@ def _tell(result: Result, whole: bool) -> None:
 
 def _summary(results: list[Result]) -> None:
     table = Table(
-        "seed", "events", "faults", "what happened", "recoveries", "worst, s", "stop, s", "lost", "doubled"
+        "seed",
+        "events",
+        "faults",
+        "what happened",
+        "recoveries",
+        "worst, s",
+        "settled, s",
+        "stop, s",
+        "lost",
+        "doubled",
     )
     for result in results:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(result.happened.items()))
-        worst = max((recovery.seconds for recovery in result.recoveries), default=0.0)
         table.add_row(
             str(result.schedule.seed),
             f"{result.events:,}",
             str(result.happened.total()),
             kinds,
             str(len(result.recoveries)),
-            f"{worst:.1f}",
+            f"{result.worst_recovery_seconds:.1f}",
+            f"{result.settled_seconds:.1f}",
             f"{result.slowest_stop_seconds:.1f}",
             str(len(result.difference.lost)),
             str(len(result.difference.doubled)),
@@ -100,6 +110,7 @@ def _document(result: Result) -> dict[str, object]:
         "events": result.events,
         "faults": dict(result.happened),
         "recoveries": [recovery._asdict() for recovery in result.recoveries],
+        "settled_seconds": result.settled_seconds,
         "slowest_stop_seconds": result.slowest_stop_seconds,
         "seconds": result.seconds,
         "lost": result.difference.lost,

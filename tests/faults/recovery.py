@@ -10,6 +10,7 @@ from streams.settings import Settings
 from streams.topics import topic_name
 
 POLL_SECONDS = 0.25
+THE_END = "the end of the stream"
 FOLLOWED = ("predictions", "labels", "features", "profiles", "findings", "alerts")
 Places = dict[tuple[str, int], int]
 

@@ -22,7 +22,7 @@ from tests.faults.fleet import Fleet, faketime
 from tests.faults.oracle import EVENTS, Difference, Outcome, compare, expect, found
 from tests.faults.publisher import Publisher
 from tests.faults.receiver import Webhook
-from tests.faults.recovery import Places, Recoveries, Recovery
+from tests.faults.recovery import THE_END, Places, Recoveries, Recovery
 from tests.faults.schedule import RECEIVER, STREAM, WORKER, Fault, Schedule, draw
 from tests.faults.stream import ALERTS_AT_LEAST, MONITORS
 
@@ -47,6 +47,16 @@ class Result(NamedTuple):
     difference: Difference
     troubles: list[str]
     folder: Path
+
+    @property
+    def worst_recovery_seconds(self) -> float:
+        """The longest it took, with other faults still to come, until all of before a fault was saved."""
+        return max((each.seconds for each in self.recoveries), default=0.0)
+
+    @property
+    def settled_seconds(self) -> float:
+        """How long after the last fault everything was saved."""
+        return next((each.seconds for each in self.recoveries if each.what == THE_END), 0.0)
 
     @property
     def ok(self) -> bool:
@@ -275,7 +285,7 @@ def _wait(scene: Scene, inside: Settings) -> None:
         return scene.recoveries.reached(events) and scene.recoveries.reached(ends(inside, INTERNAL))
 
     events = ends(inside, EVENTS)
-    scene.recoveries.expect("the end of the stream", events)
+    scene.recoveries.expect(THE_END, events)
     if not wait_until(is_done, FINISH_SECONDS):
         for worker in scene.fleet.alive():
             worker.tell()
