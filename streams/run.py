@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import faust
 import uvloop
+from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
 
 from streams.clock import SteadyClock
@@ -27,6 +28,7 @@ from streams.worker import Worker
 
 log = logging.getLogger("watchkeeper.run")
 
+EXIT_NO_BROKER = 2
 REGISTRY_SECONDS = 60
 # Decoded events are plain structs without cycles: looking at all of them for garbage costs more than folding.
 GC_THRESHOLDS = 100_000, 50, 100
@@ -80,6 +82,9 @@ def _run(app: faust.App, shutdown: Shutdown) -> NoReturn:
     shutdown.stop_by(lambda: loop.call_soon_threadsafe(asked.set))
     try:
         loop.run_until_complete(_live(worker, asked, shutdown))
+    except KafkaConnectionError as error:  # only at the start: later it tries again by itself
+        log.critical("no Kafka broker answers any more, so nothing was begun; start it again: %s", error)
+        leave(EXIT_NO_BROKER)
     except Exception:
         give_up("Faust ended with an error", exc_info=True)
     crash = worker.crash_reason or app.crash_reason
