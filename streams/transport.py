@@ -35,9 +35,30 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: Any,
+        timeout: float | None = None,  # noqa: ASYNC109
+        max_records: int | None = None,
+    ) -> Any:
+        """Fetch; what comes while the flow is stopped goes back at once, and is fetched again.
+
+        A fetch that began before a rebalance ends with records of the new assignment.
+        """
+        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        if self.consumer.flow_active:
+            return records
+        for partition, chunk in records.items():
+            if chunk:
+                consumer._fetcher.seek_to(partition, chunk[0].offset)
+        return {}
+
 
 class ChunkConsumer(driver.Consumer):
     """Yields whole chunks, and commits up to the last acked one."""
+
+    _is_reassigning = False
 
     def _new_consumer_thread(self) -> ChunkConsumerThread:
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -48,9 +69,6 @@ class ChunkConsumer(driver.Consumer):
         generation_id = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
-        if not self.flow_active:
-            await self._seek_again()
-            return
         for partition, chunk in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation_id:
                 return
@@ -58,13 +76,33 @@ class ChunkConsumer(driver.Consumer):
                 tp = TP(partition.topic, partition.partition)
                 yield tp, self._chunk_message(tp, chunk, generation_id)
 
-    async def _seek_again(self) -> None:
-        """Give back what was fetched while a rebalance stopped the flow."""
-        try:
-            await self.perform_seek()
-        except IllegalStateError:
-            # The assignment changed meanwhile; Faust seeks again once the rebalance is done.
-            await asyncio.sleep(_PAUSED_POLL_SECONDS)
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Stop the flow until the next assignment is in place; Faust does so only where it had partitions."""
+        self._is_reassigning = True
+        self.stop_flow()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Let the flow be resumed."""
+        self._is_reassigning = False
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    def resume_flow(self) -> None:
+        """Let chunks flow; not for Faust's belated end of one rebalance while the next is under way.
+
+        Faust then throws away what flowed before its own end: chunks of the new assignment would be lost.
+        """
+        if not self._is_reassigning:
+            super().resume_flow()
+
+    async def perform_seek(self) -> None:
+        """Forget how far chunks were handed on; the consumer is where it must be.
+
+        It begins each assignment at the committed offsets, or at the beginning, and nothing leaves it before
+        the flow is resumed. Faust's own way asks the broker once for each partition, gives up resuming for
+        ever when that takes too long, and does not go back where nothing has been committed.
+        """
+        self._read_offset.clear()
 
     def end_offset(self, tp: TP) -> int | None:
         """Return the offset after a partition's last record; None where no fetch has told it of late.

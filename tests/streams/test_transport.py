@@ -5,11 +5,15 @@ import inspect
 from types import SimpleNamespace
 from typing import Any
 
+import aiokafka
 import faust
+import pytest
 from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition as AioTP
+from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
@@ -30,6 +34,10 @@ def test_the_methods_that_are_overridden_still_exist_with_their_parameters():
         "_wait_next_records": ["self", "timeout"],
         "_new_offset": ["self", "tp"],
         "_add_gap": ["self", "tp", "offset_from", "offset_to"],
+        "perform_seek": ["self"],
+        "resume_flow": ["self"],
+        "on_partitions_revoked": ["self", "revoked"],
+        "on_partitions_assigned": ["self", "assigned", "generation_id"],
     }.items():
         assert list(inspect.signature(getattr(Consumer, name)).parameters) == parameters
         assert name in vars(transport.ChunkConsumer)
@@ -44,8 +52,6 @@ def test_a_fetch_that_finds_nothing_ends_soon(monkeypatch):
 
 
 def test_the_setting_for_the_wait_of_a_fetch_is_where_we_change_it():
-    import aiokafka
-
     assert "self._fetch_max_wait_ms = fetch_max_wait_ms" in inspect.getsource(aiokafka.AIOKafkaConsumer)
     assert "AIOKafkaConsumerThread" in inspect.getsource(driver.Consumer._new_consumer_thread)
 
@@ -91,17 +97,12 @@ def _record(offset: int) -> Any:
 def _fetch(monkeypatch: Any, fetched: Any, **changes: Any) -> tuple[list[Any], transport.ChunkConsumer]:
     monkeypatch.setattr(transport.ChunkConsumer, "should_stop", False, raising=False)
     app = SimpleNamespace(consumer_generation_id=5, client_only=False)
-    sought: list[int] = []
-    consumer = _consumer(app=app, sought=sought, **changes)
+    consumer = _consumer(app=app, **changes)
 
     async def wait_next_records(timeout: float) -> Any:  # noqa: ASYNC109
         return fetched, None
 
-    async def seek() -> None:
-        sought.append(1)
-
     consumer._wait_next_records = wait_next_records
-    consumer.perform_seek = seek
 
     async def collect() -> list[Any]:
         return [pair async for pair in consumer.getmany(1.0)]
@@ -118,10 +119,61 @@ def test_one_event_for_each_partition_that_had_records(monkeypatch):
     assert [record.offset for record in message.value] == [3, 9]
 
 
-def test_while_the_flow_is_stopped_records_are_not_yielded_but_sought_again(monkeypatch):
-    found, consumer = _fetch(monkeypatch, {PARTITION: [_record(3)]}, flow_active=False)
+def test_while_the_flow_is_stopped_records_are_not_yielded(monkeypatch):
+    found, _ = _fetch(monkeypatch, {PARTITION: [_record(3)]}, flow_active=False)
     assert found == []
-    assert consumer.sought == [1]
+
+
+@pytest.mark.parametrize(("flow_active", "sought"), [(False, [(PARTITION, 3)]), (True, [])])
+def test_what_a_fetch_brings_while_the_flow_is_stopped_goes_back_at_once(monkeypatch, flow_active, sought):
+    # Also where nothing has been committed: aiokafka's way back to what is committed leaves that as it is.
+    assert "if offset and offset > 0:" in inspect.getsource(aiokafka.AIOKafkaConsumer.seek_to_committed)
+    fetched = {PARTITION: [_record(3), _record(9)], TP("predictions", 1): []}
+    gone_back: list[tuple[TP, int]] = []
+
+    async def stock(*_: Any) -> Any:
+        return fetched
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", stock)
+    thread = transport.ChunkConsumerThread.__new__(transport.ChunkConsumerThread)
+    thread.consumer = SimpleNamespace(flow_active=flow_active)
+    kafka = SimpleNamespace(_fetcher=SimpleNamespace(seek_to=lambda *where: gone_back.append(where)))
+    assert asyncio.run(thread._fetch_records(kafka, {PARTITION}, 1.0, 500)) == (
+        fetched if flow_active else {}
+    )
+    assert gone_back == sought
+
+
+def test_the_flow_stands_still_from_a_revocation_until_the_new_assignment_is_in_place(monkeypatch):
+    async def stock(*_: Any) -> None:
+        """Faust's own."""
+
+    monkeypatch.setattr(Consumer, "on_partitions_revoked", stock)
+    monkeypatch.setattr(Consumer, "on_partitions_assigned", stock)
+    consumer = _consumer(can_resume_flow=asyncio.Event(), suspend_flow=asyncio.Event())
+    asyncio.run(consumer.on_partitions_revoked(set()))  # a worker that had nothing
+    assert not consumer.flow_active
+    consumer.resume_flow()  # the end of the rebalance before this one
+    assert not consumer.flow_active
+    asyncio.run(consumer.on_partitions_assigned({PARTITION}, 2))
+    assert not consumer.flow_active
+    consumer.resume_flow()
+    assert consumer.flow_active
+
+
+def test_the_end_of_a_rebalance_asks_no_broker():
+    # Faust would wait for it as long as for any answer, and then never resume again.
+    assert "raise ServiceStopped()" in inspect.getsource(Recovery._wait)
+    consumer = _consumer(_read_offset={PARTITION: 17}, _thread=None)
+    asyncio.run(consumer.perform_seek())
+    assert consumer._read_offset == {}
+
+
+def test_a_new_assignment_begins_without_a_position_of_the_last():
+    async def position() -> int | None:
+        return Assignment({PARTITION}).state_value(PARTITION)._position
+
+    assert asyncio.run(position()) is None
 
 
 def _told(monkeypatch: Any, now_ms: int, told_ms: int | None) -> int | None:
@@ -140,7 +192,6 @@ def test_an_end_that_no_fetch_has_told_of_late_is_not_known(monkeypatch):
 
 
 def test_what_tells_whether_the_broker_answers_is_where_we_look_for_it():
-    import aiokafka
     from aiokafka.cluster import ClusterMetadata
 
     cluster = ClusterMetadata()
