@@ -28,7 +28,7 @@ from tests.faults.recovery import Recoveries
 from tests.faults.run import PARTITIONS, alert_troubles, apply, ends, wait_until
 from tests.faults.stream import MONITORS, Event, closing, stream
 
-GOES_AT, COMES_AT = 9.0, 25.0
+GOES_AT, COMES_AT = 7.0, 25.0
 """Minutes of event time: within the missing values, and within the cents."""
 
 console = Console()

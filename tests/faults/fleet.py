@@ -1,11 +1,16 @@
 """Worker processes that can be killed, frozen, stopped and told a wrong time."""
 
+import atexit
 import contextlib
+import functools
 import os
 import re
+import shutil
 import signal
+import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -13,17 +18,22 @@ from pathlib import Path
 
 from streams.settings import Settings
 
-FAKETIME = [
-    Path(f"/usr/lib/{arch}/faketime/libfaketime.so.1") for arch in ("x86_64-linux-gnu", "aarch64-linux-gnu")
-]
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 5.0
 """A worker that is asked to stop has stopped by then, whatever is broken around it."""
 
 
-def faketime() -> Path | None:
-    """Return Debian's libfaketime, which tells one process another time, where it is installed."""
-    return next((path for path in FAKETIME if path.exists()), None)
+@functools.cache
+def wrong_clock() -> Path | None:
+    """Build what tells one process another time than the machine's; None where there is no compiler for C."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None or not sys.platform.startswith("linux"):
+        return None
+    library = Path(tempfile.mkdtemp(prefix="watchkeeper-clock-"), "clock.so")
+    source = Path(__file__).with_name("clock.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-Wall", "-o", library, source, "-ldl"], check=True)
+    atexit.register(shutil.rmtree, library.parent, ignore_errors=True)
+    return library
 
 
 class FleetWorker:
@@ -35,14 +45,9 @@ class FleetWorker:
         self.frozen = False
         self._clock = folder / f"clock-{number}"
         self._tell(0)
-        library = faketime()
+        library = wrong_clock()
         if library is not None:
-            environment = environment | {
-                "LD_PRELOAD": str(library),
-                "FAKETIME_TIMESTAMP_FILE": str(self._clock),
-                "FAKETIME_CACHE_DURATION": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            }
+            environment = environment | {"LD_PRELOAD": str(library), "FAULTS_CLOCK": str(self._clock)}
         with self.log.open("wb") as log:
             command = [sys.executable, "-m", "streams.cli", "worker"]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=ROOT)
@@ -69,9 +74,8 @@ class FleetWorker:
         self._tell(seconds)
 
     def _tell(self, seconds: float) -> None:
-        waiting = self._clock.with_suffix(".new")
-        waiting.write_text(f"{seconds:+.0f}s\n")
-        waiting.rename(self._clock)
+        with self._clock.open("r+b" if self._clock.exists() else "wb") as clock:
+            clock.write(struct.pack("=q", round(seconds * 1e9)))
 
     def freeze(self, frozen: bool) -> None:
         """Stop the process, or let it go on."""

@@ -18,7 +18,7 @@ from streams.settings import Settings
 from streams.topics import TOPICS, create_topics, topic_name
 from tests.alertmanager import RealAlertmanager, installed_alertmanager
 from tests.faults.cluster import Cluster
-from tests.faults.fleet import Fleet, faketime
+from tests.faults.fleet import Fleet, wrong_clock
 from tests.faults.oracle import EVENTS, Difference, Outcome, compare, expect, found
 from tests.faults.publisher import Publisher
 from tests.faults.receiver import Webhook
@@ -220,7 +220,7 @@ def run(cluster: Cluster, seed: int, folder: Path) -> Result:
 
 def _possible(cluster: Cluster) -> list[str]:
     kinds = {*WORKER, *STREAM, *RECEIVER, *cluster.faults}
-    return sorted(kinds - (set() if faketime() else {"clock"}))
+    return sorted(kinds - (set() if wrong_clock() else {"clock"}))
 
 
 def _run(cluster: Cluster, settings: Settings, inside: Settings, schedule: Schedule, folder: Path) -> Result:

@@ -35,7 +35,7 @@ MONITORS = [
             "segments": ["country"],
             "windows": {"pane": "PT1M", "size": "PT2M", "lateness": "PT10S"},
             "labels": {
-                "expected_within": "PT1H",
+                "expected_within": "PT5M",
                 "min_labels": 100,
                 "metrics": {"accuracy": {"at_least": 0.6}},
             },
@@ -59,8 +59,8 @@ MONITORS = [
 ALERTS_AT_LEAST = 4
 """The incidents below: a missing feature, a range, bad performance and an unknown category."""
 
-_NULLS = range(6, 11)
-_FLIPPED = range(13, 20)
+_NULLS = range(3, 8)
+_FLIPPED = range(14, 21)
 _CENTS = range(23, 27)
 _STRANGE = range(29, 33)
 
