@@ -38,7 +38,9 @@ class Gate:
         return fresh
 
     def known(self, topic: str, records: Sequence[Record]) -> Sequence[Record]:
-        """Return, of records folded before, those that were admitted."""
+        """Return, of records folded before, those that were admitted and not refused for their time."""
+        if mistimed := set(self._partition.mistimed.get(topic, ())):
+            records = [record for record in records if record.offset not in mistimed]
         replays = self._partition.replays.get(topic)
         return replays.known(self._place(topic), records) if replays else records
 
@@ -50,6 +52,8 @@ class Gate:
         for index, (reason, why) in sorted(refused.items()):
             message = rejection(topic, self._number, records[index], reason, why, now_ms)
             self._partition.outputs.append(message)
+        mistimed = [i for i, refusal in sorted(refused.items()) if refusal.reason == "time_out_of_range"]
+        self._partition.mistimed.setdefault(topic, []).extend(records[i].offset for i in mistimed)
         quarantine = self._partition.quarantines.setdefault(topic, Quarantine())
         reasons = {index: refusal.reason for index, refusal in refused.items()}
         excess = quarantine.take(len(records), reasons, self._uncounted(topic, records, refused), self._limit)

@@ -17,6 +17,8 @@ from streams.ingest.replays import Replays
 from streams.ingest.spans import Spans
 from streams.ingest.subjects import Subjects
 
+MISTIMED_MAX = 100_000
+
 
 class Saved(msgspec.Struct):
     """All of the state, in a checkpoint."""
@@ -30,6 +32,7 @@ class Saved(msgspec.Struct):
     evicted: int
     replays: dict[str, Replays] = {}
     quarantines: dict[str, Quarantine] = {}
+    mistimed: dict[str, list[int]] = {}
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -59,6 +62,8 @@ class Partition:
         self.labels = LabelAccount()
         self.replays: dict[str, Replays] = {}
         self.quarantines: dict[str, Quarantine] = {}
+        self.mistimed: dict[str, list[int]] = {}
+        """Offsets, by topic, of what was refused for its time, and at another time would not be."""
         self.needs: dict[str, int] = {}
         self.needed_clocks: dict[str, dict[str, Clock]] = {}
         self.outputs: list[Message] = []
@@ -125,16 +130,23 @@ class Partition:
     def snapshot(self) -> bytes:
         """Encode the state; waiting predictions only as the offsets to read them from again."""
         clocks = [(kind, subject, clock) for (kind, subject), clock in self.clocks.items()]
+        needs = self.join.needs()
+        self.mistimed = {
+            topic: [offset for offset in offsets if offset >= needs[topic]][-MISTIMED_MAX:]
+            for topic, offsets in self.mistimed.items()
+            if topic in needs
+        }
         saved = Saved(
             clocks,
             self.panes.freeze(),
             self.accounts,
             self.labels,
-            self.join.needs(),
+            needs,
             self.join.clocks(),
             self.join.evicted,
             self.replays,
             self.quarantines,
+            self.mistimed,
         )
         return _encode(saved)
 
@@ -147,6 +159,7 @@ class Partition:
         self.labels = saved.labels
         self.replays = saved.replays
         self.quarantines = saved.quarantines
+        self.mistimed = saved.mistimed
         self.needs = saved.needs
         self.needed_clocks = {
             topic: {name: Clock(latest_ms=ms) for name, ms in clocks.items()}

@@ -332,6 +332,25 @@ def test_restarts_and_chunks_change_no_byte_of_what_is_counted(seed, cuts, resta
     assert _live(seed, [*cuts, *rest], restart_at) == _live(seed, [7] * 40, set())
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_was_refused_for_its_time_is_no_event_either_when_it_is_read_again(restarts):
+    # Read again it would not be ahead of now any more, and all rows after it would be late.
+    ahead = (datetime.fromtimestamp(NOW_MS / 1000, UTC) + timedelta(minutes=90)).isoformat()
+    strange = [prediction(1, 1, event_time=ahead)]
+    events = records([prediction(0, 0), *strange, *[prediction(i, i) for i in range(2, 9)]])
+    ingest = fold()
+    ingest.fold("predictions", events, NOW_MS)
+    if restarts:
+        state = ingest.snapshot()
+        ingest = fold()
+        ingest.restore(state)
+        assert ingest.needs() == {"predictions": 0}
+        ingest.remember("predictions", events)
+    ingest.fold("labels", records([label(i, 30) for i in range(9)]), NOW_MS)
+    assert ingest.partition.labels.matched == 8
+    assert ingest.partition.accounts["predictions"].rejected == 1
+
+
 def test_the_scene_has_panes_of_both_kinds_late_rows_duplicates_and_rejections():
     found, accounts = _live(1, [7] * 40, {3})
     assert {key[0] for key in found} == {"predictions", "labels"}
