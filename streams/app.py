@@ -9,6 +9,7 @@ from streams import transport
 from streams.settings import Settings
 
 METADATA_MS = 5_000
+MAX_POLL_SECONDS = 10 * 365 * 86_400.0
 
 
 def make_app(settings: Settings) -> faust.App:
@@ -31,6 +32,9 @@ def make_app(settings: Settings) -> faust.App:
         broker_heartbeat_interval=settings.session_timeout_seconds / 4,
         broker_request_timeout=max(30.0, 2 * settings.session_timeout_seconds),
         broker_rebalance_timeout=30.0,
+        # aiokafka does not join again after so long without a fetch; and while a group rebalances nothing is
+        # fetched. A broker that was away for a quarter of an hour just then would stop the worker for ever.
+        broker_max_poll_interval=MAX_POLL_SECONDS,
         # A broker that has just started may not know its topics yet: who joins then is given none, until the
         # next look at the metadata tells that there are some.
         consumer_metadata_max_age_ms=METADATA_MS,
