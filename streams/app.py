@@ -4,12 +4,22 @@ import tempfile
 from pathlib import Path
 
 import faust
+from faust.tables.manager import TableManager
 
 from streams import transport
 from streams.settings import Settings
 
 METADATA_MS = 5_000
 MAX_POLL_SECONDS = 10 * 365 * 86_400.0
+
+
+class NoTables(TableManager):  # type: ignore[misc]
+    """Faust waits a second for tables to be declared before it joins the group; there are none here."""
+
+    async def on_start(self) -> None:
+        """Go on at once."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 def make_app(settings: Settings) -> faust.App:
@@ -23,6 +33,7 @@ def make_app(settings: Settings) -> faust.App:
         key_serializer="raw",
         # One standby keeps Faust's own assignor, which moves topics of equal partition count together.
         table_standby_replicas=1,
+        TableManager=NoTables,
         topic_disable_leader=True,
         topic_allow_declare=False,
         stream_buffer_maxsize=16,

@@ -60,6 +60,7 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     probes = Probes(worker, registry)
     worker.app.task(_web(listening, metrics, probes))
     worker.app.task(probes.beat_for_ever)
+    log.info("%s monitors are read, joining the group", len(registry.subjects()))
     _run(worker.app, shutdown)
 
 

@@ -8,6 +8,7 @@ from streams.evaluate.stage import EvaluateFold
 from streams.fold import Fold
 from streams.ingest.quarantine import Limit
 from streams.ingest.stage import IngestFold
+from streams.ingest.subjects import Subjects
 from streams.notify import NotifyFold
 from streams.page import PageFold
 from streams.settings import Settings
@@ -26,12 +27,13 @@ def stages(settings: Settings, registry: Registry) -> list[Stage]:
     """Return the stages, in the order of the flow."""
     sources = [f"ingest/{number}" for number in range(settings.partitions)]
     limit = Limit(settings.rejected_share_max, settings.rejected_events_min)
+    subjects = Subjects(registry)
     idle_ms = round(settings.idle_seconds * 1000)
     return [
         Stage(
             "ingest",
             ("predictions", "labels", "features"),
-            lambda number: IngestFold(number, settings.partitions, registry, idle_ms, limit),
+            lambda number: IngestFold(number, settings.partitions, registry, idle_ms, limit, subjects),
         ),
         Stage("evaluate", ("profiles",), lambda number: EvaluateFold(registry, sources, number)),
         Stage("page", ("findings",), lambda number: PageFold(registry, settings.runbooks, number)),

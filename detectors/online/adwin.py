@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from river.drift import ADWIN
-
 from detectors.online.tape import Taped
 
 
@@ -23,4 +21,6 @@ class Adwin(Taped):
 
     @staticmethod
     def _build() -> Any:
+        from river.drift import ADWIN  # takes long, and only those that have a reference need it
+
         return ADWIN(delta=0.05, clock=1, min_window_length=5, grace_period=10)

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from river.drift import PageHinkley as RiverPageHinkley
-
 from detectors.online.tape import Taped
 
 
@@ -23,4 +21,6 @@ class PageHinkley(Taped):
 
     @staticmethod
     def _build() -> Any:
+        from river.drift import PageHinkley as RiverPageHinkley  # as in `adwin.py`
+
         return RiverPageHinkley(min_instances=30, delta=0.05, threshold=2.0)

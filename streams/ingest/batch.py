@@ -48,9 +48,13 @@ class Columnizer:
                 for name, get in zip(self.categorical, self._categories_of, strict=True)
             ],
             wrong_type=wrong_type,
-            scores=_floats(list(map(self._output, events))) if self._is_model else None,
+            scores=self.scores(events),
             latency_ms=_floats(list(map(_latency_ms, events))) if self._is_model else None,
         )
+
+    def scores(self, events: Sequence[Any]) -> NDArray[np.float64] | None:
+        """Return what a model said of each event; None for a feature view."""
+        return _floats(list(map(self._output, events))) if self._is_model else None
 
     def _numbers(self, features: list[Any]) -> NDArray[np.float64]:
         shape = (len(self.numeric), len(features))

@@ -6,6 +6,7 @@ tells a broken event (rejected) from a broken feature in a good event (counted a
 """
 
 import contextlib
+import copy
 import functools
 import math
 import operator
@@ -167,6 +168,12 @@ class EventDecoder:
         self._tag_field = tag_field
         self._first = dict(self.subjects)
         self.prefer(())
+
+    def copy(self) -> "EventDecoder":
+        """Return one that is alike, and prefers what it is told to by itself."""
+        own = copy.copy(self)
+        own._first = dict(self._first)
+        return own
 
     def prefer(self, subjects: Iterable[Subject]) -> None:
         """Try these first for their names: a union has one struct for each name."""

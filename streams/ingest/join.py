@@ -39,7 +39,8 @@ class Labelled(NamedTuple):
     """Its pane, or that of the label that it corrects, was closed by then."""
 
 
-IsLate = Callable[[Labelled], bool]
+IsLate = Callable[[str, Sequence[int], int], bool]
+"""Of a subject, times and the latest label time: whether the pane of one of them was closed by then."""
 
 
 class Waiting:
@@ -129,22 +130,27 @@ class VersionJoin:
         if truth.latest_ms - event_ms > rows.overdue_ms:
             return None  # it may have been forgotten by now: what is known must not depend on that
         before = rows.labels.get(i)
-        match = Labelled(
+        label_ms = max(truth.label_ms, event_ms)
+        before_ms = max(before.label_ms, event_ms) if before else 0
+        changed = [] if truth.label is None else [label_ms]
+        if before is not None and before.label is not None:
+            changed.append(before_ms)
+        late = is_late(self.subject, changed, truth.latest_ms)
+        self._note(rows, i, truth, late)
+        return Labelled(
             self.subject,
             self.version,
             event_ms,
             float(rows.scores[i]),
             rows.predicted[i],
-            tuple((name, values[i]) for name, values in zip(rows.dimensions, rows.segments, strict=True)),
+            tuple([(name, values[i]) for name, values in zip(rows.dimensions, rows.segments, strict=True)]),
             truth.label,
-            max(truth.label_ms, event_ms),
+            label_ms,
             before.label if before else None,
-            max(before.label_ms, event_ms) if before else 0,
+            before_ms,
             truth.latest_ms,
+            late,
         )
-        match = match._replace(late=is_late(match))
-        self._note(rows, i, truth, match.late)
-        return match
 
     def _note(self, rows: Waiting, i: int, truth: Truth, late: bool) -> None:
         first = rows.first_labels.get(truth.model)
@@ -154,7 +160,7 @@ class VersionJoin:
         if late or heard is not None:
             rows.heard[i] = truth._replace(earlier=heard)
         if not late:
-            rows.labels[i] = truth._replace(earlier=None)
+            rows.labels[i] = truth if truth.earlier is None else truth._replace(earlier=None)
 
     def labels_of(self, ids: Sequence[str]) -> list[Truth]:
         """Return the last label that came for each of these predictions."""

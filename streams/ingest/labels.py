@@ -16,6 +16,7 @@ from streams.ingest.rows import Batch
 from streams.ingest.subjects import Intake
 
 NO_SCORE = float("nan")
+Scores = NDArray[np.float64] | None
 
 
 class LabelsIntake:
@@ -24,7 +25,9 @@ class LabelsIntake:
     def __init__(self, partition: Partition) -> None:
         self._partition = partition
 
-    def wait(self, batch: Batch, late: NDArray[np.bool_], before_ms: int) -> tuple[list[int], list[Labelled]]:
+    def wait(
+        self, batch: Batch, scores: Scores, late: NDArray[np.bool_], before_ms: int
+    ) -> tuple[list[int], list[Labelled]]:
         """Let predictions wait for their labels; return repeats, and labels that came before them.
 
         Late ones do not wait: they are in no statistic, and neither is what becomes known of them.
@@ -32,7 +35,7 @@ class LabelsIntake:
         join = self._partition.join.version(batch.subject, batch.version)
         ids = [event.prediction_id for event in batch.rows.events]
         repeats = join.repeats(ids, late.tolist())
-        waiting = _waiting(batch, ids, [*repeats, *np.flatnonzero(late).tolist()], before_ms)
+        waiting = _waiting(batch, scores, ids, [*repeats, *np.flatnonzero(late).tolist()], before_ms)
         if waiting is None:
             return repeats, []
         truths = self._partition.join.labels_before(join, waiting.ids)
@@ -74,7 +77,8 @@ class LabelsIntake:
         account.matched += match.before is None
         account.corrected += match.before is not None
         if match.before is not None:
-            is_open = self._due_ms(self._key(match, match.label_ms)) > match.latest_ms
+            spans = self._at(match.subject, match.label_ms).spans
+            is_open = spans.due_ms(match.label_ms) > match.latest_ms
             self._open(match, match.label_ms if is_open else match.before_ms).corrected += 1
         return places
 
@@ -86,16 +90,14 @@ class LabelsIntake:
             places.append((self._key(match, match.before_ms), -1))
         return places
 
-    def _is_late(self, match: Labelled) -> bool:
-        """Whether a pane that a label changes was closed by the labels that had come before it."""
-        return any(self._due_ms(key) <= match.latest_ms for key, _ in self._changed(match))
+    def _is_late(self, subject: str, times: Sequence[int], latest_ms: int) -> bool:
+        """Whether a pane of one of the times was closed by the labels that had come before."""
+        intake = self._partition.subjects.intakes[subject]
+        return any(intake.at(time_ms).spans.due_ms(time_ms) <= latest_ms for time_ms in times)
 
     def _at(self, subject: str, time_ms: int) -> Intake:
         """Return what is in force for a label that became known at a time."""
         return self._partition.subjects.intakes[subject].at(time_ms)
-
-    def _due_ms(self, key: PaneKey) -> int:
-        return key.end_ms + self._at(key.subject, key.start_ms).spans.lateness_ms
 
     def _key(self, match: Labelled, time_ms: int) -> PaneKey:
         intake = self._at(match.subject, time_ms)
@@ -116,6 +118,8 @@ class LabelsIntake:
 
         Those of now are counted: of a prediction from before they were declared, nothing is known.
         """
+        if not match.segments:
+            return []
         declared = self._at(match.subject, start_ms).watched.monitor.segments
         name = self._partition.panes.name
         pairs = ((d, value) for d, value in match.segments if d in declared)
@@ -155,12 +159,13 @@ class LabelsIntake:
         return min((clock.closed_ms for clock in active), default=NEVER)
 
 
-def _waiting(batch: Batch, ids: list[str], others: list[int], before_ms: int) -> Waiting | None:
+def _waiting(
+    batch: Batch, scores: Scores, ids: list[str], others: list[int], before_ms: int
+) -> Waiting | None:
     left_out = set(others)
     first = [i for i in range(len(ids)) if i not in left_out] if others else list(range(len(ids)))
     if not first:
         return None
-    scores = batch.columns.scores
     every = slice(None) if not others else first
     return Waiting(
         [ids[i] for i in first] if others else ids,

@@ -1,6 +1,7 @@
 """Rows of predictions and features go into the panes of their event time."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,16 +45,29 @@ class Places(NamedTuple):
         return self if index is None else Places(self.late[index], self.starts[index])
 
 
-class Batch(NamedTuple):
-    """Rows of one version, as columns."""
+class Batch:
+    """Rows of one version."""
 
-    subject: str
-    version: str
-    intake: Intake
-    layout: Layout
-    rows: Rows
-    columns: Columns
-    segments: list[list[str]]
+    def __init__(self, subject: str, version: str, intake: Intake, rows: Rows) -> None:
+        self.subject = subject
+        self.version = version
+        self.intake = intake
+        self.rows = rows
+
+    @property
+    def layout(self) -> Layout:
+        """How they become counts."""
+        return self.intake.watched.layout(self.version)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The rows as columns."""
+        return self.intake.columnizer.columns(self.rows.events, self.rows.wrong)
+
+    @cached_property
+    def segments(self) -> list[list[str]]:
+        """By dimension of the monitor, the value of each row."""
+        return self.intake.columnizer.segments(self.rows.events)
 
 
 def batches(partition: Partition, subject: str, rows: Rows) -> Iterator[tuple[Batch, Indices | None]]:
@@ -67,9 +81,7 @@ def batches(partition: Partition, subject: str, rows: Rows) -> Iterator[tuple[Ba
             if len(runs) > 1:
                 positions = np.arange(len(whole.events))[run]
                 at, part = positions if index is None else index[run], whole.take(positions)
-            columns = intake.columnizer.columns(part.events, part.wrong)
-            segments = intake.columnizer.segments(part.events)
-            yield Batch(subject, name, intake, intake.watched.layout(name), part, columns, segments), at
+            yield Batch(subject, name, intake, part), at
 
 
 def _by_version(events: Sequence[Any]) -> list[tuple[str, Indices | None]]:

@@ -64,6 +64,10 @@ class Spans(NamedTuple):
             return due
         return np.where(alike, due, self.before.due(starts))
 
+    def due_ms(self, time_ms: int) -> int:
+        """Return the same for the pane that holds a time at which these hold."""
+        return time_ms // self.pane_ms * self.pane_ms + self.pane_ms + self.lateness_ms
+
     def closed_to(self, reached_ms: int) -> int:
         """Return the end of the last pane that is closed once event time has come so far."""
         if self.before is not None and reached_ms - self.before.lateness_ms < self.from_ms:

@@ -48,9 +48,10 @@ class IngestFold:
         registry: Registry,
         idle_ms: int = 5_000,
         limit: Limit = Limit(),  # noqa: B008 - it never changes
+        common: Subjects | None = None,
     ) -> None:
         self._idle_ms = idle_ms
-        self._subjects = Subjects(registry)
+        self._subjects = Subjects(registry, common)
         self.partition = Partition(number, partitions, self._subjects)
         self.gate = Gate(self.partition, number, limit)
         self._labels = LabelsIntake(self.partition)
@@ -85,7 +86,7 @@ class IngestFold:
                 at = places.take(index)
                 repeats: list[int] = []
                 if kind == "predictions":
-                    repeats, matches = self._labels.wait(batch, at.late, before_ms)
+                    repeats, matches = self._labels.wait(batch, batch.columns.scores, at.late, before_ms)
                     self._labels.add(matches)
                 self._rows[kind].add(batch, at, repeats)
             self._close(kind, subject, now_ms)
@@ -273,7 +274,8 @@ class IngestFold:
             spans = self._subjects.intakes[subject].spans
             late, _ = clock.late(rows.times, spans)
             for batch, index in batches(self.partition, subject, rows):
-                self._labels.wait(batch, late if index is None else late[index], clock.before_ms)
+                scores = batch.intake.columnizer.scores(batch.rows.events)
+                self._labels.wait(batch, scores, late if index is None else late[index], clock.before_ms)
 
 
 def _as_before(truth: Truth, clocks: dict[str, Clock]) -> Truth:

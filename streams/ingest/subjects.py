@@ -1,4 +1,4 @@
-"""What ingest needs to know of every monitored subject, built anew when the registry changes."""
+"""What ingest needs to know of every monitored subject, built anew where the registry changes."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -61,10 +61,15 @@ class Intake(NamedTuple):
 
 
 class Subjects:
-    """Decoders and intakes of all subjects."""
+    """Decoders and intakes of all subjects.
 
-    def __init__(self, registry: Registry) -> None:
+    Building them takes long for many subjects: a worker has one for all its partitions, and each of them one
+    that takes over from it (`common`). Only which monitor a decoder tries first is each one's own.
+    """
+
+    def __init__(self, registry: Registry, common: "Subjects | None" = None) -> None:
         self._registry = registry
+        self._common = common
         self._generation = -1
         self.intakes: dict[str, Intake] = {}
         self._kinds: dict[str, set[Kind]] = {}
@@ -72,20 +77,31 @@ class Subjects:
         self.labels = LabelDecoder()
 
     def refresh(self) -> None:
-        """Build everything anew if the registry has changed."""
-        generation = self._registry.generation
-        if generation == self._generation:
+        """Take in what has changed in the registry, if anything has."""
+        if self._registry.generation == self._generation:
             return
-        self._generation = generation
-        subjects = []
-        self.intakes, self._kinds = {}, {}
+        if self._common is None:
+            self._build()
+        else:
+            self._common.refresh()
+            self._take_over(self._common)
+
+    def _take_over(self, common: "Subjects") -> None:
+        self._generation = common._generation
+        self.intakes, self._kinds = common.intakes, common._kinds
+        self.decoders = {kind: decoder.copy() for kind, decoder in common.decoders.items()}
+
+    def _build(self) -> None:
+        self._generation = self._registry.generation
+        before, self.intakes, self._kinds = self.intakes, {}, {}
         for name in self._registry.subjects():
             watched = self._registry.get(name)
             if watched is None:
                 continue
-            intake = self.intakes[name] = Intake.of(watched)
+            known = before.get(name)
+            self.intakes[name] = known if known and known.watched is watched else Intake.of(watched)
             self._kinds[name] = {kind for each in watched.history() for kind in _kinds(each.monitor)}
-            subjects.append(intake.subject)
+        subjects = [intake.subject for intake in self.intakes.values()]
         self.decoders = {
             "predictions": EventDecoder((s for s in subjects if s.monitor.model), "model"),
             "features": EventDecoder((s for s in subjects if s.monitor.feature_view), "feature_view"),

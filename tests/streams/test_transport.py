@@ -14,6 +14,8 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition as AioTP
 from faust.tables.recovery import Recovery
+from faust.tables.manager import TableManager
+from faust.transport.conductor import Conductor
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
@@ -54,6 +56,13 @@ def test_a_fetch_that_finds_nothing_ends_soon(monkeypatch):
 def test_the_setting_for_the_wait_of_a_fetch_is_where_we_change_it():
     assert "self._fetch_max_wait_ms = fetch_max_wait_ms" in inspect.getsource(aiokafka.AIOKafkaConsumer)
     assert "AIOKafkaConsumerThread" in inspect.getsource(driver.Consumer._new_consumer_thread)
+
+
+def test_faust_does_nothing_but_sleep_where_we_do_not_wait_for_tables():
+    source = inspect.getsource(TableManager.on_start)
+    steps = "await self.sleep(1.0)", "await self._update_channels()", "await self.recovery.start()"
+    assert [line.strip() for line in source.splitlines() if "await" in line] == list(steps)
+    assert "wait_until_tables_registered" in inspect.getsource(Conductor._subscriber.fun)
 
 
 def test_records_are_handed_on_as_aiokafka_parsed_them():
