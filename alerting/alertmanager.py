@@ -7,11 +7,14 @@ alert ends by itself instead of firing for ever.
 
 import asyncio
 import base64
+import contextlib
 import json
 import logging
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -22,6 +25,8 @@ from schemas.alerts import Notice
 logger = logging.getLogger(__name__)
 
 _TRY_LATER = {408, 429}
+CLOCKS_AGREE_SECONDS = 2.0
+"""The time of an answer is told in whole seconds."""
 _REFUSAL_BYTES_MAX = 2000
 _ANSWER_BYTES_MAX = 4 * 2**20
 
@@ -54,12 +59,22 @@ class Refusal(NamedTuple):
 
 
 class Alertmanager:
-    """All Alertmanagers of one cluster. `failures` counts the requests that failed, for each URL."""
+    """All Alertmanagers of one cluster.
+
+    `failures` counts the requests that failed, for each URL; `ahead_seconds` is how far the clock of the one
+    that answered last is ahead of ours, None before any has.
+    """
 
     def __init__(
-        self, urls: Sequence[str], credentials: Credentials = ANONYMOUS, timeout_seconds: float = 10
+        self,
+        urls: Sequence[str],
+        credentials: Credentials = ANONYMOUS,
+        timeout_seconds: float = 10,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.failures: Counter[str] = Counter()
+        self.ahead_seconds: float | None = None
+        self._clock = clock
         self._urls = [url.rstrip("/") for url in urls]
         self._credentials = credentials
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
@@ -130,11 +145,18 @@ class Alertmanager:
             # A login page at the end of a redirect would answer 200, and nobody would be paged.
             async with session.post(path, json=alerts, headers=headers, allow_redirects=False) as answer:
                 taken = 200 <= answer.status < 300
+                self._note_clock(answer.headers.get("Date"))
                 refusal = None if taken else _refusal(url, answer, await _read(answer, _REFUSAL_BYTES_MAX))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             refusal = _unasked(url, error)
         self._note(url, refusal)
         return refusal
+
+    def _note_clock(self, date: str | None) -> None:
+        """Note how far Alertmanager's clock is ahead of ours: it alone decides what has ended."""
+        with contextlib.suppress(ValueError, TypeError):
+            ahead = parsedate_to_datetime(date or "").timestamp() - self._clock()
+            self.ahead_seconds = ahead if abs(ahead) > CLOCKS_AGREE_SECONDS else 0.0
 
     def _note(self, url: str, refusal: Refusal | None) -> None:
         """Count each failure; say it once, until it is over."""

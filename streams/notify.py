@@ -170,10 +170,10 @@ class AlertmanagerDeliverer:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         failed: Callable[[int], object] = lambda _: None,
-        group_wait_seconds: float = 0.0,
+        hold_seconds: float = 0.0,
     ) -> None:
-        self.alertmanager = Alertmanager(urls, credentials)
-        self._group_wait = timedelta(seconds=group_wait_seconds)
+        self.alertmanager = Alertmanager(urls, credentials, clock=clock)
+        self._hold = timedelta(seconds=hold_seconds)
         self._heard: dict[Episode, datetime] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._expire = timedelta(seconds=EXPIRE_AFTER_RESENDS * resend_seconds)
@@ -190,16 +190,17 @@ class AlertmanagerDeliverer:
         pause_seconds = 0.5
         while notices:
             # Made anew each time, or what waited for hours would end in the past and count as resolved.
-            now = datetime.fromtimestamp(self._clock(), UTC)
+            now = self._now()
             began = self._began(notices, now)
-            held = [self._held(notice, began) for notice in notices]
-            refusal = await self.alertmanager.post(payload(held, now, self._expire))
-            if refusal is None:
+            sent = [self._in_time(notice, began, now) for notice in notices]
+            knows_clock = self.alertmanager.ahead_seconds is not None
+            refusal = await self.alertmanager.post(payload(sent, now, self._expire) if knows_clock else [])
+            if refusal is None and knows_clock:
                 self._heard = dict(list(began.items())[-REMEMBERED:])
-                self._end_later(
-                    [notice for notice, other in zip(notices, held, strict=True) if other != notice]
-                )
+                self._end_later([n for n in sent if n.resolved_at is not None and n.resolved_at > now])
                 return
+            if refusal is None:
+                continue
             if not refusal.recoverable:
                 raise Undeliverable(refusal.message)
             self._failed(len(notices))
@@ -211,15 +212,21 @@ class AlertmanagerDeliverer:
         fired = {_episode(notice): now for notice in notices if notice.change == "fired"}
         return self._heard | {episode: now for episode in fired if episode not in self._heard}
 
-    def _held(self, notice: Notice, began: "Mapping[Episode, datetime]") -> Notice:
-        """Let an alert end no sooner than Alertmanager has told of it.
+    def _now(self) -> datetime:
+        """Return the time by Alertmanager's clock, as far as it is known."""
+        return datetime.fromtimestamp(self._clock() + (self.alertmanager.ahead_seconds or 0.0), UTC)
+
+    def _in_time(self, notice: Notice, began: "Mapping[Episode, datetime]", now: datetime) -> Notice:
+        """Let an alert begin no later than now, and end no sooner than Alertmanager has told of it.
 
         What is over when Alertmanager first hears of it, because it was away meanwhile, would page nobody.
         """
-        heard = began.get(_episode(notice))
-        if notice.resolved_at is None or heard is None:
-            return notice
-        return notice.model_copy(update={"resolved_at": max(notice.resolved_at, heard + self._group_wait)})
+        fired_at = min(notice.fired_at, now)
+        if notice.resolved_at is None:
+            return notice.model_copy(update={"fired_at": fired_at})
+        heard = began.get(_episode(notice), fired_at)
+        resolved_at = max(min(notice.resolved_at, now), heard + self._hold)
+        return notice.model_copy(update={"fired_at": fired_at, "resolved_at": resolved_at})
 
     def _end_later(self, notices: Sequence[Notice]) -> None:
         """Tell the end of what was held once more when it may end.
@@ -233,9 +240,8 @@ class AlertmanagerDeliverer:
             task.add_done_callback(self._ending.discard)
 
     async def _end(self, notices: Sequence[Notice]) -> None:
-        await self._sleep(self._group_wait.total_seconds())
-        now = datetime.fromtimestamp(self._clock(), UTC)
-        await self.alertmanager.post(payload(notices, now, self._expire))
+        await self._sleep(self._hold.total_seconds())
+        await self.alertmanager.post(payload(notices, self._now(), self._expire))
 
     async def close(self) -> None:
         """Close connections."""

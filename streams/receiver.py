@@ -36,7 +36,7 @@ class Receiver:
                 credentials(settings),
                 clock=clock_seconds,
                 failed=lambda notices: self._count(notices, "failed"),
-                group_wait_seconds=settings.alertmanager_group_wait_seconds,
+                hold_seconds=settings.alertmanager_hold_seconds,
             )
             if settings.alertmanagers
             else TerminalDeliverer(Console(), json_pages)

@@ -80,8 +80,8 @@ class Settings(BaseSettings):
     """A file that holds that user's password."""
     alertmanager_bearer_file: FilePath | None = None
     """A file that holds a bearer token, instead of a user and password."""
-    alertmanager_group_wait_seconds: float = Field(default=30.0, ge=0, le=3600)
-    """The longest `group_wait` of Alertmanager's routes: nothing ends sooner after it has heard of it."""
+    alertmanager_hold_seconds: float = Field(default=300.0, ge=0, le=3600)
+    """No alert ends sooner after Alertmanager has heard of it: the longest `group_interval` of its routes."""
     runbooks: str = "docs/runbooks/"
     """Where runbooks are, for monitors that do not say: a URL or path; `<AlertName>.md` is put after it."""
     web_host: str = "127.0.0.1"

@@ -232,7 +232,7 @@ def _run(cluster: Cluster, settings: Settings, inside: Settings, schedule: Sched
             settings,
             folder,
             WATCHKEEPER_ALERTMANAGERS=alertmanager.url,
-            WATCHKEEPER_ALERTMANAGER_GROUP_WAIT_SECONDS="2",
+            WATCHKEEPER_ALERTMANAGER_HOLD_SECONDS="2",
         )
         scene = Scene(cluster, settings, fleet, alertmanager, schedule.seed)
         with contextlib.closing(fleet), contextlib.closing(scene.recoveries), contextlib.closing(webhook):
