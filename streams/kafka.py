@@ -1,5 +1,6 @@
 """What every part does with Kafka: make a producer, read a partition to its end, ask who is there."""
 
+import operator
 import time
 from collections.abc import Generator
 from typing import Any
@@ -17,7 +18,7 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from streams.settings import Settings
 
-__all__ = ["MAX_MESSAGE_BYTES", "BrokerError", "describe", "producer", "read_to_end"]
+__all__ = ["MAX_MESSAGE_BYTES", "BrokerError", "describe", "headers_of", "producer", "read_to_end"]
 
 MAX_MESSAGE_BYTES = 16 * 2**20
 """Largest record that our topics take: a checkpoint or a reference of a wide model has several megabytes."""
@@ -49,7 +50,7 @@ def read_to_end(
     start_offset: int | None = None,
     timeout_seconds: float = 30,
 ) -> Generator[Message, None, None]:
-    """Yield the records of one partition up to its present end; `topic` is the name on the broker.
+    """Yield the committed records of one partition up to its present end; `topic` is the name on the broker.
 
     The end is what the fetch says it is (`enable.partition.eof`): not every broker answers the question for
     the last offset rightly. An offset that is no longer there means the first that is. BrokerError after
@@ -71,9 +72,26 @@ def _reader_config(settings: Settings) -> dict[str, Any]:
         "group.id": settings.application,  # librdkafka wants one; nothing is committed
         "enable.auto.commit": False,
         "enable.partition.eof": True,
+        "isolation.level": "read_committed",  # as the worker's consumer (`streams/transport.py`)
         "auto.offset.reset": "earliest",
         "fetch.wait.max.ms": 10,  # the answer that says "this is the end" comes after this wait
     }
+
+
+def headers_of(message: Message) -> list[tuple[str, bytes]]:
+    """Return a record's headers; none of them where one has a name that is not UTF-8, as in a worker.
+
+    Ask once of each record: confluent_kafka then keeps a list with a hole in it, and next time gives that.
+    """
+    try:
+        return list(_headers(message) or ())
+    except (SystemError, UnicodeDecodeError):
+        return []
+
+
+# Of such a name confluent_kafka returns a list and an error at once. Calls from C look for that; a call that
+# Python has specialized does not, and who touches the list then ends with a segmentation fault.
+_headers = operator.methodcaller("headers")
 
 
 def _know_leader(

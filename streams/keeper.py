@@ -78,7 +78,7 @@ class Keeper:
         self.progressed_ms = 0
         """When it last folded or saved, by the same clock; its worker notes it."""
         self.waiting: dict[str, int] = {}
-        """Records that wait to be folded, by topic, where that is known."""
+        """Records that could be folded and wait for it, by topic, where that is known."""
         self.size_bytes = 0
         self._store = store
         self._outlet = outlet

@@ -104,7 +104,11 @@ class Metrics:
             *("stage", "topic", "partition"),
         )
         self._lag = self._gauge(
-            "lag_records", "Records of an input that wait to be folded.", "stage", "topic", "partition"
+            "lag_records",
+            "Records of an input that wait to be folded, or for their transaction.",
+            "stage",
+            "topic",
+            "partition",
         )
 
     def _define_state(self) -> None:

@@ -16,7 +16,7 @@ from streams.checkpoint import Checkpoint
 from streams.errors import Unrecoverable
 from streams.fence import Fence
 from streams.fold import Record
-from streams.kafka import BrokerError, read_to_end
+from streams.kafka import BrokerError, headers_of, read_to_end
 from streams.parts import PART_BYTES, Assembly, split, tombstones
 from streams.settings import Settings
 from streams.topics import topic_name
@@ -187,5 +187,5 @@ def _mib(size_bytes: int) -> str:
 
 def _record(message: KafkaMessage) -> Record:
     return Record(
-        message.offset(), message.timestamp()[1], message.key(), message.value(), message.headers() or ()
+        message.offset(), message.timestamp()[1], message.key(), message.value(), headers_of(message)
     )

@@ -7,15 +7,18 @@ version of Faust is pinned; `tests/streams/test_transport.py` holds what we rely
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from streams.batches import Batches
 from streams.clock import wall_ms
 
 SCHEME = "chunked"
@@ -26,13 +29,15 @@ KNOWN_MS = 2000
 
 
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
-    """Asks the broker often for what is new."""
+    """Asks the broker often for what is new, and reads only what is committed."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         # Partitions whose records are being worked on are not in the fetch that is under way, and wait for it
         # to end. Stock Faust lets it last 1.5 s when the others have nothing: on each stage of the flow.
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        # Stock Faust reads what transactions wrote that were aborted, or still may be.
+        consumer._isolation_level = "read_committed"
         return consumer
 
     async def _fetch_records(
@@ -60,6 +65,11 @@ class ChunkConsumer(driver.Consumer):
 
     _is_reassigning = False
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._fetched: dict[TP, int] = {}
+        self._next: dict[TP, int] = {}
+
     def _new_consumer_thread(self) -> ChunkConsumerThread:
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -69,6 +79,7 @@ class ChunkConsumer(driver.Consumer):
         generation_id = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
+        self._note_places(records)
         for partition, chunk in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation_id:
                 return
@@ -104,17 +115,43 @@ class ChunkConsumer(driver.Consumer):
         """
         self._read_offset.clear()
 
-    def end_offset(self, tp: TP) -> int | None:
-        """Return the offset after a partition's last record; None where no fetch has told it of late.
+    def _note_places(self, records: Any) -> None:
+        """Note of each partition how far it was fetched, and where the consumer goes on.
 
-        While its broker is away, nobody knows what others have published.
+        No fetch is under way now. Between the two lies nothing to fold: ends of transactions, and what was
+        aborted or compacted away.
+        """
+        for partition, chunk in records.items():
+            if chunk:
+                self._fetched[TP(partition.topic, partition.partition)] = chunk[-1].offset + 1
+        for tp in self.assignment():
+            with contextlib.suppress(AssertionError, AttributeError):  # it was lost, or has no place yet
+                self._next[tp] = self._kafka._subscription.subscription.assignment.state_value(tp).position
+
+    def next_offset(self, tp: TP, folded: int) -> int:
+        """Return where the first record to fold can be, given the offset after the last that was folded.
+
+        That is further on where all that was fetched is folded, and what follows holds no records.
+        """
+        if folded < self._fetched.get(tp, 0):
+            return folded
+        return max(folded, self._next.get(tp, 0))
+
+    def end_offsets(self, tp: TP) -> tuple[int, int] | None:
+        """Return to which offset a partition can be read, and the one after its last record.
+
+        They differ while a transaction is open: what follows its first record waits for its end. None where
+        no fetch has told of late: while its broker is away, nobody knows what others have published.
         """
         try:
             told_ms = self._kafka.last_poll_timestamp(tp)
+            stable: int | None = self._kafka.last_stable_offset(tp)
             end: int | None = self.highwater(tp)
         except (AssertionError, IllegalStateError):  # it was lost since the caller looked
             return None
-        return end if told_ms is not None and 0 <= wall_ms() - told_ms <= KNOWN_MS else None
+        if end is None or told_ms is None or not 0 <= wall_ms() - told_ms <= KNOWN_MS:
+            return None
+        return (end if stable is None or stable < 0 else min(stable, end)), end
 
     @property
     def silence_ms(self) -> int:
@@ -186,4 +223,5 @@ def register() -> None:
     """Make the scheme known to Faust; harmless to call again."""
     # aiokafka copies each record into a Python object, half of what reading costs; its own has all we read.
     PartitionRecords._consumer_record = _as_it_is
+    fetcher.MemoryRecords = Batches
     TRANSPORTS.aliases[SCHEME] = f"{ChunkTransport.__module__}:{ChunkTransport.__qualname__}"

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -265,15 +265,17 @@ class Worker:
     def _follow_lag(self, tp: Any, now_ms: int) -> None:
         stage, topic = self._topics[tp.topic]
         keeper = self.keepers.get((stage.name, tp.partition))
-        end = self.app.consumer.end_offset(tp)
+        ends = self.app.consumer.end_offsets(tp)
         if keeper is None:
             return
-        if end is None:
+        if ends is None:
             keeper.waiting.pop(topic, None)
             if isinstance(keeper.fold, IngestFold):
                 keeper.fold.out_of_sight(topic)
             return
-        lag = keeper.waiting[topic] = max(0, end - keeper.position(topic))
+        at = self.app.consumer.next_offset(tp, keeper.position(topic))
+        # Of an open transaction nobody knows yet whether it counts: it is lag, and the end is not reached.
+        keeper.waiting[topic], lag = (max(0, end - at) for end in ends)
         self._metrics.observe_lag(stage.name, topic, tp.partition, lag)
         if lag == 0 and isinstance(keeper.fold, IngestFold):
             keeper.fold.caught_up(topic, now_ms)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from schemas.rejections import KEPT_PART_BYTES, KEPT_VALUE_BYTES, Rejection
-from streams.kafka import BrokerError, read_to_end
+from streams.kafka import BrokerError, headers_of, read_to_end
 from streams.settings import Settings
 from streams.topics import topic_name
 
@@ -43,7 +43,7 @@ class Originals:
         message = reader.at(rejection.offset)
         if message is None or not _is_same(message, rejection):
             return None
-        return Original(message.key(), message.value(), list(message.headers() or ()))
+        return Original(message.key(), message.value(), headers_of(message))
 
     def close(self) -> None:
         """End all readings."""

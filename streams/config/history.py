@@ -11,7 +11,7 @@ from schemas.monitors import Monitor
 from streams.config.examples import Examples
 from streams.fold import Record
 from streams.ingest.decode import EventDecoder, LabelDecoder, Row, Subject, decode_all, time_ms
-from streams.kafka import describe, read_to_end
+from streams.kafka import describe, headers_of, read_to_end
 from streams.settings import Settings
 from streams.topics import topic_name
 
@@ -64,5 +64,5 @@ def _add_labels(messages: Iterator[Message], examples: Examples) -> None:
 
 
 def _record(message: Message) -> Record:
-    headers = [(name, value or b"") for name, value in message.headers() or ()]
+    headers = [(name, value or b"") for name, value in headers_of(message)]
     return Record(message.offset(), message.timestamp()[1], message.key(), message.value(), headers)

@@ -13,8 +13,8 @@ from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition as AioTP
-from faust.tables.recovery import Recovery
 from faust.tables.manager import TableManager
+from faust.tables.recovery import Recovery
 from faust.transport.conductor import Conductor
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import TRANSPORTS
@@ -84,6 +84,8 @@ def _consumer(**changes: Any) -> transport.ChunkConsumer:
     consumer = transport.ChunkConsumer.__new__(transport.ChunkConsumer)
     consumer._acked = {PARTITION: []}
     consumer._acked_index = {PARTITION: set()}
+    consumer._fetched, consumer._next = {}, {}
+    consumer._thread = SimpleNamespace(assignment=set)
     consumer.flow_active = True
     for name, value in changes.items():
         setattr(consumer, name, value)
@@ -187,10 +189,11 @@ def test_a_new_assignment_begins_without_a_position_of_the_last():
 
 def _told(monkeypatch: Any, now_ms: int, told_ms: int | None) -> int | None:
     """The end of a partition that a fetch told at one time, asked at another."""
-    kafka = SimpleNamespace(last_poll_timestamp=lambda _: told_ms)
+    kafka = SimpleNamespace(last_poll_timestamp=lambda _: told_ms, last_stable_offset=lambda _: 17)
     monkeypatch.setattr(transport, "wall_ms", lambda: now_ms)
     thread = SimpleNamespace(_ensure_consumer=lambda: kafka, highwater=lambda _: 17)
-    return _consumer(_thread=thread).end_offset(PARTITION)
+    ends = _consumer(_thread=thread).end_offsets(PARTITION)
+    return None if ends is None else ends[1]
 
 
 def test_an_end_that_no_fetch_has_told_of_late_is_not_known(monkeypatch):

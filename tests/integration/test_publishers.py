@@ -1,0 +1,101 @@
+"""Publishers of all kinds: every compression, transactions that end either way, headers that are not text."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer import message_accumulator
+from aiokafka.producer import producer as sending
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from confluent_kafka import Producer
+
+from streams.kafka import headers_of, producer, read_to_end
+from streams.settings import Settings
+from streams.topics import topic_name
+from tests.integration.running import Workers, apply, values, wait_for_rows
+from tests.integration.scene import MONITOR, at
+
+CODECS = "none", "gzip", "snappy", "lz4", "zstd"
+EACH = 200
+
+
+class NotText(str):
+    """A header name whose bytes are no UTF-8."""
+
+    def encode(self, *_: Any) -> bytes:  # type: ignore[override]
+        """Return what goes to the broker."""
+        return b"\xff\xfe" + str(self).encode()
+
+
+def _predictions(first: int, count: int = EACH) -> list[tuple[str, bytes]]:
+    return [
+        (
+            f"p{row}",
+            msgspec.json.encode(
+                {
+                    "prediction_id": f"p{row}",
+                    "model": "risk",
+                    "event_time": at(row),
+                    "features": {"age": row % 90, "income": 1200, "country": "NL"},
+                    "prediction": {"score": 0.25},
+                }
+            ),
+        )
+        for row in range(first, first + count)
+    ]
+
+
+def _send(sender: Producer, settings: Settings, events: list[tuple[str, bytes]]) -> None:
+    for key, value in events:
+        sender.produce(topic_name(settings, "predictions"), value, key)
+    assert sender.flush(30) == 0
+
+
+async def _send_with_odd_header(settings: Settings, events: list[tuple[str, bytes]]) -> None:
+    sender = AIOKafkaProducer(bootstrap_servers=settings.broker, linger_ms=200)
+    await sender.start()
+    topic, odd = topic_name(settings, "predictions"), len(events) // 2
+    sent = [
+        await sender.send(
+            topic, value, key.encode(), partition=0, headers=[(NotText("trace"), b"x")] if n == odd else []
+        )
+        for n, (key, value) in enumerate(events)
+    ]
+    await asyncio.gather(*sent)
+    await sender.stop()
+
+
+def test_every_compression_and_headers_that_are_not_text(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of a batch is lost by one header, and what is behind it is read."""
+    for module in (message_accumulator, sending):  # the compiled one takes text only
+        monkeypatch.setattr(module, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+    apply(settings, MONITOR)
+    asyncio.run(_send_with_odd_header(settings, _predictions(0)))
+    for n, codec in enumerate(CODECS, 1):
+        _send(producer(settings, **{"compression.type": codec}), settings, _predictions(n * EACH))
+    with Workers(settings, tmp_path) as running:
+        running.start()
+        wait_for_rows(settings, running, {"predictions": (len(CODECS) + 1) * EACH}, 30)
+    again = read_to_end(settings, topic_name(settings, "predictions"), 0)
+    assert {tuple(headers_of(message)) for message in again} == {()}  # as a worker that reads them again
+
+
+@pytest.mark.parametrize("broker", ["kafka"], indirect=True)
+def test_only_what_was_committed_counts_and_its_end_is_found(settings: Settings, tmp_path: Path) -> None:
+    """The records that end a transaction are none to wait for: windows close, though nothing follows them."""
+    apply(settings, MONITOR)
+    with Workers(settings, tmp_path) as running:
+        running.start()
+        sender = producer(settings, **{"transactional.id": settings.topic_prefix + "publisher"})
+        sender.init_transactions(30)
+        for n, end in enumerate([sender.commit_transaction, sender.abort_transaction] * 2):
+            sender.begin_transaction()
+            _send(sender, settings, _predictions(n * EACH))
+            end(30)
+        wait_for_rows(settings, running, {"predictions": 2 * EACH}, 30)
+    assert len(list(values(settings, "predictions"))) == 2 * EACH
