@@ -162,6 +162,7 @@ class Receiver:
     def __init__(self, *refusals) -> None:
         self.refusals = list(refusals)
         self.posted = []
+        self.ahead_seconds = 0.0
 
     async def post(self, sent):
         self.posted.append(sent)
