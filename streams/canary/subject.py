@@ -32,7 +32,7 @@ def monitor(model: str, pane: timedelta) -> Monitor:
             "owner": {"team": TEAM, "severity": "ticket"},
             "task": "binary-classification",
             "features": {"level": {"type": "number"}},
-            "windows": {"pane": pane, "size": pane, "lateness": pane / 6},
+            "windows": {"pane": pane, "size": pane, "lateness": timedelta(milliseconds=pane // timedelta(milliseconds=6))},
             "sensitivity": {"silent_after": 10 * pane},
         }
     )
