@@ -26,13 +26,14 @@ _DRIFTED_FROM = 0.9
 
 def monitor(model: str, pane: timedelta) -> Monitor:
     """Return the canary's monitor: windows of one pane, and nobody is woken for what it raises."""
+    lateness = timedelta(milliseconds=pane // timedelta(milliseconds=6))
     return Monitor.model_validate(
         {
             "model": model,
             "owner": {"team": TEAM, "severity": "ticket"},
             "task": "binary-classification",
             "features": {"level": {"type": "number"}},
-            "windows": {"pane": pane, "size": pane, "lateness": timedelta(milliseconds=pane // timedelta(milliseconds=6))},
+            "windows": {"pane": pane, "size": pane, "lateness": lateness},
             "sensitivity": {"silent_after": 10 * pane},
         }
     )
