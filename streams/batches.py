@@ -16,6 +16,7 @@ from aiokafka.record.util import decode_varint
 
 log = logging.getLogger("watchkeeper.batches")
 
+_length = struct.Struct(">i").unpack_from
 _LENGTH_AT = 8
 _BEFORE_LENGTH_BYTES = 12
 _MAGIC_AT = 16
@@ -34,7 +35,7 @@ class Batches:
 
     def next_batch(self) -> "Batch":
         """Return the next one; only where there is one."""
-        (length,) = struct.unpack_from(">i", self._fetched, self._at + _LENGTH_AT)
+        (length,) = _length(self._fetched, self._at + _LENGTH_AT)
         start, self._at = self._at, self._at + _BEFORE_LENGTH_BYTES + length
         return Batch(self._records.next_batch(), self._fetched[start : self._at])
 
@@ -45,9 +46,13 @@ class Batch:
     def __init__(self, batch: Any, written: memoryview) -> None:
         self._batch = batch
         self._written = written
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._batch, name)
+        # All that aiokafka asks of a batch; copied, because many publishers send batches of one record.
+        self.validate_crc = batch.validate_crc
+        self.base_offset = batch.base_offset
+        self.next_offset = batch.next_offset
+        self.producer_id = batch.producer_id
+        self.is_control_batch = batch.is_control_batch
+        self.is_transactional = batch.is_transactional
 
     def __next__(self) -> Any:
         return next(self._batch)

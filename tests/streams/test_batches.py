@@ -6,6 +6,7 @@ import pytest
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
@@ -90,3 +91,10 @@ def test_a_batch_that_was_changed_on_its_way_is_not_read():
 
     with pytest.raises(CorruptRecordException):
         list(_read(_batch([]).replace(b"value 1", b"value X")))
+
+
+def test_batches_of_before_headers_can_be_read():
+    builder = LegacyRecordBatchBuilder(1, 0, 9_999)
+    builder.append(0, 1_000, b"key", b"value")
+    [record] = _read(bytes(builder.build()))
+    assert (record.offset, record.value, list(record.headers)) == (0, b"value", [])
