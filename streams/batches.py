@@ -33,11 +33,12 @@ class Batches:
         self.has_next = self._records.has_next
         self.size_in_bytes = self._records.size_in_bytes
 
-    def next_batch(self) -> "Batch":
-        """Return the next one; only where there is one."""
+    def next_batch(self) -> Any:
+        """Return the next one; only where there is one. Those of before headers are aiokafka's own."""
         (length,) = _length(self._fetched, self._at + _LENGTH_AT)
         start, self._at = self._at, self._at + _BEFORE_LENGTH_BYTES + length
-        return Batch(self._records.next_batch(), self._fetched[start : self._at])
+        batch, written = self._records.next_batch(), self._fetched[start : self._at]
+        return Batch(batch, written) if written[_MAGIC_AT] >= _MAGIC_WITH_HEADERS else batch
 
 
 class Batch:
@@ -61,8 +62,6 @@ class Batch:
         try:
             return iter(list(self._batch))
         except Exception as error:
-            if self._written[_MAGIC_AT] < _MAGIC_WITH_HEADERS:
-                raise
             return iter(self._again(error))
 
     def _again(self, error: Exception) -> list[Any]:
