@@ -30,17 +30,18 @@ class Topic(NamedTuple):
         """Return the broker's settings for this topic."""
         if not self.compacted:
             retention_ms = self.retention // timedelta(milliseconds=1)
-            return {"cleanup.policy": "delete", "retention.ms": str(retention_ms)} | _SIZE
+            return {"cleanup.policy": "delete", "retention.ms": str(retention_ms)} | _ALWAYS
         # A reader goes through the whole topic, and the broker never compacts the segment it writes to.
         return {
             "cleanup.policy": "compact",
             "segment.bytes": str(16 * 2**20),
             "segment.ms": str(timedelta(minutes=10) // timedelta(milliseconds=1)),
             "min.cleanable.dirty.ratio": "0.1",
-        } | _SIZE
+        } | _ALWAYS
 
 
-_SIZE = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
+_ALWAYS = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "message.timestamp.type": "LogAppendTime"}
+"""By the broker's clock: it refuses records whose producer's clock is an hour ahead."""
 
 TOPICS: dict[str, Topic] = {
     topic.name: topic
