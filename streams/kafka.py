@@ -52,8 +52,9 @@ def read_to_end(
 ) -> Generator[Message, None, None]:
     """Yield the committed records of one partition up to its present end; `topic` is the name on the broker.
 
-    The end is what the fetch says it is (`enable.partition.eof`): not every broker answers the question for
-    the last offset rightly. An offset that is no longer there means the first that is. BrokerError after
+    The end is what the fetch says it is (`enable.partition.eof`), but not before what the broker says when it
+    is asked: a new leader may for a moment not know of its last records that they count, and the embedded
+    broker names an end too low. An offset that is no longer there means the first that is. BrokerError after
     `timeout_seconds` without a record.
     """
     consumer = Consumer(_reader_config(settings))
@@ -61,7 +62,8 @@ def read_to_end(
         _know_leader(consumer, settings, topic, partition, timeout_seconds)
         start = OFFSET_BEGINNING if start_offset is None else start_offset
         consumer.assign([TopicPartition(topic, partition, start)])
-        while (message := _next(consumer, timeout_seconds)) is not None:
+        end = known_end(consumer, topic, partition, timeout_seconds)
+        while (message := _next(consumer, timeout_seconds, end)) is not None:
             yield message
     finally:
         consumer.close()
@@ -106,7 +108,20 @@ def _know_leader(
         raise BrokerError(f"there is no partition {partition} of topic {topic} at {settings.broker}")
 
 
-def _next(consumer: Consumer, timeout_seconds: float) -> Message | None:
+def known_end(consumer: Consumer, topic: str, partition: int, timeout_seconds: float) -> int:
+    """Return the offset after the last record that counts; a leader that does not know it is asked again."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), 5, cached=False)
+            return int(end)
+        except KafkaException as error:
+            if time.monotonic() > deadline:
+                raise BrokerError(f"{topic} [{partition}] has no leader ({error.args[0].str()})") from None
+            time.sleep(0.1)
+
+
+def _next(consumer: Consumer, timeout_seconds: float, end: int) -> Message | None:
     """Return the next record, or None at the end of the partition."""
     deadline = time.monotonic() + timeout_seconds
     trouble = "no answer"
@@ -115,8 +130,10 @@ def _next(consumer: Consumer, timeout_seconds: float) -> Message | None:
         error = message.error() if message is not None else None
         if message is not None and error is None:
             return message
-        if error is not None and error.code() == KafkaError._PARTITION_EOF:
-            return None
+        if message is not None and error is not None and error.code() == KafkaError._PARTITION_EOF:
+            if (message.offset() or 0) >= end:
+                return None
+            continue
         if error is not None and error.code() in _FINAL:
             raise BrokerError(error.str())
         trouble = error.str() if error is not None else trouble  # the client goes on trying

@@ -8,6 +8,7 @@ from typing import Any, Self
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.config.state import Configuration, Watched
+from streams.kafka import known_end
 from streams.settings import Settings
 from streams.topics import topic_name
 
@@ -108,8 +109,8 @@ class Registry:
         finally:
             consumer.close()
 
-    def _assign(self, consumer: Consumer) -> set[tuple[str, int]]:
-        """Read both topics from the start; return the partitions."""
+    def _assign(self, consumer: Consumer) -> dict[tuple[str, int], int]:
+        """Read both topics from the start; return where their partitions end."""
         partitions = set()
         for name in _FOLLOWED:
             topic = topic_name(self._settings, name)
@@ -118,7 +119,7 @@ class Registry:
                 raise KafkaException(found.error)
             partitions |= {(topic, number) for number in found.partitions}
         consumer.assign([TopicPartition(*partition, OFFSET_BEGINNING) for partition in sorted(partitions)])
-        return partitions
+        return {place: known_end(consumer, *place, _METADATA_SECONDS) for place in partitions}
 
     def _put_in_force(self, subjects: set[str]) -> None:
         after = dict(self._watched)
@@ -143,8 +144,10 @@ def _reader_config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _note(message: Message, behind: set[tuple[str, int]]) -> None:
+def _note(message: Message, behind: dict[tuple[str, int], int]) -> None:
     if message.error().code() == KafkaError._PARTITION_EOF:
-        behind.discard((message.topic(), message.partition()))
+        place = message.topic(), message.partition()
+        if message.offset() >= behind.get(place, 0):
+            behind.pop(place, None)
     else:
         log.warning("reading %s: %s", message.topic(), message.error().str())
