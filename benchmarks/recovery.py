@@ -19,45 +19,27 @@ waits for it.
 
 import argparse
 import json
-import os
-import re
 import signal
-import subprocess
 import sys
-import tempfile
 import time
-import urllib.error
-import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.contest import tail
-from detectors.reference import Reference, build_reference
-from schemas.monitors import Monitor
-from streams.broker import EmbeddedBroker, free_port
-from streams.ingest.batch import Columnizer
-from streams.ingest.decode import EventDecoder, Subject
+from benchmarks.one_worker import Worker
+from benchmarks.thousand import SPAN_SECONDS, event, events, monitor, reference_of
+from streams.broker import EmbeddedBroker
 from streams.kafka import producer, read_to_end
 from streams.settings import Settings
 from streams.topics import create_topics, topic_name
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
-SPAN_SECONDS = 2400  # of event time: several panes of an open window
-TIMEOUT_SECONDS = 300
 LIMIT_SECONDS = 10
 """For all but `session`, which is the broker's."""
-LOG_BYTES_MAX = 1 << 20
-REFERENCE_ROWS = 500
-STAGES = "ingest", "evaluate", "page", "notify"
 ENDS = {"killed": signal.SIGKILL, "stopped": signal.SIGTERM}
 PARTS = {
     "start_seconds": "start: it joins the group",
@@ -67,55 +49,6 @@ PARTS = {
     "working_seconds": "a new event is in a checkpoint",
     "cpu_seconds": "processor time by then",
 }
-COMMAND = [sys.executable, "-m", "streams.cli", "worker"]
-
-
-def monitor(number: int, features: int) -> Monitor:
-    """Return one of the monitors."""
-    return Monitor.model_validate(
-        {
-            "model": f"model-{number:04d}",
-            "owner": {"team": "bench"},
-            "task": "binary-classification",
-            "features": {f"number_{i}": {"type": "number"} for i in range(features)},
-        }
-    )
-
-
-def event(number: int, row: int, seconds: float, features: list[float]) -> tuple[str, bytes]:
-    """Return the key and value of one prediction."""
-    key = f"{number}-{row}"
-    body = {
-        "prediction_id": key,
-        "model": f"model-{number:04d}",
-        "event_time": (START + timedelta(seconds=seconds)).isoformat(),
-        "features": {f"number_{i}": value for i, value in enumerate(features)},
-        "prediction": {"score": features[0]},
-    }
-    return key, msgspec.json.encode(body)
-
-
-def events(monitors: int, rows: int, features: int) -> Iterator[tuple[str, bytes]]:
-    """Yield all events in the order of their times.
-
-    >>> key, value = next(events(2, 3, 1))
-    >>> key, json.loads(value)["model"]
-    ('0-0', 'model-0000')
-    """
-    values = np.random.default_rng(0).random((rows, features)).round(6).tolist()
-    for row in range(rows):
-        for number in range(monitors):
-            yield event(number, row, row * SPAN_SECONDS / rows, values[row])
-
-
-def reference_of(watched: Monitor, features: int) -> Reference:
-    """Build a reference from events like those that are folded."""
-    subject = Subject(watched)
-    decode = EventDecoder([subject], "model").decode_fast
-    number = int(watched.subject.removeprefix("model-"))
-    values = np.random.default_rng(1).random((REFERENCE_ROWS, features)).round(6).tolist()
-    rows = [decode(event(number, row, 0, each)[1]) for row, each in enumerate(values)]
-    return build_reference(watched, Columnizer(subject).columns(rows, {}), {}, built_at_ms=0)
 
 
 def fill(settings: Settings, options: argparse.Namespace) -> int:
@@ -147,86 +80,6 @@ def _send(sender: Any, topic: str, key: str, value: bytes) -> None:
             return
         except BufferError:
             sender.poll(0.1)
-
-
-class Worker:
-    """One worker process, asked over HTTP how far it is."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.began = time.monotonic()
-        self._port = free_port()
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
-        given = {
-            "BROKER": settings.broker,
-            "TOPIC_PREFIX": settings.topic_prefix,
-            "APPLICATION": settings.application,
-            "PARTITIONS": str(settings.partitions),
-            "WEB_PORT": str(self._port),
-        }
-        environment = os.environ | {f"WATCHKEEPER_{name}": value for name, value in given.items()}
-        self.process = subprocess.Popen(COMMAND, env=environment, stdout=self._log, stderr=self._log)
-
-    def until(self, condition: Callable[[], bool]) -> float:
-        """Wait for a condition; return the seconds since the start of the process."""
-        while not condition():
-            if self.process.poll() is not None or time.monotonic() - self.began > TIMEOUT_SECONDS:
-                raise SystemExit(f"the worker did not come that far:\n{tail(self._logged())}")
-            time.sleep(0.05)
-        return time.monotonic() - self.began
-
-    def has_logged(self, pattern: str) -> bool:
-        """Whether there is something in its log; it answers over HTTP only once the group has let it in."""
-        return re.search(pattern, self._logged()) is not None
-
-    def is_ready(self, partitions: int) -> bool:
-        """Whether every stage of every partition is restored."""
-        try:
-            ready = json.loads(self._get("ready"))
-        except ValueError:
-            return False
-        return bool(ready["ok"]) and len(ready["partitions"]) == partitions * len(STAGES)
-
-    def saved(self) -> int:
-        """Return how many events are in checkpoints."""
-        return round(sum(self._samples('watchkeeper_events_total{outcome="accepted"').values()))
-
-    def is_calm(self) -> bool:
-        """Whether all records of all stages are folded and saved."""
-        lags = self._samples("watchkeeper_lag_records{")
-        return bool(lags) and not any(lags.values())
-
-    def cpu_seconds(self) -> float:
-        """Return the processor time that it has taken since its start."""
-        return sum(self._samples("process_cpu_seconds_total").values())
-
-    def checkpoint_bytes(self) -> dict[str, float]:
-        """Return the size of the largest checkpoint of each stage."""
-        sizes: dict[str, float] = dict.fromkeys(STAGES, 0.0)
-        for labels, size in self._samples("watchkeeper_checkpoint_bytes{").items():
-            [stage] = re.findall(r'stage="(\w+)"', labels)
-            sizes[stage] = max(size, sizes[stage])
-        return sizes
-
-    def end(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """Send it a signal, and wait until it is gone."""
-        self.process.send_signal(how)
-        self.process.wait(TIMEOUT_SECONDS)
-        self._log.close()
-
-    def _logged(self) -> str:
-        # Not with `seek`: that would move the place at which the worker writes.
-        return os.pread(self._log.fileno(), LOG_BYTES_MAX, 0).decode(errors="replace")
-
-    def _samples(self, start: str) -> dict[str, float]:
-        lines = (line.rpartition(" ") for line in self._get("metrics").splitlines() if line.startswith(start))
-        return {name: float(value) for name, _, value in lines}
-
-    def _get(self, page: str) -> str:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/{page}", timeout=10) as answer:
-                return str(answer.read().decode())
-        except (urllib.error.URLError, ConnectionError, TimeoutError):  # it is not there, or not ready
-            return ""
 
 
 def measure(address: str, options: argparse.Namespace) -> dict[str, Any]:

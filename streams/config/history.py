@@ -10,7 +10,8 @@ from confluent_kafka import Message
 from schemas.monitors import Monitor
 from streams.config.examples import Examples
 from streams.fold import Record
-from streams.ingest.decode import EventDecoder, LabelDecoder, Row, Subject, decode_all, time_ms
+from streams.ingest.clock import time_ms
+from streams.ingest.decode import EventDecoder, LabelDecoder, Row, Subject, decode_all
 from streams.kafka import describe, headers_of, read_to_end
 from streams.settings import Settings
 from streams.topics import topic_name

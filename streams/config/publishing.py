@@ -10,7 +10,7 @@ from schemas.events import FeatureEvent, Label, Prediction
 from schemas.findings import Kind
 from streams.config.rows import RowMapping, as_event
 from streams.config.tables import Line, read_lines
-from streams.ingest.decode import time_ms
+from streams.ingest.clock import time_ms
 
 __all__ = ["BadRow", "Disorder", "Outgoing", "Pace", "outgoing"]
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.columns import Columns
-from streams.ingest.decode import Subject, time_ms
+from streams.ingest.clock import time_ms
+from streams.ingest.decode import Subject
 
 MISSING_SEGMENT = "missing"
 _features = attrgetter("features")

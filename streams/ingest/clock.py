@@ -1,5 +1,7 @@
 """Event time of one subject's events of one kind in one partition, and which panes it has closed."""
 
+from datetime import datetime
+
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -48,3 +50,13 @@ class Clock(Struct):
     def advance(self, closed_ms: int) -> None:
         """Close the panes that end at or before the end of a pane."""
         self.closed_ms = max(self.closed_ms, closed_ms)
+
+
+def time_ms(time: datetime | int) -> int:
+    """Return whole milliseconds since 1970.
+
+    >>> from datetime import UTC
+    >>> time_ms(datetime(2026, 1, 1, tzinfo=UTC)), time_ms(5)
+    (1767225600000, 5)
+    """
+    return time if isinstance(time, int) else round(time.timestamp() * 1000)

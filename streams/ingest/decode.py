@@ -6,12 +6,10 @@ tells a broken event (rejected) from a broken feature in a good event (counted a
 """
 
 import contextlib
-import copy
 import functools
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -21,6 +19,7 @@ from schemas.events import LabelValue, Output, Time
 from schemas.monitors import Feature, Monitor
 from streams.config.state import BEGINNING_MS
 from streams.fold import Record
+from streams.ingest.clock import time_ms
 from streams.ingest.envelope import EVENT_BYTES_MAX, KNOWN_TYPES, Refusal, is_bare, open_event, unwatched
 
 _NAN = float("nan")
@@ -169,15 +168,9 @@ class EventDecoder:
         self._first = dict(self.subjects)
         self.prefer(())
 
-    def copy(self) -> "EventDecoder":
-        """Return one that is alike, and prefers what it is told to by itself."""
-        own = copy.copy(self)
-        own._first = dict(self._first)
-        return own
-
     def prefer(self, subjects: Iterable[Subject]) -> None:
-        """Try these first for their names: a union has one struct for each name."""
-        self._first.update((subject.name, subject) for subject in subjects)
+        """Try these first for their names: a union has one struct for each name. No copy of this does so."""
+        self._first = self._first | {subject.name: subject for subject in subjects}
         nothing = _Nothing if self._tag_field == "model" else _NoView
         structs = (subject.struct for subject in self._first.values())
         union: Any = functools.reduce(operator.or_, structs, nothing)
@@ -291,13 +284,3 @@ def _decode_one(decoder: EventDecoder | LabelDecoder, record: Record) -> Row | R
         except UNDECODABLE:
             pass
     return decoder.decode(record)
-
-
-def time_ms(time: datetime | int) -> int:
-    """Return whole milliseconds since 1970.
-
-    >>> from datetime import UTC
-    >>> time_ms(datetime(2026, 1, 1, tzinfo=UTC)), time_ms(5)
-    (1767225600000, 5)
-    """
-    return time if isinstance(time, int) else round(time.timestamp() * 1000)

@@ -12,8 +12,8 @@ import numpy as np
 from schemas.findings import Kind
 from streams.fold import Message, Record
 from streams.ingest.batch import times_ms
-from streams.ingest.clock import NEVER, Clock
-from streams.ingest.decode import LabelRow, decode_all, time_ms
+from streams.ingest.clock import NEVER, Clock, time_ms
+from streams.ingest.decode import LabelRow, decode_all
 from streams.ingest.early import Truth
 from streams.ingest.envelope import Refusal, unwatched
 from streams.ingest.gate import Gate

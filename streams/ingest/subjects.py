@@ -1,6 +1,7 @@
 """What ingest needs to know of every monitored subject, built anew where the registry changes."""
 
 from collections.abc import Iterator
+from copy import copy
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
@@ -89,7 +90,7 @@ class Subjects:
     def _take_over(self, common: "Subjects") -> None:
         self._generation = common._generation
         self.intakes, self._kinds = common.intakes, common._kinds
-        self.decoders = {kind: decoder.copy() for kind, decoder in common.decoders.items()}
+        self.decoders = {kind: copy(decoder) for kind, decoder in common.decoders.items()}
 
     def _build(self) -> None:
         self._generation = self._registry.generation

@@ -53,7 +53,7 @@ def away(brokers: Cluster, seconds: float, folder: Path) -> list[str]:
             settings,
             folder,
             WATCHKEEPER_ALERTMANAGERS=alertmanager.url,
-            WATCHKEEPER_ALERTMANAGER_HOLD_SECONDS="2",
+            WATCHKEEPER_ALERTMANAGER_HOLD_SECONDS="6",
         )
         recoveries = Recoveries(settings)
         with contextlib.closing(fleet), contextlib.closing(recoveries):

@@ -232,7 +232,7 @@ def _run(cluster: Cluster, settings: Settings, inside: Settings, schedule: Sched
             settings,
             folder,
             WATCHKEEPER_ALERTMANAGERS=alertmanager.url,
-            WATCHKEEPER_ALERTMANAGER_HOLD_SECONDS="2",
+            WATCHKEEPER_ALERTMANAGER_HOLD_SECONDS="6",
         )
         scene = Scene(cluster, settings, fleet, alertmanager, schedule.seed)
         with contextlib.closing(fleet), contextlib.closing(scene.recoveries), contextlib.closing(webhook):
@@ -252,7 +252,7 @@ def _run(cluster: Cluster, settings: Settings, inside: Settings, schedule: Sched
                 fleet.start()
             _wait(scene, inside)
             expected = expect(inside, MONITORS)
-            wait_until(lambda: _all_told(webhook, expected), 20)
+            wait_until(lambda: _all_told(webhook, expected), 30)
             fleet.alive()
             fleet.stop_all()
     troubles = [*fleet.troubles, *alert_troubles(expected, webhook)]
