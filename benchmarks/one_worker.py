@@ -1,0 +1,102 @@
+"""One worker process that benchmarks start, watch from outside and end."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+
+from benchmarks.contest import tail
+from streams.broker import free_port
+from streams.settings import Settings
+
+TIMEOUT_SECONDS = 300
+LOG_BYTES_MAX = 1 << 20
+STAGES = "ingest", "evaluate", "page", "notify"
+COMMAND = [sys.executable, "-m", "streams.cli", "worker"]
+
+
+class Worker:
+    """One worker process, asked over HTTP how far it is."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.began = time.monotonic()
+        self._port = free_port()
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
+        given = {
+            "BROKER": settings.broker,
+            "TOPIC_PREFIX": settings.topic_prefix,
+            "APPLICATION": settings.application,
+            "PARTITIONS": str(settings.partitions),
+            "WEB_PORT": str(self._port),
+        }
+        environment = os.environ | {f"WATCHKEEPER_{name}": value for name, value in given.items()}
+        self.process = subprocess.Popen(COMMAND, env=environment, stdout=self._log, stderr=self._log)
+
+    def until(self, condition: Callable[[], bool]) -> float:
+        """Wait for a condition; return the seconds since the start of the process."""
+        while not condition():
+            if self.process.poll() is not None or time.monotonic() - self.began > TIMEOUT_SECONDS:
+                raise SystemExit(f"the worker did not come that far:\n{tail(self._logged())}")
+            time.sleep(0.05)
+        return time.monotonic() - self.began
+
+    def has_logged(self, pattern: str) -> bool:
+        """Whether there is something in its log; it answers over HTTP only once the group has let it in."""
+        return re.search(pattern, self._logged()) is not None
+
+    def is_ready(self, partitions: int) -> bool:
+        """Whether every stage of every partition is restored."""
+        try:
+            ready = json.loads(self._get("ready"))
+        except ValueError:
+            return False
+        return bool(ready["ok"]) and len(ready["partitions"]) == partitions * len(STAGES)
+
+    def saved(self) -> int:
+        """Return how many events are in checkpoints."""
+        return round(sum(self._samples('watchkeeper_events_total{outcome="accepted"').values()))
+
+    def is_calm(self) -> bool:
+        """Whether all records of all stages are folded and saved."""
+        lags = self._samples("watchkeeper_lag_records{")
+        return bool(lags) and not any(lags.values())
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that it has taken since its start."""
+        return sum(self._samples("process_cpu_seconds_total").values())
+
+    def checkpoint_bytes(self) -> dict[str, float]:
+        """Return the size of the largest checkpoint of each stage."""
+        sizes: dict[str, float] = dict.fromkeys(STAGES, 0.0)
+        for labels, size in self._samples("watchkeeper_checkpoint_bytes{").items():
+            [stage] = re.findall(r'stage="(\w+)"', labels)
+            sizes[stage] = max(size, sizes[stage])
+        return sizes
+
+    def end(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """Send it a signal, and wait until it is gone."""
+        self.process.send_signal(how)
+        self.process.wait(TIMEOUT_SECONDS)
+        self._log.close()
+
+    def _logged(self) -> str:
+        # Not with `seek`: that would move the place at which the worker writes.
+        return os.pread(self._log.fileno(), LOG_BYTES_MAX, 0).decode(errors="replace")
+
+    def _samples(self, start: str) -> dict[str, float]:
+        lines = (line.rpartition(" ") for line in self._get("metrics").splitlines() if line.startswith(start))
+        return {name: float(value) for name, _, value in lines}
+
+    def _get(self, page: str) -> str:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/{page}", timeout=10) as answer:
+                return str(answer.read().decode())
+        except (urllib.error.URLError, ConnectionError, TimeoutError):  # it is not there, or not ready
+            return ""
