@@ -125,16 +125,17 @@ class LabelsIntake:
         pairs = ((d, value) for d, value in match.segments if d in declared)
         return [f"{d}={name(SEGMENTS_MAX, match.subject, d, value)}" for d, value in pairs]
 
-    def expire(self, subject: str, all_read: bool) -> None:
+    def expire(self, subject: str) -> None:
         """Forget predictions whose labels are overdue, and labels whose predictions should have come.
 
-        Where labels stay away altogether predictions are the clock, but only once all labels have been read:
-        a backlog of them is not a lack of them.
+        Where labels stay away altogether predictions are the clock, but only once labels are idle: that they
+        are behind, or come later than predictions after an outage, is not a lack of them.
         """
         predictions = self._partition.clock("predictions", subject)
         # Another version may still make a prediction of the same id, and then wants the same labels.
-        labels_ms = min(self._partition.clock("labels", subject).latest_ms, predictions.closed_ms)
-        predictions_ms = predictions.latest_ms if all_read else NEVER
+        labels = self._partition.clock("labels", subject)
+        labels_ms = min(labels.latest_ms, predictions.closed_ms)
+        predictions_ms = predictions.latest_ms if labels.idle else NEVER
         for join in self._partition.join.of_subject.get(subject, ()):
             join.expire(labels_ms, predictions_ms)
         self._partition.labels.orphaned += self._orphans(subject, predictions.closed_ms)

@@ -125,8 +125,7 @@ class IngestFold:
             if clock.closed_ms > clock.told_ms:
                 self.partition.tell_times(each, [subject], now_ms)
         if kind != "features":
-            labels_read_ms = self._caught_up_ms.get("labels", NEVER)
-            self._labels.expire(subject, all_read=now_ms - labels_read_ms <= CERTAIN_MS)
+            self._labels.expire(subject)
 
     def _decode_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> Decoded:
         decoder = self._subjects.decoders[kind]

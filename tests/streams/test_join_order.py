@@ -74,3 +74,12 @@ def test_it_does_not_matter_which_topic_is_read_further_ahead(seed, order, resta
 def test_the_scene_has_every_fate_of_a_label():
     _, account, _ = read(1, [("predictions", 1000)])
     assert min(account.values()) > 5, account
+
+
+def test_predictions_wait_for_labels_that_are_only_behind():
+    ingest = fold()
+    rows = records([prediction(i, 60 * i) for i in range(2000)])
+    ingest.caught_up("labels", NOW_MS)  # as far as anybody has published by then
+    ingest.fold("predictions", rows, NOW_MS)
+    ingest.fold("labels", records([label(i, 60 * i + 5) for i in range(2000)]), NOW_MS)
+    assert ingest.partition.labels.matched == 2000
