@@ -80,6 +80,7 @@ def test_predictions_wait_for_labels_that_are_only_behind():
     ingest = fold()
     rows = records([prediction(i, 60 * i) for i in range(2000)])
     ingest.caught_up("labels", NOW_MS)  # as far as anybody has published by then
-    ingest.fold("predictions", rows, NOW_MS)
+    for at in range(0, len(rows), 100):
+        ingest.fold("predictions", rows[at : at + 100], NOW_MS)
     ingest.fold("labels", records([label(i, 60 * i + 5) for i in range(2000)]), NOW_MS)
     assert ingest.partition.labels.matched == 2000
