@@ -197,7 +197,7 @@ class AlertmanagerDeliverer:
             refusal = await self.alertmanager.post(payload(sent, now, self._expire) if knows_clock else [])
             if refusal is None and knows_clock:
                 self._heard = dict(list(began.items())[-REMEMBERED:])
-                self._end_later([n for n in sent if n.resolved_at is not None and n.resolved_at > now])
+                self._end_later([n for n in sent if _is_over(n) and n.resolved_at and n.resolved_at > now])
                 return
             if refusal is None:
                 continue
@@ -222,7 +222,7 @@ class AlertmanagerDeliverer:
         What is over when Alertmanager first hears of it, because it was away meanwhile, would page nobody.
         """
         fired_at = min(notice.fired_at, now)
-        if notice.resolved_at is None:
+        if notice.resolved_at is None or not _is_over(notice):  # then it says when to forget what fires
             return notice.model_copy(update={"fired_at": fired_at})
         heard = began.get(_episode(notice), fired_at)
         resolved_at = max(min(notice.resolved_at, now), heard + self._hold)
@@ -248,6 +248,10 @@ class AlertmanagerDeliverer:
         for task in self._ending:
             task.cancel()
         await self.alertmanager.close()
+
+
+def _is_over(notice: Notice) -> bool:
+    return notice.alert.status == "resolved"
 
 
 Episode = tuple[str, datetime]
