@@ -104,7 +104,8 @@ def statistics(settings: Settings) -> dict[WindowKey, dict[str, Any]]:
             window[name]
             for name in ("subject", "version", "segment", "kind", "window_start_ms", "window_end_ms")
         )
-        assert found.setdefault(key, window) == window, f"{key} was said twice, and differently"
+        other = found.setdefault(key, window)
+        assert other == window, f"{key} was said twice, and differently: {other} {window}"
     return found
 
 
