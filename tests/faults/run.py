@@ -252,7 +252,7 @@ def _run(cluster: Cluster, settings: Settings, inside: Settings, schedule: Sched
                 fleet.start()
             _wait(scene, inside)
             expected = expect(inside, MONITORS)
-            wait_until(lambda: _all_told(webhook, expected), 30)
+            wait_until(lambda: _all_told(webhook, expected), 90)  # longer than notices take to repeat
             fleet.alive()
             fleet.stop_all()
     troubles = [*fleet.troubles, *alert_troubles(expected, webhook)]
