@@ -42,6 +42,22 @@ async def delivering(*urls: str, **options: Any) -> AsyncIterator[AlertmanagerDe
         await made.close()
 
 
+@asynccontextmanager
+async def telling(folder: Path) -> AsyncIterator[tuple[RealAlertmanager, list[dict[str, Any]]]]:
+    """Give an Alertmanager, and what it has told its webhook."""
+    heard: list[dict[str, Any]] = []
+
+    async def hear(request: web.Request) -> web.Response:
+        heard.extend((await request.json())["alerts"])
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/hook", hear)
+    async with TestServer(app) as hook:
+        with installed_alertmanager(folder, str(hook.make_url("/hook"))) as running:
+            yield running, heard
+
+
 def now_ms() -> int:
     return round(time.time() * 1000)
 
@@ -70,22 +86,13 @@ async def test_an_alert_is_seen_firing_and_then_resolved(alertmanager):
 
 
 async def test_alertmanager_tells_its_receivers_when_it_fires_and_when_it_ends(tmp_path):
-    heard: list[dict[str, Any]] = []
-
-    async def hear(request: web.Request) -> web.Response:
-        heard.extend((await request.json())["alerts"])
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/hook", hear)
-    async with TestServer(app) as hook:
-        with installed_alertmanager(tmp_path, str(hook.make_url("/hook"))) as running:
-            fold = NotifyFold()
-            async with delivering(running.url) as deliverer:
-                for alert, state in ((FIRING, "firing"), (RESOLVED, "resolved")):
-                    fold.fold("alerts", [record(alert)], now_ms())
-                    await deliverer.deliver(fold.outputs())
-                    await until(lambda: state in [each["status"] for each in heard])  # noqa: B023
+    async with telling(tmp_path) as (running, heard):
+        fold = NotifyFold()
+        async with delivering(running.url) as deliverer:
+            for alert, state in ((FIRING, "firing"), (RESOLVED, "resolved")):
+                fold.fold("alerts", [record(alert)], now_ms())
+                await deliverer.deliver(fold.outputs())
+                await until(lambda: state in [each["status"] for each in heard])  # noqa: B023
     assert [each["status"] for each in heard] == ["firing", "resolved"]
     assert heard[0]["annotations"]["summary"] == FIRING.annotations["summary"]
     assert heard[1]["annotations"]["resolution"] == RESOLVED.annotations["resolution"]
@@ -107,66 +114,39 @@ async def test_while_alertmanager_is_down_delivery_waits_and_is_done_once_it_is_
 
 
 async def test_what_fired_and_ended_while_alertmanager_was_down_is_told_all_the_same(tmp_path):
-    heard: list[dict[str, Any]] = []
-
-    async def hear(request: web.Request) -> web.Response:
-        heard.extend((await request.json())["alerts"])
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/hook", hear)
-    async with TestServer(app) as hook:
-        with installed_alertmanager(tmp_path, str(hook.make_url("/hook"))) as running:
-            running.stop()
-            fold = NotifyFold()
-            fold.fold("alerts", [record(FIRING), record(RESOLVED)], now_ms())
-            async with delivering(running.url, hold_seconds=2.0) as deliverer:
-                delivery = asyncio.create_task(deliverer.deliver(fold.outputs()))
-                await until(lambda: deliverer.alertmanager.failures[running.url] >= 1)
-                await asyncio.to_thread(running.start)
-                await asyncio.wait_for(delivery, 30)
-                await until(lambda: len(heard) >= 2)
+    async with telling(tmp_path) as (running, heard):
+        running.stop()
+        fold = NotifyFold()
+        fold.fold("alerts", [record(FIRING), record(RESOLVED)], now_ms())
+        async with delivering(running.url, hold_seconds=2.0) as deliverer:
+            delivery = asyncio.create_task(deliverer.deliver(fold.outputs()))
+            await until(lambda: deliverer.alertmanager.failures[running.url] >= 1)
+            await asyncio.to_thread(running.start)
+            await asyncio.wait_for(delivery, 30)
+            await until(lambda: len(heard) >= 2)
     assert [each["status"] for each in heard] == ["firing", "resolved"]
 
 
 async def test_what_ends_at_once_is_told_to_fire_and_soon_to_be_over(tmp_path):
-    heard: list[dict[str, Any]] = []
-
-    async def hear(request: web.Request) -> web.Response:
-        heard.extend((await request.json())["alerts"])
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/hook", hear)
-    async with TestServer(app) as hook:
-        with installed_alertmanager(tmp_path, str(hook.make_url("/hook"))) as running:
-            fold = NotifyFold()
-            async with delivering(running.url, hold_seconds=2.0) as deliverer:
-                for alert in (FIRING, RESOLVED):
-                    fold.fold("alerts", [record(alert)], now_ms())
-                    await deliverer.deliver(fold.outputs())
-                await until(lambda: len(heard) >= 2)
+    async with telling(tmp_path) as (running, heard):
+        fold = NotifyFold()
+        async with delivering(running.url, hold_seconds=2.0) as deliverer:
+            for alert in (FIRING, RESOLVED):
+                fold.fold("alerts", [record(alert)], now_ms())
+                await deliverer.deliver(fold.outputs())
+            await until(lambda: len(heard) >= 2)
     assert [each["status"] for each in heard] == ["firing", "resolved"]
 
 
 @pytest.mark.parametrize("wrong_by_seconds", [-600, 600])
 async def test_a_worker_whose_clock_is_wrong_tells_by_alertmanagers_clock(tmp_path, wrong_by_seconds):
-    heard: list[dict[str, Any]] = []
-
-    async def hear(request: web.Request) -> web.Response:
-        heard.extend((await request.json())["alerts"])
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/hook", hear)
-    async with TestServer(app) as hook:
-        with installed_alertmanager(tmp_path, str(hook.make_url("/hook"))) as running:
-            fold, wrong_ms = NotifyFold(), now_ms() + wrong_by_seconds * 1000
-            clock = lambda: time.time() + wrong_by_seconds  # noqa: E731
-            async with delivering(running.url, hold_seconds=2.0, clock=clock) as deliverer:
-                fold.fold("alerts", [record(FIRING), record(RESOLVED)], wrong_ms)
-                await deliverer.deliver(fold.outputs())
-                await until(lambda: len(heard) >= 2)
+    async with telling(tmp_path) as (running, heard):
+        fold, wrong_ms = NotifyFold(), now_ms() + wrong_by_seconds * 1000
+        clock = lambda: time.time() + wrong_by_seconds  # noqa: E731
+        async with delivering(running.url, hold_seconds=2.0, clock=clock) as deliverer:
+            fold.fold("alerts", [record(FIRING), record(RESOLVED)], wrong_ms)
+            await deliverer.deliver(fold.outputs())
+            await until(lambda: len(heard) >= 2)
     assert [each["status"] for each in heard] == ["firing", "resolved"]
 
 
