@@ -50,7 +50,7 @@ bench-recovery: $(READY)
 ## lock    choose the versions of all dependencies anew
 lock: $(READY)
 	env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_INDEX -u UV_DEFAULT_INDEX \
-	$(BIN)/uv pip compile pyproject.toml --extra demo --extra bench --extra dev \
+	$(BIN)/uv pip compile pyproject.toml --extra demo --extra explain --extra bench --extra dev \
 	  --universal --python-version 3.11 --generate-hashes --upgrade --no-config --quiet \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock
 
