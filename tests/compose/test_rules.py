@@ -1,4 +1,4 @@
-"""The rules of Prometheus: they fire when they should, on metrics that there are, with a runbook for each."""
+"""Prometheus: its rules fire when they should, on metrics that there are, with a runbook for each."""
 
 import os
 import re
@@ -15,9 +15,12 @@ from streams.canary.metrics import CanaryMetrics
 from streams.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
-RULES = ROOT / "compose/prometheus/rules/watchkeeper.yml"
-GROUPS = yaml.safe_load(RULES.read_text())["groups"]
-ALERTS: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules"]]
+FILES = sorted((ROOT / "compose/prometheus/rules").glob("*.yml"))
+RULES: list[dict[str, Any]] = [
+    rule for file in FILES for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]
+]
+ALERTS = [rule for rule in RULES if "alert" in rule]
+RECORDS = [rule for rule in RULES if "record" in rule]
 
 
 def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -31,7 +34,12 @@ def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("check", "rules", RULES), ("test", "rules", RULES.parents[3] / "tests/compose/rules.yml")]
+    "arguments",
+    [
+        ("check", "rules", *FILES),
+        ("check", "config", ROOT / "compose/prometheus/prometheus.yml"),
+        ("test", "rules", ROOT / "tests/compose/rules.yml"),
+    ],
 )
 def test_promtool_is_content(arguments: tuple[str | Path, ...]) -> None:
     done = promtool(*arguments)
@@ -40,17 +48,28 @@ def test_promtool_is_content(arguments: tuple[str | Path, ...]) -> None:
 
 def test_every_rule_is_tested_firing_and_not() -> None:
     cases = yaml.safe_load((ROOT / "tests/compose/rules.yml").read_text())["tests"]
-    tested = [case for test in cases for case in test["alert_rule_test"]]
+    tested = [case for test in cases for case in test.get("alert_rule_test", [])]
     fired = {case["alertname"] for case in tested if case["exp_alerts"]}
     assert fired == {rule["alert"] for rule in ALERTS}
     # All of them are quiet in the first test, which counts what fires there: the dead man's switch alone.
     assert cases[0]["promql_expr_test"][0]["expr"] == "count(ALERTS)"
 
 
+def test_every_record_is_tested_and_named_for_what_it_is() -> None:
+    cases = yaml.safe_load((ROOT / "tests/compose/rules.yml").read_text())["tests"]
+    asked = {case["expr"] for test in cases for case in test.get("promql_expr_test", [])}
+    assert {rule["record"] for rule in RECORDS} <= asked
+    for rule in RECORDS:
+        labels, metric, operation = rule["record"].split(":")
+        assert metric.startswith("watchkeeper_")
+        assert re.search(rf"by \({', '.join(labels.split('_'))}\)", rule["expr"]), rule["record"]
+        assert operation
+
+
 def test_metrics_in_rules_are_those_of_the_code() -> None:
     known = {each.name for each in Metrics(CollectorRegistry()).described}
     known |= {each.name for each in CanaryMetrics(CollectorRegistry(), "m").described}
-    used = {name for rule in ALERTS for name in re.findall(r"watchkeeper_\w+", rule["expr"])}
+    used = {name for rule in RULES for name in re.findall(r"\bwatchkeeper_\w+", rule["expr"])}
     assert used - known == set()
     assert len(used) > 6
 
