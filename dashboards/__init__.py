@@ -1,0 +1,1 @@
+"""The dashboards of Grafana: `python -m dashboards` writes them to `compose/grafana/dashboards/`."""
