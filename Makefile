@@ -2,7 +2,7 @@
 # Options go to the program behind a target: make demo ARGS='--json out.json'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test faults fuzz check bench bench-recovery lock clean
+.PHONY: help venv demo test faults fuzz check bench bench-detection bench-recovery lock clean
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -42,6 +42,10 @@ check: $(READY)
 ## bench   measure events per second, beside the alternatives
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.throughput $(ARGS)
+
+## bench-detection  measure false alarms and delays of detectors: ARGS='--json FILE', '--quick', '--only NAME'
+bench-detection: $(READY)
+	@$(BIN)/python -m benchmarks.detection $(ARGS)
 
 ## bench-recovery  measure how soon a killed worker goes on, with a thousand monitors
 bench-recovery: $(READY)

@@ -1,0 +1,49 @@
+"""Who takes part. To add one: a file with a class that follows `Contestant`, and an entry here."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from benchmarks.detection import river_own
+from benchmarks.detection.contestant import AlwaysFires, Contestant, Floats, NeverFires
+from benchmarks.detection.river_own import RiversOwn
+from benchmarks.detection.scipy_ks import TumblingKs
+from benchmarks.detection.shipped import Shipped
+from detectors.online.registry import DETECTORS
+
+TARGETS = (1e4, 1e5)
+"""Rows to a false alarm that contestants with a target are asked for."""
+
+
+class Entry(NamedTuple):
+    """One line-up of a detector."""
+
+    name: str
+    make: Callable[[float | None, Floats], Contestant]
+    """From the target, and healthy rows that it may be calibrated on."""
+    targets: tuple[float | None, ...] = (None,)
+    """None alone for those with settings of their own."""
+    takes: Callable[[Floats], bool] = lambda _reference: True
+    """Whether it is meant for such values."""
+
+
+def _entries() -> list[Entry]:
+    # The engine belongs here: Entry("engine", lambda target, _: Engine(target), TARGETS), with the class in
+    # benchmarks/detection/engine.py.
+    return [
+        *(Entry(kind, lambda _target, _sample, kind=kind: Shipped(kind)) for kind in DETECTORS),
+        *(
+            Entry(f"river {name}", lambda _target, _sample, name=name: RiversOwn(name), takes=_taken(name))
+            for name in river_own.NAMES
+        ),
+        Entry("scipy KS, tumbling", lambda target, _sample: TumblingKs(target or TARGETS[0]), TARGETS),
+        Entry("always fires", lambda _target, _sample: AlwaysFires()),
+        Entry("never fires", lambda _target, _sample: NeverFires()),
+    ]
+
+
+def _taken(name: str) -> Callable[[Floats], bool]:
+    return partial(river_own.takes, name)
+
+
+CONTESTANTS = {entry.name: entry for entry in _entries()}

@@ -1,0 +1,24 @@
+"""How much is measured: more rows and repetitions are nearer to the truth, and slower."""
+
+from typing import NamedTuple
+
+
+class Effort(NamedTuple):
+    """Bounds of one measurement."""
+
+    stream_rows: int = 50_000
+    """Healthy rows of each independent stream after its reference."""
+    alarms: int = 60
+    """The ARL is known well enough by so many alarms..."""
+    events: int = 3_000_000
+    """...or by so many healthy rows."""
+    repetitions: int = 100
+    """Of each change."""
+    healthy_rows: int = 100_000
+    """Of each stream that is healthy but not independent, after its reference..."""
+    healthy_streams: int = 3
+    """...and how many of them."""
+
+
+FULL = Effort()
+QUICK = Effort(5000, 5, 10_000, 3, 5000, 1)

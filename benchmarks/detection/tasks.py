@@ -1,0 +1,60 @@
+"""What is to be done, and its doing in several processes."""
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmarks.detection.contestants import CONTESTANTS
+from benchmarks.detection.effort import Effort
+from benchmarks.detection.healthy import HEALTHY
+from benchmarks.detection.measure import on_changes, on_healthy
+from benchmarks.detection.rows import Row
+from benchmarks.detection.streams import STREAMS
+
+
+class Task(NamedTuple):
+    """What one process does at a time."""
+
+    contestant: str
+    target: float | None
+    stream: str
+
+    def run(self, effort: Effort) -> list[Row]:
+        """Measure."""
+        entry = CONTESTANTS[self.contestant]
+        if self.stream in STREAMS:
+            return on_changes(entry, self.target, STREAMS[self.stream], effort)
+        return on_healthy(entry, self.target, HEALTHY[self.stream], effort)
+
+
+def choose(only: Sequence[str], streams: Sequence[str]) -> list[Task]:
+    """List what is to be done: contestants and streams whose names contain one of those given."""
+    return [
+        Task(name, target, stream)
+        for name, entry in CONTESTANTS.items()
+        if not only or any(part.lower() in name.lower() for part in only)
+        for target in entry.targets
+        for stream in (*STREAMS, *HEALTHY)
+        if not streams or any(part in stream for part in streams)
+    ]
+
+
+def run(tasks: Sequence[Task], effort: Effort, processes: int) -> list[Row]:
+    """Run the tasks in processes; the rows come in the order of the tasks."""
+    rows: dict[Task, list[Row]] = {}
+    columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        Progress(*columns, console=Console(stderr=True)) as progress,
+        ProcessPoolExecutor(processes, get_context("spawn")) as pool,
+    ):
+        bar = progress.add_task("measuring", total=len(tasks))
+        running = {pool.submit(Task.run, task, effort): task for task in tasks}
+        for done in as_completed(running):
+            task = running[done]
+            rows[task] = done.result()
+            progress.update(bar, advance=1, description=f"{task.contestant} on {task.stream}")
+    return [row for task in tasks for row in rows[task]]
