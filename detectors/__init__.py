@@ -1,1 +1,20 @@
-"""Profiles that merge and the statistics on them; knows nothing of Kafka, of metrics or the clock."""
+"""Profiles that merge and the statistics on them; knows nothing of Kafka, of metrics or the clock.
+
+`Sentinel` is all that is needed to watch a table: a reference and rows in, alarms with their evidence out.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from detectors.engine import Alarm, Moved, Sentinel
+
+__all__ = ["Alarm", "Moved", "Sentinel"]
+
+
+def __getattr__(name: str) -> Any:
+    # Not at import: a worker that reads a profile need not load all of it.
+    if name in __all__:
+        from detectors import engine
+
+        return getattr(engine, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """Judges the rows of one closed window: its numbers, and what is wrong with them, named for the cause."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -116,16 +116,24 @@ def _findings(
 
 def _of_feature(case: Case, checked: list[Check], feature: str, drift: Drift | None) -> list[Finding]:
     """Find the faults of a feature, without those that another one explains, or else its drift."""
-    found = [rule.find(case, feature) for check, rule in FEATURE_CHECKS.items() if check in checked]
-    faults = [fault for fault in found if fault is not None]
     drifted = moved.judge(case, "drift", feature, drift) if drift is not None else None
+    faults = faults_of(case, feature, checked, also=["drift"] if drifted is not None else [])
+    return faults or ([drifted] if drifted is not None else [])
+
+
+def faults_of(
+    case: Case, feature: str, checked: Container[Check] | None = None, also: Iterable[Check] = ()
+) -> list[Finding]:
+    """Find the faults of a feature, without those that another one explains; the first says which it does."""
+    rules = {check: rule for check, rule in FEATURE_CHECKS.items() if checked is None or check in checked}
+    found = [rule.find(case, feature) for rule in rules.values() if checked is not None or rule.applies(case)]
+    faults = [fault for fault in found if fault is not None]
     if not faults:
-        return [drifted] if drifted is not None else []
+        return []
     explained = {check for fault in faults for check in FEATURE_CHECKS[fault.check].explains}
     left = [fault for fault in faults if fault.check not in explained]
-    also = [fault.check for fault in faults if fault.check in explained] + ["drift"] * (drifted is not None)
-    first = replace(left[0], evidence={**left[0].evidence, "explains": also})
-    return [first, *left[1:]]
+    explains = [*(fault.check for fault in faults if fault.check in explained), *also]
+    return [replace(left[0], evidence={**left[0].evidence, "explains": explains}), *left[1:]]
 
 
 def _of_reference(

@@ -1,0 +1,60 @@
+"""The bets of a column: which moves are looked for, and how much each must be to count."""
+
+import numpy as np
+from msgspec import Struct
+
+from detectors.columns import Floats
+from detectors.engine.wander import Wander
+
+SIZES = (0.06, 0.13, 0.25, 0.5, 1.0)
+"""Moves of a score's mean that bets are best at, in standard deviations of the rows."""
+_WEIGHTS = (1.0, 2.0, 1.2, 0.6, 0.4)
+_DOUBT = 0.25
+"""Standard errors of the reference's mean that are left to it as a margin."""
+_STRIDE_MAX = 3.0
+"""No row may multiply a bet by more than e^3."""
+
+
+class Bets(Struct, array_like=True):
+    """All bets on one column, as vectors of one length: each on one score, one side and one size."""
+
+    score: list[int]
+    tilt: list[float]
+    """How strongly rows of a high score are preferred; negative: of a low one."""
+    cost: list[float]
+    """What a row costs in health: log of the mean of exp(tilt * score)."""
+    inflation: list[float]
+    margin: list[float]
+    """How far the score's mean may lie off without harm."""
+    weight: list[float]
+
+
+def place(
+    scores: Floats, shares: Floats, wander: Wander, sides: tuple[int, ...], weights: Floats, tolerance: float
+) -> Bets:
+    """Place a bet of each size on each side of each score.
+
+    A bet on a move of d takes that scale of the reference's wander at which it grows fastest,
+    (d - reach)^2 / inflation: large moves are told within few rows from what wanders slowly, small ones over
+    many rows from bursts. Weights share the budget over scores. Cost: 0.1 ms a score.
+    """
+    placed: list[tuple[int, float, float, float, float, float]] = []
+    for index, score in enumerate(scores):
+        steepest = _STRIDE_MAX / float(np.abs(score).max())
+        for side in sides:
+            for size, weight in zip(SIZES, _WEIGHTS, strict=True):
+                speed = np.maximum(size - wander.reach[:, index], 0.0) ** 2 / wander.inflation[:, index]
+                scale = int(np.argmax(speed))
+                tilt = side * min(size, steepest)
+                cost = float(np.log(shares @ np.exp(tilt * score)))
+                margin = float(wander.reach[scale, index]) + tolerance
+                margin += abs(tilt) / 2 * float(wander.swell[scale, index])
+                share = float(weights[index]) * weight / sum(_WEIGHTS) / len(sides)
+                placed.append((index, tilt, cost, float(wander.inflation[scale, index]), margin, share))
+    return Bets(*(list(column) for column in zip(*placed, strict=True)))
+
+
+def doubt(inflation: Floats, rows: Floats) -> Floats:
+    """Give the margin that the reference's own error takes, in standard deviations of the rows."""
+    margin: Floats = np.where(inflation > 1, 1.0, _DOUBT) * np.sqrt(inflation / rows)
+    return margin

@@ -1,0 +1,113 @@
+"""Turns the values of one column into a few bins whose shares the reference knows."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from detectors.columns import Floats
+
+Codes = NDArray[np.intp]
+BINS = 40
+CATEGORIES = 30
+"""Rarer categories than so many are counted together."""
+MISSING = -1
+
+
+class NumberBins(Struct, frozen=True, tag="number"):
+    """Bins of about equal share, or one for each value where the reference has few of them.
+
+    >>> bins = NumberBins.of(np.array([0.0, 1.0, 1.0, 0.0]))
+    >>> bins.codes(np.array([0.0, 1.0, np.nan])).tolist()
+    [0, 1, -1]
+    """
+
+    edges: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Floats) -> "NumberBins":
+        """Fit the bins to values that are all finite; a column of one value gets a bin on each side of it."""
+        distinct = np.unique(values)
+        if len(distinct) == 1:
+            only = float(distinct[0])
+            return cls((only, float(np.nextafter(only, np.inf))))
+        if len(distinct) <= BINS:
+            return cls(tuple(distinct[1:].tolist()))
+        edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
+        return cls(tuple(edges[edges > distinct[0]].tolist()))
+
+    @property
+    def count(self) -> int:
+        """Count the bins."""
+        return len(self.edges) + 1
+
+    @property
+    def names(self) -> list[str]:
+        """Name each bin."""
+        edges = [f"{edge:.6g}" for edge in self.edges]
+        between = [f"{low} to {high}" for low, high in pairwise(edges)]
+        return [f"below {edges[0]}", *between, f"{edges[-1]} and above"]
+
+    def codes(self, values: Floats) -> Codes:
+        """Give the bin of each value; `MISSING` for what is not finite."""
+        codes = np.searchsorted(np.array(self.edges), values, side="right")
+        unusable = ~np.isfinite(values)
+        if unusable.any():
+            codes[unusable] = MISSING
+        return codes
+
+
+class CategoryBins(Struct, frozen=True, tag="category"):
+    """A bin for each common category, one for rare ones together, one for those never seen.
+
+    >>> bins = CategoryBins.of(["a", "b", "a", None])
+    >>> bins.codes(["b", "new", None]).tolist()
+    [1, 2, -1]
+    """
+
+    known: tuple[str, ...]
+    rare: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, values: Sequence[Any]) -> "CategoryBins":
+        """Fit the bins; a value that is None is missing."""
+        counts = Counter(value for value in values if value is not None)
+        ranked = sorted(counts, key=lambda name: (-counts[name], name))
+        return cls(tuple(ranked[:CATEGORIES]), frozenset(ranked[CATEGORIES:]))
+
+    @property
+    def count(self) -> int:
+        """Count the bins."""
+        return len(self.known) + bool(self.rare) + 1
+
+    @property
+    def names(self) -> list[str]:
+        """Name each bin."""
+        return [*self.known, *(["rare categories"] if self.rare else []), "unseen categories"]
+
+    def codes(self, values: Sequence[Any]) -> Codes:
+        """Give the bin of each value; `MISSING` for None."""
+        index: dict[Any, int] = {name: code for code, name in enumerate(self.known)}
+        index.update(dict.fromkeys(self.rare, len(self.known)))
+        index[None] = MISSING
+        unseen = self.count - 1
+        distinct = {value: index.get(value, unseen) for value in set(values)}
+        return np.fromiter(map(distinct.__getitem__, values), np.intp, len(values))
+
+
+Bins = NumberBins | CategoryBins
+
+
+def shares(codes: Codes, count: int) -> Floats:
+    """Give each bin's share of the usable values, half a row added to each, so that none is impossible.
+
+    >>> shares(np.array([0, 0, 1, -1]), 3).round(2).tolist()
+    [0.56, 0.33, 0.11]
+    """
+    counts = np.bincount(codes[codes >= 0], minlength=count) + 0.5
+    smoothed: Floats = counts / counts.sum()
+    return smoothed

@@ -1,0 +1,80 @@
+"""Recognises broken data among changes: units, nulls, stuck values, renamed categories."""
+
+import re
+from datetime import timedelta
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from detectors.case import Case
+from detectors.columns import Columns
+from detectors.engine.table import Kind, Table, kind_of
+from detectors.judge import faults_of
+from detectors.layout import Layout
+from detectors.profile import RowsProfile
+from detectors.reference import build_reference, reference_rows
+from schemas.findings import Finding
+from schemas.monitors import Monitor
+from schemas.references import Reference
+
+_SAMPLE = 20_000
+_SPAN = 128
+
+
+class Known(Struct):
+    """What the checks know of the reference."""
+
+    names: dict[str, str]
+    """The columns, by the names that a monitor takes."""
+    kinds: dict[str, Kind]
+    reference: Reference
+
+
+def know(reference: Table) -> Known:
+    """Sum a reference up. Cost: 10 us a row of 20 columns, of at most 20,000 rows."""
+    names = {_safe(name, index): name for index, name in enumerate(reference.columns)}
+    kinds = {name: kind_of(cells) for name, cells in reference.columns.items()}
+    sampled = _columns(reference, kinds).take(np.arange(0, reference.rows, max(1, reference.rows // _SAMPLE)))
+    monitor = _monitor(names, kinds)
+    # So many rows make an hour, the span in which the checks look at how values ordinarily vary.
+    times_ms = np.arange(sampled.rows) // _SPAN * (monitor.windows.size / timedelta(milliseconds=1))
+    return Known(names, kinds, build_reference(monitor, sampled, {}, built_at_ms=0, times_ms=times_ms))
+
+
+def _monitor(names: dict[str, str], kinds: dict[str, Kind]) -> Monitor:
+    features = {safe: {"type": kinds[name]} for safe, name in names.items()}
+    return Monitor.model_validate({"feature_view": "table", "owner": {"team": "owner"}, "features": features})
+
+
+class Faults:
+    """The quality checks of windows, on the columns of a table. Cost: 10 ms a call for 20 columns."""
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self._monitor = _monitor(known.names, known.kinds)
+        self._layout = Layout.of(self._monitor, known.reference)
+
+    def find(self, rows: Table) -> list[Finding]:
+        """List the faults in some rows, each with those that it explains left out."""
+        profile = RowsProfile.empty(self._layout)
+        profile.add(_columns(rows, self.known.kinds))
+        normal = reference_rows(self.known.reference, None)
+        case = Case(self._monitor, profile, normal, recent=normal)
+        found = [fault for safe in self.known.names for fault in faults_of(case, safe)]
+        return [replace(fault, feature=self.known.names[fault.feature or ""]) for fault in found]
+
+
+def _columns(table: Table, kinds: dict[str, Kind]) -> Columns:
+    cells = [table.columns[name] for name in kinds]
+    numbers = [column for column in cells if not isinstance(column, list)]
+    return Columns(
+        rows=table.rows,
+        numbers=np.array(numbers, float).reshape(len(numbers), table.rows),
+        categories=[column for column in cells if isinstance(column, list)],
+    )
+
+
+def _safe(name: str, index: int) -> str:
+    """Make a name that a monitor takes."""
+    return name if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) else f"column{index}"

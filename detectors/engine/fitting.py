@@ -1,0 +1,116 @@
+"""Fits all channels of a table, and shares the budget of false alarms over them."""
+
+from datetime import timedelta
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from detectors.engine.channel import Channel, Terms, fit_missing, fit_values
+from detectors.engine.season import Season
+from detectors.engine.table import Cells, Kind, Table, kind_of
+
+_MISSING = 0.15
+"""Of a column's budget."""
+_LOSSES = 0.5
+"""Of the whole budget, where there are columns of losses and others."""
+ROWS_MIN = 100
+_DISTINCT_MAX = 0.5
+
+
+class Fitted(Struct):
+    """What is watched, and on what terms."""
+
+    channels: list[Channel]
+    budget: float
+    """Rows to a false alarm."""
+    terms: Terms
+    kinds: dict[str, Kind]
+    ignored: dict[str, str]
+    time: str | None = None
+    season: str | None = None
+    hours: int = 0
+
+    def anew(self, reference: Table) -> "Fitted":
+        """Fit the same columns on other rows, on the same terms."""
+        channels, season, ignored = _fit(reference, self.terms)
+        named, hours = (season.name, season.hours) if season else (None, 0)
+        return replace(self, channels=channels, ignored=ignored, season=named, hours=hours)
+
+
+def fit_channels(reference: Table, at_most: float, per: int | timedelta, terms: Terms) -> Fitted:
+    """Fit a reference; ValueError says why it can not be used."""
+    if reference.rows < ROWS_MIN:
+        raise ValueError(f"the reference has {reference.rows} rows; at least {ROWS_MIN} are needed")
+    if not at_most > 0:
+        raise ValueError(f"at_most must be above 0, got {at_most}")
+    strange = set(terms.losses) - set(reference.columns)
+    if strange:
+        raise ValueError(f"losses names {', '.join(sorted(strange))}, which the reference lacks")
+    channels, season, ignored = _fit(reference, terms)
+    if not channels:
+        raise ValueError("the reference has no column that can be watched")
+    kinds = {name: kind_of(cells) for name, cells in reference.columns.items()}
+    return Fitted(
+        channels, _rows(reference, per) / at_most, terms, kinds, ignored,
+        season=season.name if season else None, hours=season.hours if season else 0,
+    )  # fmt: skip
+
+
+def _rows(reference: Table, per: int | timedelta) -> float:
+    if isinstance(per, timedelta):
+        if reference.times_ms is None:
+            raise ValueError("a budget per time needs rows with times; give it per rows, or name the time")
+        span_ms = float(reference.times_ms[-1] - reference.times_ms[0])
+        if span_ms <= 0:
+            raise ValueError("the rows of the reference must be in order of time")
+        return reference.rows * (per / timedelta(milliseconds=1)) / span_ms
+    if not per > 0:
+        raise ValueError(f"per must be above 0, got {per}")
+    return float(per)
+
+
+def _fit(reference: Table, terms: Terms) -> tuple[list[Channel], Season | None, dict[str, str]]:
+    fitted: list[tuple[Channel, Season | None]] = []
+    ignored: dict[str, str] = {}
+    weights = _weights(list(reference.columns), terms)
+    for name, cells in reference.columns.items():
+        why = _unusable(cells)
+        if why:
+            ignored[name] = why
+        else:
+            channel, season = fit_values(name, cells, reference.times_ms, terms)
+            fitted.append((replace(channel, weight=weights[name] * (1 - _MISSING)), season))
+        channel, season = fit_missing(name, cells, reference.times_ms, terms)
+        fitted.append((replace(channel, weight=weights[name] * _MISSING), season))
+    chosen = _common([season for _, season in fitted if season is not None])
+    hours = chosen.hours if chosen else 0
+    channels = [
+        replace(channel, season=season.means if season is not None and season.hours == hours else None)
+        for channel, season in fitted
+    ]
+    return channels, chosen, ignored
+
+
+def _common(seasons: list[Season]) -> Season | None:
+    """Choose one cycle for all columns: the week where any has one, since a day repeats in it."""
+    return max(seasons, key=lambda season: season.hours, default=None)
+
+
+def _weights(names: list[str], terms: Terms) -> dict[str, float]:
+    losses = [name for name in names if name in terms.losses]
+    others = [name for name in names if name not in terms.losses]
+    of_losses = (_LOSSES if others else 1.0) if losses else 0.0
+    shared = {name: of_losses / len(losses) for name in losses}
+    return {**shared, **{name: (1 - of_losses) / len(others) for name in others}}
+
+
+def _unusable(cells: Cells) -> str:
+    if isinstance(cells, list):
+        known = [cell for cell in cells if cell is not None]
+        if not known:
+            return "all its values are missing"
+        if len(set(known)) > _DISTINCT_MAX * len(known):
+            return "most of its values are unlike any other, as in an identifier"
+        return ""
+    return "" if np.isfinite(cells).any() else "all its values are missing"

@@ -1,0 +1,55 @@
+"""A sentinel at rest."""
+
+from typing import Literal
+
+import numpy as np
+from msgspec import Struct
+
+from detectors.engine.bank import State
+from detectors.engine.faults import Known
+from detectors.engine.fitting import Fitted
+from detectors.engine.summary import Summary
+from detectors.engine.table import Cells, Kind, Table
+
+
+class SavedTable(Struct, array_like=True):
+    """Rows as lists."""
+
+    rows: int
+    columns: dict[str, list[float | str | None]]
+    times_ms: list[float] | None
+
+    @classmethod
+    def of(cls, table: Table) -> "SavedTable":
+        """Save rows."""
+        columns: dict[str, list[float | str | None]] = {
+            name: [*cells] if isinstance(cells, list) else cells.tolist()
+            for name, cells in table.columns.items()
+        }
+        return cls(table.rows, columns, None if table.times_ms is None else table.times_ms.tolist())
+
+    def table(self, kinds: dict[str, Kind]) -> Table:
+        """Give the rows back."""
+        columns: dict[str, Cells] = {}
+        for name, cells in self.columns.items():
+            texts = [None if cell is None else str(cell) for cell in cells]
+            columns[name] = texts if kinds[name] == "category" else np.array(cells, float)
+        return Table(self.rows, columns, None if self.times_ms is None else np.array(self.times_ms, float))
+
+
+class Saved(Struct):
+    """The whole of it."""
+
+    fitted: Fitted
+    after: Literal["relearn", "hold"]
+    rows_of_reference: int
+    rows: int
+    alarms: int
+    waiting: SavedTable
+    recent: SavedTable
+    learned: SavedTable | None
+    learn_at: int
+    summaries: dict[str, Summary]
+    faults: Known
+    banks: list[State]
+    history: list[list[tuple[list[list[float]], list[float]]]]

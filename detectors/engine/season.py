@@ -1,0 +1,77 @@
+"""Times of the day and the week at which values are ordinarily higher or lower."""
+
+import numpy as np
+from msgspec import Struct
+
+from detectors.columns import Floats
+from detectors.engine.bins import Codes
+
+_HOUR_MS = 3_600_000.0
+_CYCLES = (("day", 24, 4), ("week", 168, 3))
+"""Name, hours, and how many must be in the reference."""
+_GAIN = 0.02
+"""The least share of the variance of hours that must be foretold."""
+
+
+class Season(Struct, frozen=True):
+    """What the mean of each score ordinarily is in each hour of a cycle."""
+
+    name: str
+    hours: int
+    means: list[list[float]]
+    """[hours, series]; all 0 for a series without a season."""
+
+    def expected(self, times_ms: Floats) -> Floats:
+        """Give the ordinary mean of each series at each time. [rows, series]."""
+        ordinary: Floats = np.array(self.means)[phase(times_ms, self.hours)]
+        return ordinary
+
+
+def find(scores: Floats, times_ms: Floats) -> Season | None:
+    """Find the cycle, a day or a week, that foretells the hourly means best; None where neither does.
+
+    Every other cycle of the reference is foretold from the rest, and the reverse: what does not repeat can
+    not win. A series that gains less than 2 % by it has no season. Scores are [rows, series], of mean 0.
+    Cost: linear.
+
+    >>> hours = np.arange(24.0 * 20) * 3_600_000
+    >>> noise = np.random.default_rng(1).normal(size=(480, 1))
+    >>> find(noise, hours) is None, find(noise + np.sin(hours / 3_600_000 * np.pi / 12)[:, None], hours).name
+    (True, 'day')
+    """
+    hours = np.floor(times_ms / _HOUR_MS)
+    found: tuple[float, Season] | None = None
+    for name, length, least in _CYCLES:
+        if hours.max() - hours.min() < least * length:
+            continue
+        gains, means = _gains(scores, hours, length)
+        kept = gains > _GAIN
+        gain = float(np.maximum(gains, 0.0).sum())
+        if kept.any() and (found is None or gain > found[0] * (1 + _GAIN)):
+            found = gain, Season(name, length, np.where(kept, means, 0.0).tolist())
+    return found[1] if found else None
+
+
+def _gains(scores: Floats, hours: Floats, length: int) -> tuple[Floats, Floats]:
+    """Say what share of the variance of hourly means each half of the cycles foretells of the other."""
+    phases, odd = (hours % length).astype(np.intp), (hours // length).astype(np.intp) % 2
+    halves = [_sums(scores[odd == half], phases[odd == half], length) for half in (0, 1)]
+    before = after = np.zeros(scores.shape[1])
+    for mine, other in (halves, halves[::-1]):
+        told = other[0] / (other[1] + 1)
+        seen, rows = mine[0] / np.maximum(mine[1], 1), mine[1]
+        before = before + (rows * seen**2).sum(axis=0)
+        after = after + (rows * (seen - told) ** 2).sum(axis=0)
+    total = halves[0][0] + halves[1][0], halves[0][1] + halves[1][1]
+    return 1 - after / np.maximum(before, 1e-12), total[0] / (total[1] + 1)
+
+
+def _sums(scores: Floats, phases: Codes, length: int) -> tuple[Floats, Floats]:
+    sums: Floats = np.stack([np.bincount(phases, series, minlength=length) for series in scores.T], axis=1)
+    return sums.astype(float), np.bincount(phases, minlength=length)[:, None].astype(float)
+
+
+def phase(times_ms: Floats, hours: int) -> Codes:
+    """Give the hour of a cycle of so many hours."""
+    phases: Codes = (np.floor(times_ms / _HOUR_MS) % hours).astype(np.intp)
+    return phases

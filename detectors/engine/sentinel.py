@@ -1,0 +1,300 @@
+"""Watches a stream of rows against a reference, within a budget of false alarms."""
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from detectors.columns import Floats
+from detectors.engine import summary
+from detectors.engine import table as tables
+from detectors.engine.alarm import Alarm, Moved
+from detectors.engine.channel import Channel, Terms
+from detectors.engine.faults import Faults, know
+from detectors.engine.fitting import Fitted, fit_channels
+from detectors.engine.group import Group, grouped
+from detectors.engine.saved import Saved, SavedTable
+from detectors.engine.table import Table
+
+BLOCK = 8
+"""Rows that are taken in at once: an alarm comes at the end of a block, however the rows were cut."""
+RECENT = 1024
+"""Rows that are kept to say what changed."""
+LEARN_MIN = 256
+"""Rows after an alarm from which a first new reference is learned."""
+ROWS_MIN = 32
+"""Rows since a change that an alarm waits for, so that it can say what changed."""
+_CHUNK = 64 * BLOCK
+After = Literal["relearn", "hold"]
+_MEMBER = 0.05
+"""Columns with a smaller share of the evidence are not named in an alarm."""
+
+
+class Sentinel:
+    """Detects lasting changes in the columns of a table: numbers, categories, what is missing, losses.
+
+    Nothing has to be set but the budget: `at_most` false alarms on average in `per` rows (or in a span of
+    time, for rows that have times). It is shared over all columns and kinds of change, however they depend.
+    Each column is watched for moves of mean, spread, skew and tails (in normal scores of the reference's
+    quantiles), of each category's share, and of the share of missing values, by bets on likelihood ratios
+    (`detectors.engine.bank`). What the reference shows of bursts, slow wander, and daily or weekly seasons is
+    no change: give it in order of time. The budget is kept as far as the reference is long enough to show it.
+
+    After an alarm the rows that follow become the new reference (`after="relearn"`: first 256, then twice as
+    many, until there are as many as there were), so one change is one alarm; or the columns that moved are
+    silent until they are as before (`after="hold"`), and the others go on.
+
+    Cost: 0.2 us per value; memory for the reference and 1,024 rows.
+
+    >>> rng = np.random.default_rng(7)
+    >>> def rows(n, mean):
+    ...     return {"amount": rng.normal(mean, 10, n), "country": rng.choice(["NL", "DE"], n)}
+    >>> sentinel = Sentinel.fit(rows(5_000, mean=50))
+    >>> sentinel.update(rows(5_000, mean=50))
+    []
+    >>> [alarm] = sentinel.update(rows(500, mean=60))
+    >>> alarm.column, alarm.moved[0].move, alarm.moved[0].rises, 4_900 < alarm.since < alarm.row < 5_100
+    ('amount', 'mean', True, True)
+    """
+
+    def __init__(self, fitted: Fitted, reference: Table, after: After) -> None:
+        self._after: After = after
+        self._rows_of_reference = reference.rows
+        self.rows = 0
+        """Rows taken in since the reference."""
+        self.alarms = 0
+        """Alarms raised."""
+        self._groups: list[Group] = []
+        self._waiting = self._recent = reference.cut(0, 0)
+        self._learned: Table | None = None
+        self._learn_at = LEARN_MIN
+        self._stand_on(fitted, reference)
+
+    @classmethod
+    def fit(
+        cls,
+        reference: Any,
+        *,
+        at_most: float = 1.0,
+        per: int | timedelta = 100_000,
+        losses: Iterable[str] = (),
+        time: str | None = None,
+        tolerance: float = 0.0,
+        after: After = "relearn",
+    ) -> "Sentinel":
+        """Learn what is normal from rows in order of time: a table, or the values of one column.
+
+        `losses` are columns of errors or losses, of which only a rise is looked for; half of the budget is
+        theirs. `tolerance` is how far the mean of any score may move without harm, in standard deviations.
+        ValueError where the reference can not be used, with the reason.
+        """
+        known = tables.read(reference, time)
+        fitted = fit_channels(known, at_most, per, Terms(tolerance, tuple(losses)))
+        return cls(fitted, known.cut(0), after)
+
+    @classmethod
+    def of_errors(cls, reference: Any, **budget: Any) -> "Sentinel":
+        """Watch one stream of errors: 0 and 1, or losses of any size; only a rise is looked for.
+
+        >>> sentinel = Sentinel.of_errors([0, 0, 0, 0, 1, 0, 0, 0, 0, 0] * 100, per=10_000)
+        >>> [alarm] = sentinel.update([0, 1] * 100)
+        >>> alarm.row < 60
+        True
+        """
+        return cls.fit(reference, losses=(tables.VALUE,), **budget)
+
+    @property
+    def budget_rows(self) -> float:
+        """Give the mean number of rows to a false alarm, at least."""
+        return self._fitted.budget
+
+    @property
+    def ignored(self) -> dict[str, str]:
+        """Name the columns that are not watched, and why."""
+        return self._fitted.ignored
+
+    @property
+    def season(self) -> str | None:
+        """Name the cycle that was found in the reference: `day` or `week`."""
+        return self._fitted.season
+
+    @property
+    def channels(self) -> list[Channel]:
+        """List what is watched."""
+        return self._fitted.channels
+
+    def update(self, rows: Any) -> list[Alarm]:
+        """Take in the next rows: a table with the reference's columns, a dict or a value of one row.
+
+        The same rows give the same alarms however they are cut. Rows wait until they fill a block of eight.
+        """
+        new = tables.read(rows, self._fitted.time, self._fitted.kinds)
+        waiting = self._waiting.then(new)
+        whole, at, alarms = waiting.rows // BLOCK * BLOCK, 0, []
+        while at < whole:
+            used, alarm = self._take(waiting.cut(at, min(whole, at + self._stretch())))
+            at += used
+            if alarm is not None:
+                alarms.append(alarm)
+        self._waiting = waiting.cut(whole)
+        return alarms
+
+    def _stretch(self) -> int:
+        """Say how many rows may be taken before a new reference is due."""
+        if self._learned is None:
+            return _CHUNK
+        return min(_CHUNK, self._learn_at - self._learned.rows)
+
+    def _take(self, rows: Table) -> tuple[int, Alarm | None]:
+        if self._groups:
+            used, raised = self._watch(rows)
+            rows = rows.cut(0, used)
+        else:
+            used, raised = rows.rows, False
+        self.rows += used
+        self._recent = self._recent.then(rows)
+        self._recent = self._recent.cut(max(0, self._recent.rows - RECENT))
+        if raised:
+            return used, self._raise()
+        if self._learned is not None:
+            self._learn(rows)
+        return used, None
+
+    def _watch(self, rows: Table) -> tuple[int, bool]:
+        """Play block after block up to the first alarm; say how many rows were used, and whether it came."""
+        sums = [group.sums(rows, BLOCK) for group in self._groups]
+        plays = [np.exp(group.bank.growth(*sums[index])) for index, group in enumerate(self._groups)]
+        played, raised = 0, False
+        while played < rows.rows // BLOCK and not raised:
+            total = sum(
+                group.bank.bet(play[played], BLOCK) for group, play in zip(self._groups, plays, strict=True)
+            )
+            self._history.append([(scored[played], usable[played]) for scored, usable in sums])
+            played += 1
+            raised = total >= 1 and self._lasts(self.rows + played * BLOCK)
+        for group, (scored, usable) in zip(self._groups, sums, strict=True):
+            group.bank.learn(scored[:played], usable[:played])
+        return played * BLOCK, raised
+
+    def _lasts(self, rows: int) -> bool:
+        """Whether enough rows came since the change to say what it is."""
+        shares = self._shares()
+        _, group, index = max(shares.values(), key=lambda share: share[0])
+        for each in self._groups:
+            each.bank.cap()
+        return rows - self._since(group, index, rows) >= ROWS_MIN
+
+    def _raise(self) -> Alarm:
+        self.alarms += 1
+        shares = self._shares()
+        total = sum(share for share, _, _ in shares.values())
+        ranked = sorted(shares, key=lambda name: -shares[name][0])
+        since = self._since(*shares[ranked[0]][1:], self.rows)
+        changed = self._recent.cut(max(0, self._recent.rows - (self.rows - since)))
+        moved = [
+            self._moved(name, shares[name][0] / total, *shares[name][1:], changed)
+            for name in ranked
+            if shares[name][0] >= _MEMBER * total
+        ]
+        alarm = Alarm(
+            self.rows - 1, since, total, moved, self._faults_in(changed, {each.column for each in moved})
+        )
+        self._go_on([each.column for each in moved])
+        return alarm
+
+    def _shares(self) -> dict[str, tuple[float, Group, int]]:
+        """Give the evidence in each column, and the channel that has most of it."""
+        found: dict[str, tuple[float, Group, int]] = {}
+        for group in self._groups:
+            for index, evidence in enumerate(group.bank.evidence().columns.tolist()):
+                name = group.channels[index].name
+                before = found.get(name, (0.0, group, index))
+                whose = (group, index) if evidence >= before[0] / 2 else before[1:]
+                found[name] = (before[0] + evidence, *whose)
+        return found
+
+    def _since(self, group: Group, index: int, rows_now: int) -> int:
+        """Estimate the row of the change: where the winning bet would best have begun."""
+        place = self._groups.index(group)
+        sums = np.array([block[place][0][index] for block in self._history])
+        rows = np.array([block[place][1][index] for block in self._history])
+        line = group.bank.line(index, group.bank.best(index), sums, rows)
+        suffix = np.cumsum(line[::-1])
+        return max(0, rows_now - BLOCK * (int(np.argmax(suffix)) + 1))
+
+    def _moved(self, name: str, share: float, group: Group, index: int, changed: Table) -> Moved:
+        channel = group.channels[index]
+        score, side = group.bank.score_of(index, group.bank.best(index))
+        before = self._summary[name]
+        now = summary.of_cells(changed.columns[name], before)
+        move = channel.moves[score]
+        return Moved(name, move, side > 0, share, before.of(move), now.of(move))
+
+    def _faults_in(self, changed: Table, columns: set[str]) -> list[Any]:
+        return [each for each in self._faults.find(changed) if each.feature in columns]
+
+    def _go_on(self, moved: list[str]) -> None:
+        if self._after == "relearn":
+            self._groups = []
+            self._learned, self._learn_at = self._recent.cut(0, 0), LEARN_MIN
+            self._history.clear()
+            return
+        for group in self._groups:
+            group.bank.forget_evidence()
+            for index, channel in enumerate(group.channels):
+                if channel.name in moved:
+                    group.bank.silence(index, True)
+
+    def _learn(self, rows: Table) -> None:
+        """Collect rows for a new reference, and stand on them when there are enough."""
+        learned = self._learned.then(rows) if self._learned is not None else rows
+        self._learned = learned
+        if learned.rows < self._learn_at:
+            return
+        self._stand_on(self._fitted.anew(learned), learned)
+        if learned.rows >= self._rows_of_reference:
+            self._learned = None
+        self._learn_at = min(2 * self._learn_at, max(self._rows_of_reference, self._learn_at + BLOCK))
+
+    def _stand_on(self, fitted: Fitted, reference: Table) -> None:
+        summaries = {name: summary.of_cells(cells) for name, cells in reference.columns.items()}
+        self._begin(fitted, summaries, Faults(know(reference)))
+
+    def _begin(self, fitted: Fitted, summaries: dict[str, summary.Summary], faults: Faults) -> None:
+        self._fitted, self._summary, self._faults = fitted, summaries, faults
+        self._groups = grouped(fitted.channels, fitted.hours, fitted.budget)
+        self._history: deque[list[tuple[Floats, Floats]]] = deque(maxlen=RECENT // BLOCK)
+
+    def save(self) -> bytes:
+        """Encode everything; loaded, it goes on as if it had never stopped. Cost: 2 MB for 20 columns."""
+        learned = None if self._learned is None else SavedTable.of(self._learned)
+        saved = Saved(
+            self._fitted, self._after, self._rows_of_reference, self.rows, self.alarms,
+            SavedTable.of(self._waiting), SavedTable.of(self._recent), learned,
+            self._learn_at, self._summary, self._faults.known,
+            [group.bank.save() for group in self._groups],
+            [[(sums.tolist(), rows.tolist()) for sums, rows in block] for block in self._history],
+        )  # fmt: skip
+        return msgspec.msgpack.encode(saved)
+
+    @classmethod
+    def load(cls, data: bytes) -> "Sentinel":
+        """Build the sentinel that was saved; ValueError for what is none."""
+        saved = msgspec.msgpack.decode(data, type=Saved)
+        sentinel, kinds = cls.__new__(cls), saved.fitted.kinds
+        sentinel._after, sentinel._rows_of_reference = saved.after, saved.rows_of_reference
+        sentinel.rows, sentinel.alarms, sentinel._learn_at = saved.rows, saved.alarms, saved.learn_at
+        sentinel._waiting, sentinel._recent = saved.waiting.table(kinds), saved.recent.table(kinds)
+        sentinel._learned = None if saved.learned is None else saved.learned.table(kinds)
+        sentinel._begin(saved.fitted, saved.summaries, Faults(saved.faults))
+        if not saved.banks:
+            sentinel._groups = []
+        for group, state in zip(sentinel._groups, saved.banks, strict=True):
+            group.bank.load(state)
+        sentinel._history.extend(
+            [(np.array(sums), np.array(rows)) for sums, rows in block] for block in saved.history
+        )
+        return sentinel

@@ -1,0 +1,164 @@
+"""Reads rows from what people have them in: arrays, pandas, polars, pyarrow, dicts, single values."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.columns import Floats
+
+VALUE = "value"
+"""The name of the only column of a plain sequence."""
+Kind = Literal["number", "category"]
+Cells = Floats | list[str | None]
+"""Numbers with NaN where one is missing, or texts with None."""
+
+
+class Table(NamedTuple):
+    """Rows as columns."""
+
+    rows: int
+    columns: dict[str, Cells]
+    times_ms: Floats | None = None
+
+    def cut(self, start: int, end: int | None = None) -> "Table":
+        """Take rows by position."""
+        columns = {name: cells[start:end] for name, cells in self.columns.items()}
+        times = None if self.times_ms is None else self.times_ms[start:end]
+        return Table(len(range(*slice(start, end).indices(self.rows))), columns, times)
+
+    def then(self, other: "Table") -> "Table":
+        """Put other rows of the same columns behind these."""
+        if not self.rows or not other.rows:
+            return self if self.rows else other
+        columns = {name: _joined(cells, other.columns[name]) for name, cells in self.columns.items()}
+        times = None
+        if self.times_ms is not None and other.times_ms is not None:
+            times = np.concatenate((self.times_ms, other.times_ms))
+        return Table(self.rows + other.rows, columns, times)
+
+
+def kind_of(cells: Cells) -> Kind:
+    """Say whether a column is of numbers or of texts."""
+    return "category" if isinstance(cells, list) else "number"
+
+
+def _joined(cells: Cells, others: Cells) -> Cells:
+    if isinstance(cells, list) and isinstance(others, list):
+        return cells + others
+    return np.concatenate((np.asarray(cells, float), np.asarray(others, float)))
+
+
+def read(data: Any, time: str | None = None, like: Mapping[str, Kind] | None = None) -> Table:
+    """Read rows; a column of dates (or the index of a pandas table) is the time, if it is the only one.
+
+    `like` gives the columns that must be there, and their kinds; ValueError says which is not, or not such.
+
+    >>> table = read({"amount": [1.5, None], "country": ["NL", None]})
+    >>> table.columns["amount"].tolist(), table.columns["country"]
+    ([1.5, nan], ['NL', None])
+    """
+    raw = _columns(data)
+    lengths = {len(column) for column in raw.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"all columns must have as many rows, these have {sorted(lengths)}")
+    times = _times(raw, data, time)
+    if like is None:
+        columns = {name: _cells(column) for name, column in raw.items()}
+    else:
+        columns = {name: _as(name, raw, kind) for name, kind in like.items()}
+    return Table(lengths.pop() if lengths else 0, columns, times)
+
+
+def _columns(data: Any) -> dict[str, Any]:
+    if isinstance(data, Mapping):
+        return {str(name): _sequence(column) for name, column in data.items()}
+    if hasattr(data, "column_names"):
+        return {str(name): np.array(data[name].to_pylist(), object) for name in data.column_names}
+    if hasattr(data, "columns"):
+        return {str(name): data[name].to_numpy() for name in data.columns}
+    if isinstance(data, Sequence) and data and isinstance(data[0], Mapping):
+        names = dict.fromkeys(name for row in data for name in row)
+        return {str(name): np.array([row.get(name) for row in data], object) for name in names}
+    array = np.asarray(data.to_numpy() if hasattr(data, "to_numpy") else data)
+    if array.ndim > 2:
+        raise ValueError(f"rows must be a table, this has {array.ndim} dimensions")
+    if array.ndim == 2:
+        return {f"column_{index}": array[:, index] for index in range(array.shape[1])}
+    return {VALUE: np.atleast_1d(array)}
+
+
+def _sequence(column: Any) -> Any:
+    if hasattr(column, "to_numpy"):
+        return column.to_numpy()
+    if isinstance(column, str) or not hasattr(column, "__len__"):
+        return np.array([column], object)
+    return column if isinstance(column, np.ndarray) else np.array(column, object)
+
+
+def _times(raw: dict[str, Any], data: Any, time: str | None) -> Floats | None:
+    """Take the columns of dates out of the table, and give those of the time."""
+    dates = [name for name, column in raw.items() if _is_date(column)]
+    if time is not None and time not in raw:
+        raise ValueError(f"there is no column {time!r} for the time; there are {', '.join(raw)}")
+    columns = {name: raw.pop(name) for name in dates}
+    if time is not None and time not in columns:
+        return np.asarray(raw.pop(time), "datetime64[ms]").astype(float)
+    if time is not None or len(columns) == 1:
+        return _milliseconds(columns[time or dates[0]])
+    index = getattr(data, "index", None)
+    if index is not None and _is_date(getattr(index, "to_numpy", lambda: ())()):
+        return _milliseconds(index.to_numpy())
+    return None
+
+
+def _is_date(column: Any) -> bool:
+    return bool(getattr(column, "dtype", None) is not None and np.issubdtype(column.dtype, np.datetime64))
+
+
+def _milliseconds(dates: NDArray[np.datetime64]) -> Floats:
+    return dates.astype("datetime64[ms]").astype(np.int64).astype(float)
+
+
+def _cells(column: Any) -> Cells:
+    try:
+        return _numbers(column)
+    except (TypeError, ValueError):
+        return _texts(column)
+
+
+def _as(name: str, raw: Mapping[str, Any], kind: Kind) -> Cells:
+    if name not in raw:
+        raise ValueError(f"the rows lack the column {name!r} that the reference has")
+    return _texts(raw[name]) if kind == "category" else _lenient(raw[name])
+
+
+def _numbers(column: Any) -> Floats:
+    array = np.asarray(column)
+    if array.dtype.kind not in "Oiufb":
+        raise TypeError(f"no numbers: {array.dtype}")
+    if array.dtype == object and any(isinstance(value, str) for value in array):
+        raise TypeError("texts are categories")
+    numbers: Floats = array.astype(float)
+    return numbers
+
+
+def _lenient(column: Any) -> Floats:
+    """Read numbers; what is none becomes NaN, as a value of a wrong type is a missing one."""
+    try:
+        return _numbers(column)
+    except (TypeError, ValueError):
+        return np.array([_number(value) for value in column], float)
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float, np.number)) else float("nan")
+
+
+def _texts(column: Any) -> list[str | None]:
+    return [value if type(value) is str else _text(value) for value in column]
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value != value else str(value)

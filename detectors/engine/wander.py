@@ -1,0 +1,92 @@
+"""How far means of the reference wander, scale by scale: what dependence and slow change do in health."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.columns import Floats
+
+BLOCK = 16
+"""Rows of the shortest scale."""
+_BLOCKS_MIN = 8
+"""A scale with fewer blocks tells nothing."""
+_CHANCE = 2.0
+"""Standard errors that an estimate must exceed chance by to count as dependence."""
+_AMPLITUDE = 3.0
+_BEYOND = 1.25
+"""How much further than ever seen the stream may wander."""
+
+
+class Wander(NamedTuple):
+    """What was seen at each scale: [scales, series]."""
+
+    inflation: Floats
+    """How many rows say as much as one independent row; at least 1."""
+    reach: Floats
+    """How far the means of blocks wander beyond their noise."""
+    swell: Floats
+    """How far the variance within blocks rises above 1 at times."""
+
+
+def calm(series: int) -> Wander:
+    """Give what independent rows of one distribution show."""
+    return Wander(np.ones((1, series)), np.zeros((1, series)), np.zeros((1, series)))
+
+
+def measure(scores: Floats) -> Wander:
+    """Measure scores in order of time, [rows, series], of mean 0 and variance 1.
+
+    At a scale of B rows, with x_k the mean of block k: the inflation is B times Allan's variance
+    mean((x_{k+1} - x_k)^2) / 2, which slow wander cancels out of: the largest of all scales up to this one,
+    at its upper bound, and 1 where chance explains it. What still rises at the longest scale goes on. The
+    reach is 3 sqrt(var(x) - Allan's variance), at most the largest |x_k| and a quarter, where von Neumann's
+    ratio of the two rules out chance. Short scales see noise as short and wander as long; long ones the
+    reverse.
+
+    Cost: linear. Sources: Allan (1966), Statistics of atomic frequency standards; von Neumann (1941),
+    Distribution of the ratio of the mean square successive difference to the variance.
+
+    >>> independent = np.random.default_rng(1).normal(size=(10_000, 1))
+    >>> float(measure(independent).inflation.max()), float(measure(independent).reach.max())
+    (1.0, 0.0)
+    >>> bursts = np.repeat(independent[:100], 100, axis=0)  # each value a hundred times
+    >>> bool(measure(bursts).inflation.max() > 50)
+    True
+    """
+    inflation, reach = _scales(scores)
+    squares = scores**2
+    size = squares.std(axis=0)
+    _, swell = _scales((squares - squares.mean(axis=0)) / np.where(size > 0, size, 1.0))
+    return Wander(inflation, reach, swell * size)
+
+
+def _scales(scores: Floats) -> tuple[Floats, Floats]:
+    means, rows = _halved(scores, BLOCK), BLOCK
+    inflation = np.ones(scores.shape[1])
+    scales = []
+    while len(means) >= _BLOCKS_MIN:
+        allan = np.mean(np.diff(means, axis=0) ** 2, axis=0) / 2
+        doubt = 1 + _CHANCE * np.sqrt(3 / len(means))
+        inflation = np.where(rows * allan > doubt, np.maximum(inflation, rows * allan * doubt), inflation)
+        scales.append((inflation, _reach(means, np.maximum(allan, 1 / rows))))
+        means, rows = _halved(means, 2), rows * 2
+    if not scales:
+        return np.ones((1, scores.shape[1])), np.zeros((1, scores.shape[1]))
+    inflations = np.array([scale[0] for scale in scales])
+    inflations[-1] *= (inflations[-1] / inflations[max(0, len(scales) - 2)]) ** 2
+    return inflations, np.array([scale[1] for scale in scales])
+
+
+def _halved(means: Floats, by: int) -> Floats:
+    blocks = len(means) // by
+    averaged: Floats = means[: blocks * by].reshape(blocks, by, -1).mean(axis=1)
+    return averaged
+
+
+def _reach(means: Floats, allan: Floats) -> Floats:
+    variance = means.var(axis=0)
+    wanders = variance * (1 - _CHANCE / np.sqrt(len(means))) > allan
+    amplitude = _AMPLITUDE * np.sqrt(np.maximum(variance - allan, 0.0))
+    furthest = _BEYOND * np.abs(means - means.mean(axis=0)).max(axis=0)
+    reach: Floats = np.where(wanders, np.minimum(amplitude, furthest), 0.0)
+    return reach

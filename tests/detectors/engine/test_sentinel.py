@@ -1,0 +1,198 @@
+"""What the engine promises, on tables like those of its users."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from detectors import Sentinel
+
+
+def rows(rng, n, mean=0.0, spread=1.0, shares=(0.5, 0.3, 0.2), missing=0.0):
+    amount = rng.normal(mean, spread, n)
+    amount[rng.random(n) < missing] = np.nan
+    return {
+        "amount": amount,
+        "age": rng.integers(18, 80, n),
+        "country": rng.choice(["NL", "DE", "FR"], n, p=shares),
+    }
+
+
+def fitted(seed=0, n=3000, **options):
+    return Sentinel.fit(rows(np.random.default_rng(seed), n), **options)
+
+
+CHANGES = {
+    "mean": ({"mean": 0.5}, "amount", "mean"),
+    "spread": ({"spread": 1.6}, "amount", "spread"),
+    "shares": ({"shares": (0.2, 0.3, 0.5)}, "country", "share of FR"),
+    "missing": ({"missing": 0.2}, "amount", "share of missing values"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_found_once_and_named(change):
+    options, column, move = CHANGES[change]
+    rng = np.random.default_rng(5)
+    sentinel = fitted()
+    assert sentinel.update(rows(rng, 2000)) == []
+    [alarm] = sentinel.update(rows(rng, 3000, **options))
+    assert (alarm.column, 2000 <= alarm.row < 2600) == (column, True)
+    assert move in [each.move for each in alarm.moved] or move == "share of FR"
+    assert abs(alarm.since - 2000) < 250
+
+
+def test_a_healthy_stream_raises_no_more_alarms_than_the_budget():
+    alarms, seen = 0, 0
+    for seed in range(20):
+        sentinel = fitted(seed, n=1000, per=2000)
+        rng = np.random.default_rng(1000 + seed)
+        alarms += len(sentinel.update(rows(rng, 10_000)))
+        seen += 10_000
+    assert 3 < alarms <= seen / 2000  # and it is not simply deaf
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_same_rows_give_the_same_alarms_however_they_are_cut(seed):
+    rng = np.random.default_rng(seed)
+    stream = np.concatenate([rng.normal(level, 1, 1500) for level in (0, 1, 0)])
+    reference = rng.normal(0, 1, 1000)
+    whole = Sentinel.fit(reference).update(stream)
+    sentinel, pieces = Sentinel.fit(reference), []
+    for piece in np.split(stream, np.sort(rng.integers(0, len(stream), 20 * (1 + seed % 3)))):
+        pieces += sentinel.update(piece)
+    assert pieces == whole
+    assert len(whole) == 2
+
+
+@pytest.mark.parametrize("after", ["relearn", "hold"])
+@pytest.mark.parametrize("at", [3, 500, 1600, 1900])
+def test_a_loaded_sentinel_goes_on_as_if_it_had_never_stopped(at, after):
+    rng = np.random.default_rng(3)
+    first, then = rows(rng, 1500), rows(rng, 2500, mean=1.0)
+    stream = {name: np.concatenate([first[name], then[name]]) for name in first}
+    never, stopped = fitted(n=1000, after=after), fitted(n=1000, after=after)
+    whole = never.update(stream)
+    pieces = stopped.update({name: column[:at] for name, column in stream.items()})
+    stopped = Sentinel.load(stopped.save())
+    pieces += stopped.update({name: column[at:] for name, column in stream.items()})
+    assert pieces == whole
+    assert len(whole) >= 1
+    assert stopped.save() == never.save()
+
+
+def test_one_that_holds_is_silent_on_what_moved_and_hears_the_rest():
+    rng = np.random.default_rng(4)
+    sentinel = fitted(after="hold")
+    [first] = sentinel.update(rows(rng, 3000, mean=1.0))
+    [second] = sentinel.update(rows(rng, 3000, mean=1.0, shares=(0.2, 0.3, 0.5)))
+    assert (first.column, second.column) == ("amount", "country")
+
+
+def test_each_kind_of_table_is_read_alike():
+    rng = np.random.default_rng(6)
+    reference, stream = rows(rng, 2000), rows(rng, 1000, mean=1.0)
+    plain = Sentinel.fit(reference).update(stream)
+    for make in (pd.DataFrame, pl.DataFrame, pa.table):
+        assert Sentinel.fit(make(reference)).update(make(stream)) == plain
+    records = pd.DataFrame(stream).to_dict("records")
+    one_by_one = Sentinel.fit(reference)
+    assert [alarm for record in records for alarm in one_by_one.update(record)] == plain
+    assert plain
+
+
+def test_bursts_that_the_reference_shows_are_no_change():
+    rng = np.random.default_rng(8)
+
+    def bursty(n):
+        levels = np.where(np.arange(n // 100) % 4 == 0, 0.25, 0.05)
+        return (rng.random(n) < np.repeat(rng.permutation(levels), 100)).astype(float)
+
+    aware = Sentinel.of_errors(bursty(20_000), per=20_000)
+    blind = Sentinel.of_errors(rng.permutation(bursty(20_000)), per=20_000)
+    stream = bursty(100_000)
+    assert len(aware.update(stream)) <= 5
+    assert blind.update(stream[:5000])
+
+
+def test_a_daily_season_is_found_and_is_no_change():
+    rng = np.random.default_rng(9)
+
+    def days(first, count):
+        times = np.datetime64("2026-01-01") + np.arange(first * 480, (first + count) * 480) * np.timedelta64(
+            3, "m"
+        )
+        hours = times.astype("datetime64[m]").astype(int) / 60
+        return pd.DataFrame(
+            {"load": np.sin(hours * np.pi / 12) + rng.normal(0, 0.5, len(times)), "at": times}
+        )
+
+    sentinel = Sentinel.fit(days(0, 14), per=50_000)
+    assert sentinel.season == "day"
+    assert sentinel.update(days(14, 60)) == []
+    noon_at_night = days(74, 3)
+    noon_at_night["load"] = noon_at_night["load"].to_numpy()[::-1]
+    [alarm, *_] = sentinel.update(noon_at_night)
+    assert alarm.column == "load"
+
+
+def test_a_fault_is_named_for_what_it_is():
+    rng = np.random.default_rng(10)
+    reference = {"temp": rng.normal(60, 15, 5000), "carrier": rng.choice(["EV", "UA", "AA"], 5000)}
+    sentinel = Sentinel.fit(reference)
+    celsius = {"temp": (rng.normal(60, 15, 500) - 32) / 1.8, "carrier": rng.choice(["EV", "UA", "AA"], 500)}
+    assert sentinel.update(celsius)[0].cause == "unit_change"
+    renamed = {"temp": rng.normal(60, 15, 500), "carrier": rng.choice(["XE", "UA", "AA"], 500)}
+    assert Sentinel.fit(reference).update(renamed)[0].cause == "category_renamed"
+
+
+def test_only_a_rise_of_errors_is_a_change():
+    rng = np.random.default_rng(11)
+    reference = rng.random(5000) < 0.2
+    assert Sentinel.of_errors(reference).update(rng.random(5000) < 0.05) == []
+    assert len(Sentinel.of_errors(reference).update(rng.random(500) < 0.5)) == 1
+
+
+def test_what_can_not_be_watched_is_said():
+    rng = np.random.default_rng(12)
+    reference = {
+        "id": [f"row-{n}" for n in range(500)],
+        "empty": [None] * 500,
+        "amount": rng.normal(0, 1, 500),
+    }
+    sentinel = Sentinel.fit(reference)
+    assert sorted(sentinel.ignored) == ["empty", "id"]
+    wrong = {"id": ["x"] * 300, "empty": [None] * 300, "amount": ["a lot"] * 300}
+    assert sentinel.update(wrong)[0].moved[0].move == "share of missing values"
+
+
+@pytest.mark.parametrize(
+    ("reference", "options", "message"),
+    [
+        ([0.0] * 20, {}, "the reference has 20 rows; at least 100 are needed"),
+        ([0.0] * 200, {"losses": ["loss"]}, "losses names loss, which the reference lacks"),
+        ([0.0] * 200, {"at_most": 0}, "at_most must be above 0, got 0"),
+        ({"a": [1] * 200, "b": [2] * 100}, {}, "all columns must have as many rows, these have [100, 200]"),
+    ],
+)
+def test_a_mistake_is_named(reference, options, message):
+    with pytest.raises(ValueError, match=message.replace("[", r"\[")):
+        Sentinel.fit(reference, **options)
+
+
+def test_rows_that_lack_a_column_are_refused():
+    with pytest.raises(ValueError, match="the rows lack the column 'age'"):
+        fitted().update({"amount": [1.0], "country": ["NL"]})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e308, -1e308])
+def test_extreme_values_do_no_harm(value):
+    sentinel = Sentinel.fit(np.random.default_rng(1).normal(size=1000))
+    alarms = sentinel.update(np.full(200, value))
+    assert len(alarms) == 1
+    assert np.isfinite(alarms[0].evidence)
+
+
+def test_a_constant_column_that_changes_is_found():
+    assert len(Sentinel.fit([5.0] * 1000).update([5.0] * 500 + [6.0] * 100)) == 1
