@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from benchmarks.detection import river_own
 from benchmarks.detection.contestant import AlwaysFires, Contestant, Floats, NeverFires
+from benchmarks.detection.engine import CALIBRATED, Engine
 from benchmarks.detection.river_own import RiversOwn
 from benchmarks.detection.scipy_ks import TumblingKs
 from benchmarks.detection.shipped import Shipped
@@ -28,9 +29,11 @@ class Entry(NamedTuple):
 
 
 def _entries() -> list[Entry]:
-    # The engine belongs here: Entry("engine", lambda target, _: Engine(target), TARGETS), with the class in
-    # benchmarks/detection/engine.py.
     return [
+        Entry("engine", lambda target, _sample: Engine(target or TARGETS[0]), TARGETS),
+        Entry(
+            "engine, calibrated", lambda target, _sample: Engine(CALIBRATED * (target or TARGETS[0])), TARGETS
+        ),
         *(Entry(kind, lambda _target, _sample, kind=kind: Shipped(kind)) for kind in DETECTORS),
         *(
             Entry(f"river {name}", lambda _target, _sample, name=name: RiversOwn(name), takes=_taken(name))

@@ -187,6 +187,6 @@ class Bank:
 
 
 def _before(total: Floats, added: Floats) -> Floats:
-    """Give the total before each of some blocks, and after the last: one by one, so that cuts change nothing."""
+    """Give the total before each of some blocks, and after the last; one by one, so that cuts do not matter."""
     running: Floats = np.add.accumulate(np.concatenate((total[None], added)), axis=0)
     return running

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from detectors.case import Case
-from detectors.columns import Columns
+from detectors.columns import Columns, Floats
 from detectors.engine.table import Kind, Table, kind_of
 from detectors.judge import faults_of
 from detectors.layout import Layout
@@ -38,7 +38,8 @@ def know(reference: Table) -> Known:
     sampled = _columns(reference, kinds).take(np.arange(0, reference.rows, max(1, reference.rows // _SAMPLE)))
     monitor = _monitor(names, kinds)
     # So many rows make an hour, the span in which the checks look at how values ordinarily vary.
-    times_ms = np.arange(sampled.rows) // _SPAN * (monitor.windows.size / timedelta(milliseconds=1))
+    hour_ms = monitor.windows.size / timedelta(milliseconds=1)
+    times_ms = (np.arange(sampled.rows) // _SPAN).astype(float) * hour_ms
     return Known(names, kinds, build_reference(monitor, sampled, {}, built_at_ms=0, times_ms=times_ms))
 
 

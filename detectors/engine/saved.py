@@ -41,7 +41,7 @@ class Saved(Struct):
     """The whole of it."""
 
     fitted: Fitted
-    after: Literal["relearn", "hold"]
+    after: Literal["relearn", "hold", "restart"]
     rows_of_reference: int
     rows: int
     alarms: int

@@ -28,7 +28,7 @@ LEARN_MIN = 256
 ROWS_MIN = 32
 """Rows since a change that an alarm waits for, so that it can say what changed."""
 _CHUNK = 64 * BLOCK
-After = Literal["relearn", "hold"]
+After = Literal["relearn", "hold", "restart"]
 _MEMBER = 0.05
 """Columns with a smaller share of the evidence are not named in an alarm."""
 
@@ -45,7 +45,8 @@ class Sentinel:
 
     After an alarm the rows that follow become the new reference (`after="relearn"`: first 256, then twice as
     many, until there are as many as there were), so one change is one alarm; or the columns that moved are
-    silent until they are as before (`after="hold"`), and the others go on.
+    silent from then on, and the others go on (`after="hold"`); or the search begins anew against the same
+    reference, and finds what lasts again and again (`after="restart"`).
 
     Cost: 0.2 us per value; memory for the reference and 1,024 rows.
 
@@ -242,8 +243,11 @@ class Sentinel:
             self._learned, self._learn_at = self._recent.cut(0, 0), LEARN_MIN
             self._history.clear()
             return
+        self._history.clear()
         for group in self._groups:
             group.bank.forget_evidence()
+            if self._after == "restart":
+                continue
             for index, channel in enumerate(group.channels):
                 if channel.name in moved:
                     group.bank.silence(index, True)
