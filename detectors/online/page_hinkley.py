@@ -1,26 +1,59 @@
 """Page-Hinkley: the sum of deviations from the running mean, and how far it has come from its extreme."""
 
-from typing import Any
+from math import inf
 
-from detectors.online.tape import Taped
+from detectors.online.base import checked
+from detectors.online.stateful import Stateful
 
 
-class PageHinkley(Taped):
-    """Detects a change of mean against the mean of all values before, with river's Page-Hinkley.
+class PageHinkley(Stateful, kw_only=True):
+    """Detects a change of mean against the mean of all values since the last alarm, either way.
 
-    With S the sum of x - mean - 0.05 it alarms when S exceeds its minimum by 2, and likewise for a fall.
-    There is no promise on false alarms; the two numbers suit means of panes, whose deviation is below 0.15:
-    a jump of 0.3 alarms after about 8 values. Paper: Page (1954), Continuous inspection schemes.
-    Cost: 4 us per value, at most 128 floats of state.
+        U_n = a U_{n-1} + x_n - mean_n - delta,    alarm at U_n - min U > threshold for a rise,
+        D_n = a D_{n-1} + x_n - mean_n + delta,    alarm at max D - D_n > threshold for a fall,
 
-    >>> detector = PageHinkley()
-    >>> any(detector.update(value) for value in [0.5, 0.4] * 50), any(
-    ...     detector.update(value) for value in [0.9, 0.8] * 15)
-    (False, True)
+    with a = 0.9999, from the 30th value on. It promises nothing on false alarms: its default threshold of 50
+    never alarms on some signals and always on others, so use it calibrated.
+
+    Paper: Page (1954), Continuous inspection schemes. Defaults and alarms are those of river's PageHinkley.
+    Cost: 0.8 us per value, 6 floats of state.
+
+    >>> detector = PageHinkley(threshold=5.0)
+    >>> any(detector.update(value) for value in [0.5, 0.4] * 50), next(
+    ...     n for n in range(1, 100) if detector.update(0.9))
+    (False, 12)
     """
 
-    @staticmethod
-    def _build() -> Any:
-        from river.drift import PageHinkley as RiverPageHinkley  # as in `adwin.py`
+    delta: float = 0.005
+    threshold: float = 50.0
+    memory: float = 0.9999
+    values: int = 0
+    mean: float = 0.0
+    up: float = 0.0
+    down: float = 0.0
+    lowest: float = inf
+    highest: float = -inf
 
-        return RiverPageHinkley(min_instances=30, delta=0.05, threshold=2.0)
+    def update(self, value: float) -> bool:
+        """Take in the next value; return whether it raises the alarm."""
+        checked(value)
+        if self.score >= 1:
+            self.reset()
+        self.values += 1
+        self.mean += (value - self.mean) / self.values
+        off = value - self.mean
+        self.up = self.memory * self.up + off - self.delta
+        self.down = self.memory * self.down + off + self.delta
+        self.lowest = min(self.lowest, self.up)
+        self.highest = max(self.highest, self.down)
+        if self.values < _WARM_UP:
+            return False
+        return self._judge(max(self.up - self.lowest, self.highest - self.down), self.threshold)
+
+    def reset(self) -> None:
+        """Forget all values."""
+        self.score, self.values, self.mean, self.up, self.down = 0.0, 0, 0.0, 0.0, 0.0
+        self.lowest, self.highest = inf, -inf
+
+
+_WARM_UP = 30

@@ -5,8 +5,16 @@ from typing import NamedTuple
 
 from detectors.online.adwin import Adwin
 from detectors.online.base import Detector
+from detectors.online.ddm import Ddm
 from detectors.online.e_sr import ESr
+from detectors.online.eddm import Eddm
+from detectors.online.fhddm import Fhddm
+from detectors.online.hddm_a import HddmA
+from detectors.online.hddm_w import HddmW
+from detectors.online.kswin import Kswin
 from detectors.online.page_hinkley import PageHinkley
+from detectors.online.pane_adwin import PaneAdwin
+from detectors.online.pane_page_hinkley import PanePageHinkley
 
 
 class Member(NamedTuple):
@@ -18,6 +26,20 @@ class Member(NamedTuple):
 
 DETECTORS: dict[str, Member] = {
     "adwin": Member(lambda _baseline, _tolerance: Adwin(), Adwin.restore),
+    "ddm": Member(lambda _baseline, _tolerance: Ddm(), Ddm.restore),
     "e_sr": Member(ESr, ESr.restore),
+    "eddm": Member(lambda _baseline, _tolerance: Eddm(), Eddm.restore),
+    "fhddm": Member(lambda _baseline, _tolerance: Fhddm(), Fhddm.restore),
+    "hddm_a": Member(lambda _baseline, _tolerance: HddmA(), HddmA.restore),
+    "hddm_w": Member(lambda _baseline, _tolerance: HddmW(), HddmW.restore),
+    "kswin": Member(lambda _baseline, _tolerance: Kswin(), Kswin.restore),
     "page_hinkley": Member(lambda _baseline, _tolerance: PageHinkley(), PageHinkley.restore),
 }
+"""For a user to choose from, with default settings; `calibration.py` finds better ones."""
+
+OF_PANES: dict[str, Member] = {
+    "adwin": Member(lambda _baseline, _tolerance: PaneAdwin(), PaneAdwin.restore),
+    "e_sr": Member(ESr, ESr.restore),
+    "page_hinkley": Member(lambda _baseline, _tolerance: PanePageHinkley(), PanePageHinkley.restore),
+}
+"""What `Watch` runs on the mean of every pane: few, as all see each signal. Snapshots hold these names."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from detectors.online.base import Detector
-from detectors.online.registry import DETECTORS
+from detectors.online.registry import OF_PANES
 from detectors.online.signals import Name, Sample, Signal
 from schemas.statistics import Statistic
 
@@ -116,9 +116,9 @@ class Watch:
             watched.count, watched.total = state.count, state.total
             watched.peak, watched.alarms = state.peak, state.alarms
             for kind, snapshot in state.detectors.items():
-                if kind in DETECTORS:
-                    watched.detectors[kind] = DETECTORS[kind].restore(snapshot)
+                if kind in OF_PANES:
+                    watched.detectors[kind] = OF_PANES[kind].restore(snapshot)
 
 
 def _make(signal: Signal) -> dict[str, Detector]:
-    return {kind: member.make(signal.baseline, signal.tolerance) for kind, member in DETECTORS.items()}
+    return {kind: member.make(signal.baseline, signal.tolerance) for kind, member in OF_PANES.items()}

@@ -3,7 +3,7 @@ import pytest
 
 from detectors.columns import Columns
 from detectors.layout import Layout
-from detectors.online.registry import DETECTORS
+from detectors.online.registry import OF_PANES
 from detectors.online.signals import Name, Signal, label_samples, label_signals, row_samples, row_signals
 from detectors.online.watch import ROWS_MIN, SIGNALS_MAX, Watch
 from detectors.profile import LabelsProfile, RowsProfile
@@ -89,10 +89,10 @@ def test_a_shift_alarms_and_names_the_pane(reference):
     after = watching.conclude()
     assert before.alarms == {}
     assert set(after.alarms) == {Name("mean", "temp")}
-    assert set(after.alarms[Name("mean", "temp")]) == set(DETECTORS)
+    assert set(after.alarms[Name("mean", "temp")]) == set(OF_PANES)
     assert all(50_000 <= at_ms < 110_000 for at_ms in after.alarms[Name("mean", "temp")].values())
     value = {(each.name, each.feature): each.value for each in after.statistics}
-    assert value["detector_alarm", "temp"] == len(DETECTORS)
+    assert value["detector_alarm", "temp"] == len(OF_PANES)
     assert value["detector_alarm", "sky"] == 0
     assert value["detector_score", "temp"] >= 1 > value["detector_score", None]
     assert watching.conclude().alarms == {}

@@ -1,0 +1,67 @@
+"""EDDM: the distance between errors, and how far it has come from the best it was."""
+
+from math import sqrt
+
+from detectors.online.base import checked
+from detectors.online.stateful import Stateful
+
+
+class Eddm(Stateful, kw_only=True):
+    """Detects that errors have come closer together than they were at best; a value of 0.5 or more is one.
+
+    With p the mean and s the standard deviation of the values from error to error since the last alarm, it
+    alarms at an error, after 30 values and 30 errors, at
+
+        (p + 2 s) / max(p + 2 s) < beta.
+
+    The default beta of 0.9 alarms every 1000 values in health: use it calibrated. A fall is not seen.
+
+    Paper: Baena-Garcia et al. (2006), Early drift detection method. Defaults and alarms are those of river's
+    EDDM. Cost: 0.5 us per value, 5 floats of state.
+
+    >>> detector = Eddm()
+    >>> any(detector.update(value) for value in [0, 1, 0, 0, 0, 0, 0, 1] * 50), next(
+    ...     n for n in range(1, 100) if detector.update(1))
+    (False, 43)
+    """
+
+    beta: float = 0.9
+    values: int = 0
+    errors: int = 0
+    last: int = 0
+    """The position of the last error."""
+    mean: float = 0.0
+    squares: float = 0.0
+    """Sum of squared deviations of the distances from their mean."""
+    best: float = -1.0
+
+    def update(self, value: float) -> bool:
+        """Take in the next value; return whether it raises the alarm."""
+        checked(value)
+        if self.score >= 1:
+            self.reset()
+        self.values += 1
+        return value >= _ERROR and self._add(self.values - self.last)
+
+    def reset(self) -> None:
+        """Forget all values."""
+        self.score, self.values, self.errors, self.last, self.mean, self.squares = 0.0, 0, 0, 0, 0.0, 0.0
+        self.best = -1.0
+
+    def _add(self, distance: int) -> bool:
+        self.last = self.values
+        self.errors += 1
+        off = distance - self.mean
+        self.mean += off / self.errors
+        self.squares += off * (distance - self.mean)
+        if self.values <= _WARM_UP:
+            return False
+        length = self.mean + 2 * sqrt(self.squares / max(self.errors - 1, 1))
+        if length > self.best:
+            self.best, self.score = length, 0.0
+            return False
+        return self.errors > _WARM_UP and self._judge(self.beta, length / self.best)
+
+
+_ERROR = 0.5
+_WARM_UP = 30
