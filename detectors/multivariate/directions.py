@@ -1,0 +1,96 @@
+"""The main directions of embeddings, as bounded numbers that can be watched as columns."""
+
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+
+from detectors.columns import Floats
+from detectors.multivariate.fourier import Fourier
+from detectors.multivariate.row_score import as_reference
+from detectors.multivariate.state import pack, unpack
+
+_FOLDS = 10
+
+
+class Directions:
+    """Turns rows into their coordinates along the k leading directions of their Fourier features.
+
+    coordinates = (f(x) - m)' V, V the leading eigenvectors of the covariance of f in the reference: kernel
+    PCA, all within [-2, 2]. A shift of an embedding that is spread over hundreds of columns shows in few of
+    them. For rows of the reference, m and V are of the other spans of time, and V is turned to be closest
+    to that of all rows, so that all speak of the same directions.
+
+    Papers: Scholkopf, Smola and Muller (1998), Nonlinear component analysis as a kernel eigenvalue problem;
+    Schonemann (1966), for the turn. Cost: 3 us per row of 20 columns and 256 features.
+
+    >>> rows = np.random.default_rng(1).normal(size=(500, 30))
+    >>> Directions(k=4).fit(rows).coordinates(rows[:2]).shape
+    (2, 4)
+    """
+
+    features: Fourier
+    mean: Floats
+    axes: Floats
+
+    def __init__(self, k: int = 8, features: int = 256, seed: int = 0) -> None:
+        if not 0 < k <= features:
+            raise ValueError(f"k must be between 1 and the number of features, got {k}")
+        self.k = k
+        self.size = features
+        self.seed = seed
+
+    def fit(self, rows: Floats) -> Self:
+        """Learn from the reference; ValueError: fewer than 8 rows."""
+        self.fit_coordinates(rows)
+        return self
+
+    def fit_coordinates(self, rows: Floats) -> Floats:
+        """Learn from the reference, and give its rows' coordinates as if they were new, [rows, k]."""
+        rows = as_reference(rows)
+        self.features = Fourier.of(rows, self.size, self.seed)
+        spans = list(pairwise(np.linspace(0, len(rows), min(_FOLDS, len(rows) // 2) + 1).astype(int)))
+        vectors = [self.features.apply(rows[start:end]) for start, end in spans]
+        sums = np.array([part.sum(axis=0) for part in vectors])
+        products = [part.T @ part for part in vectors]
+        whole = np.sum(products, axis=0)
+        self.mean, self.axes = _main(sums.sum(axis=0), whole, len(rows), self.k)
+        coordinates = []
+        for part, total, product in zip(vectors, sums, products, strict=True):
+            others = len(rows) - len(part)
+            mean, axes = _main(sums.sum(axis=0) - total, whole - product, others, self.k)
+            coordinates.append((part - mean) @ _turned(axes, self.axes))
+        return np.concatenate(coordinates)
+
+    def coordinates(self, rows: Floats) -> Floats:
+        """Give the coordinates of rows, each by itself, [rows, k]."""
+        return (self.features.apply(rows) - self.mean) @ self.axes
+
+    def snapshot(self) -> bytes:
+        """Encode what was learned."""
+        features = np.frombuffer(self.features.snapshot(), np.uint8)
+        return pack(features=features, mean=self.mean, axes=self.axes, seed=np.array(self.seed))
+
+    @classmethod
+    def restore(cls, state: bytes) -> Self:
+        """Build the directions that a snapshot was taken of."""
+        arrays = unpack(state)
+        size, k = arrays["axes"].shape
+        directions = cls(k, size, int(arrays["seed"]))
+        directions.features = Fourier.restore(arrays["features"].tobytes())
+        directions.mean, directions.axes = arrays["mean"], arrays["axes"]
+        return directions
+
+
+def _main(sums: Floats, products: Floats, rows: int, k: int) -> tuple[Floats, Floats]:
+    """Give the mean, and the k directions in which vectors vary most, that of most variance first."""
+    mean = sums / rows
+    _, directions = np.linalg.eigh(products / rows - np.outer(mean, mean))
+    return mean, directions[:, ::-1][:, :k]
+
+
+def _turned(axes: Floats, target: Floats) -> Floats:
+    """Turn axes within their space to be closest to others."""
+    left, _, right = np.linalg.svd(axes.T @ target)
+    turned: Floats = axes @ (left @ right)
+    return turned
