@@ -48,12 +48,14 @@ class Novelty:
         """Score rows, each by itself."""
         rows = as_rows(rows, len(self.features.standard.centre))
         around = np.concatenate([self.features.apply(chunk) @ self.mean for chunk in _chunks(rows)])
-        return np.maximum(1 - around, 0.0)
+        scores: Floats = np.maximum(1 - around, 0.0)
+        return scores
 
     def fit_scores(self, rows: Floats) -> Floats:
         """Learn from the reference, and score its rows as if they were new. Cost: one fit."""
         count = len(as_reference(rows))
-        return np.minimum(self.fit(rows).scores(rows) * count / (count - 1), 2.0)
+        known: Floats = np.minimum(self.fit(rows).scores(rows) * (count / (count - 1)), 2.0)
+        return known
 
     def snapshot(self) -> bytes:
         """Encode what was learned."""
