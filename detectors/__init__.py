@@ -6,15 +6,20 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from detectors.engine import Alarm, Moved, Sentinel
+    from detectors.engine.alarm import Alarm, Moved
+    from detectors.engine.sentinel import Sentinel
 
 __all__ = ["Alarm", "Moved", "Sentinel"]
 
 
 def __getattr__(name: str) -> Any:
     # Not at import: a worker that reads a profile need not load all of it.
-    if name in __all__:
-        from detectors import engine
+    if name == "Sentinel":
+        from detectors.engine.sentinel import Sentinel
 
-        return getattr(engine, name)
+        return Sentinel
+    if name in __all__:
+        from detectors.engine import alarm
+
+        return getattr(alarm, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

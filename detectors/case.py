@@ -1,9 +1,11 @@
 """One window to be judged, with what it is judged against."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from detectors.budget import level
 from detectors.profile import RowsProfile
 from detectors.spans import Broken, Spans
 from detectors.summaries import CategorySummary, NumberSummary
@@ -36,11 +38,13 @@ class Case:
     reference: RowsProfile | None = None
     recent: RowsProfile | None = None
     segment: str | None = None
+    moved: Container[str] | None = None
+    """Features whose change the engine is sure of; None: it does not know this window."""
 
     @property
     def level(self) -> float:
         """Give the level of one test: that of the monitor, shared over its features (Bonferroni)."""
-        return self.monitor.sensitivity.p_value / len(self.monitor.features)
+        return level(self.monitor) / len(self.monitor.features)
 
     @property
     def where(self) -> str:

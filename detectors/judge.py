@@ -76,14 +76,17 @@ def judge_rows(
     window: RowsProfile,
     recent: RowsProfile | None,
     segment: str | None,
+    moved_features: Container[str] | None = None,
 ) -> Judged:
     """Judge the rows of one window against the recent windows (abrupt faults) and the reference (drift).
+
+    `moved_features` are those whose change the engine is sure of; only they drift. None: that is not known.
 
     A past of sealed spans also tells how windows vary, which the checks of volume and stuck values need.
     """
     if window.layout.id != layout.id:
         raise ValueError(f"the window has layout {window.layout.id}, the monitor {layout.id}")
-    case = Case(monitor, window, reference_rows(reference, segment), recent, segment)
+    case = Case(monitor, window, reference_rows(reference, segment), recent, segment, moved_features)
     drifts = {feature: moved.of_feature(window, case.reference, feature) for feature in monitor.features}
     prediction = moved.of_output(window, case.reference)
     checked = [check for check, rule in STREAM_CHECKS.items() if rule.applies(case)]

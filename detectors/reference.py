@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.columns import Columns, Floats
 from detectors.drift.ordinary import ordinary_moves
+from detectors.engine.model import Model, fit_model
 from detectors.fixed_point import grid_exponent
 from detectors.layout import BINS, Layout
 from detectors.profile import LabelsProfile, RowsProfile
@@ -62,6 +63,10 @@ def build_reference(
         profile=_rows(layout, columns, spans),
         segments={name: _rows(layout, columns, spans, index) for name, index in groups.items()},
     )
+    model = fit_model(layout, columns, times_ms, labels)
+    reference = msgspec.structs.replace(
+        reference, engine=None if model is None else msgspec.msgpack.encode(model)
+    )
     if labels is None or columns.scores is None:
         return reference
     scores = columns.scores
@@ -86,6 +91,13 @@ def reference_labels(reference: Reference | None, segment: str | None) -> Labels
         return None
     data = reference.labels if segment is None else reference.segment_labels.get(segment)
     return None if data is None else LabelsProfile.decode(data, Layout(reference.binning))
+
+
+def reference_model(reference: Reference | None) -> Model | None:
+    """Read what the engine knows of a reference; None for a short one, and one older than the engine."""
+    if reference is None or reference.engine is None:
+        return None
+    return msgspec.msgpack.decode(reference.engine, type=Model)
 
 
 def fit_number(bins: NumberBins, values: Floats) -> NumberBins:

@@ -194,11 +194,20 @@ class Retraining(Section):
     """Fewer labels in those windows are too few to decide on."""
 
 
+class FalsePages(Section):
+    """How many pages for nothing the owner puts up with: every threshold follows from it."""
+
+    at_most: Annotated[Finite, Field(gt=0)] = 1
+    """So many false pages on average..."""
+    per: Positive = timedelta(days=30)
+    """...in so much time."""
+
+
 class Sensitivity(Section):
     """Overrides of the checks' settings; the defaults suit most."""
 
-    p_value: Annotated[float, Field(gt=0, lt=1)] = 1e-4
-    """Every test's level, shared over features (Bonferroni)."""
+    p_value: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Every test's level, shared over features (Bonferroni); default: by `false_pages`, at most 1e-4."""
     psi: Annotated[Finite, Field(gt=0)] = 0.2
     """The least effect (PSI above what the sample size alone gives) that is called drift."""
     missing_ratio: Share = 0.05
@@ -234,6 +243,8 @@ class Monitor(Section):
     """When the truth is learned; without it performance is not measured."""
     retraining: Retraining | None = None
     """When a new training may be asked for; without it, never."""
+    false_pages: FalsePages = FalsePages()
+    """The budget of false pages: instead of thresholds."""
     sensitivity: Sensitivity = Sensitivity()
     """Overrides, for the few whom the defaults do not suit."""
     runbooks: HttpUrl | None = None

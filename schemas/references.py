@@ -44,6 +44,8 @@ class Reference(Struct, frozen=True):
     labels: bytes | None = None
     """A `LabelsProfile`, when the rows carry labels."""
     segment_labels: dict[str, bytes] = {}
+    engine: bytes | None = None
+    """What the detection engine learned of the rows, in order of time."""
 
     def encode(self) -> bytes:
         """Write the value of one record of the topic `references`."""

@@ -128,6 +128,8 @@ def of_categories(now: CategorySummary | None, then: CategorySummary | None) -> 
 
 def judge(case: Case, check: Check, feature: str | None, drift: Drift) -> Finding | None:
     """Call it drift when it is beyond chance, above the limit, and unlike every window of the reference."""
+    if case.moved is not None and (feature or OUTPUT) not in case.moved:
+        return None
     limit = case.monitor.sensitivity.psi
     usual = case.reference.spans.moved.get(feature or OUTPUT) if case.reference else None
     if usual is not None and not drift.is_beyond(usual):

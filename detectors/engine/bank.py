@@ -109,7 +109,7 @@ class Bank:
         seen_sums = _before(self._sums, sums)[:-1]
         seen_rows = (_before(self._rows, rows)[:-1] + self._known)[:, :, None]
         mean = np.clip(seen_sums / seen_rows, -self._reach, self._reach)
-        slack = doubt(self._inflation, seen_rows)
+        slack = doubt(self._inflation, self._known[:, None], seen_rows)
         surplus, allowed = sums - rows[:, :, None] * mean, rows[:, :, None] * slack
         logs = self._of_bets(surplus)
         logs *= self._tilt
@@ -187,6 +187,6 @@ class Bank:
 
 
 def _before(total: Floats, added: Floats) -> Floats:
-    """Give the total before each of some blocks, and after the last; one by one, so that cuts do not matter."""
+    """Give the total before each of some blocks, and after the last; one by one, so cuts do not matter."""
     running: Floats = np.add.accumulate(np.concatenate((total[None], added)), axis=0)
     return running

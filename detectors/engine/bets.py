@@ -11,6 +11,8 @@ SIZES = (0.06, 0.13, 0.25, 0.5, 1.0)
 _WEIGHTS = (1.0, 2.0, 1.2, 0.6, 0.4)
 _DOUBT = 0.25
 """Standard errors of the reference's mean that are left to it as a margin."""
+_SHORT = 500.0
+"""To a reference of so few rows, or fewer, a whole standard error is left."""
 _STRIDE_MAX = 3.0
 """No row may multiply a bet by more than e^3."""
 
@@ -54,7 +56,12 @@ def place(
     return Bets(*(list(column) for column in zip(*placed, strict=True)))
 
 
-def doubt(inflation: Floats, rows: Floats) -> Floats:
-    """Give the margin that the reference's own error takes, in standard deviations of the rows."""
-    margin: Floats = np.where(inflation > 1, 1.0, _DOUBT) * np.sqrt(inflation / rows)
+def doubt(inflation: Floats, known: Floats, rows: Floats) -> Floats:
+    """Give the margin that the reference's own error takes, in standard deviations of the rows.
+
+    `known` are the rows of the reference, `rows` those and the stream's. A short reference flatters itself.
+    """
+    short = np.minimum(1.0, _SHORT / known)
+    errors = np.where(inflation > 1, 1.0, _DOUBT + (1 - _DOUBT) * short)
+    margin: Floats = errors * np.sqrt(inflation / rows)
     return margin

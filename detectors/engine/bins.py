@@ -13,6 +13,8 @@ from detectors.columns import Floats
 
 Codes = NDArray[np.intp]
 BINS = 40
+_BINS_MIN = 8
+_ROWS_PER_BIN = 50
 CATEGORIES = 30
 """Rarer categories than so many are counted together."""
 MISSING = -1
@@ -35,9 +37,10 @@ class NumberBins(Struct, frozen=True, tag="number"):
         if len(distinct) == 1:
             only = float(distinct[0])
             return cls((only, float(np.nextafter(only, np.inf))))
-        if len(distinct) <= BINS:
+        if len(distinct) <= min(BINS, max(_BINS_MIN, len(values) // _ROWS_PER_BIN)):
             return cls(tuple(distinct[1:].tolist()))
-        edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
+        bins = max(_BINS_MIN, min(BINS, len(values) // _ROWS_PER_BIN))
+        edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1]))
         return cls(tuple(edges[edges > distinct[0]].tolist()))
 
     @property

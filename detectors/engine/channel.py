@@ -51,19 +51,18 @@ class Terms(Struct, frozen=True):
 
 
 def fit_values(
-    name: str, cells: Cells, times_ms: Floats | None, terms: Terms
+    name: str, cells: Cells, times_ms: Floats | None, terms: Terms, bins: Bins | None = None
 ) -> tuple[Channel, Season | None]:
-    """Learn the values of a column from the reference; those that are missing say nothing."""
-    bins: Bins
+    """Learn the values of a column from the reference, in given bins or its own; missing ones say nothing."""
     if isinstance(cells, list):
-        bins = CategoryBins.of(cells)
-        codes = bins.codes(cells)
+        bins = bins or CategoryBins.of(cells)
+        codes = bins.codes(cells)  # type: ignore[arg-type]
         known = shares(codes, bins.count)
         table, moves = scores.of_categories(known), [f"share of {each}" for each in bins.names]
         weights = np.full(len(moves), 1 / len(moves))
     else:
-        bins = NumberBins.of(cells[np.isfinite(cells)])
-        codes = bins.codes(cells)
+        bins = bins or NumberBins.of(cells[np.isfinite(cells)])
+        codes = bins.codes(cells)  # type: ignore[arg-type]
         known = shares(codes, bins.count)
         table = scores.of_numbers(known)[: 1 if name in terms.losses else scores.DEGREE]
         moves = list(scores.MOMENTS[: len(table)])

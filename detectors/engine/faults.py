@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from detectors.case import Case
-from detectors.columns import Columns, Floats
+from detectors.columns import Columns
 from detectors.engine.table import Kind, Table, kind_of
 from detectors.judge import faults_of
 from detectors.layout import Layout

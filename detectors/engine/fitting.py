@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from detectors.engine.channel import Channel, Terms, fit_missing, fit_values
+from detectors.engine.joint import JOINT, Joint
 from detectors.engine.season import Season
 from detectors.engine.table import Cells, Kind, Table, kind_of
 
@@ -30,12 +31,17 @@ class Fitted(Struct):
     time: str | None = None
     season: str | None = None
     hours: int = 0
+    joint: Joint | None = None
+
+    def whole(self, table: Table) -> Table:
+        """Add to rows what is watched of them beside their columns."""
+        return self.joint.added(table) if self.joint is not None else table
 
     def anew(self, reference: Table) -> "Fitted":
         """Fit the same columns on other rows, on the same terms."""
-        channels, season, ignored = _fit(reference, self.terms)
+        channels, season, ignored, joint = _fit(reference, self.terms)
         named, hours = (season.name, season.hours) if season else (None, 0)
-        return replace(self, channels=channels, ignored=ignored, season=named, hours=hours)
+        return replace(self, channels=channels, ignored=ignored, season=named, hours=hours, joint=joint)
 
 
 def fit_channels(reference: Table, at_most: float, per: int | timedelta, terms: Terms) -> Fitted:
@@ -47,13 +53,14 @@ def fit_channels(reference: Table, at_most: float, per: int | timedelta, terms: 
     strange = set(terms.losses) - set(reference.columns)
     if strange:
         raise ValueError(f"losses names {', '.join(sorted(strange))}, which the reference lacks")
-    channels, season, ignored = _fit(reference, terms)
+    channels, season, ignored, joint = _fit(reference, terms)
     if not channels:
         raise ValueError("the reference has no column that can be watched")
     kinds = {name: kind_of(cells) for name, cells in reference.columns.items()}
     return Fitted(
         channels, _rows(reference, per) / at_most, terms, kinds, ignored,
         season=season.name if season else None, hours=season.hours if season else 0,
+        joint=joint,
     )  # fmt: skip
 
 
@@ -70,7 +77,10 @@ def _rows(reference: Table, per: int | timedelta) -> float:
     return float(per)
 
 
-def _fit(reference: Table, terms: Terms) -> tuple[list[Channel], Season | None, dict[str, str]]:
+def _fit(reference: Table, terms: Terms) -> tuple[list[Channel], Season | None, dict[str, str], Joint | None]:
+    joint = Joint.fit(reference, _numbers(reference, terms))
+    if joint is not None:
+        reference = joint[1]
     fitted: list[tuple[Channel, Season | None]] = []
     ignored: dict[str, str] = {}
     weights = _weights(list(reference.columns), terms)
@@ -81,6 +91,8 @@ def _fit(reference: Table, terms: Terms) -> tuple[list[Channel], Season | None, 
         else:
             channel, season = fit_values(name, cells, reference.times_ms, terms)
             fitted.append((replace(channel, weight=weights[name] * (1 - _MISSING)), season))
+        if name in JOINT:
+            continue
         channel, season = fit_missing(name, cells, reference.times_ms, terms)
         fitted.append((replace(channel, weight=weights[name] * _MISSING), season))
     chosen = _common([season for _, season in fitted if season is not None])
@@ -89,7 +101,18 @@ def _fit(reference: Table, terms: Terms) -> tuple[list[Channel], Season | None, 
         replace(channel, season=season.means if season is not None and season.hours == hours else None)
         for channel, season in fitted
     ]
-    return channels, chosen, ignored
+    return channels, chosen, ignored, joint[0] if joint is not None else None
+
+
+def _numbers(reference: Table, terms: Terms) -> list[str]:
+    """Name the columns of numbers that vary."""
+    return [
+        name
+        for name, cells in reference.columns.items()
+        if not isinstance(cells, list)
+        and name not in terms.losses
+        and len(np.unique(cells[np.isfinite(cells)])) > 1
+    ]
 
 
 def _common(seasons: list[Season]) -> Season | None:

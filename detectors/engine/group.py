@@ -10,6 +10,8 @@ from detectors.engine.channel import Channel
 from detectors.engine.season import phase
 from detectors.engine.table import Table
 
+_MOMENTS = 24
+"""At so many moments of a span of time it is asked what is ordinary then."""
 WIDE = 4
 """Channels with more scores than so many are kept apart, so that others need no room for as many."""
 
@@ -36,6 +38,17 @@ class Group:
         self._table = self._scores.reshape(-1, width + 1)
         weights = np.array([channel.weight for channel in channels])
         self.bank = Bank([channel.column for channel in channels], weights, budget)
+
+    def sums_of(self, counts: Sequence[Floats], start_ms: float, end_ms: float) -> tuple[Floats, Floats]:
+        """Sum up the scores of one block from the counts of each channel's bins, over a span of time."""
+        rows = np.array([each.sum() for each in counts])
+        sums = np.stack(
+            [each @ table[: len(each), :-1] for each, table in zip(counts, self._scores, strict=True)]
+        )
+        if self._ordinary is not None:
+            times = np.arange(start_ms, end_ms, max(1.0, (end_ms - start_ms) / _MOMENTS))
+            sums = sums - self._ordinary[phase(times, self._hours)].mean(axis=0) * rows[:, None]
+        return sums[None], rows[None]
 
     def sums(self, table: Table, block: int) -> tuple[Floats, Floats]:
         """Sum up the scores of blocks of rows: [blocks, channels, scores]; and count the usable rows."""

@@ -9,13 +9,14 @@ import msgspec
 import numpy as np
 
 from detectors.columns import Floats
-from detectors.engine import summary
+from detectors.engine import attribution, summary
 from detectors.engine import table as tables
 from detectors.engine.alarm import Alarm, Moved
 from detectors.engine.channel import Channel, Terms
 from detectors.engine.faults import Faults, know
 from detectors.engine.fitting import Fitted, fit_channels
 from detectors.engine.group import Group, grouped
+from detectors.engine.joint import JOINT
 from detectors.engine.saved import Saved, SavedTable
 from detectors.engine.table import Table
 
@@ -29,6 +30,8 @@ ROWS_MIN = 32
 """Rows since a change that an alarm waits for, so that it can say what changed."""
 _CHUNK = 64 * BLOCK
 After = Literal["relearn", "hold", "restart"]
+_ALONE = 0.99
+"""Of the evidence must be in all numbers together, for no column to be named before them."""
 _MEMBER = 0.05
 """Columns with a smaller share of the evidence are not named in an alarm."""
 
@@ -39,7 +42,8 @@ class Sentinel:
     Nothing has to be set but the budget: `at_most` false alarms on average in `per` rows (or in a span of
     time, for rows that have times). It is shared over all columns and kinds of change, however they depend.
     Each column is watched for moves of mean, spread, skew and tails (in normal scores of the reference's
-    quantiles), of each category's share, and of the share of missing values, by bets on likelihood ratios
+    quantiles), of each category's share, and of the share of missing values; all numbers together are watched
+    for correlations that break. All by bets on likelihood ratios
     (`detectors.engine.bank`). What the reference shows of bursts, slow wander, and daily or weekly seasons is
     no change: give it in order of time. The budget is kept as far as the reference is long enough to show it.
 
@@ -166,6 +170,7 @@ class Sentinel:
 
     def _watch(self, rows: Table) -> tuple[int, bool]:
         """Play block after block up to the first alarm; say how many rows were used, and whether it came."""
+        rows = self._fitted.whole(rows)
         sums = [group.sums(rows, BLOCK) for group in self._groups]
         plays = [np.exp(group.bank.growth(*sums[index])) for index, group in enumerate(self._groups)]
         played, raised = 0, False
@@ -175,56 +180,38 @@ class Sentinel:
             )
             self._history.append([(scored[played], usable[played]) for scored, usable in sums])
             played += 1
-            raised = total >= 1 and self._lasts(self.rows + played * BLOCK)
+            raised = total >= 1 and self._lasts()
         for group, (scored, usable) in zip(self._groups, sums, strict=True):
             group.bank.learn(scored[:played], usable[:played])
         return played * BLOCK, raised
 
-    def _lasts(self, rows: int) -> bool:
+    def _lasts(self) -> bool:
         """Whether enough rows came since the change to say what it is."""
-        shares = self._shares()
-        _, group, index = max(shares.values(), key=lambda share: share[0])
+        _, group, index = max(attribution.shares(self._groups).values(), key=lambda share: share[0])
         for each in self._groups:
             each.bank.cap()
-        return rows - self._since(group, index, rows) >= ROWS_MIN
+        return BLOCK * attribution.age(self._groups, self._history, group, index) >= ROWS_MIN
 
     def _raise(self) -> Alarm:
         self.alarms += 1
-        shares = self._shares()
+        shares = attribution.shares(self._groups)
         total = sum(share for share, _, _ in shares.values())
-        ranked = sorted(shares, key=lambda name: -shares[name][0])
-        since = self._since(*shares[ranked[0]][1:], self.rows)
-        changed = self._recent.cut(max(0, self._recent.rows - (self.rows - since)))
+        # A column that moves moves the whole row too: it is named first if it shows by itself.
+        ranked = sorted(
+            shares, key=lambda name: (name in JOINT and shares[name][0] < _ALONE * total, -shares[name][0])
+        )
+        since = self.rows - BLOCK * attribution.age(self._groups, self._history, *shares[ranked[0]][1:])
+        changed = self._fitted.whole(self._recent.cut(max(0, self._recent.rows - (self.rows - since))))
         moved = [
             self._moved(name, shares[name][0] / total, *shares[name][1:], changed)
             for name in ranked
-            if shares[name][0] >= _MEMBER * total
+            if shares[name][0] >= _MEMBER * total or name == ranked[0]
         ]
         alarm = Alarm(
             self.rows - 1, since, total, moved, self._faults_in(changed, {each.column for each in moved})
         )
         self._go_on([each.column for each in moved])
         return alarm
-
-    def _shares(self) -> dict[str, tuple[float, Group, int]]:
-        """Give the evidence in each column, and the channel that has most of it."""
-        found: dict[str, tuple[float, Group, int]] = {}
-        for group in self._groups:
-            for index, evidence in enumerate(group.bank.evidence().columns.tolist()):
-                name = group.channels[index].name
-                before = found.get(name, (0.0, group, index))
-                whose = (group, index) if evidence >= before[0] / 2 else before[1:]
-                found[name] = (before[0] + evidence, *whose)
-        return found
-
-    def _since(self, group: Group, index: int, rows_now: int) -> int:
-        """Estimate the row of the change: where the winning bet would best have begun."""
-        place = self._groups.index(group)
-        sums = np.array([block[place][0][index] for block in self._history])
-        rows = np.array([block[place][1][index] for block in self._history])
-        line = group.bank.line(index, group.bank.best(index), sums, rows)
-        suffix = np.cumsum(line[::-1])
-        return max(0, rows_now - BLOCK * (int(np.argmax(suffix)) + 1))
 
     def _moved(self, name: str, share: float, group: Group, index: int, changed: Table) -> Moved:
         channel = group.channels[index]
@@ -249,7 +236,7 @@ class Sentinel:
             if self._after == "restart":
                 continue
             for index, channel in enumerate(group.channels):
-                if channel.name in moved:
+                if channel.name in {*moved, *JOINT}:
                     group.bank.silence(index, True)
 
     def _learn(self, rows: Table) -> None:
@@ -264,7 +251,8 @@ class Sentinel:
         self._learn_at = min(2 * self._learn_at, max(self._rows_of_reference, self._learn_at + BLOCK))
 
     def _stand_on(self, fitted: Fitted, reference: Table) -> None:
-        summaries = {name: summary.of_cells(cells) for name, cells in reference.columns.items()}
+        whole = fitted.whole(reference)
+        summaries = {name: summary.of_cells(cells) for name, cells in whole.columns.items()}
         self._begin(fitted, summaries, Faults(know(reference)))
 
     def _begin(self, fitted: Fitted, summaries: dict[str, summary.Summary], faults: Faults) -> None:

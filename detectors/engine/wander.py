@@ -10,8 +10,10 @@ BLOCK = 16
 """Rows of the shortest scale."""
 _BLOCKS_MIN = 8
 """A scale with fewer blocks tells nothing."""
-_CHANCE = 2.0
+_CHANCE = 3.0
 """Standard errors that an estimate must exceed chance by to count as dependence."""
+_UPPER = 2.0
+_TREND = 2.0
 _AMPLITUDE = 3.0
 _BEYOND = 1.25
 """How much further than ever seen the stream may wander."""
@@ -66,14 +68,17 @@ def _scales(scores: Floats) -> tuple[Floats, Floats]:
     scales = []
     while len(means) >= _BLOCKS_MIN:
         allan = np.mean(np.diff(means, axis=0) ** 2, axis=0) / 2
-        doubt = 1 + _CHANCE * np.sqrt(3 / len(means))
-        inflation = np.where(rows * allan > doubt, np.maximum(inflation, rows * allan * doubt), inflation)
+        error = np.sqrt(3 / len(means))
+        depends = rows * allan > 1 + _CHANCE * error
+        upper = rows * allan * (1 + _UPPER * error)
+        inflation = np.where(depends, np.maximum(inflation, upper), inflation)
         scales.append((inflation, _reach(means, np.maximum(allan, 1 / rows))))
         means, rows = _halved(means, 2), rows * 2
     if not scales:
         return np.ones((1, scores.shape[1])), np.zeros((1, scores.shape[1]))
     inflations = np.array([scale[0] for scale in scales])
-    inflations[-1] *= (inflations[-1] / inflations[max(0, len(scales) - 2)]) ** 2
+    rise = inflations[-1] / inflations[max(0, len(scales) - 2)]
+    inflations[-1] *= np.where(rise < inflations[-1], rise, 1.0) ** 2  # else it has only just shown
     return inflations, np.array([scale[1] for scale in scales])
 
 
@@ -85,7 +90,7 @@ def _halved(means: Floats, by: int) -> Floats:
 
 def _reach(means: Floats, allan: Floats) -> Floats:
     variance = means.var(axis=0)
-    wanders = variance * (1 - _CHANCE / np.sqrt(len(means))) > allan
+    wanders = variance * (1 - _TREND / np.sqrt(len(means))) > allan
     amplitude = _AMPLITUDE * np.sqrt(np.maximum(variance - allan, 0.0))
     furthest = _BEYOND * np.abs(means - means.mean(axis=0)).max(axis=0)
     reach: Floats = np.where(wanders, np.minimum(amplitude, furthest), 0.0)

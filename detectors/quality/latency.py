@@ -3,6 +3,7 @@
 import numpy as np
 
 from detectors import wording
+from detectors.budget import level
 from detectors.case import ROWS_MIN, Case
 from detectors.profile import RowsProfile
 from detectors.quality.proportions import rise_p_value
@@ -28,7 +29,7 @@ def check(case: Case) -> Finding | None:
     if before is None or now < _FACTOR * before:
         return None
     p_value = _rise(case.window, past.profile)
-    if p_value > case.monitor.sensitivity.p_value:
+    if p_value > level(case.monitor):
         return None
     return Finding(
         check="latency",

@@ -5,6 +5,7 @@ from datetime import timedelta
 from scipy.special import gammainc, gammaincc
 
 from detectors import wording
+from detectors.budget import level
 from detectors.case import Case
 from detectors.spans import ENOUGH, MANY, span_ms
 from schemas.findings import Finding
@@ -42,7 +43,7 @@ def check(case: Case) -> Finding | None:
 
 
 def _finding(case: Case, how: str, usual: int, p_value: float) -> Finding | None:
-    if p_value > case.monitor.sensitivity.p_value:
+    if p_value > level(case.monitor):
         return None
     rows, least = case.window.rows, "fewest" if how == "fewer" else "most"
     return Finding(

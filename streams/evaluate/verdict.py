@@ -1,6 +1,6 @@
 """The judgement on one closed window: its statistics and findings, of all rows and of each segment."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -66,9 +66,13 @@ def chosen(closed: Closed) -> list[str]:
 
 
 def judge_window(
-    kind: Kind, layout: Layout, terms: Terms, closed: Closed, late_rows: int, recent: Recent
-) -> Verdict:
-    """Judge a closed window; rows too late for any window are counted in it."""
+    kind: Kind, layout: Layout, terms: Terms, closed: Closed, late_rows: int, recent: Recent,
+    moved: Container[str] | None = None,
+) -> Verdict:  # fmt: skip
+    """Judge a closed window; rows too late for any window are counted in it.
+
+    `moved` are the features of whose change in all rows the engine is sure; None: it knows nothing.
+    """
     verdict = Verdict({}, {})
     for segment in chosen(closed):
         encoded = closed.parts[segment].profiles if segment in closed.parts else []
@@ -81,7 +85,8 @@ def judge_window(
             rows = merged(RowsProfile, encoded, layout)
             rows.late += late
             past = recent.profile(segment, layout)
-            judged = judge_rows(terms.monitor, layout, terms.reference, rows, past, segment or None)
+            sure = moved if segment == ALL else None
+            judged = judge_rows(terms.monitor, layout, terms.reference, rows, past, segment or None, sure)
             verdict.profiles[segment] = rows
         verdict.judged[segment] = judged
     return verdict

@@ -322,7 +322,7 @@ def test_detectors_are_fed_the_panes_of_all_rows_and_join_the_evidence(of, rng):
         for each in window.findings
         if each.check == "drift" and each.segment is None and "detector_alarms_ms" in each.evidence
     ]
-    assert {name for alarm in alarms for name in alarm} == set(OF_PANES)
+    assert {name for alarm in alarms for name in alarm} == {*OF_PANES, "engine"}
     assert all(START + 40 * MINUTE < at <= START + 90 * MINUTE for alarm in alarms for at in alarm.values())
 
 

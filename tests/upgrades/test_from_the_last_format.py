@@ -56,8 +56,17 @@ def as_before(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for topic, found in told.items()
     }
     for window in kept["statistics"].values():
-        window["statistics"] = [each for each in window["statistics"] if each["name"] not in DROPPED]
+        window["statistics"] = [
+            _rounded(each) for each in window["statistics"] if each["name"] not in DROPPED
+        ]
     return kept
+
+
+def _rounded(statistic: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the last digits: another processor adds up in another order than that of the golden files."""
+    return {
+        key: float(f"{each:.12g}") if isinstance(each, float) else each for key, each in statistic.items()
+    }
 
 
 def _without(record: dict[str, Any], fields: set[str]) -> dict[str, Any]:

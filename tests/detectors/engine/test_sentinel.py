@@ -196,3 +196,16 @@ def test_extreme_values_do_no_harm(value):
 
 def test_a_constant_column_that_changes_is_found():
     assert len(Sentinel.fit([5.0] * 1000).update([5.0] * 500 + [6.0] * 100)) == 1
+
+
+def test_a_correlation_that_breaks_is_found_though_no_column_changes():
+    rng = np.random.default_rng(13)
+
+    def pair(n, correlation):
+        first, other = rng.normal(size=(2, n))
+        return {"a": first, "b": correlation * first + np.sqrt(1 - correlation**2) * other}
+
+    sentinel = Sentinel.fit(pair(3000, 0.9))
+    assert sentinel.update(pair(2000, 0.9)) == []
+    [alarm] = sentinel.update(pair(500, -0.9))
+    assert alarm.column.startswith("all numbers")
