@@ -15,6 +15,7 @@ from detectors.online.kswin import Kswin
 from detectors.online.page_hinkley import PageHinkley
 from detectors.online.pane_adwin import PaneAdwin
 from detectors.online.pane_page_hinkley import PanePageHinkley
+from detectors.online.risk import Risk
 
 
 class Member(NamedTuple):
@@ -34,6 +35,7 @@ DETECTORS: dict[str, Member] = {
     "hddm_w": Member(lambda _baseline, _tolerance: HddmW(), HddmW.restore),
     "kswin": Member(lambda _baseline, _tolerance: Kswin(), Kswin.restore),
     "page_hinkley": Member(lambda _baseline, _tolerance: PageHinkley(), PageHinkley.restore),
+    "risk": Member(lambda baseline, tolerance: Risk(min(1.0, baseline + tolerance)), Risk.restore),
 }
 """For a user to choose from, with default settings; `calibration.py` finds better ones."""
 

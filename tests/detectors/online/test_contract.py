@@ -17,7 +17,7 @@ from detectors.online.registry import DETECTORS, OF_PANES
 BASELINE, TOLERANCE = 0.5, 0.1
 SNAPSHOT_BYTES_MAX = 1200
 TAPED = ("panes: adwin", "panes: page_hinkley")
-RISES_ONLY = ("ddm", "eddm", "fhddm", "hddm_a", "hddm_w")
+RISES_ONLY = ("ddm", "eddm", "fhddm", "hddm_a", "hddm_w", "risk")
 
 KINDS = {**DETECTORS, **{f"panes: {kind}": member for kind, member in OF_PANES.items()}}
 BRISK = {
