@@ -2,7 +2,7 @@
 # Options go to the program behind a target: make demo ARGS='--json out.json'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test faults fuzz check bench bench-detection bench-recovery lock clean
+.PHONY: help venv demo test faults fuzz check bench bench-detection bench-detection-cost bench-recovery lock clean
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -50,6 +50,10 @@ bench-detection: $(READY)
 ## bench-recovery  measure how soon a killed worker goes on, with a thousand monitors
 bench-recovery: $(READY)
 	@$(BIN)/python -m benchmarks.recovery $(ARGS)
+
+## bench-detection-cost  measure what the engine costs a value, beside decoding
+bench-detection-cost: $(READY)
+	@$(BIN)/python -m benchmarks.detection_cost $(ARGS)
 
 ## lock    choose the versions of all dependencies anew
 lock: $(READY)

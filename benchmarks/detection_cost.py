@@ -1,0 +1,102 @@
+"""What the engine costs a value, beside decoding the same events: `make bench-detection-cost`.
+
+Twenty features, sixteen numbers and four categories, as columns in memory. Every line is the best of some
+alternating rounds of one process, in processor time; the ratio is to `orjson.loads` of the same rows.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from detectors import Sentinel
+
+ROWS, REFERENCE, CHUNK, ROUNDS = 20_000, 10_000, 1000, 5
+NUMBERS, CATEGORIES = 16, 4
+SEED = 20261125
+NEVER = 10**12
+"""Rows to a false alarm: none shall disturb the measurement."""
+Rows = dict[str, object]
+
+
+class Cost(msgspec.Struct):
+    """One line."""
+
+    what: str
+    us_per_value: float
+    times_orjson: float
+
+
+def rows(rng: np.random.Generator, n: int) -> Rows:
+    numbers = {f"number_{index}": rng.normal(50, 10, n).round(3) for index in range(NUMBERS)}
+    categories = {
+        f"category_{index}": rng.choice(list("abcdefgh"), n).astype(object) for index in range(CATEGORIES)
+    }
+    return {**numbers, **categories}
+
+
+def some(table: Rows, prefix: str) -> Rows:
+    return {name: column for name, column in table.items() if name.startswith(prefix)}
+
+
+def watching(reference: Rows, table: Rows) -> Callable[[], None]:
+    sentinel = Sentinel.fit(reference, per=NEVER)
+    chunks = [
+        {name: column[start : start + CHUNK] for name, column in table.items()}  # type: ignore[index]
+        for start in range(0, ROWS, CHUNK)
+    ]
+
+    def run() -> None:
+        for chunk in chunks:
+            sentinel.update(chunk)
+
+    return run
+
+
+def measure() -> list[Cost]:
+    rng = np.random.default_rng(SEED)
+    reference, table = rows(rng, REFERENCE), rows(rng, ROWS)
+    lists = {name: column.tolist() for name, column in table.items()}  # type: ignore[attr-defined]
+    events = [orjson.dumps(dict(zip(lists, row, strict=True))) for row in zip(*lists.values(), strict=True)]
+    one = {"number_0": reference["number_0"]}
+    runs: dict[str, tuple[int, Callable[[], None]]] = {
+        "orjson.loads of the same events": (20, lambda: [orjson.loads(event) for event in events] and None),
+        "every default detector on 20 features": (20, watching(reference, table)),
+        "of which 16 numbers": (16, watching(some(reference, "number"), some(table, "number"))),
+        "of which 4 categories": (4, watching(some(reference, "category"), some(table, "category"))),
+        "one number alone": (1, watching(one, {"number_0": table["number_0"]})),
+    }
+    best = dict.fromkeys(runs, float("inf"))
+    for _ in range(ROUNDS):
+        for what, (_, run) in runs.items():
+            start = time.process_time()
+            run()
+            best[what] = min(best[what], time.process_time() - start)
+    yardstick = best["orjson.loads of the same events"]
+    return [
+        Cost(what, seconds / ROWS / runs[what][0] * 1e6, seconds / yardstick)
+        for what, seconds in best.items()
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the lines there")
+    options = parser.parse_args()
+    found = measure()
+    shown = Table("what", "µs a value", "times orjson.loads")
+    for cost in found:
+        shown.add_row(cost.what, f"{cost.us_per_value:.3f}", f"{cost.times_orjson:.2f}")
+    Console().print(shown)
+    if options.json:
+        options.json.write_bytes(msgspec.json.encode(found))
+
+
+if __name__ == "__main__":
+    main()
