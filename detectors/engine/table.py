@@ -138,10 +138,11 @@ def _numbers(column: Any) -> Floats:
     array = np.asarray(column)
     if array.dtype.kind not in "Oiufb":
         raise TypeError(f"no numbers: {array.dtype}")
-    if array.dtype == object and any(isinstance(value, str) for value in array):
+    if array.dtype != object:
+        return array.astype(float)
+    if any(isinstance(value, str) for value in array):
         raise TypeError("texts are categories")
-    numbers: Floats = array.astype(float)
-    return numbers
+    return np.array([np.nan if _is_null(value) else float(value) for value in array])
 
 
 def _lenient(column: Any) -> Floats:
@@ -161,4 +162,9 @@ def _texts(column: Any) -> list[str | None]:
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None or value != value else str(value)
+    return None if _is_null(value) else str(value)
+
+
+def _is_null(value: Any) -> bool:
+    """Whether a value stands for none: None, NaN, or the NA and NaT of pandas, which equal nothing."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)

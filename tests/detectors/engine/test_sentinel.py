@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from detectors import Sentinel
+from detectors.engine import table as tables
 
 
 def rows(rng, n, mean=0.0, spread=1.0, shares=(0.5, 0.3, 0.2), missing=0.0):
@@ -209,3 +210,12 @@ def test_a_correlation_that_breaks_is_found_though_no_column_changes():
     assert sentinel.update(pair(2000, 0.9)) == []
     [alarm] = sentinel.update(pair(500, -0.9))
     assert alarm.column.startswith("all numbers")
+
+
+def test_what_pandas_has_for_no_value_is_missing():
+    counts = pd.array([1, 2, 3, None] * 100, dtype="Int64")
+    words = pd.array(["a", "b", None, "a"] * 100, dtype="string")
+    table = tables.read(pd.DataFrame({"count": counts, "word": words, "yes": [True, False] * 200}))
+    assert np.isnan(table.columns["count"][3])
+    assert table.columns["word"][:3] == ["a", "b", None]
+    assert table.columns["yes"].tolist()[:2] == [1.0, 0.0]
