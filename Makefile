@@ -2,7 +2,7 @@
 # Options go to the program behind a target: make demo ARGS='--json out.json'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test faults fuzz check bench bench-detection bench-detection-cost bench-recovery lock clean
+.PHONY: help venv demo test stack-test faults fuzz check bench bench-detection bench-detection-cost bench-recovery lock clean
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -21,6 +21,10 @@ demo: $(READY)
 ## test    run the tests on every Kafka broker that this machine can run
 test: $(READY)
 	@$(BIN)/pytest $(ARGS)
+
+## stack-test  run what compose/ configures without Docker, and print what each panel and rule returned
+stack-test: $(READY)
+	@$(BIN)/pytest tests/compose/test_stack.py $(ARGS)
 
 ## faults  compare workers under schedules of faults with an undisturbed fold: make faults SEEDS=50 FIRST_SEED=1
 SEEDS ?= 50
@@ -56,11 +60,13 @@ bench-detection-cost: $(READY)
 	@$(BIN)/python -m benchmarks.detection_cost $(ARGS)
 
 ## lock    choose the versions of all dependencies anew
+COMPILE = env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_INDEX -u UV_DEFAULT_INDEX \
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-config --quiet \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 lock: $(READY)
-	env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_INDEX -u UV_DEFAULT_INDEX \
-	$(BIN)/uv pip compile pyproject.toml --extra demo --extra explain --extra bench --extra dev \
-	  --universal --python-version 3.11 --generate-hashes --upgrade --no-config --quiet \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock
+	$(COMPILE) --extra demo --extra explain --extra bench --extra dev --upgrade --output-file requirements.lock
+	$(COMPILE) --constraint requirements.lock --output-file compose/requirements.lock
+	$(COMPILE) --constraint requirements.lock --extra demo --output-file compose/requirements-demo.lock
 
 ## clean   remove .venv and every cache
 clean:

@@ -30,22 +30,32 @@ def demo(
         datetime | None,
         typer.Option("--until", formats=["%Y-%m-%d"], help="Stop at this day of 2013.  [default: the end]"),
     ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", formats=["%Y-%m-%d"], help="With --join: begin at this day of 2013."),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, max=4, help="Worker processes.")] = 1,
+    join: Annotated[
+        bool,
+        typer.Option("--join", help="Only publish, to the topics and workers that the settings name."),
+    ] = False,
 ) -> None:
     """Watch a model over a year of real flights.
 
     Three faults are injected; found, they page, and a model is trained anew. It takes three minutes.
-    Without --broker a broker is started in memory, and stopped at the end.
+    Without --broker a broker is started in memory, and stopped at the end. With --join nothing is started:
+    it needs `watchkeeper topics create` and workers, and leaves everything as it is.
 
     \b
     Examples:
       watchkeeper demo
       watchkeeper demo --keep
       watchkeeper demo --broker localhost:9092 --json report.json
+      watchkeeper demo --join --since 2013-06-05 --until 2013-06-20
     """  # noqa: D301
     # They bring pandas and scikit-learn, which only the demo needs.
     from streams.demo.run import run
-    from streams.demo.year import END
+    from streams.demo.year import END, START
 
-    last = until.date() if until else END
-    raise typer.Exit(run(broker, keep=keep, json_file=json_file, until=last, workers=workers))
+    first, last = since.date() if since else START, until.date() if until else END
+    raise typer.Exit(run(broker, keep, json_file, last, workers, join=join, since=first))

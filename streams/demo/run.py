@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+from streams.cli.connection import reach
+from streams.demo.guest import play
 from streams.demo.live import Live
 from streams.demo.report import Report
 from streams.demo.stage import apply, demo_settings, own_topics, some_broker
@@ -18,6 +20,8 @@ from streams.demo.world import make_world
 from streams.demo.year import END, START, Year, at_ms
 from streams.errors import UserError
 from streams.kafka import BrokerError
+from streams.settings import Settings, read_settings
+from streams.topics import topic_problems
 
 __all__ = ["run"]
 
@@ -33,16 +37,27 @@ def run(
     json_file: Path | None = None,
     until: date = END,
     workers: int = 1,
+    join: bool = False,
+    since: date = START,
 ) -> int:
-    """Run the demo; 0 if the accounts balance and all faults were found and named, 1 if not."""
+    """Run the demo; 0 if the accounts balance and all faults were found and named, 1 if not.
+
+    With `join` it only publishes, to the installation of the settings, and judges nothing.
+    """
     if not START < until <= END:
         raise UserError(f"--until must be a day after {START} and at most {END}, not {until}")
+    if not START <= since < until or (since > START and not join):
+        raise UserError(
+            f"--since goes with --join, and is a day from {START} on and before the end, not {since}"
+        )
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise UserError(
             f"--json {json_file}: there is no folder {json_file.absolute().parent}; make it first"
         )
     console = _console()
     try:
+        if join:
+            return play(_joined(broker), console, since, until)
         with contextlib.ExitStack() as stack:
             return _run(stack, console, broker, keep, json_file, until, workers)
     except BrokerError as error:
@@ -81,6 +96,14 @@ def _run(
     if keep:
         _stay(console, settings.broker, settings.topic_prefix, crew)
     return _exit_code(report)
+
+
+def _joined(broker: str | None) -> Settings:
+    settings = read_settings(broker=broker)
+    reach(settings)
+    if problems := topic_problems(settings):
+        raise UserError(problems[0])
+    return settings
 
 
 def _console() -> Console:

@@ -46,14 +46,20 @@ class Year:
     """Publishes, listens and obeys."""
 
     def __init__(
-        self, world: World, settings: Settings, live: Live, check: Callable[[], None], until: date
+        self,
+        world: World,
+        settings: Settings,
+        live: Live,
+        check: Callable[[], None],
+        until: date,
+        since: date = START,
     ) -> None:
         self._world = world
         self._settings = settings
         self._live = live
         self._check = check
         self._end_ms = at_ms(until)
-        self._published_ms = at_ms(START)
+        self._published_ms = at_ms(since)
         self._follower = Follower(settings)
         self._publisher = Publisher(settings)
         self._pace = Pace(self._published_ms, Spans.of(world.monitors[MODEL], "labels"))

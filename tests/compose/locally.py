@@ -35,6 +35,7 @@ PLACES = (
     "prometheus:9090",
     "receiver:8090",
     "mail:1025",
+    "localhost:8090",
 )
 """Every address that a file of compose/ names for use inside the stack."""
 SECRETS = "/run/secrets/"
@@ -47,6 +48,7 @@ class Places:
         self.folder = folder
         self._ports = {place: free_port() for place in PLACES}
         self._ports["localhost:9090"] = self._ports["prometheus:9090"]
+        self._ports["localhost:8090"] = self._ports["receiver:8090"]  # links of pages, for a reader's browser
 
     def __getitem__(self, place: str) -> str:
         return f"127.0.0.1:{self._ports[place]}"

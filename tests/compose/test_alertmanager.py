@@ -132,8 +132,9 @@ SAID = {
 class Scene:
     """Alertmanager and its receivers."""
 
-    def __init__(self, program: Program, pages: deque[Page], mails: list[str]) -> None:
+    def __init__(self, places: Places, program: Program, pages: deque[Page], mails: list[str]) -> None:
         self.program, self.pages, self.mails = program, pages, mails
+        self.runbook = f"http://{places['localhost:8090']}/docs/runbooks/FeatureMissing.md"
 
     def post(self, labels: dict[str, str], annotations: dict[str, str], ends: datetime | None = None) -> None:
         alert = {"labels": labels, "annotations": annotations}
@@ -153,7 +154,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     places = Places(tmp_path_factory.mktemp("alertmanager"))
     places.write_secrets(SECRETS)
     with receiver(places) as pages, mail(places) as mails, alertmanager(places) as program:
-        yield Scene(program, pages, mails)
+        yield Scene(places, program, pages, mails)
 
 
 def test_broken_data_page_and_drift_of_the_same_model_is_held_back(scene: Scene) -> None:
@@ -175,10 +176,7 @@ def test_pagerduty_reads_the_runbook_first_and_then_the_evidence(scene: Scene) -
     [event] = until(lambda: scene.got("pagerduty"), 30)
     assert (event["routing_key"], event["event_action"]) == ("key-ops-ml", "trigger")
     assert len(event["dedup_key"]) <= 255
-    assert event["links"][0] == {
-        "href": "http://localhost:8090/docs/runbooks/FeatureMissing.md",
-        "text": "Runbook",
-    }
+    assert event["links"][0] == {"href": scene.runbook, "text": "Runbook"}
     assert event["links"][1]["href"] == "http://localhost:3000/d/watchkeeper-model?var-subject=delay"
     payload = event["payload"]
     assert payload["summary"] == "[FIRING] Feature values missing: humid of delay"
@@ -189,12 +187,12 @@ def test_pagerduty_reads_the_runbook_first_and_then_the_evidence(scene: Scene) -
         "ops-ml",
     )
     details = payload["custom_details"]
-    assert details["runbook"].startswith("http://localhost:8090/docs/runbooks/")
+    assert details["runbook"] == scene.runbook
     assert details["evidence"] == SAID["evidence"]
     first, second = details["alerts"].splitlines()[:2]
-    assert first == "Runbook: http://localhost:8090/docs/runbooks/FeatureMissing.md"
+    assert first == f"Runbook: {scene.runbook}"
     assert second == f"Evidence: {SAID['evidence']}"
-    [hook] = scene.got("webhook")
+    [hook] = until(lambda: scene.got("webhook"), 10)
     assert hook["alerts"][0]["annotations"]["runbook_url"] == SAID["runbook_url"]
 
 
