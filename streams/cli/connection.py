@@ -5,11 +5,12 @@ import time
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
+from streams.access import Component
 from streams.errors import UserError
 from streams.settings import Settings
 from streams.topics import topic_name
 
-__all__ = ["reach", "reach_topics"]
+__all__ = ["reach", "reach_topics", "see_rights"]
 
 _TRY_SECONDS = 1.0
 _ADVICE = {
@@ -55,6 +56,20 @@ def reach_topics(settings: Settings, *names: str) -> None:
             raise UserError(
                 f"{settings.broker}: the topic {topic} does not exist; run: watchkeeper topics create"
             )
+
+
+def see_rights(settings: Settings, component: Component) -> None:
+    """See that the user may do all that a component does; UserError names what is missing."""
+    if not (settings.uses_sasl or settings.uses_ssl):
+        return  # nobody has a name there
+    from streams.permissions import lacking
+
+    if missing := lacking(settings, component):
+        names = "; ".join(str(right) for right in missing)
+        raise UserError(
+            f"{settings.broker}: the user may not do what a {component} does: {names}; "
+            f"see: watchkeeper topics acls {component}"
+        )
 
 
 def _unreachable(settings: Settings, error: KafkaError) -> UserError:

@@ -1,8 +1,13 @@
-"""`watchkeeper topics`: create and list the topics that Watchkeeper uses."""
+"""`watchkeeper topics`: create and list the topics that Watchkeeper uses, and say who needs which right."""
+
+import shlex
+from collections.abc import Iterator
+from typing import Annotated
 
 import typer
 from confluent_kafka.admin import ClusterMetadata
 
+from streams.access import COMPONENTS, Component, Right, rights
 from streams.cli.connection import reach
 from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
 from streams.cli.output import note, print_json, print_table
@@ -10,7 +15,9 @@ from streams.settings import Settings
 from streams.topics import TOPICS, create_topics, topic_name
 
 app = typer.Typer(
-    name="topics", help="Create and list the topics that Watchkeeper uses.", no_args_is_help=True
+    name="topics",
+    help="Create and list the topics that Watchkeeper uses, and say who needs which right.",
+    no_args_is_help=True,
 )
 
 
@@ -64,3 +71,68 @@ def _rows(settings: Settings, there: ClusterMetadata) -> list[dict[str, object]]
             }
         )
     return rows
+
+
+@app.command()
+def acls(
+    component: Annotated[
+        Component | None, typer.Argument(help="Whose rights.  [default: those of all]", show_default=False)
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="NAME", help="Its user.  [default: the component's name]")
+    ] = None,
+    give: Annotated[
+        bool, typer.Option("--give", help="Add them at the broker, as its administrator.")
+    ] = False,
+    broker: Broker = None,
+    topic_prefix: TopicPrefix = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which rights a component needs at a Kafka with ACLs, and no more.
+
+    Printed as commands of Kafka's own tool, for whoever may give them; with --give they are added.
+
+    \b
+    Examples:
+      watchkeeper topics acls worker --user watchkeeper
+      watchkeeper topics acls --give
+    """  # noqa: D301
+    settings = settings_of(broker, topic_prefix)
+    wanted = {name: rights(settings, name) for name in COMPONENTS if component is None or name == component}
+    if give:
+        _give(settings, wanted, user)
+    elif as_json:
+        print_json({name: [right._asdict() for right in each] for name, each in wanted.items()})
+    else:
+        for name, each in wanted.items():
+            typer.echo(f"# {name}: {COMPONENTS[name]}")
+            for command in _commands(settings, each, user or name):
+                typer.echo(command)
+
+
+def _give(settings: Settings, wanted: dict[Component, list[Right]], user: str | None) -> None:
+    from streams.permissions import give as give_rights
+
+    reach(settings)
+    for name, each in wanted.items():
+        give_rights(settings, each, user or name)
+        note(f"{user or name} has the rights of {name}: {len(each)} ACLs")
+
+
+def _commands(settings: Settings, wanted: list[Right], user: str) -> Iterator[str]:
+    """Write one command for all resources of a kind with the same operation."""
+    kinds = dict.fromkeys((right.resource, right.operation, right.prefixed) for right in wanted)
+    for kind in kinds:
+        resource, operation, prefixed = kind
+        names = [each.name for each in wanted if (each.resource, each.operation, each.prefixed) == kind]
+        words = [
+            "kafka-acls.sh",
+            "--bootstrap-server",
+            settings.broker,
+            "--command-config",
+            "admin.properties",
+        ]
+        words += ["--add", "--allow-principal", f"User:{user}", "--operation", operation]
+        words += ["--resource-pattern-type", "prefixed"] if prefixed else []
+        words += [word for name in names for word in (f"--{resource}", name)]
+        yield shlex.join(words)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from streams.cli.connection import reach
+from streams.cli.connection import reach, see_rights
 from streams.cli.options import Broker, TopicPrefix
 from streams.settings import read_settings
 
@@ -53,6 +53,7 @@ def worker(
         web_port=web_port,
     )
     reach(settings)
+    see_rights(settings, "worker")
     from streams.run import run  # Faust takes a second to import, and only workers need it
 
     raise typer.Exit(run(settings, json_pages=json_pages, log_level=log_level))
