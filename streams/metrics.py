@@ -64,7 +64,8 @@ class Metrics:
         self._clock_seconds = clock_seconds
         self._owned: dict[Owner, dict[tuple[Any, tuple[str, ...]], Any]] = {}
         self._totals: Multiset[tuple[Counter, tuple[str, ...]]] = Multiset()
-        self._alerts: dict[str, tuple[int, Alert]] = {}
+        self._status: dict[str, tuple[int, str]] = {}
+        self._told: dict[int, list[dict[str, str]]] = {}
         self._define_flow()
         self._define_state()
         self._define_findings(max_series)
@@ -209,7 +210,7 @@ class Metrics:
             elif message.topic == "alerts" and message.value:
                 self._observe_alert(Alert.model_validate_json(message.value), partition)
             elif message.topic == "retraining":
-                self._retraining.labels(message.key.decode()).inc()
+                self._of((stage, partition), self._retraining, message.key.decode()).inc()
 
     def observe_notification(self, receiver: str, outcome: str, count: int = 1) -> None:
         """Count deliveries of alerts."""
@@ -223,25 +224,26 @@ class Metrics:
         if stage == "evaluate":
             self._series.forget(partition)
         if stage == "page":
-            self._alerts = {each: at for each, at in self._alerts.items() if at[0] != partition}
-            self._count_firing()
+            self._status = {each: at for each, at in self._status.items() if at[0] != partition}
+        if stage == "notify":
+            self.observe_firing(partition, [])
 
-    def _observe_alert(self, alert: Alert, partition: int) -> None:
-        before = self._alerts.get(alert.fingerprint)
-        if before is None or before[1].status != alert.status:
-            self._changes.labels(alert.labels["alertname"], alert.status).inc()
-        if alert.status == "firing":
-            self._alerts[alert.fingerprint] = (partition, alert)
-        else:
-            self._alerts.pop(alert.fingerprint, None)
-        self._count_firing()
-
-    def _count_firing(self) -> None:
+    def observe_firing(self, partition: int, alerts: Sequence[dict[str, str]]) -> None:
+        """Set which alerts a partition of notify has told of and not resolved, by their labels."""
+        self._told[partition] = list(alerts)
         self._firing.clear()
-        for _, alert in self._alerts.values():
-            labels = alert.labels
+        for labels in (labels for told in self._told.values() for labels in told):
             subject = labels.get("model") or labels.get("feature_view", "")
             self._firing.labels(labels["alertname"], labels["severity"], subject).inc()
+
+    def _observe_alert(self, alert: Alert, partition: int) -> None:
+        _, before = self._status.get(alert.fingerprint, (0, ""))
+        if before != alert.status:
+            self._changes.labels(alert.labels["alertname"], alert.status).inc()
+        if alert.status == "firing":
+            self._status[alert.fingerprint] = (partition, alert.status)
+        else:
+            self._status.pop(alert.fingerprint, None)
 
     def _of(self, owner: Owner, metric: M, *labels: str) -> M:
         """Return the series with these labels, which is taken away when the owner is forgotten."""

@@ -56,6 +56,8 @@ class NotifyFold:
         self._told: dict[str, Told] = {}
         self._changes: list[Message] = []
         self._repeats: dict[str, Message] = {}
+        self.revision = 0
+        """Grows whenever what is told changes."""
         self.unreadable = 0
         """Records that were no alerts, and went to `rejected`."""
 
@@ -94,6 +96,11 @@ class NotifyFold:
     def restore(self, state: bytes) -> None:
         """Replace what was told."""
         self._told = _state.decode(state)
+        self.revision += 1
+
+    def firing(self) -> list[dict[str, str]]:
+        """Return the labels of what was told and is not over."""
+        return [told.as_alert().labels for told in self._told.values() if told.resolved_ms is None]
 
     def needs(self) -> Mapping[str, int]:
         """Need no old records: the state is small."""
@@ -106,6 +113,7 @@ class NotifyFold:
         told = self._told.get(alert.fingerprint)
         if told is not None and is_known(told.as_alert(), alert):
             return
+        self.revision += 1
         fires = told is not None and told.resolved_ms is None
         if alert.status == "resolved":
             self._resolve(alert, told, now_ms)

@@ -1,12 +1,14 @@
-"""What a partition of ingest says of itself once it is saved."""
+"""What partitions say of themselves: ingest once it is saved, notify whenever what it told has changed."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
+from streams.fold import Fold
 from streams.ingest.stage import IngestFold
 from streams.metrics import Metrics
+from streams.notify import NotifyFold
 
 
 def observe_ingest(metrics: Metrics, number: int, fold: IngestFold) -> None:
@@ -18,6 +20,20 @@ def observe_ingest(metrics: Metrics, number: int, fold: IngestFold) -> None:
     metrics.observe_labels(number, {**labels, "evicted": fold.partition.join.evicted})
     for kind, closed_ms in fold.partition.reached_ms().items():
         metrics.observe_watermark(kind, number, closed_ms)
+
+
+class Firing:
+    """Keeps what is said to be firing what notify has told, also after a restart or a move."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._seen: dict[int, tuple[NotifyFold, int]] = {}
+
+    def observe(self, number: int, fold: Fold) -> None:
+        """Look at a partition of any stage; costs nothing while nothing changed."""
+        if isinstance(fold, NotifyFold) and self._seen.get(number) != (fold, fold.revision):
+            self._seen[number] = fold, fold.revision
+            self._metrics.observe_firing(number, fold.firing())
 
 
 def named(assignment: Iterable[Any]) -> str:

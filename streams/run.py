@@ -10,7 +10,7 @@ from typing import NoReturn
 import faust
 import uvloop
 from aiokafka.errors import KafkaConnectionError
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from streams.clock import SteadyClock
 from streams.config.registry import Registry
@@ -52,6 +52,7 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     clock_ms = SteadyClock()
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series each
     metrics = Metrics(CollectorRegistry(), settings.max_series, lambda: clock_ms() / 1000)
     metrics.follow_configuration(lambda: len(registry.broken))
     receiver = Receiver(settings, metrics, json_pages, lambda: clock_ms() / 1000)

@@ -11,6 +11,7 @@ from detectors.profile import RowsProfile
 from detectors.reference import reference_labels, reference_rows
 from streams.cli.current import read_configuration
 from streams.config.state import Configuration, Watched, reference_key
+from streams.series_bound import series_bound
 from streams.settings import Settings
 from streams.topics import TOPICS, topic_name
 
@@ -110,9 +111,14 @@ def _check_subject(subject: str, watched: Watched) -> Checkup:
 
 
 def _check_series(settings: Settings, configuration: Configuration) -> Checkup:
-    watched = [configuration.watched(subject) for subject in configuration.subjects()]
+    subjects = configuration.subjects()
+    watched = [configuration.watched(subject) for subject in subjects]
     series = sum(series_count(each) for each in watched if each is not None)
-    what = f"about {series} series of statistics for each version, of {settings.max_series} at most"
+    bound = series_bound(settings.partitions, len(subjects), settings.max_series)
+    what = (
+        f"about {series} series of statistics for each version, of {settings.max_series} at most; "
+        f"with {bound.own} of its own a worker shows {bound.total} at most"
+    )
     if series <= settings.max_series:
         return Checkup("ok", what)
     return Checkup("warn", f"{what}; declare fewer segments, or raise WATCHKEEPER_MAX_SERIES")

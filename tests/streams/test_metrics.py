@@ -9,10 +9,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from schemas.alerts import Alert, fingerprint
 from schemas.rejections import Rejection
-from streams.fold import Message
+from streams.fold import Message, Record
 from streams.metrics import Metrics
 from streams.metrics_page import reference_page
+from streams.notify import NotifyFold
+from streams.observing import Firing
 
+NOW_MS = 1_772_000_000_000
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 
 
@@ -133,20 +136,37 @@ def test_rejections_are_counted_by_reason(metrics: Metrics) -> None:
     assert value(metrics, "outputs_total", stage="ingest", topic="rejected") == 2
 
 
-def test_alerts_that_fire_are_counted_until_they_are_resolved(metrics: Metrics) -> None:
-    firing = {"alertname": "FeatureMissing", "severity": "critical", "subject": "delay"}
+def test_alerts_that_begin_and_end_are_counted(metrics: Metrics) -> None:
     metrics.observe_outputs("page", 0, [alert_message("firing", feature=name) for name in ("a", "b", "a")])
-    assert value(metrics, "alerts_firing", **firing) == 2
     metrics.observe_outputs("page", 0, [alert_message("resolved", feature="a")])
-    assert value(metrics, "alerts_firing", **firing) == 1
     assert value(metrics, "alerts_total", alertname="FeatureMissing", status="firing") == 2
     assert value(metrics, "alerts_total", alertname="FeatureMissing", status="resolved") == 1
-    metrics.forget("page", 0)
-    assert value(metrics, "alerts_firing", **firing) is None
+
+
+def test_alerts_that_fire_are_those_that_notify_has_told_also_after_a_restart(metrics: Metrics) -> None:
+    labels = {"alertname": "FeatureMissing", "severity": "critical", "subject": "delay"}
+    messages = [alert_message("firing", feature=name) for name in ("a", "b", "a")]
+    messages.append(alert_message("resolved", feature="a"))
+    fold, firing = NotifyFold(), Firing(metrics)
+    fold.fold("alerts", [Record(n, 0, m.key, m.value) for n, m in enumerate(messages[:3])], NOW_MS)
+    firing.observe(0, fold)
+    assert value(metrics, "alerts_firing", **labels) == 2
+    fold.fold("alerts", [Record(3, 0, messages[3].key, messages[3].value)], NOW_MS)
+    firing.observe(0, fold)
+    assert value(metrics, "alerts_firing", **labels) == 1
+    metrics.forget("notify", 0)
+    assert value(metrics, "alerts_firing", **labels) is None
+    again = NotifyFold()
+    again.restore(fold.snapshot())
+    firing.observe(0, again)
+    assert value(metrics, "alerts_firing", **labels) == 1
 
 
 def test_retraining_and_notifications_are_counted(metrics: Metrics) -> None:
     metrics.observe_outputs("page", 0, [Message("retraining", b"delay", b"{}")])
+    metrics.observe_outputs("page", 1, [Message("retraining", b"other", b"{}")])
+    metrics.forget("page", 1)
+    assert value(metrics, "retraining_requests_total", model="other") is None
     metrics.observe_notification("http://alertmanager:9093", "failed")
     assert value(metrics, "retraining_requests_total", model="delay") == 1
     assert value(metrics, "notifications_total", receiver="http://alertmanager:9093", outcome="failed") == 1
