@@ -43,9 +43,10 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-## bench   measure events per second, beside the alternatives
+## bench   measure events per second, beside the alternatives, and two workers beside one
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.throughput $(ARGS)
+	@$(BIN)/python -m benchmarks.two_workers $(TWO_WORKERS_ARGS)
 
 ## bench-detection  measure false alarms and delays of detectors: ARGS='--json FILE', '--quick', '--only NAME'
 bench-detection: $(READY)

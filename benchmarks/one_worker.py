@@ -53,11 +53,15 @@ class Worker:
 
     def is_ready(self, partitions: int) -> bool:
         """Whether every stage of every partition is restored."""
+        return len(self.ready()) == partitions * len(STAGES)
+
+    def ready(self) -> set[str]:
+        """Return the stages and partitions that it has, once all of them are restored."""
         try:
             ready = json.loads(self._get("ready"))
         except ValueError:
-            return False
-        return bool(ready["ok"]) and len(ready["partitions"]) == partitions * len(STAGES)
+            return set()
+        return set(ready["partitions"]) if ready["ok"] else set()
 
     def saved(self) -> int:
         """Return how many events are in checkpoints."""
