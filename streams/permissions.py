@@ -41,8 +41,8 @@ def give(settings: Settings, wanted: Sequence[Right], user: str) -> None:
     for binding, added in admin.create_acls([_binding(right, user) for right in wanted]).items():
         try:
             added.result(ANSWER_SECONDS)
-        except KafkaException as error:
-            why = error.args[0].str()
+        except (KafkaException, TimeoutError) as error:
+            why = error.args[0].str() if isinstance(error, KafkaException) else "no answer"
             raise BrokerError(
                 f"{settings.broker}: the ACL on {binding.name} could not be added ({why})"
             ) from None
@@ -103,6 +103,8 @@ def _allowed(answer: Any) -> set[Any] | None:
     except KafkaException as error:
         refused = error.args[0].code() in _REFUSED
         return set() if refused else None
+    except TimeoutError:
+        return None
     return set(operations) if operations else None
 
 

@@ -87,7 +87,8 @@ class SecuredKafka:
 
 def settings_of(environment: dict[str, str]) -> Settings:
     """Read settings from what would be the environment."""
-    given = {name.removeprefix("WATCHKEEPER_").lower(): value for name, value in environment.items()}
+    named = {name.removeprefix("WATCHKEEPER_").lower(): value for name, value in environment.items()}
+    given = {name: value for name, value in named.items() if value}
     return read_settings(**given)
 
 
