@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from streams.settings import PREFIX, Settings
 from tests.brokers import KAFKA
@@ -146,3 +149,13 @@ def test_the_image_has_the_versions_that_tests_run_on(name: str) -> None:
     assert mine - versions(ROOT / "requirements.lock") == set(), "run: make lock"
     assert not re.search(r"://|--index", (COMPOSE / name).read_text())
     assert not {each.split("==")[0] for each in mine} & {"pytest", "mypy", "ruff", "uv"}
+
+
+def test_the_image_lacks_no_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for name, lines in {
+        "requirements.lock": project["dependencies"],
+        "requirements-demo.lock": project["dependencies"] + project["optional-dependencies"]["demo"],
+    }.items():
+        locked = set(re.findall(r"^([a-z0-9.-]+)==", (COMPOSE / name).read_text(), re.MULTILINE))
+        assert {canonicalize_name(Requirement(line).name) for line in lines} <= locked, "run: make lock"
