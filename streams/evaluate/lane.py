@@ -105,7 +105,7 @@ class Lane:
         """Take in a pane, or count its rows if its window has closed or there is no room."""
         # A row is in one pane of all rows, and in one for each dimension of segments: it is counted once.
         rows = pane.rows if pane.segment is None else 0
-        terms, open_ms = course.at(pane.start_ms), max(reached_ms, pane.start_ms)
+        terms, open_ms = course.at(pane.start_ms), max(reached_ms, pane.start_ms, self.windows.last_end_ms)
         due_ms = course.at(open_ms).spans.next(open_ms)
         if self.windows.is_late(pane, reached_ms, terms.spans):
             self.counts.late_rows += rows
@@ -132,6 +132,7 @@ class Lane:
             due_ms = self.counts.due_ms
             told = counts(late_rows=self.counts.late_rows, dropped_rows=self.counts.dropped_rows)
             self.counts = Counts()
+            self.windows.last_end_ms = max(self.windows.last_end_ms, due_ms)  # that window is told
             terms = course.at(due_ms - 1)
             start_ms = max(due_ms - terms.spans.every_ms, terms.spans.from_ms)
             yield self._statistics(ALL, start_ms, due_ms, 0, told, terms)

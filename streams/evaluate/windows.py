@@ -156,9 +156,11 @@ class Windows(Struct):
         return part
 
     def is_late(self, pane: Pane, reached_ms: int, spans: Spans) -> bool:
-        """Whether a window that the pane belongs to has closed because event time passed its end."""
-        by_count = self.last_end_ms if self.last_end_ms <= reached_ms else NEVER
-        return pane.start_ms < max(spans.floor(reached_ms), by_count)
+        """Whether a window that the pane belongs to has closed, or event time has passed its end.
+
+        It may have closed by count or, because all was idle, by the clock: no window is told twice.
+        """
+        return pane.start_ms < max(spans.floor(reached_ms), self.last_end_ms)
 
     def open_until_ms(self, spans: Spans) -> int:
         """Give the end of the first window that holds the latest rows."""
@@ -195,10 +197,7 @@ class Windows(Struct):
                 grain.faulty |= faulty
         self.last_end_ms = max(self.last_end_ms, closed.end_ms)
         self.counted, self.full = 0, None
-        # Rows that came after their window had closed for idleness are in one window, not in all they missed.
-        over_ms = max(
-            _kept_from_ms(closed.end_ms, spans), min(closed.end_ms, _kept_from_ms(self.last_end_ms, spans))
-        )
+        over_ms = _kept_from_ms(closed.end_ms, spans)
         over = [self.grains.pop(start_ms) for start_ms in sorted(self.grains) if start_ms < over_ms]
         return [grain.healthy() for grain in over]
 

@@ -210,11 +210,30 @@ def test_lateness_is_waited_for_on_the_clocks(rng):
     assert findings(fold(folding, *beat(end_ms + 2 * MINUTE + 1000)))
 
 
-def test_rows_that_come_after_an_idle_close_are_not_lost(of, rng):
+def test_rows_that_come_after_their_window_has_closed_by_the_clock_are_counted_in_the_next(of, rng):
     folding, later = evaluating(of), START + 1000 * MINUTE
     told = fold(folding, *rows_panes(of, rows(rng, 10), 0), idle(0, 1), idle(1), *beat(later))
-    told += fold(folding, reached(0, 1), *rows_panes(of, rows(rng, 7), 2), reached(0, 9), reached(1, 9))
-    assert [(minutes(each), each.rows) for each in statistics(told)] == [((0, 5), 10), ((0, 5), 7)]
+    told += fold(folding, reached(0, 1), *rows_panes(of, rows(rng, 7), 2), *rows_panes(of, rows(rng, 8), 6))
+    told += fold(folding, reached(0, 10), reached(1, 10), *beat(later + 2000))
+    windows = [(minutes(each), each.rows, value(each, "late_rows")) for each in statistics(told)]
+    assert windows == [((0, 5), 10, 0), ((5, 10), 8, 7)]
+
+
+def test_no_window_is_told_twice_however_often_a_stream_pauses(of, rng):
+    folding, told = evaluating(of), []
+    for pause, minute in enumerate((0, 2, 6, 3, 7, 11, 12)):
+        later = START + (1000 + pause) * MINUTE
+        told += fold(folding, reached(0, 0), *rows_panes(of, rows(rng, 10), minute))
+        told += fold(folding, idle(0, 0, now_ms=later), idle(1, 0, now_ms=later), *beat(later + 5000))
+    windows = [(*minutes(each), each.rows) for each in statistics(told)]
+    assert len({window[:2] for window in windows}) == len(windows)
+    assert (
+        sum(
+            window[2] + value(each, "late_rows")
+            for window, each in zip(windows, statistics(told), strict=True)
+        )
+        == 70
+    )
 
 
 def test_labels_that_pause_wait_for_the_predictions_of_a_replayed_year(of, rng):

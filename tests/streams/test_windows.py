@@ -105,16 +105,12 @@ def test_a_pane_is_late_when_its_window_was_full():
 
 
 @each_span
-def test_rows_that_come_after_an_idle_close_get_a_window_of_their_own(spans):
-    windows = filled(spans, pane(0, 1), pane(20, 2), pane(100, 3))
-    closed_by(windows, windows.open_until_ms(spans), spans)
-    late = pane(10, 7)
-    assert not windows.is_late(late, 5, spans)
-    windows.add(late, spans)
-    again = closed_by(windows, windows.open_until_ms(spans), spans)
-    assert sum(window.parts[ALL].profiles == [b"10/7"] for window in again) == 1
-    assert closed_by(windows, 1000, spans) is not None
-    assert windows.grains == {}
+def test_a_pane_is_late_when_its_window_has_closed_by_the_clock(spans):
+    windows = filled(spans, pane(0, 1), pane(20, 2))
+    [*_, last] = closed_by(windows, windows.open_until_ms(spans), spans)
+    assert last.end_ms > 5
+    assert windows.is_late(pane(10, 7), 5, spans)
+    assert not windows.is_late(pane(last.end_ms, 7), 5, spans)
 
 
 @each_span
