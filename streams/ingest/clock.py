@@ -42,6 +42,14 @@ class Clock(Struct):
         self.before_ms, self.latest_ms = self.latest_ms, int(running[-1])
         return late, np.where(late, open_ms, starts)
 
+    def late_by_clock(self, times: NDArray[np.int64], spans: Spans) -> NDArray[np.intp]:
+        """Say, before `late`, which rows will be late only because no rows came for long and time went on."""
+        if self.closed_ms <= spans.closed_to(self.latest_ms):
+            return np.array([], dtype=np.intp)
+        running = np.maximum.accumulate(np.concatenate(([self.latest_ms], times)))[:-1]
+        starts = spans.starts(times)
+        return np.flatnonzero((spans.due(starts) > running) & (spans.ends(starts) <= self.closed_ms))
+
     def see(self, now_ms: int) -> bool:
         """Note that rows came; return whether the subject was idle."""
         was_idle, self.idle, self.seen_ms = self.idle, False, now_ms

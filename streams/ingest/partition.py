@@ -18,6 +18,7 @@ from streams.ingest.spans import Spans
 from streams.ingest.subjects import Subjects
 
 MISTIMED_MAX = 100_000
+LAST_OFFSET = 2**62
 
 
 class Saved(msgspec.Struct):
@@ -33,6 +34,7 @@ class Saved(msgspec.Struct):
     replays: dict[str, Replays] = {}
     quarantines: dict[str, Quarantine] = {}
     mistimed: dict[str, list[int]] = {}
+    since: dict[str, dict[str, int]] = {}
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -63,10 +65,30 @@ class Partition:
         self.replays: dict[str, Replays] = {}
         self.quarantines: dict[str, Quarantine] = {}
         self.mistimed: dict[str, list[int]] = {}
-        """Offsets, by topic, of what was refused for its time, and at another time would not be."""
+        """Offsets, by topic, of what was refused or late by the clock, and at another time would not be."""
+        self.since: dict[str, dict[str, int]] = {}
+        """By topic and subject, the offset from which on its events are let in: those before were refused."""
+        self._let_in: dict[str, object] = {}
         self.needs: dict[str, int] = {}
         self.needed_clocks: dict[str, dict[str, Clock]] = {}
         self.outputs: list[Message] = []
+
+    def let_in(self, topic: str, offset: int) -> None:
+        """Note from which offset on the subjects that are watched now are let in."""
+        watched = self.subjects.intakes
+        if self._let_in.get(topic) is watched:
+            return
+        self._let_in[topic] = watched
+        known = self.since.get(topic)
+        if known is None:
+            self.since[topic] = dict.fromkeys(watched, 0)  # whatever came before was not refused here
+        else:
+            self.since[topic] = {name: known.get(name, offset) for name in watched}
+
+    def was_let_in(self, topic: str, subject: str, offset: int) -> bool:
+        """Whether an event of a subject was not refused for want of a monitor."""
+        known = self.since.get(topic)
+        return known is None or offset >= known.get(subject, LAST_OFFSET)
 
     def clock(self, kind: Kind, subject: str) -> Clock:
         """Return the clock of a subject's events of a kind."""
@@ -147,6 +169,7 @@ class Partition:
             self.replays,
             self.quarantines,
             self.mistimed,
+            self.since,
         )
         return _encode(saved)
 
@@ -160,6 +183,7 @@ class Partition:
         self.replays = saved.replays
         self.quarantines = saved.quarantines
         self.mistimed = saved.mistimed
+        self.since = saved.since
         self.needs = saved.needs
         self.needed_clocks = {
             topic: {name: Clock(latest_ms=ms) for name, ms in clocks.items()}

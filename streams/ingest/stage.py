@@ -4,7 +4,10 @@ Decodes a chunk, rejects what is broken with its reason, joins labels to predict
 by event time. A pane goes to evaluate once event time has passed its end by the allowed lateness.
 """
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from operator import attrgetter
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -36,6 +39,10 @@ class Decoded(NamedTuple):
 
     rows: dict[str, Rows]
     refused: dict[int, Refusal]
+    at: Sequence[int] = ()
+    """By event, the index of its record."""
+    events: Mapping[str, Sequence[int]] = {}
+    """By subject, the index of the event of each row."""
 
 
 class IngestFold:
@@ -66,7 +73,10 @@ class IngestFold:
 
         RejectedShareHigh when that is too many; what is in memory must not be saved then.
         """
+        if not records:
+            return
         self._subjects.refresh()
+        self.partition.let_in(topic, records[0].offset)
         records = self.gate.admit(topic, records)
         refused = (
             self._fold_labels(records, now_ms)
@@ -80,6 +90,7 @@ class IngestFold:
         for subject, rows in decoded.rows.items():
             if self.partition.clock(kind, subject).see(now_ms):
                 self.partition.tell_times(kind, [subject], now_ms)
+            self._note_late_by_clock(kind, subject, records, decoded)
             places = self._rows[kind].place(subject, rows)
             before_ms = self.partition.clock(kind, subject).before_ms
             for batch, index in batches(self.partition, subject, rows):
@@ -92,6 +103,16 @@ class IngestFold:
             self._close(kind, subject, now_ms)
         self.partition.join.bound()
         return decoded.refused
+
+    def _note_late_by_clock(
+        self, kind: Kind, subject: str, records: Sequence[Record], decoded: Decoded
+    ) -> None:
+        """Note the rows that would not be late when they are read again."""
+        spans = self._subjects.intakes[subject].spans
+        late = self.partition.clock(kind, subject).late_by_clock(decoded.rows[subject].times, spans)
+        if late.size and kind == "predictions":
+            at = (decoded.at[decoded.events[subject][row]] for row in late.tolist())
+            self.partition.mistimed.setdefault(kind, []).extend(records[index].offset for index in at)
 
     def _fold_labels(self, records: Sequence[Record], now_ms: int) -> dict[int, Refusal]:
         truths, refused = self._decode_labels(records, now_ms)
@@ -151,7 +172,7 @@ class IngestFold:
                 {new: wrong[at[old]] for new, old in enumerate(index) if at[old] in wrong} if wrong else {},
                 records[0].offset,
             )
-        return Decoded(rows, refused)
+        return Decoded(rows, refused, at, grouped)
 
     def _judge_rows(
         self,
@@ -265,10 +286,27 @@ class IngestFold:
         clocks = self.partition.needed_clocks.setdefault(topic, {})
         if topic == "labels":
             truths, _ = self._decode_labels(records, now_ms + AHEAD_MS_MAX)
+            truths = [t for t in truths if t.model is None or self._was_let_in(topic, t.model, t.offset)]
             self._labels.match([_as_before(truth, clocks) for truth in truths])
             self._labels.forget_orphans()
             return
-        for subject, rows in self._decode_rows("predictions", records, now_ms + AHEAD_MS_MAX).rows.items():
+        for part in self._split(topic, records):
+            self._remember_rows(part, now_ms + AHEAD_MS_MAX, clocks)
+
+    def _was_let_in(self, topic: str, subject: str, offset: int) -> bool:
+        return self.partition.was_let_in(topic, subject, offset)
+
+    def _split(self, topic: str, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+        """Split records where the events of another subject began to be let in."""
+        starts = self.partition.since.get(topic, {}).values()
+        cuts = {bisect_left(records, start, key=attrgetter("offset")) for start in set(starts)}
+        for first, end in pairwise(sorted({0, *cuts, len(records)})):
+            yield records[first:end]
+
+    def _remember_rows(self, records: Sequence[Record], now_ms: int, clocks: dict[str, Clock]) -> None:
+        for subject, rows in self._decode_rows("predictions", records, now_ms).rows.items():
+            if not self._was_let_in("predictions", subject, rows.offset):
+                continue
             clock = clocks.setdefault(subject, Clock())
             spans = self._subjects.intakes[subject].spans
             late, _ = clock.late(rows.times, spans)

@@ -351,6 +351,68 @@ def test_what_was_refused_for_its_time_is_no_event_either_when_it_is_read_again(
     assert ingest.partition.accounts["predictions"].rejected == 1
 
 
+def _again(ingest: IngestFold, topics: dict[str, list[Record]]) -> IngestFold:
+    """Restore another from its snapshot, with the registry of now."""
+    again = IngestFold(0, 2, ingest._subjects._registry, idle_ms=5_000)
+    again.restore(ingest.snapshot())
+    for topic, first in again.needs().items():
+        again.remember(topic, [record for record in topics[topic] if record.offset >= first])
+    return again
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_was_late_by_the_clock_waits_for_no_label_after_a_restart_either(restarts):
+    first, late = records([prediction(0, 1), prediction(1, 50)]), records([prediction(2, 30)], first=2)
+    ingest = fold()
+    ingest.tick(NOW_MS)
+    ingest.fold("predictions", first, NOW_MS)
+    ingest.caught_up("predictions", NOW_MS + 6_000)  # nothing came for long: its pane is closed
+    ingest.fold("predictions", late, NOW_MS + 7_000)
+    assert ingest.partition.accounts["predictions"].late == 1
+    if restarts:
+        ingest = _again(ingest, {"predictions": [*first, *late]})
+    ingest.fold("labels", records([label(i, 70) for i in range(3)]), NOW_MS + 8_000)
+    assert ingest.partition.labels.matched == 2
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_was_refused_before_its_monitor_came_is_no_event_after_a_restart_either(restarts):
+    other = Watched(MONITOR.model_copy(update={"model": "other"}), {})
+    known = {"risk": REGISTRY.get("risk")}
+    registry = Registry.fixed(known)
+    topics = {
+        "predictions": records(
+            [
+                prediction(0, 0),
+                prediction(1, 1, model="other"),
+                prediction(2, 2),
+                prediction(3, 3, model="other"),
+            ]
+        ),
+        "labels": records([label(0, 9), label(3, 9, model="other"), label(1, 9, model="other")]),
+    }
+    ingest = IngestFold(0, 2, registry, idle_ms=5_000)
+    ingest.fold("labels", topics["labels"][:2], NOW_MS)
+    ingest.fold("predictions", topics["predictions"][:2], NOW_MS)
+    registry._watched, registry.generation = {**known, "other": other}, 2
+    ingest.fold("predictions", topics["predictions"][2:], NOW_MS)
+    if restarts:
+        ingest = _again(ingest, {"predictions": topics["predictions"], "labels": topics["labels"][:2]})
+    ingest.fold("labels", topics["labels"][2:], NOW_MS)
+    assert ingest.partition.labels.matched == 1  # of "risk"; those of "other" lack their label or prediction
+    assert ingest.partition.accounts["predictions"].rejected == 1
+
+
+def test_a_checkpoint_that_does_not_say_since_when_subjects_are_watched_forgets_none():
+    events = {"predictions": records([prediction(i, i) for i in range(9)])}
+    ingest = fold()
+    ingest.fold("predictions", events["predictions"], NOW_MS)
+    ingest.partition.since = {}
+    again = _again(ingest, events)
+    again.fold("labels", records([label(i, 30) for i in range(9)]), NOW_MS)
+    assert again.partition.labels.matched == 9
+
+
 def test_the_scene_has_panes_of_both_kinds_late_rows_duplicates_and_rejections():
     found, accounts = _live(1, [7] * 40, {3})
     assert {key[0] for key in found} == {"predictions", "labels"}
