@@ -183,6 +183,8 @@ class AlertmanagerDeliverer:
         self.alertmanager = Alertmanager(urls, credentials, clock=clock)
         self._hold = timedelta(seconds=hold_seconds)
         self._heard: dict[Episode, datetime] = {}
+        self._over: dict[Episode, None] = {}
+        """The alerts whose end was delivered."""
         self._ending: set[asyncio.Task[None]] = set()
         self._expire = timedelta(seconds=EXPIRE_AFTER_RESENDS * resend_seconds)
         self._clock = clock
@@ -196,7 +198,7 @@ class AlertmanagerDeliverer:
         """
         notices = [Notice.model_validate_json(message.value) for message in messages]
         pause_seconds = 0.5
-        while notices:
+        while notices := [notice for notice in notices if not self._is_outdated(notice)]:
             # Made anew each time, or what waited for hours would end in the past and count as resolved.
             now = self._now()
             began = self._began(notices, now)
@@ -205,6 +207,8 @@ class AlertmanagerDeliverer:
             refusal = await self.alertmanager.post(payload(sent, now, self._expire) if knows_clock else [])
             if refusal is None and knows_clock:
                 self._heard = dict(list(began.items())[-REMEMBERED:])
+                self._over |= {_episode(notice): None for notice in notices if _is_over(notice)}
+                self._over = dict(list(self._over.items())[-REMEMBERED:])
                 self._end_later([n for n in sent if _is_over(n) and n.resolved_at and n.resolved_at > now])
                 return
             if refusal is None:
@@ -214,6 +218,13 @@ class AlertmanagerDeliverer:
             self._failed(len(notices))
             await self._sleep(pause_seconds)
             pause_seconds = min(2 * pause_seconds, 15)
+
+    def _is_outdated(self, notice: Notice) -> bool:
+        """Whether it says that an alert fires whose end has been delivered.
+
+        Of a partition that was lost and came back, what was being delivered meanwhile may be behind.
+        """
+        return not _is_over(notice) and _episode(notice) in self._over
 
     def _began(self, notices: Sequence[Notice], now: datetime) -> "dict[Episode, datetime]":
         """Return when Alertmanager first heard, or hears now, that each alert fires."""

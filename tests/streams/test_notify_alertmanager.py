@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.alertmanager import RealAlertmanager, installed_alertmanager
 from tests.streams.test_notify import record
 
 FIRING, RESOLVED, _ = alerts()
+AGAIN = RESOLVED.updated_at + timedelta(days=1)
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.asyncio
 
@@ -83,6 +85,24 @@ async def test_an_alert_is_seen_firing_and_then_resolved(alertmanager):
         fold.fold("alerts", [record(RESOLVED)], now_ms())
         await deliverer.deliver(fold.outputs())
         await until(lambda: alertmanager.alerts() == [])
+
+
+async def test_what_is_delivered_once_more_from_before_does_not_fire_again_what_is_over(alertmanager):
+    fold = NotifyFold()
+    async with delivering(alertmanager.url) as deliverer:
+        fold.fold("alerts", [record(FIRING)], now_ms())
+        fired = fold.outputs()
+        await deliverer.deliver(fired)
+        fold.fold("alerts", [record(RESOLVED)], now_ms())
+        await deliverer.deliver(fold.outputs())
+        await until(lambda: alertmanager.alerts() == [])
+        await deliverer.deliver(fired)
+        assert await asyncio.to_thread(alertmanager.alerts) == []
+        fold.fold(
+            "alerts", [record(FIRING.model_copy(update={"updated_at": AGAIN, "started_at": AGAIN}))], now_ms()
+        )
+        await deliverer.deliver(fold.outputs())
+        await until(alertmanager.alerts)
 
 
 async def test_alertmanager_tells_its_receivers_when_it_fires_and_when_it_ends(tmp_path):
