@@ -18,7 +18,16 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from streams.settings import Settings
 
-__all__ = ["MAX_MESSAGE_BYTES", "BrokerError", "describe", "headers_of", "producer", "read_to_end"]
+__all__ = [
+    "MAX_MESSAGE_BYTES",
+    "BrokerError",
+    "describe",
+    "headers_of",
+    "known_end",
+    "producer",
+    "read_to_end",
+    "reader_config",
+]
 
 MAX_MESSAGE_BYTES = 16 * 2**20
 """Largest record that our topics take: a checkpoint or a reference of a wide model has several megabytes."""
@@ -57,7 +66,7 @@ def read_to_end(
     broker names an end too low. An offset that is no longer there means the first that is. BrokerError after
     `timeout_seconds` without a record.
     """
-    consumer = Consumer(_reader_config(settings))
+    consumer = Consumer(reader_config(settings))
     try:
         _know_leader(consumer, settings, topic, partition, timeout_seconds)
         start = OFFSET_BEGINNING if start_offset is None else start_offset
@@ -69,14 +78,15 @@ def read_to_end(
         consumer.close()
 
 
-def _reader_config(settings: Settings) -> dict[str, Any]:
+def reader_config(settings: Settings, fetch_wait_ms: int = 10) -> dict[str, Any]:
+    """Give the settings of a consumer that joins no group; it hears of an end after the wait."""
     return settings.client_config() | {
         "group.id": settings.application,  # librdkafka wants one; nothing is committed
         "enable.auto.commit": False,
         "enable.partition.eof": True,
         "isolation.level": "read_committed",  # as the worker's consumer (`streams/transport.py`)
         "auto.offset.reset": "earliest",
-        "fetch.wait.max.ms": 10,  # the answer that says "this is the end" comes after this wait
+        "fetch.wait.max.ms": fetch_wait_ms,
     }
 
 

@@ -1,15 +1,15 @@
 """Follows what workers say of the canary on the topic `alerts`, and whether its monitor stays in force."""
 
 import time
-from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Message
 from pydantic import ValidationError
 
 from schemas.alerts import Alert
 from schemas.monitors import Monitor
 from streams.canary.subject import ALERTNAME
 from streams.config.state import Configuration
+from streams.following import Behind, follow
 from streams.kafka import BrokerError
 from streams.settings import Settings
 from streams.topics import topic_name
@@ -32,10 +32,9 @@ class Topics:
         self._monitors = topic_name(settings, "monitors")
         self._configuration = Configuration()
         self._firing: set[str] = set()
-        self._unread = {(self._alerts, partition) for partition in range(settings.partitions)}
-        self._unread.add((self._monitors, 0))
-        self._consumer = Consumer(_config(settings))
-        self._consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in sorted(self._unread)])
+        self._places = [(self._monitors, 0), *((self._alerts, n) for n in range(settings.partitions))]
+        self._consumer = follow(settings, log_level=3)
+        self._behind: Behind | None = None
 
     @property
     def firing(self) -> bool:
@@ -43,9 +42,10 @@ class Topics:
         return bool(self._firing)
 
     def catch_up(self, timeout_seconds: float = 30) -> None:
-        """Read all there is; BrokerError when that can't be done in time."""
+        """Begin to follow, and read all there is; BrokerError when that can't be done in time."""
         deadline = time.monotonic() + timeout_seconds
-        while self._unread:
+        self._behind = Behind(self._consumer, self._places, timeout_seconds)
+        while self._behind:
             if time.monotonic() > deadline:
                 raise BrokerError(f"{self._alerts} and {self._monitors} could not be read to their ends")
             self.poll(wait_seconds=0.1)
@@ -62,10 +62,9 @@ class Topics:
         self._consumer.close()
 
     def _take(self, message: Message) -> None:
-        error = message.error()
-        if error is not None:
-            if error.code() == KafkaError._PARTITION_EOF:
-                self._unread.discard((message.topic(), message.partition()))
+        if message.error() is not None:
+            if self._behind is not None:
+                self._behind.note(message)
         elif message.topic() == self._alerts:
             self._take_alert(message.value() or b"")
         elif message.key() == self._model.encode():
@@ -90,14 +89,3 @@ class Topics:
         self._configuration.learn("monitors", message.key(), message.value())
         watched = self._configuration.watched(self._model)
         self.monitor = None if watched is None else watched.monitor
-
-
-def _config(settings: Settings) -> dict[str, Any]:
-    return settings.client_config() | {
-        "group.id": settings.application,  # librdkafka wants one; nothing is committed
-        "enable.auto.commit": False,
-        "enable.partition.eof": True,
-        "auto.offset.reset": "earliest",
-        "fetch.wait.max.ms": 100,
-        "log_level": 3,
-    }

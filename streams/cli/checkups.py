@@ -19,6 +19,7 @@ __all__ = ["Checkup", "check_configuration", "check_topics"]
 
 _ANSWER_SECONDS = 10
 _NAMED = 5
+_TIMES, _BROKERS_TIME = "message.timestamp.type", "LogAppendTime"
 
 
 class Checkup(msgspec.Struct, frozen=True):
@@ -31,47 +32,52 @@ class Checkup(msgspec.Struct, frozen=True):
 def check_topics(settings: Settings, there: ClusterMetadata) -> Iterator[Checkup]:
     """See that every topic is there, split as the settings say, and kept as it must be."""
     names = {topic_name(settings, name): topic for name, topic in TOPICS.items()}
-    policies = _policies(settings, [name for name in names if name in there.topics])
+    configs = _configs(settings, [name for name in names if name in there.topics])
     well = 0
     missing = []
     for name, topic in names.items():
         problem = None
-        wanted, policy = topic.partitions or settings.partitions, topic.config()["cleanup.policy"]
+        wanted, config = topic.partitions or settings.partitions, configs.get(name, {})
+        policy = topic.config()["cleanup.policy"]
         if name not in there.topics:
             missing.append(name)
             continue
         if (found := len(there.topics[name].partitions)) != wanted:
             problem = f"topic {name} has {found} partitions, not {wanted}; set WATCHKEEPER_PARTITIONS={found}"
-        elif policies.get(name, policy) != policy:
-            problem = f"topic {name} has cleanup.policy={policies[name]}; change it to {policy}"
+        elif config.get("cleanup.policy", policy) != policy:
+            problem = f"topic {name} has cleanup.policy={config['cleanup.policy']}; change it to {policy}"
         if problem:
             yield Checkup("fail", problem)
-        well += problem is None
+        elif config.get(_TIMES, _BROKERS_TIME) != _BROKERS_TIME:
+            yield Checkup("warn", f"topic {name} has {_TIMES}={config[_TIMES]}; change it to {_BROKERS_TIME}")
+        else:
+            well += 1
     if missing:
         names_missing = ", ".join(missing)
         yield Checkup("fail", f"topics that do not exist: {names_missing}; run: watchkeeper topics create")
     if well:
         yield Checkup("ok", f"{well} of {len(names)} topics are as they should be")
-    if not policies and names.keys() & there.topics.keys():
-        yield Checkup("warn", "the broker does not tell how topics are cleaned up; look by hand")
+    if not configs and names.keys() & there.topics.keys():
+        yield Checkup("warn", "the broker does not tell how topics are set up; look by hand")
 
 
-def _policies(settings: Settings, names: list[str]) -> dict[str, str]:
-    """Return each topic's cleanup policy; nothing where the broker does not tell."""
+def _configs(settings: Settings, names: list[str]) -> dict[str, dict[str, str]]:
+    """Return each topic's settings that matter; nothing where the broker does not tell."""
     admin = AdminClient(settings.client_config())
     asked = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     if not asked:
         return {}
     answers = admin.describe_configs(asked, request_timeout=_ANSWER_SECONDS)
-    policies = {}
+    configs = {}
     for resource, answer in answers.items():
         try:
-            entry = answer.result().get("cleanup.policy")
+            told = answer.result()
         except KafkaException:
             continue
-        if entry is not None:
-            policies[resource.name] = str(entry.value)
-    return policies
+        configs[resource.name] = {
+            name: str(told[name].value) for name in ("cleanup.policy", _TIMES) if told.get(name) is not None
+        }
+    return {name: config for name, config in configs.items() if config}
 
 
 def check_configuration(settings: Settings, there: ClusterMetadata) -> Iterator[Checkup]:

@@ -3,12 +3,12 @@
 import logging
 import threading
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException
 
 from streams.config.state import Configuration, Watched
-from streams.kafka import known_end
+from streams.following import Behind, follow
 from streams.settings import Settings
 from streams.topics import topic_name
 
@@ -87,7 +87,7 @@ class Registry:
                 self._stopping.wait(_RETRY_SECONDS)
 
     def _follow(self) -> None:
-        consumer = Consumer(_reader_config(self._settings))
+        consumer = follow(self._settings)
         try:
             behind = self._assign(consumer)
             configuration = Configuration()
@@ -95,7 +95,7 @@ class Registry:
                 changed: set[str] = set()
                 for message in consumer.consume(_BATCH, _POLL_SECONDS):
                     if message.error() is not None:
-                        _note(message, behind)
+                        behind.note(message)
                         continue
                     topic = message.topic().removeprefix(self._settings.topic_prefix)
                     changed |= configuration.learn(topic, message.key(), message.value())
@@ -109,8 +109,8 @@ class Registry:
         finally:
             consumer.close()
 
-    def _assign(self, consumer: Consumer) -> dict[tuple[str, int], int]:
-        """Read both topics from the start; return where their partitions end."""
+    def _assign(self, consumer: Consumer) -> Behind:
+        """Read both topics from the start."""
         partitions = set()
         for name in _FOLLOWED:
             topic = topic_name(self._settings, name)
@@ -118,8 +118,7 @@ class Registry:
             if found.error is not None:
                 raise KafkaException(found.error)
             partitions |= {(topic, number) for number in found.partitions}
-        consumer.assign([TopicPartition(*partition, OFFSET_BEGINNING) for partition in sorted(partitions)])
-        return {place: known_end(consumer, *place, _METADATA_SECONDS) for place in partitions}
+        return Behind(consumer, partitions, _METADATA_SECONDS)
 
     def _put_in_force(self, subjects: set[str]) -> None:
         after = dict(self._watched)
@@ -132,22 +131,3 @@ class Registry:
         if after != self._watched:
             self._watched = dict(sorted(after.items()))
             self.generation += 1
-
-
-def _reader_config(settings: Settings) -> dict[str, Any]:
-    return settings.client_config() | {
-        "group.id": settings.application,  # librdkafka wants one; nothing is committed
-        "enable.auto.commit": False,
-        "enable.partition.eof": True,
-        "auto.offset.reset": "earliest",
-        "fetch.wait.max.ms": 100,
-    }
-
-
-def _note(message: Message, behind: dict[tuple[str, int], int]) -> None:
-    if message.error().code() == KafkaError._PARTITION_EOF:
-        place = message.topic(), message.partition()
-        if message.offset() >= behind.get(place, 0):
-            behind.pop(place, None)
-    else:
-        log.warning("reading %s: %s", message.topic(), message.error().str())
