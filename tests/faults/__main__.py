@@ -12,9 +12,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 from rich.table import Table
 
+from tests.brokers import Unavailable
 from tests.faults.cluster import cluster
 from tests.faults.run import Result, run
 
@@ -120,4 +122,7 @@ def _document(result: Result) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (Unavailable, pytest.skip.Exception, pytest.fail.Exception) as error:
+        sys.exit(str(error))

@@ -10,22 +10,32 @@ import contextlib
 import sys
 import tempfile
 import time
-import uuid
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from streams.kafka import producer
 from streams.settings import Settings
 from streams.topics import create_topics, topic_name
 from tests.alertmanager import installed_alertmanager
+from tests.brokers import Unavailable
 from tests.faults.cluster import Cluster, cluster
-from tests.faults.fleet import Fleet
 from tests.faults.oracle import EVENTS, expect
 from tests.faults.publisher import keys_by_partition
 from tests.faults.receiver import Webhook
 from tests.faults.recovery import Recoveries
-from tests.faults.run import PARTITIONS, alert_troubles, apply, ends, wait_until
+from tests.faults.run import (
+    FINISH_SECONDS,
+    START_SECONDS,
+    TOLD_SECONDS,
+    alert_troubles,
+    apply,
+    ends,
+    scene_fleet,
+    scene_settings,
+    wait_until,
+)  # fmt: skip
 from tests.faults.stream import MONITORS, Event, closing, stream
 
 GOES_AT, COMES_AT = 7.0, 25.0
@@ -36,30 +46,18 @@ console = Console()
 
 def away(brokers: Cluster, seconds: float, folder: Path) -> list[str]:
     """Run the scene; return what was wrong."""
-    settings = Settings(
-        broker=brokers.address,
-        application="away",
-        topic_prefix=f"{uuid.uuid4().hex[:8]}.",
-        partitions=PARTITIONS,
-        replication=brokers.replication,
-        idle_seconds=3600,
-    )
+    settings = scene_settings(brokers, "away")
     create_topics(settings)
     apply(settings)
     events = stream(1)
     webhook = Webhook()
     with installed_alertmanager(folder, webhook.url) as alertmanager, contextlib.closing(webhook):
-        fleet = Fleet(
-            settings,
-            folder,
-            WATCHKEEPER_ALERTMANAGERS=alertmanager.url,
-            WATCHKEEPER_ALERTMANAGER_HOLD_SECONDS="6",
-        )
+        fleet = scene_fleet(settings, folder, alertmanager)
         recoveries = Recoveries(settings)
         with contextlib.closing(fleet), contextlib.closing(recoveries):
             fleet.start()
             publish(settings, [event for event in events if event.minute < GOES_AT])
-            assert wait_until(lambda: bool(alertmanager.alerts()), 60), "nothing fires"
+            assert wait_until(lambda: bool(alertmanager.alerts()), START_SECONDS), "nothing fires"
             alertmanager.stop()
             began = time.monotonic()
             publish(settings, [event for event in events if GOES_AT <= event.minute < COMES_AT])
@@ -69,8 +67,8 @@ def away(brokers: Cluster, seconds: float, folder: Path) -> list[str]:
             publish(settings, rest + closing(keys_by_partition(settings.partitions)))
             expected = expect(settings, MONITORS)
             places = ends(settings, EVENTS)
-            assert wait_until(lambda: recoveries.reached(places), 60), "the stream is not folded"
-            wait_until(lambda: not alert_troubles(expected, webhook), 60)
+            assert wait_until(lambda: recoveries.reached(places), FINISH_SECONDS), "the stream is not folded"
+            wait_until(lambda: not alert_troubles(expected, webhook), TOLD_SECONDS)
             fleet.stop_all()
     for labels, episodes in webhook.episodes().items():
         console.print(f"{labels}: {[dict(each) for each in episodes]}", highlight=False, markup=False)
@@ -107,4 +105,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (Unavailable, pytest.skip.Exception, pytest.fail.Exception) as error:
+        sys.exit(str(error))

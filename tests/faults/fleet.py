@@ -17,10 +17,15 @@ import urllib.request
 from pathlib import Path
 
 from streams.settings import Settings
+from tests.faults.worker import TRIGGER
 
 ROOT = Path(__file__).parents[2]
-STOP_SECONDS = 5.0
-"""A worker that is asked to stop has stopped by then, whatever is broken around it."""
+SAVE_SECONDS = 5.0
+"""How long a worker that is to freeze as it saves is waited for."""
+STOP_SECONDS = 15.0
+"""A worker that is asked to stop has stopped by then, whatever is broken around it.
+
+On a quiet machine it takes less than five; how long it took is in the table."""
 
 
 @functools.cache
@@ -44,12 +49,14 @@ class FleetWorker:
         self.log = folder / f"worker-{number}.log"
         self.frozen = False
         self._clock = folder / f"clock-{number}"
+        self._trigger = folder / f"freeze-{number}"
         self._tell(0)
+        environment = environment | {TRIGGER: str(self._trigger)}
         library = wrong_clock()
         if library is not None:
             environment = environment | {"LD_PRELOAD": str(library), "FAULTS_CLOCK": str(self._clock)}
         with self.log.open("wb") as log:
-            command = [sys.executable, "-m", "streams.cli", "worker"]
+            command = [sys.executable, "-m", "tests.faults.worker", "worker"]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=ROOT)
 
     def joined(self) -> bool:
@@ -81,6 +88,18 @@ class FleetWorker:
         """Stop the process, or let it go on."""
         self.frozen = frozen
         self.process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+
+    def freeze_in_save(self) -> bool:
+        """Have it stop when it next writes a checkpoint; False where it writes none for seconds."""
+        self._trigger.touch()
+        deadline = time.monotonic() + SAVE_SECONDS
+        while self._trigger.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        try:
+            self._trigger.unlink()
+        except FileNotFoundError:
+            self.frozen = True
+        return self.frozen
 
 
 class Fleet:

@@ -14,13 +14,17 @@ import msgspec
 from schemas.monitors import Monitor
 from schemas.rejections import Rejection
 from schemas.statistics import WindowStatistics
+from streams.checkpoint import decode
 from streams.config.state import Configuration
 from streams.evaluate.stage import EvaluateFold
 from streams.fold import Fold, Message, Record
 from streams.formats import SEQUENCE_HEADER, SOURCE_HEADER
+from streams.ingest.accounts import Account
+from streams.ingest.partition import Partition, Saved
 from streams.ingest.stage import IngestFold
 from streams.kafka import read_to_end
 from streams.page import PageFold
+from streams.parts import Assembly
 from streams.settings import Settings
 from streams.topics import topic_name
 from tests.faults.recount import Window, recount
@@ -40,6 +44,7 @@ class Outcome(NamedTuple):
     said: dict[str, Counter[bytes]]
     rejected: Rejected
     accounts: dict[str, int]
+    """What became of the events, and of the labels that were accepted, in all partitions together."""
 
 
 class Difference(NamedTuple):
@@ -93,7 +98,8 @@ def expect(settings: Settings, monitors: Sequence[Monitor]) -> Outcome:
     difference = compare(second, first)
     assert difference.is_none, f"the oracle depends on the order of reading: {difference}"
     events = sum(len(records) for log in logs.values() for records in log.values())
-    assert sum(first.accounts.values()) == events, f"of {events} events: {first.accounts}"
+    known = sum(first.accounts[name] for name in Account.__struct_fields__)
+    assert known == events, f"of {events} events: {first.accounts}"
     counted, told = recount(logs["predictions"], monitors[0]), _rows_told(first, monitors[0].subject)
     assert {window: counted[window] for window in told} == told, f"{told} but counted {counted}"
     return first
@@ -125,7 +131,7 @@ def fold(
     return Outcome(
         {topic: Counter(m.value for m in (*said, *told) if m.topic == topic) for topic in OUTCOMES},
         {_place(each): (each.reason, each.value) for each in rejected},
-        _accounts(folds),
+        _accounts(each.partition for each in folds),
     )
 
 
@@ -150,12 +156,28 @@ def _stage(said: Sequence[Message], topic: str, partitions: int, make: Callable[
     return outputs
 
 
-def _accounts(folds: Iterable[IngestFold]) -> dict[str, int]:
+def _accounts(partitions: Iterable[Partition | Saved]) -> dict[str, int]:
     total: Counter[str] = Counter()
-    for each in folds:
-        for account in each.partition.accounts.values():
+    for each in partitions:
+        for account in each.accounts.values():
             total.update(msgspec.structs.asdict(account))
+        labels = msgspec.structs.asdict(each.labels)
+        total.update({f"labels {name}": count for name, count in labels.items()})
     return dict(total)
+
+
+def _saved(settings: Settings) -> list[Saved]:
+    """Read the state of ingest from the last checkpoint of each partition."""
+    found = []
+    for number, records in read_log(settings, "checkpoints").items():
+        assembly = Assembly()
+        for record in records:
+            if record.key is not None:
+                assembly.see(record.key, record.value)
+        value = assembly.values.get(f"ingest/{number}".encode())
+        if value is not None:
+            found.append(msgspec.msgpack.decode(decode(value, f"ingest/{number}").state, type=Saved))
+    return found
 
 
 def found(settings: Settings) -> Outcome:
@@ -173,7 +195,7 @@ def found(settings: Settings) -> Outcome:
                 if numbered.setdefault(key, record.value or b"") != (record.value or b""):
                     strays.append(record.value or b"")
         said[topic] = Counter([*numbered.values(), *strays])
-    return Outcome(said, _rejected(settings), {})
+    return Outcome(said, _rejected(settings), _accounts(_saved(settings)))
 
 
 def _rejected(settings: Settings) -> Rejected:
@@ -208,6 +230,10 @@ def compare(run: Outcome, expected: Outcome) -> Difference:
     doubled += [
         f"rejected: {place} {why}" for place, why in (run.rejected.items() - expected.rejected.items())
     ]
+    for name in sorted(expected.accounts.keys() | run.accounts.keys()):
+        of_run, wanted = run.accounts.get(name, 0), expected.accounts.get(name, 0)
+        if of_run != wanted:
+            (lost if of_run < wanted else doubled).append(f"accounts: {name} {of_run}, and not {wanted}")
     return Difference(lost, doubled)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from schemas.monitors import Monitor
 from streams.fold import Record
 
+POSSIBLE_MS = 946_684_800_000, 4_102_444_800_000
+"""From 2000 to 2100; what lies outside is rejected."""
 Window = tuple[int, str | None]
 """Start, and segment."""
 
@@ -30,6 +32,8 @@ def _count(records: Iterable[Record], monitor: Monitor, counts: Counter[Window])
         if event is None or event.get("model") != monitor.model or "event_time" not in event:
             continue
         at = round(datetime.fromisoformat(event["event_time"]).timestamp() * 1000)
+        if not POSSIBLE_MS[0] <= at < POSSIBLE_MS[1]:
+            continue
         is_late = at // pane * pane + pane + lateness <= latest
         latest = max(latest, at)
         if is_late or event["prediction_id"] in seen:

@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka.admin import AdminClient
 
@@ -23,13 +23,18 @@ from tests.faults.oracle import EVENTS, Difference, Outcome, compare, expect, fo
 from tests.faults.publisher import Publisher
 from tests.faults.receiver import Webhook
 from tests.faults.recovery import THE_END, Places, Recoveries, Recovery
-from tests.faults.schedule import RECEIVER, STREAM, WORKER, Fault, Schedule, draw
+from tests.faults.schedule import RECEIVER, SAVES, STREAM, WORKER, Fault, Schedule, draw
 from tests.faults.stream import ALERTS_AT_LEAST, MONITORS
+from tests.faults.worker import PLANT
 
 SECONDS = 22.0
 """How long the stream is published; faults happen in this time."""
-FINISH_SECONDS = 120.0
+START_SECONDS = 300.0
+"""How long the first workers have to join their group; on a quiet machine all waits end in seconds."""
+FINISH_SECONDS = 600.0
 """How long the workers have afterwards to fold all that there is."""
+TOLD_SECONDS = 300.0
+"""How long on-call's end has to hear all: longer than a notice takes to repeat, and to expire."""
 INTERNAL = ("profiles", "findings", "alerts")
 FEWEST_WORKERS, MOST_WORKERS = 1, 4
 PARTITIONS = 4
@@ -116,6 +121,15 @@ class Scene:
         self._ending.append(timer)
         return None
 
+    def _frozen_in_save(self, fault: Fault) -> bool | None:
+        worker = self.fleet.pick(fault.who, frozen=False)
+        if worker is None or not worker.freeze_in_save():
+            return False
+        timer = threading.Timer(fault.for_seconds, worker.freeze, [False])
+        timer.start()
+        self._ending.append(timer)
+        return None
+
     def _stopped(self, fault: Fault) -> bool | None:
         worker = self.fleet.pick(fault.who, frozen=False)
         if worker is None:
@@ -195,50 +209,68 @@ class Scene:
         self._alertmanager.start()
 
 
-def run(cluster: Cluster, seed: int, folder: Path) -> Result:
-    """Run one schedule against brokers that are up, and leave them up."""
+def run(cluster: Cluster, seed: int, folder: Path, plant: str | None = None) -> Result:
+    """Run one schedule against brokers that are up, and leave them up; `plant` is put in the workers."""
     folder.mkdir(parents=True, exist_ok=True)
-    own = uuid.uuid4().hex[:8]
-    settings = Settings(
-        broker=cluster.address,
-        application="faults",
-        topic_prefix=f"{own}.",
-        partitions=PARTITIONS,
-        replication=cluster.replication,
-        session_timeout_seconds=3,
-        checkpoint_seconds=0.5,
-        idle_seconds=3600,
-    )
+    settings = scene_settings(cluster, "faults", session_timeout_seconds=3, checkpoint_seconds=0.5)
     inside = settings.model_copy(update={"broker": cluster.inside})
     create_topics(inside)
     try:
-        return _run(cluster, settings, inside, draw(seed, SECONDS, _possible(cluster)), folder)
+        return _run(cluster, settings, inside, draw(seed, SECONDS, _possible(cluster)), folder, plant)
     finally:
         cluster.heal()
         _delete_topics(inside)
 
 
+def scene_settings(cluster: Cluster, application: str, **more: Any) -> Settings:
+    """Return the settings of one installation of its own; nothing in it closes because nobody publishes."""
+    return Settings(
+        broker=cluster.address,
+        application=application,
+        topic_prefix=f"{uuid.uuid4().hex[:8]}.",
+        partitions=PARTITIONS,
+        replication=cluster.replication,
+        idle_seconds=3600,
+        **more,
+    )
+
+
+def scene_fleet(settings: Settings, folder: Path, alertmanager: RealAlertmanager, **more: str) -> Fleet:
+    """Return the workers of it; none has been started."""
+    return Fleet(
+        settings,
+        folder,
+        WATCHKEEPER_ALERTMANAGERS=alertmanager.url,
+        WATCHKEEPER_ALERTMANAGER_HOLD_SECONDS="6",
+        **more,
+    )
+
+
 def _possible(cluster: Cluster) -> list[str]:
-    kinds = {*WORKER, *STREAM, *RECEIVER, *cluster.faults}
+    kinds = {*WORKER, *SAVES, *STREAM, *RECEIVER, *cluster.faults}
     return sorted(kinds - (set() if wrong_clock() else {"clock"}))
 
 
-def _run(cluster: Cluster, settings: Settings, inside: Settings, schedule: Schedule, folder: Path) -> Result:
+def _run(
+    cluster: Cluster,
+    settings: Settings,
+    inside: Settings,
+    schedule: Schedule,
+    folder: Path,
+    plant: str | None,
+) -> Result:
     began = time.monotonic()
     apply(inside)
     webhook = Webhook()
     with installed_alertmanager(folder, webhook.url) as alertmanager:
-        fleet = Fleet(
-            settings,
-            folder,
-            WATCHKEEPER_ALERTMANAGERS=alertmanager.url,
-            WATCHKEEPER_ALERTMANAGER_HOLD_SECONDS="6",
-        )
+        fleet = scene_fleet(settings, folder, alertmanager, **({PLANT: plant} if plant else {}))
         scene = Scene(cluster, settings, fleet, alertmanager, schedule.seed)
         with contextlib.closing(fleet), contextlib.closing(scene.recoveries), contextlib.closing(webhook):
             fleet.start()
             fleet.start()
-            assert wait_until(lambda: all(w.joined() for w in fleet.alive()), 60), "workers do not start"
+            assert wait_until(lambda: all(w.joined() for w in fleet.alive()), START_SECONDS), (
+                "workers do not start"
+            )
             scene.begin()
             threads = [scene.publisher.thread]
             threads += [threading.Thread(target=scene.lane, args=[lane]) for lane in schedule.lanes]
@@ -252,7 +284,7 @@ def _run(cluster: Cluster, settings: Settings, inside: Settings, schedule: Sched
                 fleet.start()
             _wait(scene, inside)
             expected = expect(inside, MONITORS)
-            wait_until(lambda: _all_told(webhook, expected), 90)  # longer than notices take to repeat
+            wait_until(lambda: _all_told(webhook, expected), TOLD_SECONDS)
             fleet.alive()
             fleet.stop_all()
     troubles = [*fleet.troubles, *alert_troubles(expected, webhook)]

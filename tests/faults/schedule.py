@@ -8,11 +8,13 @@ FAULTS_AT_LEAST = 20
 
 WORKER = {"killed": 4, "frozen": 3, "stopped": 2, "added": 1, "removed": 1, "clock": 3}
 BROKER = {"broker_killed": 2, "broker_frozen": 2, "outage": 2, "cut": 4, "slow": 2, "disk_full": 1}
+SAVES = {"frozen_in_save": 1}
 STREAM = {"poison": 2, "repeats": 3, "stall": 1}
 RECEIVER = {"alertmanager_down": 1}
 
 LASTS_SECONDS = {
     "frozen": (4.0, 5.5),  # longer than the group waits for a silent worker
+    "frozen_in_save": (4.0, 5.5),
     "broker_killed": (0.5, 2.0),
     "broker_frozen": (1.0, 6.0),
     "outage": (1.0, 6.0),
@@ -66,6 +68,9 @@ def draw(seed: int, seconds: float, possible: Sequence[str]) -> Schedule:
         list(_lane(source, STREAM, possible, 1.5, seconds, (2.5, 5.0))),
         list(_lane(source, RECEIVER, possible, 3.0, seconds, (5.0, 12.0))),
     ]
+    # Drawn from a source of its own, so that seeds of before draw all else as they did.
+    saves = random.Random(f"saves {seed}")  # noqa: S311
+    lanes.append(list(_lane(saves, SAVES, possible, 2.0, seconds, (1.0, 6.0))))
     # Whatever is only in memory when the stream ends would never be missed by a later event.
     last = Fault(seconds + source.uniform(0.2, 1.2), "killed", 0.0, source.randrange(12), 0.0)
     lanes[0].append(last)

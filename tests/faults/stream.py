@@ -63,6 +63,7 @@ _NULLS = range(3, 8)
 _FLIPPED = range(14, 21)
 _CENTS = range(23, 27)
 _STRANGE = range(29, 33)
+_IMPOSSIBLE = ("1999-12-31T23:59:59Z", "2200-01-01T00:00:00Z")
 
 
 class Event(NamedTuple):
@@ -87,6 +88,10 @@ def _events(source: random.Random, minutes: int, per_minute: int) -> Iterator[Ev
         published = at + source.random() * 0.15 + (source.uniform(1, 3) if row % 400 == 399 else 0)
         prediction = _prediction(row, at, source)
         yield Event(published, "predictions", f"p{row}", prediction)
+        if row % 500 == 333:
+            strange = msgspec.json.decode(prediction) | {"prediction_id": f"s{row}"}
+            strange["event_time"] = _IMPOSSIBLE[row // 500 % 2]
+            yield Event(published, "predictions", f"p{row}", _encode(**strange))
         if row % 250 == 249:
             yield Event(published + 0.05, "predictions", f"p{row}", prediction)
         label_at = at + source.uniform(0.5, 1) * LABEL_AFTER_SECONDS / 60

@@ -28,7 +28,7 @@ def brokers(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         pytest.skip(str(error))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("number", range(SEEDS_EACH))
 def test_a_schedule_of_faults_ends_equal_to_the_oracle(brokers: Cluster, number: int, tmp_path: Path) -> None:
     result = run(brokers, FIRST_SEED[brokers.kind] + number, tmp_path)
@@ -38,6 +38,7 @@ def test_a_schedule_of_faults_ends_equal_to_the_oracle(brokers: Cluster, number:
     assert result.events > 50_000
 
 
+@pytest.mark.timeout(1800)
 def test_on_call_gets_every_page_once_though_alertmanager_was_away(tmp_path: Path) -> None:
     with cluster("embedded") as brokers:
         assert away(brokers, 8, tmp_path) == []

@@ -1,0 +1,134 @@
+"""Faults to plant in a worker: each takes one part of the guarantee away, and must be seen by the oracle.
+
+They replace methods in the process that plants them, and nothing else.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from streams import fence
+from streams.checkpoint import Checkpoint
+from streams.fold import Message, Record
+from streams.kafka import producer
+from streams.keeper import INTERNAL_TOPICS, Keeper, Store
+from streams.stages import Stage
+from streams.worker import Worker
+
+
+class Plant(NamedTuple):
+    """One fault."""
+
+    what: str
+    plant: Callable[[], None]
+
+
+PAUSE_SECONDS = 0.3
+"""Between two steps whose order is wrong, so that a worker is sometimes killed there."""
+
+
+def ack_first() -> None:
+    """Acknowledge a chunk to the group before it is folded.
+
+    That alone does no harm: a successor goes by the offsets of the checkpoint, and `_fill` reads what lies
+    between these and its first chunk. So that is off, too.
+    """
+    take = Worker._take
+
+    async def acked(self: Worker, stage: Stage, topic: str, chunk: Any) -> None:
+        chunk.ack()
+        await self.app.consumer.commit()
+        await take(self, stage, topic, chunk)
+
+    async def nothing(*_: Any) -> int:
+        return 0
+
+    Worker._take = acked  # type: ignore[method-assign]
+    Keeper._fill = nothing  # type: ignore[method-assign]
+
+
+def deliver_first() -> None:
+    """Deliver the outbox before the checkpoint that holds it is safe."""
+    init = Keeper.__init__
+
+    def with_hasty_store(self: Keeper, *given: Any, **more: Any) -> None:
+        init(self, *given, **more)
+        self._store = _Hasty(self._store, self)
+
+    Keeper.__init__ = with_hasty_store  # type: ignore[method-assign]
+
+
+class _Hasty:
+    """A store that delivers what a checkpoint owes before it writes it."""
+
+    def __init__(self, store: Store, keeper: Keeper) -> None:
+        self._store = store
+        self._keeper = keeper
+        self.load, self.read = store.load, store.read
+
+    async def save(self, stage: str, partition: int, checkpoint: Checkpoint, fence: Any) -> int:
+        await self._keeper._deliver(checkpoint.sequence, checkpoint.outbox)
+        await asyncio.sleep(PAUSE_SECONDS)
+        return await self._store.save(stage, partition, checkpoint, fence)
+
+
+def forget_outbox() -> None:
+    """Go on from a checkpoint without delivering what it owes."""
+    begin, deliver = Keeper.begin, Keeper._deliver
+
+    async def slow(self: Keeper, sequence: int, outbox: Sequence[Message]) -> None:
+        await asyncio.sleep(PAUSE_SECONDS)
+        await deliver(self, sequence, outbox)
+
+    async def forgetful(self: Keeper, at_ms: int) -> None:
+        await begin(self, at_ms)
+        self._sequence += len(self._owed)
+        self._owed = []
+
+    Keeper.begin = forgetful  # type: ignore[method-assign]
+    Keeper._deliver = slow  # type: ignore[method-assign]
+
+
+def no_sequence_check() -> None:
+    """Take an output of another stage as often as it comes."""
+    Keeper._is_next = lambda *_: True  # type: ignore[method-assign]
+
+
+def no_offset_check() -> None:
+    """Fold records also where the checkpoint has them already."""
+
+    def all_of_them(self: Keeper, topic: str, records: Sequence[Record], now_ms: int) -> Sequence[Record]:
+        if topic in INTERNAL_TOPICS:
+            return [record for record in records if self._is_next(topic, record, now_ms)]
+        return records
+
+    Keeper._unseen = all_of_them  # type: ignore[method-assign]
+
+
+def no_fence() -> None:
+    """Let the broker take checkpoints of a worker whose partition another has taken."""
+
+    def unfenced(settings: Any, **options: Any) -> Any:
+        return producer(settings, **options | {"transactional.id": uuid.uuid4().hex})
+
+    fence.producer = unfenced  # type: ignore[attr-defined]
+
+
+def no_fence_and_no_generation() -> None:
+    """The same, and a worker doesn't ask either whether its group has moved on."""
+    no_fence()
+    Worker._is_current = lambda *_: True  # type: ignore[method-assign]
+
+
+PLANTS = {
+    "ack-first": Plant("acknowledged before the checkpoint, and the gap not read", ack_first),
+    "deliver-first": Plant("outputs delivered before the checkpoint", deliver_first),
+    "forget-outbox": Plant("what a checkpoint owes is not delivered again", forget_outbox),
+    "no-sequence-check": Plant("repeated outputs are not dropped by their numbers", no_sequence_check),
+    "no-offset-check": Plant("repeated records are not dropped by their offsets", no_offset_check),
+    "no-fence": Plant("a frozen worker's checkpoint is taken", no_fence),
+    "no-fence-no-generation": Plant(
+        "the same, and it does not look at its generation", no_fence_and_no_generation
+    ),
+}

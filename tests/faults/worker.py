@@ -1,0 +1,44 @@
+"""A worker process that can be told to freeze in the middle of a save; the faults planted in it are optional.
+
+It is `watchkeeper worker` but for that: `streams/` knows nothing of it.
+"""
+
+import functools
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from streams.fence import Fence
+from tests.faults import plants
+
+TRIGGER = "FAULTS_FREEZE_FILE"
+PLANT = "FAULTS_PLANT"
+
+
+def freeze_when_asked(trigger: Path) -> None:
+    """Stop this process as a checkpoint is about to be written, if the file is there; it is taken away."""
+    write = Fence.write
+
+    @functools.wraps(write)
+    def frozen(self: Fence, records: Sequence[Any]) -> None:
+        try:
+            trigger.unlink()
+        except FileNotFoundError:
+            pass
+        else:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        write(self, records)
+
+    Fence.write = frozen  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    from streams.cli.app import main
+
+    if PLANT in os.environ:
+        plants.PLANTS[os.environ[PLANT]].plant()
+    if TRIGGER in os.environ:
+        freeze_when_asked(Path(os.environ[TRIGGER]))
+    main()
