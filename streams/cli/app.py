@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import apply, canary, demo, doctor, publish, reference, rejected, topics, worker
+from streams.cli import apply, calibrate, canary, demo, doctor, publish, reference, rejected, topics, worker
 from streams.cli.output import note
 from streams.errors import UserError
 from streams.kafka import BrokerError
@@ -59,7 +59,10 @@ def watchkeeper(
     """
 
 
-for command in (demo.demo, worker.worker, apply.apply, publish.publish, doctor.doctor, canary.canary):
+COMMANDS = (
+    demo.demo, worker.worker, apply.apply, publish.publish, doctor.doctor, canary.canary, calibrate.calibrate,
+)  # fmt: skip
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(reference.app)
 app.add_typer(topics.app)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.columns import Columns
+from detectors.engine.table import Cells, Table
 from detectors.reference import build_reference
 from schemas.monitors import Monitor
 from schemas.references import Reference
@@ -18,6 +19,8 @@ from streams.ingest.decode import Row, Subject
 
 __all__ = ["Examples", "FeatureReport"]
 
+OUTPUT = "model output"
+"""The name of the model's output among columns."""
 _CHUNK = 5_000
 _NO_LABEL = float("nan")
 
@@ -118,6 +121,20 @@ class Examples:
             times_ms=self._times_ms(),
         )
 
+    def table(self) -> Table:
+        """Give all rows in order of time, where it is known: features by name, and the model's output."""
+        columns = self._columns()
+        cells: dict[str, Cells] = dict(zip(self._columnizer.numeric, columns.numbers, strict=True))
+        cells |= dict(zip(self._columnizer.categorical, columns.categories, strict=True))
+        if columns.scores is not None and self.scored:
+            cells[OUTPUT] = columns.scores
+        times = self._times_ms()
+        if times is None:
+            return Table(columns.rows, cells)
+        order = np.argsort(times, kind="stable")
+        ordered = {name: _in_order(column, order) for name, column in cells.items()}
+        return Table(columns.rows, ordered, times[order])
+
     def _times_ms(self) -> NDArray[np.float64] | None:
         """Return the event time of each row, if every row has one."""
         times = np.concatenate(self._times) if self._times else np.zeros(1)
@@ -139,6 +156,10 @@ class Examples:
         for values, more in zip(self._segments, self._columnizer.segments(events), strict=True):
             values += more
         self._waiting = []
+
+
+def _in_order(cells: Cells, order: NDArray[np.intp]) -> Cells:
+    return [cells[row] for row in order] if isinstance(cells, list) else cells[order]
 
 
 def _joined(parts: list[Columns]) -> Columns:

@@ -1,0 +1,166 @@
+"""`watchkeeper calibrate`: what detectors do on a user's own history, with known faults put into it."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from detectors.calibration.contestants import NAMES
+from detectors.calibration.injection import KINDS
+from detectors.calibration.measure import Calibration, Delays, names
+from detectors.calibration.measure import calibrate as measured
+from detectors.engine.table import Table
+from schemas.monitors import Monitor
+from streams.cli.calibrate_plots import draw, needs
+from streams.cli.output import note, print_table, progress
+from streams.config.monitor_file import read_monitor
+from streams.config.reference_file import ReferenceFile
+from streams.errors import UserError
+
+_ROWS = 100_000
+"""To a false alarm, where rows have no times and nothing else is said."""
+
+MonitorPath = Annotated[Path, typer.Argument(metavar="MONITOR", help="The monitor file.")]
+On = Annotated[
+    Path,
+    typer.Option("--on", metavar="DATA", help="Healthy history: rows, or events, in Parquet, CSV or NDJSON."),
+]
+Budget = Annotated[
+    int | None,
+    typer.Option(
+        "--budget",
+        min=1,
+        metavar="ROWS",
+        help="Rows to a false alarm.  [default: false_pages of the monitor, or 100000 if rows have no times]",
+    ),
+]
+Repetitions = Annotated[int, typer.Option("--repetitions", min=1, help="Faults of each kind and size.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the places where faults are put.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--detector",
+        metavar="NAME",
+        help="Only this one; can be repeated.  [default: all but kswin and risk]",
+    ),
+]
+ToJson = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures to a file.")]
+ToPlots = Annotated[Path | None, typer.Option("--plots", metavar="FOLDER", help="Write plots to a folder.")]
+
+
+def calibrate(
+    monitor_file: MonitorPath,
+    data: On,
+    budget: Budget = None,
+    repetitions: Repetitions = 5,
+    seed: Seed = 1,
+    detector: Only = None,
+    json: ToJson = None,
+    plots: ToPlots = None,
+) -> None:
+    """Try detectors on your own history: false alarms, and how soon known faults are found.
+
+    The first half of the history, in order of time, is what detectors learn from. On the second half, which
+    should be as healthy, every alarm is false. Then faults are put into it, at random places: shifts at once,
+    gradual and recurring; changes of spread, shape, correlation and unit; missing values; new categories.
+
+    \b
+    Examples:
+      watchkeeper calibrate monitors/flight-delay.yaml --on january.parquet
+      watchkeeper calibrate monitors/flight-delay.yaml --on january.csv --budget 50000 --repetitions 30
+      watchkeeper calibrate monitors/flight-delay.yaml --on january.csv --json figures.json --plots plots
+    """  # noqa: D301
+    unknown = [name for name in detector or () if name not in NAMES]
+    if unknown:
+        raise UserError(f"there is no detector {unknown[0]!r}; there are {', '.join(NAMES)}")
+    if plots is not None:
+        needs()
+    monitor = read_monitor(monitor_file)
+    history = _history(data, monitor)
+    at_most, per = _budget(monitor, history, budget)
+    with progress() as bar:
+        task = bar.add_task("faults", total=None)
+        try:
+            found = measured(
+                history, at_most, per,
+                detectors=names(detector or ()), seed=seed, repetitions=repetitions,
+                step=lambda done, of: bar.update(task, completed=done, total=of),
+            )  # fmt: skip
+        except ValueError as error:
+            raise UserError(f"{data}: {error}") from None
+    _tell(found)
+    _keep(found, json, plots)
+
+
+def _history(path: Path, monitor: Monitor) -> Table:
+    note(f"reading {path}")
+    source = ReferenceFile(path, monitor)
+    if source.not_found:
+        note(f"{path}: no column for these features: {', '.join(source.not_found)}")
+    table = source.examples.table()
+    if table.times_ms is None:
+        note(f"{path}: not every row has an event_time, so rows are taken in the order of the file")
+    return table
+
+
+def _budget(monitor: Monitor, history: Table, rows: int | None) -> tuple[float, int | timedelta]:
+    if rows is not None:
+        return 1.0, rows
+    times = history.times_ms
+    if times is None or times[0] == times[len(times) // 2 - 1]:
+        return 1.0, _ROWS
+    return monitor.false_pages.at_most, monitor.false_pages.per
+
+
+def _tell(found: Calibration) -> None:
+    note(
+        f"learned from {found.reference_rows} rows, tried on {found.healthy_rows}; "
+        f"the budget is a false alarm in {found.budget_rows:.0f} rows"
+    )
+    for column, why in found.ignored.items():
+        note(f"{column} is not watched: {why}")
+    typer.echo("False alarms on healthy rows")
+    print_table(
+        ["detector", "rows", "alarms", "budget", "95 % interval", ""],
+        [
+            (
+                each.detector,
+                each.rows,
+                each.alarms,
+                f"{each.allowed:.2f}",
+                f"{each.low:.1f} - {each.high:.1f}",
+                each.verdict,
+            )
+            for each in found.false_alarms
+        ],
+    )
+    typer.echo(f"\nRows from a fault to its alarm, on average (share not found within {found.limit} rows)")
+    columns = [each.detector for each in found.false_alarms]
+    cells = {(each.kind, each.size, each.detector): each for each in found.delays}
+    faults = list(dict.fromkeys((each.kind, each.size) for each in found.delays))
+    print_table(
+        ["fault", "size", *columns],
+        [(kind, f"{size:g}", *(_cell(cells[kind, size, name]) for name in columns)) for kind, size in faults],
+    )
+    typer.echo("\nSizes: " + "; ".join(f"{name}: {kind.unit}" for name, kind in KINDS.items()))
+
+
+def _cell(each: Delays) -> str:
+    if each.miss_rate == 1:
+        return "missed"
+    return f"{each.delay_mean:.0f}" + (f" ({each.miss_rate:.0%})" if each.miss_rate else "")
+
+
+def _keep(found: Calibration, json: Path | None, plots: Path | None) -> None:
+    try:
+        if json is not None:
+            json.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+            note(f"written to {json}")
+        if plots is not None:
+            plots.mkdir(parents=True, exist_ok=True)
+            for path in draw(found, plots):
+                note(f"drawn: {path}")
+    except OSError as error:
+        raise UserError(f"{error.filename}: can't be written: {error.strerror}") from None
