@@ -130,10 +130,9 @@ def test_each_right_of_a_worker_that_is_missing_is_named(kafka: SecuredKafka) ->
     worker = kafka.as_user("worker")
     for right in (r for r in rights(worker, "worker") if r.operation != "Describe"):
         take(kafka, right)
-        until(lambda: lacking(worker, "worker"), 20, f"the loss of {right}")
-        assert lacking(worker, "worker") == [right]
+        until(lambda right=right: lacking(worker, "worker") == [right], 60, f"the loss of {right}")
         give(kafka.as_user("admin"), [right], "worker")
-        until(lambda: not lacking(worker, "worker"), 20, f"the return of {right}")
+        until(lambda: not lacking(worker, "worker"), 60, f"the return of {right}")
 
 
 @pytest.mark.parametrize(
@@ -148,7 +147,7 @@ def test_each_right_of_a_worker_that_is_missing_is_named(kafka: SecuredKafka) ->
 def test_a_worker_with_one_right_fewer_says_which(kafka: SecuredKafka, right: Right) -> None:
     take(kafka, right)
     try:
-        until(lambda: lacking(kafka.as_user("worker"), "worker"), 20)
+        until(lambda: lacking(kafka.as_user("worker"), "worker"), 60)
         done = watchkeeper(kafka.environment("worker"), "worker")
     finally:
         give(kafka.as_user("admin"), [right], "worker")
