@@ -2,7 +2,7 @@
 # Options go to the program behind a target: make demo ARGS='--json out.json'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test stack-test faults fuzz check bench bench-detection bench-detection-cost bench-recovery lock clean
+.PHONY: help venv demo test stack-test faults fuzz check bench bench-detection bench-detection-cost bench-measures bench-recovery lock clean
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -59,6 +59,10 @@ bench-recovery: $(READY)
 ## bench-detection-cost  measure what the engine costs a value, beside decoding
 bench-detection-cost: $(READY)
 	@$(BIN)/python -m benchmarks.detection_cost $(ARGS)
+
+## bench-measures  measure how often each measure of drift is wrong when nothing has drifted
+bench-measures: $(READY)
+	@$(BIN)/python -m benchmarks.measures $(ARGS)
 
 ## lock    choose the versions of all dependencies anew
 COMPILE = env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_INDEX -u UV_DEFAULT_INDEX \

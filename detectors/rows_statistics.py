@@ -73,11 +73,11 @@ def _of_drift(drift: Drift, feature: str | None, prefix: str) -> list[Statistic]
     name, p_value = (
         ("ks", drift.test.p_value) if isinstance(drift, NumberDrift) else ("chi_squared", drift.p_value)
     )
+    excess = Statistic(f"{prefix}psi_excess", drift.psi.excess, feature, drift.psi.lower, drift.psi.upper)
     values = {
         "psi": drift.psi.statistic,
-        "psi_excess": drift.psi.excess,
-        "jensen_shannon": drift.jensen_shannon.statistic,
+        **drift.distances,
         name: drift.test.statistic,
         f"{name}_p_value": p_value if p_value is not None else float("nan"),
     }
-    return [Statistic(f"{prefix}{name}", value, feature) for name, value in values.items()]
+    return [excess, *(Statistic(f"{prefix}{name}", value, feature) for name, value in values.items())]

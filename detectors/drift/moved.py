@@ -7,11 +7,16 @@ import numpy as np
 
 from detectors import evidence, wording
 from detectors.case import Case, category_of, number_of
-from detectors.drift.chi_squared import chi_squared
-from detectors.drift.jensen_shannon import jensen_shannon
+from detectors.drift.chi_squared import chi_squared_of
+from detectors.drift.hellinger import hellinger_distance
+from detectors.drift.jensen_shannon import jensen_shannon_distance
 from detectors.drift.kolmogorov_smirnov import kolmogorov_smirnov
-from detectors.drift.measure import Measure
-from detectors.drift.psi import psi
+from detectors.drift.measure import LEVEL, Measure
+from detectors.drift.pair import Pair
+from detectors.drift.places import places
+from detectors.drift.psi import psi_of
+from detectors.drift.total_variation import total_variation_distance
+from detectors.drift.wasserstein import wasserstein, wasserstein_distance
 from detectors.profile import RowsProfile
 from detectors.spans import Moved
 from detectors.summaries import CategorySummary, NumberSummary
@@ -30,7 +35,8 @@ class NumberDrift:
     now: NumberSummary
     then: NumberSummary
     psi: Measure
-    jensen_shannon: Measure
+    distances: dict[str, float]
+    """By their names among the statistics of a window."""
     test: Measure
     """Kolmogorov-Smirnov."""
 
@@ -55,8 +61,13 @@ class NumberDrift:
 
     @property
     def evidence(self) -> dict[str, Any]:
-        """Show moments, quantiles and the bins that moved most."""
-        return {**evidence.of_numbers(self.now, self.then), "ks": wording.tidy(self.test.statistic)}
+        """Show moments, quantiles, the bins that moved most, and how far rows moved in their units."""
+        moved = wasserstein(self.then.bins, self.now.bins, places(self.then))
+        return {
+            **evidence.of_numbers(self.now, self.then),
+            "ks": wording.tidy(self.test.statistic),
+            "wasserstein_interval": _interval(moved) if moved is not None else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,8 @@ class CategoryDrift:
     now: CategorySummary
     then: CategorySummary
     psi: Measure
-    jensen_shannon: Measure
+    distances: dict[str, float]
+    """By their names among the statistics of a window."""
     test: Measure
     """Chi-squared."""
 
@@ -88,7 +100,7 @@ class CategoryDrift:
     @property
     def evidence(self) -> dict[str, Any]:
         """Show the categories that moved most."""
-        return evidence.of_categories(self.now, self.then)
+        return {**evidence.of_categories(self.now, self.then), "cramer_v_interval": _interval(self.test)}
 
 
 Drift = NumberDrift | CategoryDrift
@@ -110,9 +122,13 @@ def of_numbers(now: NumberSummary | None, then: NumberSummary | None) -> NumberD
     """Measure a number; None where the bins differ or there are too few rows."""
     if now is None or then is None or now.shape.edges != then.shape.edges:
         return None
-    index, distance = psi(then.bins, now.bins), jensen_shannon(then.bins, now.bins)
+    pair = Pair.of(then.bins, now.bins)
     test = kolmogorov_smirnov(then.bins, now.bins)
-    return NumberDrift(now, then, index, distance, test) if index and distance and test else None
+    if pair is None or test is None:
+        return None
+    distances = _distances(pair)
+    distances["wasserstein"] = wasserstein_distance(then.bins, now.bins, places(then))
+    return NumberDrift(now, then, psi_of(pair), distances, test)
 
 
 def of_categories(now: CategorySummary | None, then: CategorySummary | None) -> CategoryDrift | None:
@@ -121,9 +137,22 @@ def of_categories(now: CategorySummary | None, then: CategorySummary | None) -> 
         return None
     after = np.array([*now.known.values(), now.outside])
     before = np.array([*(then.known[name] for name in now.known), then.outside])
-    index, distance = psi(before, after, ordered=False), jensen_shannon(before, after)
-    test = chi_squared(before, after)
-    return CategoryDrift(now, then, index, distance, test) if index and distance and test else None
+    pair = Pair.of(before, after, ordered=False)
+    if pair is None:
+        return None
+    return CategoryDrift(now, then, psi_of(pair), _distances(pair), chi_squared_of(pair))
+
+
+def _distances(pair: Pair) -> dict[str, float]:
+    return {
+        "jensen_shannon": jensen_shannon_distance(pair),
+        "hellinger": hellinger_distance(pair),
+        "total_variation": total_variation_distance(pair),
+    }
+
+
+def _interval(measure: Measure) -> list[float | None]:
+    return [wording.tidy(measure.lower), wording.tidy(measure.upper)]
 
 
 def judge(case: Case, check: Check, feature: str | None, drift: Drift) -> Finding | None:
@@ -143,8 +172,9 @@ def _finding(case: Case, check: Check, feature: str | None, drift: Drift, limit:
     measures = {
         "psi": drift.psi.statistic,
         "psi_expected_without_drift": drift.psi.expected,
-        "jensen_shannon": drift.jensen_shannon.statistic,
+        **drift.distances,
     }
+    intervals = {"psi_excess_interval": _interval(drift.psi), "interval_level": LEVEL}
     return Finding(
         check=check,
         state="bad",
@@ -157,5 +187,9 @@ def _finding(case: Case, check: Check, feature: str | None, drift: Drift, limit:
         p_value=drift.p_value,
         feature=feature,
         segment=case.segment,
-        evidence={**drift.evidence, **{name: wording.tidy(value) for name, value in measures.items()}},
+        evidence={
+            **drift.evidence,
+            **{name: wording.tidy(value) for name, value in measures.items()},
+            **intervals,
+        },
     )
