@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from detectors.columns import Floats
 from detectors.engine import bets, scores, season, wander
@@ -81,6 +82,20 @@ def fit_missing(
     known = shares(codes, 2)
     table, moves = scores.of_categories(known)[1:], ["share of missing values"]
     return _channel(name, "missing", None, codes, known, table, moves, np.ones(1), ABOVE, times_ms, terms)
+
+
+def no_calmer(channel: Channel, before: Channel | None, season: bool) -> Channel:
+    """Let a channel wander as far as one of the same scores did in more rows; keep its season if asked."""
+    if before is None or before.moves != channel.moves:
+        return channel
+    mine, its = channel.column, before.column
+    bets = replace(
+        mine.bets,
+        inflation=list(map(max, mine.bets.inflation, its.bets.inflation)),
+        margin=list(map(max, mine.bets.margin, its.bets.margin)),
+    )
+    column = replace(mine, bets=bets, inflation=list(map(max, mine.inflation, its.inflation)))
+    return replace(channel, column=column, season=before.season if season else channel.season)
 
 
 def _channel(

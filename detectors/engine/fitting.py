@@ -6,7 +6,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detectors.engine.channel import Channel, Terms, fit_missing, fit_values
+from detectors.engine.channel import Channel, Terms, fit_missing, fit_values, no_calmer
 from detectors.engine.joint import JOINT, Joint
 from detectors.engine.season import Season
 from detectors.engine.table import Cells, Kind, Table, kind_of
@@ -37,10 +37,20 @@ class Fitted(Struct):
         """Add to rows what is watched of them beside their columns."""
         return self.joint.added(table) if self.joint is not None else table
 
-    def anew(self, reference: Table) -> "Fitted":
-        """Fit the same columns on other rows, on the same terms."""
+    def anew(self, reference: Table, calm: "Fitted | None" = None) -> "Fitted":
+        """Fit the same columns on other rows, on the same terms.
+
+        `calm` is a fit on more rows: what wandered there still may, and its season stays.
+        """
         channels, season, ignored, joint = _fit(reference, self.terms)
         named, hours = (season.name, season.hours) if season else (None, 0)
+        if calm is not None:
+            named, hours = (named, hours) if season else (calm.season, calm.hours)
+            before = {(channel.name, channel.part): channel for channel in calm.channels}
+            channels = [
+                no_calmer(channel, before.get((channel.name, channel.part)), season is None)
+                for channel in channels
+            ]
         return replace(self, channels=channels, ignored=ignored, season=named, hours=hours, joint=joint)
 
 

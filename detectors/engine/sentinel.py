@@ -30,8 +30,8 @@ ROWS_MIN = 32
 """Rows since a change that an alarm waits for, so that it can say what changed."""
 _CHUNK = 64 * BLOCK
 After = Literal["relearn", "hold", "restart"]
-_ALONE = 0.99
-"""Of the evidence must be in all numbers together, for no column to be named before them."""
+_SHOWS = 0.01
+"""So much of the evidence for an alarm in a column of its own, and it is named before all together."""
 _MEMBER = 0.05
 """Columns with a smaller share of the evidence are not named in an alarm."""
 
@@ -197,9 +197,8 @@ class Sentinel:
         shares = attribution.shares(self._groups)
         total = sum(share for share, _, _ in shares.values())
         # A column that moves moves the whole row too: it is named first if it shows by itself.
-        ranked = sorted(
-            shares, key=lambda name: (name in JOINT and shares[name][0] < _ALONE * total, -shares[name][0])
-        )
+        shows = any(share.evidence >= _SHOWS for name, share in shares.items() if name not in JOINT)
+        ranked = sorted(shares, key=lambda name: (shows and name in JOINT, -shares[name][0]))
         since = self.rows - BLOCK * attribution.age(self._groups, self._history, *shares[ranked[0]][1:])
         changed = self._fitted.whole(self._recent.cut(max(0, self._recent.rows - (self.rows - since))))
         moved = [
@@ -219,7 +218,8 @@ class Sentinel:
         before = self._summary[name]
         now = summary.of_cells(changed.columns[name], before)
         move = channel.moves[score]
-        return Moved(name, move, side > 0, share, before.of(move), now.of(move))
+        was, is_now = before.of(move), now.of(move)
+        return Moved(name, move, is_now > was if is_now != was else side > 0, share, was, is_now)
 
     def _faults_in(self, changed: Table, columns: set[str]) -> list[Any]:
         return [each for each in self._faults.find(changed) if each.feature in columns]
@@ -245,8 +245,9 @@ class Sentinel:
         self._learned = learned
         if learned.rows < self._learn_at:
             return
-        self._stand_on(self._fitted.anew(learned), learned)
-        if learned.rows >= self._rows_of_reference:
+        whole = learned.rows >= self._rows_of_reference
+        self._stand_on(self._fitted.anew(learned, None if whole else self._fitted), learned)
+        if whole:
             self._learned = None
         self._learn_at = min(2 * self._learn_at, max(self._rows_of_reference, self._learn_at + BLOCK))
 

@@ -5,6 +5,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from scipy.signal import lfilter
 
 from detectors import Sentinel
 from detectors.engine import table as tables
@@ -219,3 +220,13 @@ def test_what_pandas_has_for_no_value_is_missing():
     assert np.isnan(table.columns["count"][3])
     assert table.columns["word"][:3] == ["a", "b", None]
     assert table.columns["yes"].tolist()[:2] == [1.0, 0.0]
+
+
+def test_what_wandered_in_the_reference_may_wander_after_an_alarm_too():
+    rng = np.random.default_rng(3)
+    steps = rng.normal(size=60_000) * np.sqrt(1 - 0.998**2)
+    wander = lfilter([1.0], [1.0, -0.998], steps)
+    values = wander + rng.normal(size=60_000)
+    sentinel = Sentinel.fit(values[:30_000], per=100_000)
+    alarms = sentinel.update(np.concatenate((values[30_000:40_000] + 6.0, values[40_000:])))
+    assert 1 <= len(alarms) <= 6
