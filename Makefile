@@ -2,7 +2,7 @@
 # Options go to the program behind a target: make demo ARGS='--json out.json'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test stack-test faults fuzz check bench bench-detection bench-detection-cost bench-measures bench-recovery lock clean
+.PHONY: help venv demo test stack-test faults fuzz check bench bench-detection bench-detection-cost bench-fdr bench-measures bench-recovery lock clean
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -59,6 +59,10 @@ bench-recovery: $(READY)
 ## bench-detection-cost  measure what the engine costs a value, beside decoding
 bench-detection-cost: $(READY)
 	@$(BIN)/python -m benchmarks.detection_cost $(ARGS)
+
+## bench-fdr  count false discoveries over correlated features and looks, beside other rules
+bench-fdr: $(READY)
+	@$(BIN)/python -m benchmarks.false_discoveries $(ARGS)
 
 ## bench-measures  measure how often each measure of drift is wrong when nothing has drifted
 bench-measures: $(READY)
