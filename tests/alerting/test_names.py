@@ -17,9 +17,13 @@ ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "False alarm?", "Verify"]
 ALERTNAMES = [name.alertname for name in NAMES.values()]
-RULES = yaml.safe_load((ROOT / "compose/prometheus/rules/watchkeeper.yml").read_text())
-RULE_NAMES = [rule["alert"] for group in RULES["groups"] for rule in group["rules"]]
-"""Alerts on Watchkeeper itself that Prometheus raises."""
+RULES = [
+    yaml.safe_load(page.read_text()) for page in sorted((ROOT / "compose/prometheus/rules").glob("*.yml"))
+]
+RULE_NAMES = [
+    rule["alert"] for file in RULES for group in file["groups"] for rule in group["rules"] if "alert" in rule
+]
+"""Alerts that Prometheus raises, on Watchkeeper itself and on what no worker sees alone."""
 
 
 def test_every_check_has_a_name_of_its_own():
