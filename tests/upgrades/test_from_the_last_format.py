@@ -26,8 +26,9 @@ LAST_COMMIT = "14df77e"
 """The last that wrote format 1."""
 CHANGED: dict[str, set[str]] = {"rejected": {"message"}, "statistics": {"monitor_revision"}}
 """Fields that are new or worded anew since format 1, by topic."""
-DROPPED = {"orphan_labels"}
-"""Statistics that are no more: an orphan belongs to no version and window."""
+MEASURES = ("psi", "psi_excess", "jensen_shannon", "hellinger", "total_variation", "wasserstein")
+DROPPED = {"orphan_labels", *MEASURES, *(f"prediction_{name}" for name in MEASURES)}
+"""Statistics that are no more (an orphan belongs to no version and window), or measured better since."""
 HERE = Path(__file__).parent
 
 
