@@ -9,7 +9,8 @@ from benchmarks.detection.contestant import AlwaysFires, Contestant, Floats, Nev
 from benchmarks.detection.engine import CALIBRATED, Engine
 from benchmarks.detection.river_own import RiversOwn
 from benchmarks.detection.scipy_ks import TumblingKs
-from benchmarks.detection.shipped import Shipped
+from benchmarks.detection.shipped import calibrated, with_defaults
+from detectors.online.calibration import KNOBS
 from detectors.online.registry import DETECTORS
 
 TARGETS = (1e4, 1e5)
@@ -34,7 +35,15 @@ def _entries() -> list[Entry]:
         Entry(
             "engine, calibrated", lambda target, _sample: Engine(CALIBRATED * (target or TARGETS[0])), TARGETS
         ),
-        *(Entry(kind, lambda _target, _sample, kind=kind: Shipped(kind)) for kind in DETECTORS),
+        *(Entry(kind, lambda _target, _sample, kind=kind: with_defaults(kind)) for kind in DETECTORS),
+        *(
+            Entry(
+                f"{kind}, calibrated",
+                lambda target, sample, kind=kind: calibrated(kind, target or TARGETS[0], sample),
+                TARGETS,
+            )
+            for kind in KNOBS
+        ),
         *(
             Entry(f"river {name}", lambda _target, _sample, name=name: RiversOwn(name), takes=_taken(name))
             for name in river_own.NAMES
