@@ -2,7 +2,7 @@
 # Options go to the program behind a target: make demo ARGS='--json out.json'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test stack-test faults fuzz check bench bench-detection bench-detection-cost bench-fdr bench-measures bench-recovery lock clean
+.PHONY: help venv demo test stack-test faults fuzz check bench bench-detection bench-detection-cost bench-fdr bench-measures bench-multivariate bench-recovery lock clean
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -55,6 +55,10 @@ bench-detection: $(READY)
 ## bench-recovery  measure how soon a killed worker goes on, with a thousand monitors
 bench-recovery: $(READY)
 	@$(BIN)/python -m benchmarks.recovery $(ARGS)
+
+## bench-multivariate  measure how soon changes of many columns are seen: ARGS='--json FILE', '--quick'
+bench-multivariate: $(READY)
+	@$(BIN)/python -m benchmarks.multivariate $(ARGS)
 
 ## bench-detection-cost  measure what the engine costs a value, beside decoding
 bench-detection-cost: $(READY)
