@@ -34,17 +34,22 @@ class Mahalanobis(Projected):
     array([ 2., 34.,  0.])
     """
 
+    def __init__(self, share: float | None = None) -> None:
+        self.share = share
+        """The shrinkage; None chooses it."""
+        self._chosen = share
+
     def _project(self, centred: Floats) -> Floats:
         covariance = centred.T @ centred / len(centred)
-        share = shrinkage(centred, covariance)
+        share = self._chosen = shrinkage(centred, covariance) if self.share is None else self.share
         variances, directions = np.linalg.eigh(covariance)
         mean = max(float(variances.mean()), _FLAT)
         shrunk = (1 - share) * np.maximum(variances, 0.0) + share * mean
         whitening: Floats = directions / np.sqrt(np.maximum(shrunk, _FLAT * mean))
         return whitening
 
-    def _anew(self) -> Self:
-        return type(self)()
+    def _alike(self) -> Self:
+        return type(self)(self._chosen)  # a smaller sample would shrink more, and every distance with it
 
 
 def shrinkage(centred: Floats, covariance: Floats) -> float:

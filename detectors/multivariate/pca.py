@@ -27,22 +27,27 @@ class PcaError(Projected):
     [0.0, 3.3]
     """
 
-    def __init__(self, explained: float | None = None) -> None:
+    def __init__(self, explained: float | None = None, components: int | None = None) -> None:
         if explained is not None and not 0 < explained < 1:
             raise ValueError(f"explained must be a share between 0 and 1, got {explained}")
         self.explained = explained
         """The share of the variance to keep; None is Kaiser's rule."""
+        self.components = components
+        """How many directions to keep; None goes by the share or the rule."""
+        self._chosen = components
 
     def _project(self, centred: Floats) -> Floats:
         variances, directions = np.linalg.eigh(centred.T @ centred / len(centred))
-        kept = min(self._kept(variances[::-1]), len(variances) - 1)
+        kept = self._chosen = min(self._kept(variances[::-1]), len(variances) - 1)
         return directions[:, : len(variances) - kept]
 
     def _kept(self, variances: Floats) -> int:
         """Count the directions to keep, of variances from the largest down."""
+        if self.components is not None:
+            return self.components
         if self.explained is None:
             return int(np.count_nonzero(variances > variances.mean()))
         return int(np.searchsorted(np.cumsum(variances), self.explained * variances.sum())) + 1
 
-    def _anew(self) -> Self:
-        return type(self)(self.explained)
+    def _alike(self) -> Self:
+        return type(self)(components=self._chosen)  # an eigenvalue near the limit may be on its other side

@@ -23,8 +23,8 @@ class Projected(ABC):
         """Choose M for the deviations of the reference from their mean."""
 
     @abstractmethod
-    def _anew(self) -> Self:
-        """Give one of the same settings that has learned nothing."""
+    def _alike(self) -> Self:
+        """Give one that has learned nothing but the choices that depend on the number of rows."""
 
     def fit(self, rows: Floats) -> Self:
         """Learn from the reference; ValueError: fewer than 8 rows."""
@@ -46,9 +46,7 @@ class Projected(ABC):
 
     def fit_scores(self, rows: Floats) -> Floats:
         """Learn from the reference, and score its rows as if they were new; at least 16. Cost: 21 fits."""
-        scores = cross_fitted(self._anew, rows)
-        self.fit(rows)
-        return scores
+        return cross_fitted(self.fit(rows)._alike, rows)
 
     def snapshot(self) -> bytes:
         """Encode what was learned: some columns^2 floats."""

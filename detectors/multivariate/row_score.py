@@ -11,6 +11,8 @@ from detectors.columns import Floats
 ROWS_MIN = 8
 """Fewer rows are no reference."""
 _FOLDS = 20
+_FITTED = 10_000
+"""Few rows are cut into more folds, as long as these are no more rows in all."""
 
 
 class RowScore(Protocol):
@@ -62,7 +64,7 @@ def as_reference(rows: Floats) -> Floats:
     return rows
 
 
-def cross_fitted(make: Callable[[], RowScore], rows: Floats, folds: int = _FOLDS) -> Floats:
+def cross_fitted(make: Callable[[], RowScore], rows: Floats) -> Floats:
     """Score each row of the reference by a fit on the others.
 
     A fit knows its own rows too well: where columns are not few beside rows, their distances are too small,
@@ -70,7 +72,7 @@ def cross_fitted(make: Callable[[], RowScore], rows: Floats, folds: int = _FOLDS
     and each span is scored by a fit on all others. The fit on all rows, which scores new ones, has a
     twentieth more rows; what that leaves is a bias of about columns / (19 rows) of the score, upwards.
 
-    Paper: Barber et al. (2021), Predictive inference with the jackknife+. Cost: 20 fits.
+    Paper: Barber et al. (2021), Predictive inference with the jackknife+. Cost: 20 fits, more below 500 rows.
 
     >>> from detectors.multivariate.mahalanobis import Mahalanobis
     >>> rows = np.random.default_rng(1).normal(size=(100, 20))
@@ -81,9 +83,18 @@ def cross_fitted(make: Callable[[], RowScore], rows: Floats, folds: int = _FOLDS
     rows = as_reference(rows)
     if len(rows) < 2 * ROWS_MIN:
         raise ValueError(f"scores of a reference need at least {2 * ROWS_MIN} rows, got {len(rows)}")
-    cuts = np.linspace(0, len(rows), min(folds, len(rows) // 2) + 1).astype(int)
+    cuts = np.linspace(0, len(rows), _folds(len(rows)) + 1).astype(int)
     scores = np.empty(len(rows))
     for start, end in pairwise(cuts):
         others = np.concatenate((rows[:start], rows[end:]))
         scores[start:end] = make().fit(others).scores(rows[start:end])
     return scores
+
+
+def _folds(rows: int) -> int:
+    """Choose the number of folds.
+
+    >>> _folds(50), _folds(200), _folds(100_000)
+    (50, 50, 20)
+    """
+    return min(rows, max(_FOLDS, _FITTED // rows))

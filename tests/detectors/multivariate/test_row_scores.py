@@ -196,6 +196,25 @@ def test_scores_by_a_fit_on_the_same_rows_would_not_be():
     assert mannwhitneyu(now, honest).statistic / 100_000 == pytest.approx(0.5, abs=0.05)
 
 
+def uneven(n, seed):
+    """Columns in a space of fewer dimensions, with noise: the shrinkage sets the scale of most directions."""
+    basis = np.random.default_rng(7).normal(size=(16, 64)) / 8
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 16)) @ basis + 0.05 * rng.normal(size=(n, 64))
+
+
+@each_score
+def test_choices_that_depend_on_the_number_of_rows_are_those_of_the_whole_reference(kind):
+    """With a shrinkage or a number of components of its own in each fold, scores were a tenth off."""
+    shifts = []
+    for seed in range(4):
+        score = SCORES[kind]()
+        known = score.fit_scores(uneven(1000, seed))
+        new = score.scores(uneven(2000, 900 + seed))
+        shifts.append((new.mean() - known.mean()) / known.std())
+    assert np.mean(shifts) == pytest.approx(0, abs=0.07)
+
+
 # Found here, and nowhere else
 
 
