@@ -135,7 +135,8 @@ def calibrate(
     after `effort` times as many values as `arl`, or as the reference has if that is more. `settings` are
     those of the detector that are not searched.
 
-    It knows no health that is not in the reference; nor, for one, seasons that are longer than a block.
+    It knows no health that is not in the reference; nor, for one, seasons that are longer than a block. In
+    streams much longer than its own HDDM-A alarms up to twice as often, since it does so in clusters.
     `ValueError` if an argument makes no sense. Cost: so many updates, and those of one try.
 
     >>> healthy = np.random.default_rng(1).random(2000) < 0.1
