@@ -2,7 +2,7 @@
 # Options go to the program behind a target: make demo ARGS='--json out.json'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test stack-test faults fuzz check bench bench-detection bench-detection-cost bench-fdr bench-measures bench-multivariate bench-recovery lock clean
+.PHONY: help venv demo test stack-test secure-test faults fuzz check bench bench-detection bench-detection-cost bench-fdr bench-measures bench-multivariate bench-recovery lock clean
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -25,6 +25,10 @@ test: $(READY)
 ## stack-test  run what compose/ configures without Docker, and print what each panel and rule returned
 stack-test: $(READY)
 	@$(BIN)/pytest tests/compose/test_stack.py $(ARGS)
+
+## secure-test  run a Kafka with TLS, logins and least privilege, and what each component may do there
+secure-test: $(READY)
+	@WATCHKEEPER_TEST_SECURE=1 $(BIN)/pytest tests/compose/test_secure.py $(ARGS)
 
 ## faults  compare workers under schedules of faults with an undisturbed fold: make faults SEEDS=50 FIRST_SEED=1
 SEEDS ?= 50
