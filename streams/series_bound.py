@@ -44,7 +44,7 @@ def series_bound(partitions: int, subjects: int, max_series: int) -> SeriesBound
     Labels are names of ours, numbers of partitions and subjects with a monitor; never a value of an event.
 
     >>> series_bound(partitions=4, subjects=2, max_series=20_000).total
-    20514
+    20542
     """
     of = _cardinalities(partitions, subjects)
     described = Metrics(CollectorRegistry()).described

@@ -14,6 +14,7 @@ from detectors.engine.bins import CategoryBins, NumberBins
 from detectors.engine.channel import Channel
 from detectors.engine.group import grouped
 from detectors.engine.model import OUTPUT, Model, category_places
+from detectors.layout import Layout
 from detectors.profile import LabelsProfile, RowsProfile
 
 EVIDENCE_MAX = 1e6
@@ -114,10 +115,25 @@ class PaneWatch:
         self._since_ms, self._peaks = saved.since_ms, saved.peaks
 
 
-def watch_of(model: Model | None, kind: str, budget_ms: float) -> PaneWatch | None:
-    """Make the watch of rows or of labels; None where the reference knows nothing of them."""
-    channels = [] if model is None else (model.labels if kind == "labels" else model.rows)
+def watch_of(model: Model | None, kind: str, budget_ms: float, layout: Layout) -> PaneWatch | None:
+    """Make the watch of rows or of labels; None where the reference knows nothing of what the layout counts.
+
+    A monitor may declare less than its reference has, or of another type: only what both have is watched.
+    """
+    known = [] if model is None else (model.labels if kind == "labels" else model.rows)
+    channels = [channel for channel in known if _counted(channel, layout, kind)]
     return PaneWatch(channels, model.hours, budget_ms) if channels and model is not None else None
+
+
+def _counted(channel: Channel, layout: Layout, kind: str) -> bool:
+    bins, name = channel.bins, channel.name
+    if kind == "labels":
+        return bins is not None and (bins.count == 2) == (layout.binning.task == "binary-classification")
+    if bins is None:
+        return name in layout.numeric or name in layout.categorical
+    if isinstance(bins, CategoryBins):
+        return name in layout.categorical
+    return name in layout.numeric or (name == OUTPUT and layout.binning.output is not None)
 
 
 def _counter(channel: Channel) -> Callable[[Profile], Floats]:

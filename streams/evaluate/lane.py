@@ -174,7 +174,10 @@ class Lane:
 
     def _bets(self, terms: Terms, saved: bytes | None) -> PaneWatch | None:
         """Make the engine's watch of this lane, and let it go on from where it was."""
-        engine = watch_of(reference_model(terms.reference), self.key.kind, engine_budget_ms(terms.monitor))
+        if terms.layout is None:
+            return None
+        model, budget_ms = reference_model(terms.reference), engine_budget_ms(terms.monitor)
+        engine = watch_of(model, self.key.kind, budget_ms, terms.layout)
         if engine is not None and saved is not None:
             engine.load(saved)
         return engine

@@ -5,9 +5,12 @@ from msgspec import Struct, field
 from detectors.layout import Layout
 from detectors.profile import RowsProfile
 from streams.evaluate.merging import merged
+from streams.evaluate.windows import ALL
 
 WINDOWS = 4
 """A generation holds so many windows; the past is the current and the previous one, so 4 to 8 windows."""
+SEGMENTS_MAX = 100
+"""Of so many segments the past is kept: of those seen last, twice as many as a window judges."""
 
 
 class Generations(Struct, array_like=True):
@@ -40,7 +43,12 @@ class Recent(Struct):
     def add(self, profiles: dict[str, RowsProfile], span_ms: int, size_ms: int) -> None:
         """Take in one span of time that has left the windows; the profiles are used up."""
         for segment, profile in profiles.items():
-            self.segments.setdefault(segment, Generations()).add(profile, span_ms, size_ms)
+            known = self.segments.pop(segment, Generations())
+            known.add(profile, span_ms, size_ms)
+            self.segments[segment] = known  # those seen last come last, in snapshots too
+        for segment in list(self.segments)[: max(0, len(self.segments) - 1 - SEGMENTS_MAX)]:
+            if segment != ALL:
+                del self.segments[segment]
 
     def profile(self, segment: str, layout: Layout) -> RowsProfile | None:
         """Merge what is known of a segment; None if that is nothing."""

@@ -19,8 +19,9 @@ from tests.compose.whole import Running, whole
 
 pytestmark = pytest.mark.timeout(900)
 
-DAYS = "2013-06-04", "2013-06-21"
-"""Around the first fault of the demo's year, from the 11th to the 13th."""
+DAYS = "2013-06-04", "2013-06-13", "2013-06-21"
+"""Into the first fault of the demo's year, from the 11th to the 13th, and out of it."""
+CRITICAL = 'sum(watchkeeper_alerts_firing{severity="critical"}) > 0'
 VARIABLES = {
     "$__rate_interval": "30s",
     "$subject": "flight-delay",
@@ -49,7 +50,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     need("prometheus")
     need("prometheus-alertmanager", "alertmanager")
     try:
-        with whole(tmp_path_factory.mktemp("stack"), *DAYS) as running:
+        with whole(tmp_path_factory.mktemp("stack"), DAYS, CRITICAL) as running:
             yield running
     except Unavailable as error:
         if os.environ.get("CI") == "true" and not isinstance(error, Offline):

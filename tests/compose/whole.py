@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -18,7 +19,17 @@ import yaml
 from streams.broker import free_port
 from streams.demo.page_receiver import Page
 from tests.brokers import KafkaFromJars
-from tests.compose.locally import COMPOSE, ROOT, Places, Program, alertmanager, mail, prometheus, receiver
+from tests.compose.locally import (
+    COMPOSE,
+    ROOT,
+    Places,
+    Program,
+    alertmanager,
+    mail,
+    prometheus,
+    receiver,
+    until,
+)
 
 STACK: dict[str, Any] = yaml.safe_load((COMPOSE / "docker-compose.yml").read_text())
 COMMAND = (sys.executable, "-m", "streams.cli")
@@ -126,8 +137,11 @@ def tails(places: Places) -> str:
 
 
 @contextlib.contextmanager
-def whole(folder: Path, since: str, until_day: str) -> Iterator[Running]:
-    """Run the stack, publish a part of the demo's year, and give what runs."""
+def whole(folder: Path, days: Sequence[str], firing: str) -> Iterator[Running]:
+    """Run the stack, publish a part of the demo's year up to each of the days, and give what runs.
+
+    Before the last part Prometheus must have seen something for `firing`: an alert while it fires.
+    """
     places = Places(folder)
     subprocess.run(["sh", COMPOSE / "secrets.sh", folder / "secrets"], check=True)
     for path in (folder / "secrets").iterdir():
@@ -143,5 +157,7 @@ def whole(folder: Path, since: str, until_day: str) -> Iterator[Running]:
         run("topics", places)
         for service in ("worker-1", "worker-2", "canary"):
             start(stack, service, places)
-        running.said = run("demo", places, "--since", since, "--until", until_day)
+        for since, until_day in pairwise(days):
+            running.said = run("demo", places, "--since", since, "--until", until_day)
+            until(lambda: running.query(firing), 60, f"something for {firing}")
         yield running

@@ -1,5 +1,6 @@
 """The second stage through its bytes: panes and watermarks in, statistics and findings out."""
 
+from dataclasses import replace
 from itertools import groupby
 
 import msgspec
@@ -286,6 +287,34 @@ def test_two_layouts_are_never_mixed(rng):
     told = fold(folding, *panes, *both(5))
     assert sorted(each.rows for each in findings(told)) == [40, 60]
     assert "drift" in next(each for each in findings(told) if each.rows == 60).checked
+
+
+NUMBER, CATEGORY = {"type": "number"}, {"type": "category"}
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        {"sky": CATEGORY},
+        {"temp": NUMBER},
+        {"temp": CATEGORY, "sky": CATEGORY},
+        {"temp": NUMBER, "sky": NUMBER},
+    ],
+)
+def test_a_monitor_may_declare_less_than_its_reference_has_or_of_another_type(rng, features):
+    changed = Watched(monitor(features=features), watched().references)
+    layout, folding = changed.layout("1"), evaluating(changed)
+    told = []
+    for minute in range(6):
+        columns = replace(
+            rows(rng, 50),
+            numbers=np.ones((len(layout.numeric), 50)),
+            categories=[["clear"] * 50 for _ in layout.categorical],
+        )
+        told += fold(folding, *rows_panes(changed, columns, minute), *both(minute + 1))
+    assert statistics(told)[0].rows == 250
+    evidence = {each.feature for each in statistics(told)[0].statistics if each.name == "engine_evidence"}
+    assert evidence - {None} == set(features)
 
 
 def test_a_layout_that_nothing_in_force_has_is_counted(rng):

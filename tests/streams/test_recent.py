@@ -4,7 +4,7 @@ from detectors.columns import Columns
 from detectors.layout import Layout
 from detectors.profile import RowsProfile
 from schemas.references import Binning, NumberBins
-from streams.evaluate.recent import WINDOWS, Recent
+from streams.evaluate.recent import SEGMENTS_MAX, WINDOWS, Recent
 
 LAYOUT = Layout(Binning({"x": NumberBins((0.0,))}, {}))
 
@@ -52,3 +52,15 @@ def test_a_segment_that_pauses_keeps_its_past():
         recent.add(span(n), 60, 60)
     assert recent.profile("origin=EWR", LAYOUT).number("x").lowest == 7
     assert recent.size_bytes > 0
+
+
+def test_segments_that_come_and_go_do_not_fill_the_memory():
+    recent = Recent()
+    recent.add(span(1), 60, 60)
+    for n in range(3 * SEGMENTS_MAX):
+        recent.add({"origin=EWR": span(2)[""], f"device={n}": span(n)[""]}, 60, 60)
+    assert len(recent.segments) <= SEGMENTS_MAX + 2
+    kept = [
+        recent.profile(name, LAYOUT) is not None for name in ("", "origin=EWR", f"device={n}", "device=0")
+    ]
+    assert kept == [True, True, True, False]

@@ -23,6 +23,8 @@ from streams.series_bound import series_bound
 
 EVENTS = int(os.environ.get("WATCHKEEPER_HOSTILE_EVENTS", "40000"))
 """A million of them take a minute: WATCHKEEPER_HOSTILE_EVENTS=1000000."""
+EVERY_MS = 100
+"""So slow that most of the windows that are kept as the recent past come and go in the first half."""
 CHUNK = 2_000
 MAX_SERIES = 500
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,7 +47,7 @@ def hostile(number: int) -> bytes:
         "prediction_id": f"p{number}",
         "model": "risk" if number % 4 else f"model-{number}",
         "model_version": f"v{number % 500}" if number % 3 == 0 else "1",
-        "event_time": (START + timedelta(milliseconds=10 * number)).isoformat(),
+        "event_time": (START + timedelta(milliseconds=EVERY_MS * number)).isoformat(),
         "features": {"age": number, "country": f"country-{number}", f"feature-{number}": number},
         "segments": {"device": f"device-{number}", f"dimension-{number}": "x"},
         "prediction": {"score": 0.5},
