@@ -1,8 +1,9 @@
 """Measure detectors: `make bench-detection ARGS='--json FILE'`.
 
 Each contestant is shown 10,000 healthy rows and then (1) goes on with healthy rows: its false alarms give the
-ARL, the mean number of rows to one; (2) meets a change at once: the delay is the rows to its alarm; (3) goes
-on with rows that are healthy but seasonal, bursty or of an odd shape: alarms against what its target allows.
+ARL, the mean number of rows to one; (2) meets a change after 10,000 more: the delay is the rows to its alarm;
+(3) goes on with rows that are healthy but seasonal, bursty or of an odd shape: alarms against what its target
+allows.
 All random numbers are seeded by their place (`streams.generator`), so every contestant sees the same rows.
 """
 
@@ -27,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(
             f"no contestant has a name with {' or '.join(options.only)}; there are {', '.join(CONTESTANTS)}"
         )
-    rows = run(tasks, QUICK if options.quick else FULL, options.processes)
+    effort = QUICK if options.quick else FULL._replace(repetitions=options.repetitions)
+    rows = run(tasks, effort, options.processes)
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=1) + b"\n")
     Console(width=None if sys.stdout.isatty() else 140).print(table(rows))
@@ -43,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
         "--stream", action="append", default=[], metavar="NAME", help="streams with that in their name"
     )
     parser.add_argument("--quick", action="store_true", help="few rows: shows that it runs, measures nothing")
+    parser.add_argument(
+        "--repetitions", type=int, default=FULL.repetitions, metavar="N", help="of each change"
+    )
     parser.add_argument("--processes", type=int, default=2, metavar="N")
     return parser
 

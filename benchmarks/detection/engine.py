@@ -5,7 +5,7 @@ import numpy as np
 from benchmarks.detection.contestant import Floats
 from detectors import Sentinel
 
-CALIBRATED = 0.55
+CALIBRATED = 0.53
 """The engine promises at least its budget; with this share of a target it measures about the target."""
 
 
@@ -27,13 +27,15 @@ class Engine:
         losses = ("value",) if set(np.unique(reference)) <= {0.0, 1.0} else ()
         self._sentinel = Sentinel.fit(rows, per=self._budget, losses=losses, after="restart")
         self._sentinel.update(rows)  # the others have run over the reference, too
-        self._played = self._sentinel.rows
+        self._played = len(reference)
 
     def alarms(self, values: Floats, first_only: bool) -> list[int]:
         """Return where it alarmed."""
         found: list[int] = []
+        before = self._played
         for chunk in np.split(values, range(4096, len(values), 4096)):
-            found += [alarm.row - self._played for alarm in self._sentinel.update(self._rows(chunk))]
+            found += [alarm.row - before for alarm in self._sentinel.update(self._rows(chunk))]
+            self._played += len(chunk)
             if first_only and found:
                 return found[:1]
         return found

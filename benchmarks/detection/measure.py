@@ -13,7 +13,7 @@ from benchmarks.detection.contestants import Entry
 from benchmarks.detection.effort import Effort
 from benchmarks.detection.healthy import MONDAY_MS, Healthy
 from benchmarks.detection.rows import Row
-from benchmarks.detection.streams import REFERENCE_ROWS, Stream, generator
+from benchmarks.detection.streams import BEFORE_ROWS, REFERENCE_ROWS, Stream, generator
 
 
 def on_changes(entry: Entry, target: float | None, stream: Stream, effort: Effort) -> list[Row]:
@@ -78,6 +78,7 @@ def _delays(contestant: Contestant, stream: Stream, repetitions: int) -> dict[st
     for number in range(repetitions):
         rng = generator(stream.name, "change", number)
         contestant.fit(stream.healthy(rng, REFERENCE_ROWS))
+        contestant.alarms(stream.healthy(rng, BEFORE_ROWS), first_only=False)
         for change, draw in stream.changes.items():
             found = deepcopy(contestant).alarms(draw(rng, stream.limit), first_only=True)
             delays[change].append(found[0] + 1 if found else None)

@@ -10,6 +10,8 @@ from benchmarks.detection.contestant import Floats
 
 SEED = 41_126
 REFERENCE_ROWS = 10_000
+BEFORE_ROWS = 10_000
+"""Healthy rows between the reference and a change, for every contestant."""
 
 Draw = Callable[[np.random.Generator, int], Floats]
 

@@ -8,7 +8,10 @@ from detectors.engine.wander import Wander
 
 SIZES = (0.06, 0.13, 0.25, 0.5, 1.0)
 """Moves of a score's mean that bets are best at, in standard deviations of the rows."""
-_WEIGHTS = (1.0, 2.0, 1.2, 0.6, 0.4)
+_WEIGHTS = (0.1, 0.6, 0.2, 0.06, 0.04)
+"""A weight w costs log(1/w) / KL rows of delay: little where a row says much, so large moves get little."""
+_WARY = 0.5
+"""Where rows depend on each other the reference does not show all they may do: half of the budget is kept."""
 _DOUBT = 0.25
 """Standard errors of the reference's mean that are left to it as a margin."""
 _SHORT = 500.0
@@ -43,6 +46,8 @@ def place(
     placed: list[tuple[int, float, float, float, float, float]] = []
     for index, score in enumerate(scores):
         steepest = _STRIDE_MAX / float(np.abs(score).max())
+        depends = wander.inflation[:, index].max() > 1 or wander.reach[:, index].max() > 0
+        spent = float(weights[index]) * (_WARY if depends else 1.0) / len(sides)
         for side in sides:
             for size, weight in zip(SIZES, _WEIGHTS, strict=True):
                 speed = np.maximum(size - wander.reach[:, index], 0.0) ** 2 / wander.inflation[:, index]
@@ -51,8 +56,8 @@ def place(
                 cost = float(np.log(shares @ np.exp(tilt * score)))
                 margin = float(wander.reach[scale, index]) + tolerance
                 margin += abs(tilt) / 2 * float(wander.swell[scale, index])
-                share = float(weights[index]) * weight / sum(_WEIGHTS) / len(sides)
-                placed.append((index, tilt, cost, float(wander.inflation[scale, index]), margin, share))
+                inflation = float(wander.inflation[scale, index])
+                placed.append((index, tilt, cost, inflation, margin, spent * weight))
     return Bets(*(list(column) for column in zip(*placed, strict=True)))
 
 

@@ -15,7 +15,8 @@ _CHANCE = 3.0
 _UPPER = 2.0
 _TREND = 2.0
 _AMPLITUDE = 3.0
-_BEYOND = 1.25
+_TINY = 1e-300
+_BEYOND = 1.6
 """How much further than ever seen the stream may wander."""
 
 
@@ -91,7 +92,8 @@ def _halved(means: Floats, by: int) -> Floats:
 def _reach(means: Floats, allan: Floats) -> Floats:
     variance = means.var(axis=0)
     wanders = variance * (1 - _TREND / np.sqrt(len(means))) > allan
-    amplitude = _AMPLITUDE * np.sqrt(np.maximum(variance - allan, 0.0))
     furthest = _BEYOND * np.abs(means - means.mean(axis=0)).max(axis=0)
+    deviations = np.maximum(_AMPLITUDE, furthest / np.sqrt(np.maximum(variance, _TINY)))
+    amplitude = deviations * np.sqrt(np.maximum(variance - allan, 0.0))
     reach: Floats = np.where(wanders, np.minimum(amplitude, furthest), 0.0)
     return reach
