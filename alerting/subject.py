@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from alerting.causes import Cause, Causes, group
 from alerting.faults import Faults
 from alerting.names import BROKEN, NAMES
+from alerting.pages import Pages
 from alerting.retraining import Course
 from alerting.symptoms import CHECKS, Spot, Symptom, explained_features, observe
 from alerting.versions import Answering, Versions
@@ -52,6 +53,7 @@ class Subject(Struct):
     course: Course = field(default_factory=Course)
     labelled: Versions = field(default_factory=Versions)
     """The versions that had labels of late; `versions` are those that published rows."""
+    pages: Pages = field(default_factory=Pages)
 
     def __post_init__(self) -> None:
         if self.versions.seen and not self.versions.past:  # saved by a program that kept both in one
@@ -63,6 +65,7 @@ class Subject(Struct):
     ) -> tuple[list[Alert], RetrainingRequest | None]:
         """Take in the findings of one window; return the alerts that changed, and a request to retrain."""
         end_ms = window.window_end_ms
+        self.pages.reach(end_ms)
         self._versions(window.kind).see(window)
         observe(self.symptoms, window, monitor.sensitivity)
         answering = self._forget_gone(window, monitor)
@@ -150,6 +153,8 @@ class Subject(Struct):
             if incident is None:
                 self.incidents[cause] = Incident(now.model_dump_json(), until_ms, telling.at_ms)
                 alerts.append(now)
+                if now.pages:
+                    self.pages.note(telling.at_ms)
             else:
                 incident.until_ms = until_ms
                 alerts += _retell(incident, now, telling.at_ms)

@@ -76,9 +76,11 @@ def _now() -> list[Panel]:
             f'sum(watchkeeper_statistic{{{WHOLE}, kind="labels", statistic="rows"}})',
         ),
         number(
-            "Versions",
-            "Versions that answer, shadows included.",
-            'count(count by (version) (watchkeeper_statistic{subject="$subject", statistic="rows"}))',
+            "Pages beside the budget",
+            "Pages that began in the budget's time, over how many of them may be false. If most of them are, "
+            "their evidence says which check to mend; false_pages.at_most sets all thresholds.",
+            'watchkeeper_budget_period_pages{subject="$subject"} '
+            '/ watchkeeper_budget_false_pages{subject="$subject"}',
         ),
         firing(
             "What fires now",

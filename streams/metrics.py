@@ -147,6 +147,16 @@ class Metrics:
         self._firing = self._gauge(
             "alerts_firing", "Alerts that fire now.", "alertname", "severity", "subject"
         )
+        self._pages = self._gauge(
+            "budget_period_pages",
+            "Pages that began in the time of the budget, `false_pages.per`, up to the newest window.",
+            "subject",
+        )
+        self._allowed = self._gauge(
+            "budget_false_pages",
+            "How many of them may be false on average: `false_pages.at_most` of the monitor.",
+            "subject",
+        )
         self._changes = self._counter(
             "alerts_total", "Alerts that began to fire or were resolved.", "alertname", "status"
         )
@@ -235,6 +245,17 @@ class Metrics:
         for labels in (labels for told in self._told.values() for labels in told):
             subject = labels.get("model") or labels.get("feature_view", "")
             self._firing.labels(labels["alertname"], labels["severity"], subject).inc()
+
+    def observe_pages(self, partition: int, subjects: Mapping[str, tuple[int, float]]) -> None:
+        """Set how often each subject of a partition paged in the time of its budget, and what that is."""
+        for metric in (self._pages, self._allowed):
+            for known, labels in list(self._owned.get(("page", partition), {})):
+                if known is metric and labels[0] not in subjects:
+                    metric.remove(*labels)
+                    del self._owned["page", partition][known, labels]
+        for subject, (pages, allowed) in subjects.items():
+            self._of(("page", partition), self._pages, subject).set(pages)
+            self._of(("page", partition), self._allowed, subject).set(allowed)
 
     def _observe_alert(self, alert: Alert, partition: int) -> None:
         _, before = self._status.get(alert.fingerprint, (0, ""))

@@ -9,6 +9,7 @@ from streams.fold import Fold
 from streams.ingest.stage import IngestFold
 from streams.metrics import Metrics
 from streams.notify import NotifyFold
+from streams.page import PageFold
 
 
 def observe_ingest(metrics: Metrics, number: int, fold: IngestFold) -> None:
@@ -22,18 +23,24 @@ def observe_ingest(metrics: Metrics, number: int, fold: IngestFold) -> None:
         metrics.observe_watermark(kind, number, closed_ms)
 
 
-class Firing:
-    """Keeps what is said to be firing what notify has told, also after a restart or a move."""
+class Alerting:
+    """Keeps what is said of alerts what page and notify have told, also after a restart or a move."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._seen: dict[int, tuple[NotifyFold, int]] = {}
+        self._seen: dict[tuple[str, int], tuple[Fold, int]] = {}
 
     def observe(self, number: int, fold: Fold) -> None:
         """Look at a partition of any stage; costs nothing while nothing changed."""
-        if isinstance(fold, NotifyFold) and self._seen.get(number) != (fold, fold.revision):
-            self._seen[number] = fold, fold.revision
+        if isinstance(fold, NotifyFold) and self._is_new("notify", number, fold, fold.revision):
             self._metrics.observe_firing(number, fold.firing())
+        elif isinstance(fold, PageFold) and self._is_new("page", number, fold, fold.revision):
+            self._metrics.observe_pages(number, fold.paging())
+
+    def _is_new(self, stage: str, number: int, fold: Fold, revision: int) -> bool:
+        seen = self._seen.get((stage, number))
+        self._seen[stage, number] = fold, revision
+        return seen is None or seen[0] is not fold or seen[1] != revision
 
 
 def named(assignment: Iterable[Any]) -> str:

@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -34,6 +35,13 @@ class Monitors(Protocol):
         """Return what is known of a subject."""
 
 
+class Paging(NamedTuple):
+    """How often a subject woke on-call in the time of its budget."""
+
+    pages: int
+    false_pages_at_most: float
+
+
 class PageFold:
     """Folds findings of a partition's subjects into alerts. Only event time counts, never the clock."""
 
@@ -46,6 +54,8 @@ class PageFold:
         self._outputs: list[Message] = []
         self.unreadable = 0
         """Records that were no findings, and went to `rejected`."""
+        self.revision = 0
+        """Changes whenever `paging` may have."""
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Take in findings, in order."""
@@ -67,11 +77,24 @@ class PageFold:
         for name in sorted(self._subjects):
             if self._registry.get(name) is None:
                 self._tell(self._subjects.pop(name).close("Its monitor was removed."))
+        self.revision += 1
 
     def outputs(self) -> list[Message]:
         """Hand over alerts and requests since the last call."""
         outputs, self._outputs = self._outputs, []
         return outputs
+
+    def paging(self) -> dict[str, Paging]:
+        """Hold the pages of each subject against its budget of false ones."""
+        found = {}
+        for name, subject in self._subjects.items():
+            watched = self._registry.get(name)
+            if watched is not None:
+                budget = watched.at(subject.pages.reached_ms).monitor.false_pages
+                found[name] = Paging(
+                    subject.pages.within(budget.per // timedelta(milliseconds=1)), budget.at_most
+                )
+        return found
 
     def snapshot(self) -> bytes:
         """Encode the state of all subjects."""
@@ -81,6 +104,7 @@ class PageFold:
         """Replace the state."""
         self._subjects = _state.decode(state)
         self._generation = -1
+        self.revision += 1
 
     def needs(self) -> Mapping[str, int]:
         """Need no old records: the state is small."""
@@ -93,6 +117,7 @@ class PageFold:
         watched = self._registry.get(window.subject)
         if watched is None:  # removed since; tick closes what is open
             return
+        self.revision += 1
         subject = self._subjects.setdefault(window.subject, Subject())
         monitor = watched.at(window.window_start_ms).monitor
         alerts, request = subject.take(window, monitor, self._runbooks)

@@ -44,7 +44,7 @@ def series_bound(partitions: int, subjects: int, max_series: int) -> SeriesBound
     Labels are names of ours, numbers of partitions and subjects with a monitor; never a value of an event.
 
     >>> series_bound(partitions=4, subjects=2, max_series=20_000).total
-    20542
+    20546
     """
     of = _cardinalities(partitions, subjects)
     described = Metrics(CollectorRegistry()).described
@@ -74,6 +74,8 @@ def _cardinalities(partitions: int, subjects: int) -> dict[str, int]:
         "config_ignored_records": 1,
         "statistic_series_dropped_total": 1,
         "alerts_firing": alerts * SEVERITIES * subjects,
+        "budget_period_pages": subjects,
+        "budget_false_pages": subjects,
         "alerts_total": alerts * 2,
         "retraining_requests_total": subjects,
         "notifications_total": 3,

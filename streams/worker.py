@@ -18,7 +18,7 @@ from streams.ingest.gate import RejectedShareHigh
 from streams.ingest.stage import IngestFold
 from streams.keeper import Keeper, Superseded
 from streams.metrics import Metrics
-from streams.observing import Firing, named, observe_ingest
+from streams.observing import Alerting, named, observe_ingest
 from streams.outlet import KafkaOutlet, Sink
 from streams.settings import Settings
 from streams.shutdown import give_up
@@ -53,7 +53,7 @@ class Worker:
         self.app = make_app(settings)
         self.keepers: dict[tuple[str, int], Keeper] = {}
         self._metrics = metrics
-        self._firing = Firing(metrics)
+        self._alerting = Alerting(metrics)
         self._clock_ms = clock_ms or SteadyClock()
         self._generation = -1
         self._store = KafkaStore(settings)
@@ -237,7 +237,7 @@ class Worker:
             self._folds_ticked_ms = at_ms
             for keeper in self.keepers.values():
                 keeper.fold.tick(now_ms)
-                self._firing.observe(keeper.partition, keeper.fold)
+                self._alerting.observe(keeper.partition, keeper.fold)
                 if not keeper.unsaved_chunks and keeper not in self._saving:
                     self._metrics.observe_saved(keeper.stage, keeper.partition)
             for tp in assigned:

@@ -22,10 +22,8 @@ from tests.faults.worker import TRIGGER
 ROOT = Path(__file__).parents[2]
 SAVE_SECONDS = 5.0
 """How long a worker that is to freeze as it saves is waited for."""
-STOP_SECONDS = 15.0
-"""A worker that is asked to stop has stopped by then, whatever is broken around it.
-
-On a quiet machine it takes less than five; how long it took is in the table."""
+STOP_SECONDS = 5.0
+"""A worker that is asked to stop has stopped by then, whatever is broken around it."""
 
 
 @functools.cache

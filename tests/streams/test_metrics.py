@@ -13,7 +13,7 @@ from streams.fold import Message, Record
 from streams.metrics import Metrics
 from streams.metrics_page import reference_page
 from streams.notify import NotifyFold
-from streams.observing import Firing
+from streams.observing import Alerting
 
 NOW_MS = 1_772_000_000_000
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
@@ -147,7 +147,7 @@ def test_alerts_that_fire_are_those_that_notify_has_told_also_after_a_restart(me
     labels = {"alertname": "FeatureMissing", "severity": "critical", "subject": "delay"}
     messages = [alert_message("firing", feature=name) for name in ("a", "b", "a")]
     messages.append(alert_message("resolved", feature="a"))
-    fold, firing = NotifyFold(), Firing(metrics)
+    fold, firing = NotifyFold(), Alerting(metrics)
     fold.fold("alerts", [Record(n, 0, m.key, m.value) for n, m in enumerate(messages[:3])], NOW_MS)
     firing.observe(0, fold)
     assert value(metrics, "alerts_firing", **labels) == 2
@@ -179,7 +179,7 @@ def test_two_workers_in_one_process_do_not_share_metrics() -> None:
 
 
 def test_names_follow_the_conventions_of_prometheus(metrics: Metrics) -> None:
-    units = ("_seconds", "_bytes", "_records", "_ratio", "_total", "_info", "_firing", "_statistic")
+    units = ("_seconds", "_bytes", "_records", "_ratio", "_total", "_info", "_firing", "_statistic", "_pages")
     assert [each.name for each in metrics.described if not each.name.endswith(units)] == []
     assert all(each.name.endswith("_total") == (each.kind == "counter") for each in metrics.described)
 

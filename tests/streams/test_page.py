@@ -4,6 +4,7 @@ import threading
 
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 
 from schemas.alerts import Alert
 from schemas.monitors import Owner
@@ -11,6 +12,8 @@ from schemas.rejections import Rejection
 from schemas.retraining import RetrainingRequest
 from streams.config.state import Watched
 from streams.fold import Message, Record
+from streams.metrics import Metrics
+from streams.observing import Alerting
 from streams.page import PageFold
 from tests.alerting.windows import bad, monitor, window
 
@@ -28,6 +31,7 @@ class Registry:
         return self.known.get(subject)
 
 
+SUBJECT = {"subject": "flight-delay"}
 WINDOWS = [
     window(0),
     window(1, bad("missing", "temp")),
@@ -88,6 +92,28 @@ def test_chunks_restarts_and_the_clock_change_nothing(registry, size):
         outputs += fold.outputs()
         state = fold.snapshot()
     assert outputs == whole(registry)
+
+
+def test_pages_are_held_against_the_budget_of_false_ones(registry):
+    paged = [window(1, bad("missing", "temp")), window(2, bad("missing", "temp"))]
+    again = [window(24 * 29, bad("missing", "temp"))]
+    metrics, fold = Metrics(CollectorRegistry()), PageFold(registry)
+    alerting, seen = Alerting(metrics), []
+    ends = [[], [window(hour) for hour in range(3, 6)], again, [window(24 * 31 + 3)], [window(24 * 70)]]
+    for number, more in enumerate(ends):
+        fold.fold("findings", records([*(paged if number == 0 else []), *more]), 0)
+        alerting.observe(0, fold)
+        restored = PageFold(registry)
+        restored.restore(fold.snapshot())
+        assert restored.paging() == fold.paging()
+        seen.append(metrics.registry.get_sample_value("watchkeeper_budget_period_pages", SUBJECT))
+    assert seen == [1, 1, 2, 1, 0]
+    assert metrics.registry.get_sample_value("watchkeeper_budget_false_pages", SUBJECT) == 1
+    registry.known.clear()
+    registry.generation += 1
+    fold.tick(0)
+    alerting.observe(0, fold)
+    assert metrics.registry.get_sample_value("watchkeeper_budget_period_pages", SUBJECT) is None
 
 
 def test_when_a_monitor_is_removed_its_alerts_end(registry):

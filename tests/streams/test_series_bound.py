@@ -17,7 +17,7 @@ from streams.fold import Message, Record
 from streams.ingest.stage import IngestFold
 from streams.metrics import Metrics
 from streams.notify import NotifyFold
-from streams.observing import Firing, observe_ingest
+from streams.observing import Alerting, observe_ingest
 from streams.page import PageFold
 from streams.series_bound import series_bound
 
@@ -64,7 +64,7 @@ class Worker:
         self.ingest = IngestFold(0, 1, registry)
         self.evaluate = EvaluateFold(registry, ["ingest/0"])
         self.page, self.notify = PageFold(registry), NotifyFold()
-        self._firing = Firing(self.metrics)
+        self._alerting = Alerting(self.metrics)
         self.told = 0
 
     def take(self, records: list[Record]) -> None:
@@ -72,7 +72,8 @@ class Worker:
         self.ingest.tick(NOW_MS)
         self._on("ingest", self.ingest.outputs())
         observe_ingest(self.metrics, 0, self.ingest)
-        self._firing.observe(0, self.notify)
+        for fold in (self.page, self.notify):
+            self._alerting.observe(0, fold)
 
     def _on(self, stage: str, messages: list[Message]) -> None:
         self.metrics.observe_outputs(stage, 0, messages)
