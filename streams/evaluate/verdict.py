@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from detectors.control.over_segments import over_segments
 from detectors.judge import Judged, judge_labels, judge_rows
 from detectors.layout import Layout
 from detectors.online.signals import Name
@@ -89,7 +90,7 @@ def judge_window(
             judged = judge_rows(terms.monitor, layout, terms.reference, rows, past, segment or None, sure)
             verdict.profiles[segment] = rows
         verdict.judged[segment] = judged
-    return verdict
+    return verdict._replace(judged=over_segments(verdict.judged, terms.monitor))
 
 
 def with_alarms(findings: list[Finding], alarms: Mapping[Name, Mapping[str, int]]) -> list[Finding]:
