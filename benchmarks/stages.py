@@ -19,6 +19,7 @@ from detectors.profile import RowsProfile
 from detectors.reference import build_reference
 from streams.config.state import Watched
 from streams.fold import Record
+from streams.ingest import reading
 from streams.ingest import stage as ingest
 from streams.ingest.batch import Columnizer
 from streams.ingest.labels import LabelsIntake
@@ -27,8 +28,8 @@ from streams.run import GC_THRESHOLDS
 _CHUNK = 1500  # about what one fetch of one partition brings
 _ROUNDS = 3
 _STAGES: dict[str, list[tuple[Any, str]]] = {
-    "decode": [(ingest, "decode_all")],
-    "event times": [(ingest, "times_ms")],
+    "decode": [(reading, "decode_all")],
+    "event times": [(reading, "times_ms")],
     "columns": [(Columnizer, "columns"), (Columnizer, "segments")],
     "join and duplicates": [(LabelsIntake, "wait")],
     "profile": [(RowsProfile, "add")],

@@ -66,6 +66,7 @@ class Metrics:
         self._totals: Multiset[tuple[Counter, tuple[str, ...]]] = Multiset()
         self._status: dict[str, tuple[int, str]] = {}
         self._told: dict[int, list[dict[str, str]]] = {}
+        self._paging: dict[int, Mapping[str, tuple[int, float]]] = {}
         self._define_flow()
         self._define_state()
         self._define_findings(max_series)
@@ -107,9 +108,7 @@ class Metrics:
         self._lag = self._gauge(
             "lag_records",
             "Records of an input that wait to be folded, or for their transaction.",
-            "stage",
-            "topic",
-            "partition",
+            *("stage", "topic", "partition"),
         )
 
     def _define_state(self) -> None:
@@ -121,9 +120,7 @@ class Metrics:
             *("stage", "partition"),
         )
         self._watermark = self._gauge(
-            "watermark_timestamp_seconds",
-            "Event time up to which panes are closed.",
-            *("kind", "partition"),
+            "watermark_timestamp_seconds", "Event time up to which panes are closed.", "kind", "partition"
         )
 
         self._ignored = self._gauge(
@@ -154,7 +151,7 @@ class Metrics:
         )
         self._allowed = self._gauge(
             "budget_false_pages",
-            "How many of them may be false on average: `false_pages.at_most` of the monitor.",
+            "How many of them may be false on average: `false_pages.at_most`.",
             "subject",
         )
         self._changes = self._counter(
@@ -235,6 +232,7 @@ class Metrics:
             self._series.forget(partition)
         if stage == "page":
             self._status = {each: at for each, at in self._status.items() if at[0] != partition}
+            self.observe_pages(partition, {})
         if stage == "notify":
             self.observe_firing(partition, [])
 
@@ -248,14 +246,11 @@ class Metrics:
 
     def observe_pages(self, partition: int, subjects: Mapping[str, tuple[int, float]]) -> None:
         """Set how often each subject of a partition paged in the time of its budget, and what that is."""
-        for metric in (self._pages, self._allowed):
-            for known, labels in list(self._owned.get(("page", partition), {})):
-                if known is metric and labels[0] not in subjects:
-                    metric.remove(*labels)
-                    del self._owned["page", partition][known, labels]
-        for subject, (pages, allowed) in subjects.items():
-            self._of(("page", partition), self._pages, subject).set(pages)
-            self._of(("page", partition), self._allowed, subject).set(allowed)
+        self._paging[partition] = subjects
+        for place, metric in enumerate((self._pages, self._allowed)):
+            metric.clear()
+            for subject, told in (item for each in self._paging.values() for item in each.items()):
+                metric.labels(subject).set(told[place])
 
     def _observe_alert(self, alert: Alert, partition: int) -> None:
         _, before = self._status.get(alert.fingerprint, (0, ""))

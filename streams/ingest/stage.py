@@ -8,41 +8,24 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from operator import attrgetter
-from typing import Any, NamedTuple, get_args
-
-import numpy as np
+from typing import get_args
 
 from schemas.findings import Kind
 from streams.fold import Message, Record
-from streams.ingest.batch import times_ms
-from streams.ingest.clock import NEVER, Clock, time_ms
-from streams.ingest.decode import LabelRow, decode_all
+from streams.ingest.clock import NEVER, Clock
 from streams.ingest.early import Truth
-from streams.ingest.envelope import Refusal, unwatched
+from streams.ingest.envelope import Refusal
 from streams.ingest.gate import Gate
 from streams.ingest.labels import LabelsIntake
 from streams.ingest.partition import Partition
 from streams.ingest.quarantine import Limit
-from streams.ingest.redecode import decode_in_time
-from streams.ingest.rows import Rows, RowsIntake, batches
+from streams.ingest.reading import AHEAD_MS_MAX, Decoded, Reading
+from streams.ingest.rows import RowsIntake, batches
 from streams.ingest.subjects import Registry, Subjects
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-EARLIEST_MS = 946_684_800_000  # 2000-01-01: before it, a time is a unit gone wrong
-AHEAD_MS_MAX = 3_600_000
 CERTAIN_MS = 500
 LATER = 2**62
-
-
-class Decoded(NamedTuple):
-    """A chunk's good events by subject, and its refusals by index of record."""
-
-    rows: dict[str, Rows]
-    refused: dict[int, Refusal]
-    at: Sequence[int] = ()
-    """By event, the index of its record."""
-    events: Mapping[str, Sequence[int]] = {}
-    """By subject, the index of the event of each row."""
 
 
 class IngestFold:
@@ -61,6 +44,7 @@ class IngestFold:
         self._subjects = Subjects(registry, common)
         self.partition = Partition(number, partitions, self._subjects)
         self.gate = Gate(self.partition, number, limit)
+        self._reading = Reading(self._subjects)
         self._labels = LabelsIntake(self.partition)
         self._rows = {kind: RowsIntake(self.partition, kind) for kind in KINDS}
         self._began_ms: int | None = None
@@ -86,7 +70,7 @@ class IngestFold:
         self.gate.reject(topic, records, refused, now_ms)
 
     def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, Refusal]:
-        decoded = self._decode_rows(kind, records, now_ms)
+        decoded = self._reading.rows(kind, records, now_ms)
         for subject, rows in decoded.rows.items():
             if self.partition.clock(kind, subject).see(now_ms):
                 self.partition.tell_times(kind, [subject], now_ms)
@@ -115,7 +99,7 @@ class IngestFold:
             self.partition.mistimed.setdefault(kind, []).extend(records[index].offset for index in at)
 
     def _fold_labels(self, records: Sequence[Record], now_ms: int) -> dict[int, Refusal]:
-        truths, refused = self._decode_labels(records, now_ms)
+        truths, refused = self._reading.truths(records, now_ms)
         truths = [self._in_time(truth, now_ms) for truth in truths]
         self._labels.add(self._labels.match(truths))
         for subject, _ in self._subjects.of_kind("labels"):
@@ -147,72 +131,6 @@ class IngestFold:
                 self.partition.tell_times(each, [subject], now_ms)
         if kind != "features":
             self._labels.expire(subject)
-
-    def _decode_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> Decoded:
-        decoder = self._subjects.decoders[kind]
-        chunk = decode_all(decoder, records)
-        if not chunk.events:
-            return Decoded({}, chunk.refused)
-        chunk, times = decode_in_time(decoder, records, chunk, times_ms(chunk.events))
-        events, at, wrong, refused = chunk
-        good = self._judge_rows(events, at, times, refused, now_ms)
-        grouped: dict[str, list[int]] = {}
-        names = {struct: decoder.by_struct[struct].name for struct in set(map(type, events))}
-        if len(names) == 1:
-            grouped[names.popitem()[1]] = list(good)
-        else:
-            for i in good:
-                grouped.setdefault(names[type(events[i])], []).append(i)
-        rows = {}
-        for subject, index in grouped.items():
-            whole = len(index) == len(events)
-            rows[subject] = Rows(
-                events if whole else [events[i] for i in index],
-                times if whole else times[index],
-                {new: wrong[at[old]] for new, old in enumerate(index) if at[old] in wrong} if wrong else {},
-                records[0].offset,
-            )
-        return Decoded(rows, refused, at, grouped)
-
-    def _judge_rows(
-        self,
-        events: Sequence[Any],
-        at: Sequence[int],
-        times: "np.ndarray[Any, np.dtype[np.int64]]",
-        refused: dict[int, Refusal],
-        now_ms: int,
-    ) -> Sequence[int]:
-        """Refuse rows with an impossible time; return the positions of the others."""
-        bad: dict[int, Refusal] = {}
-        for i in np.flatnonzero((times < EARLIEST_MS) | (times > now_ms + AHEAD_MS_MAX)).tolist():
-            bad[i] = _bad_time("event_time", int(times[i]))
-        refused.update({at[i]: refusal for i, refusal in bad.items()})
-        return range(len(events)) if not bad else [i for i in range(len(events)) if i not in bad]
-
-    def _decode_labels(
-        self, records: Sequence[Record], now_ms: int
-    ) -> tuple[list[Truth], dict[int, Refusal]]:
-        events, at, _, refused = decode_all(self._subjects.labels, records)
-        truths = []
-        for index, event in zip(at, events, strict=True):
-            truth = self._truth(event, records[index].offset, now_ms)
-            if isinstance(truth, Refusal):
-                refused[index] = truth
-            else:
-                truths.append(truth)
-        return truths, refused
-
-    def _truth(self, row: LabelRow, offset: int, now_ms: int) -> Truth | Refusal:
-        if row.model is not None and row.model not in self._subjects.intakes:
-            return unwatched("model", row.model)
-        label_ms = time_ms(row.label_time)
-        if not EARLIEST_MS <= label_ms <= now_ms + AHEAD_MS_MAX:
-            return _bad_time("label_time", label_ms)
-        if row.retracted:
-            return Truth(row.prediction_id, row.model, None, label_ms, offset)
-        if not isinstance(row.label, bool | int | float) or abs(row.label) > 1e300:
-            return Refusal("invalid_event", "`$.label` must be true, false or a number")
-        return Truth(row.prediction_id, row.model, float(row.label), label_ms, offset)
 
     def tick(self, now_ms: int) -> None:
         """Note when this partition began to be watched; idleness is counted from then."""
@@ -285,7 +203,7 @@ class IngestFold:
         now_ms = records[-1].timestamp if records else 0
         clocks = self.partition.needed_clocks.setdefault(topic, {})
         if topic == "labels":
-            truths, _ = self._decode_labels(records, now_ms + AHEAD_MS_MAX)
+            truths, _ = self._reading.truths(records, now_ms + AHEAD_MS_MAX)
             truths = [t for t in truths if t.model is None or self._was_let_in(topic, t.model, t.offset)]
             self._labels.match([_as_before(truth, clocks) for truth in truths])
             self._labels.forget_orphans()
@@ -304,7 +222,7 @@ class IngestFold:
             yield records[first:end]
 
     def _remember_rows(self, records: Sequence[Record], now_ms: int, clocks: dict[str, Clock]) -> None:
-        for subject, rows in self._decode_rows("predictions", records, now_ms).rows.items():
+        for subject, rows in self._reading.rows("predictions", records, now_ms).rows.items():
             if not self._was_let_in("predictions", subject, rows.offset):
                 continue
             clock = clocks.setdefault(subject, Clock())
@@ -323,7 +241,3 @@ def _as_before(truth: Truth, clocks: dict[str, Clock]) -> Truth:
     for clock in (own, every) if truth.model else clocks.values():
         clock.latest_ms = max(clock.latest_ms, truth.label_ms)
     return truth._replace(latest_ms=latest_ms)
-
-
-def _bad_time(field: str, ms: int) -> Refusal:
-    return Refusal("time_out_of_range", f"`$.{field}` is {ms} ms: before 2000, or over an hour ahead of now")

@@ -1,0 +1,108 @@
+"""What a chunk of records says: rows by subject or truths, and why some can't be used."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from schemas.findings import Kind
+from streams.fold import Record
+from streams.ingest.batch import times_ms
+from streams.ingest.clock import time_ms
+from streams.ingest.decode import LabelRow, decode_all
+from streams.ingest.early import Truth
+from streams.ingest.envelope import Refusal, unwatched
+from streams.ingest.redecode import decode_in_time
+from streams.ingest.rows import Rows
+from streams.ingest.subjects import Subjects
+
+EARLIEST_MS = 946_684_800_000  # 2000-01-01: before it, a time is a unit gone wrong
+AHEAD_MS_MAX = 3_600_000
+
+
+class Decoded(NamedTuple):
+    """A chunk's good events by subject, and its refusals by index of record."""
+
+    rows: dict[str, Rows]
+    refused: dict[int, Refusal]
+    at: Sequence[int] = ()
+    """By event, the index of its record."""
+    events: Mapping[str, Sequence[int]] = {}
+    """By subject, the index of the event of each row."""
+
+
+class Reading:
+    """Decodes chunks by what is watched now, and refuses what no event can say."""
+
+    def __init__(self, subjects: Subjects) -> None:
+        self._subjects = subjects
+
+    def rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> Decoded:
+        """Decode predictions or features."""
+        decoder = self._subjects.decoders[kind]
+        chunk = decode_all(decoder, records)
+        if not chunk.events:
+            return Decoded({}, chunk.refused)
+        chunk, times = decode_in_time(decoder, records, chunk, times_ms(chunk.events))
+        events, at, wrong, refused = chunk
+        good = self._in_range(events, at, times, refused, now_ms)
+        grouped: dict[str, list[int]] = {}
+        names = {struct: decoder.by_struct[struct].name for struct in set(map(type, events))}
+        if len(names) == 1:
+            grouped[names.popitem()[1]] = list(good)
+        else:
+            for i in good:
+                grouped.setdefault(names[type(events[i])], []).append(i)
+        rows = {}
+        for subject, index in grouped.items():
+            whole = len(index) == len(events)
+            rows[subject] = Rows(
+                events if whole else [events[i] for i in index],
+                times if whole else times[index],
+                {new: wrong[at[old]] for new, old in enumerate(index) if at[old] in wrong} if wrong else {},
+                records[0].offset,
+            )
+        return Decoded(rows, refused, at, grouped)
+
+    def _in_range(
+        self,
+        events: Sequence[Any],
+        at: Sequence[int],
+        times: "np.ndarray[Any, np.dtype[np.int64]]",
+        refused: dict[int, Refusal],
+        now_ms: int,
+    ) -> Sequence[int]:
+        """Refuse rows with an impossible time; return the positions of the others."""
+        bad: dict[int, Refusal] = {}
+        for i in np.flatnonzero((times < EARLIEST_MS) | (times > now_ms + AHEAD_MS_MAX)).tolist():
+            bad[i] = _bad_time("event_time", int(times[i]))
+        refused.update({at[i]: refusal for i, refusal in bad.items()})
+        return range(len(events)) if not bad else [i for i in range(len(events)) if i not in bad]
+
+    def truths(self, records: Sequence[Record], now_ms: int) -> tuple[list[Truth], dict[int, Refusal]]:
+        """Decode labels; refusals are by index of record."""
+        events, at, _, refused = decode_all(self._subjects.labels, records)
+        truths = []
+        for index, event in zip(at, events, strict=True):
+            truth = self._truth(event, records[index].offset, now_ms)
+            if isinstance(truth, Refusal):
+                refused[index] = truth
+            else:
+                truths.append(truth)
+        return truths, refused
+
+    def _truth(self, row: LabelRow, offset: int, now_ms: int) -> Truth | Refusal:
+        if row.model is not None and row.model not in self._subjects.intakes:
+            return unwatched("model", row.model)
+        label_ms = time_ms(row.label_time)
+        if not EARLIEST_MS <= label_ms <= now_ms + AHEAD_MS_MAX:
+            return _bad_time("label_time", label_ms)
+        if row.retracted:
+            return Truth(row.prediction_id, row.model, None, label_ms, offset)
+        if not isinstance(row.label, bool | int | float) or abs(row.label) > 1e300:
+            return Refusal("invalid_event", "`$.label` must be true, false or a number")
+        return Truth(row.prediction_id, row.model, float(row.label), label_ms, offset)
+
+
+def _bad_time(field: str, ms: int) -> Refusal:
+    return Refusal("time_out_of_range", f"`$.{field}` is {ms} ms: before 2000, or over an hour ahead of now")
