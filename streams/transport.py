@@ -8,7 +8,7 @@ version of Faust is pinned; `tests/streams/test_transport.py` holds what we rely
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar
 
 from aiokafka.consumer import fetcher
@@ -111,9 +111,21 @@ class ChunkConsumer(driver.Consumer):
 
         It begins each assignment at the committed offsets, or at the beginning, and nothing leaves it before
         the flow is resumed. Faust's own way asks the broker once for each partition, gives up resuming for
-        ever when that takes too long, and does not go back where nothing has been committed.
+        ever when that takes too long, and does not go back where nothing has been committed. What was
+        committed is not known either: a commit of the last assignment may have failed.
         """
         self._read_offset.clear()
+        self._committed_offset.clear()
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        """Commit; what failed is tried again with the next. Stock Faust takes it for done."""
+        before = {tp: self._committed_offset[tp] for tp in offsets}
+        done: bool = await super()._commit_offsets(offsets, start_new_transaction)
+        if not done:
+            for tp in offsets.keys() & self.assignment():
+                self._committed_offset[tp] = before[tp]
+                self._acked[tp].append(offsets[tp] - 1)
+        return done
 
     def _note_places(self, records: Any) -> None:
         """Note of each partition how far it was fetched, and where the consumer goes on.

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,6 +38,7 @@ def test_the_methods_that_are_overridden_still_exist_with_their_parameters():
         "_new_offset": ["self", "tp"],
         "_add_gap": ["self", "tp", "offset_from", "offset_to"],
         "perform_seek": ["self"],
+        "_commit_offsets": ["self", "offsets", "start_new_transaction"],
         "resume_flow": ["self"],
         "on_partitions_revoked": ["self", "revoked"],
         "on_partitions_assigned": ["self", "assigned", "generation_id"],
@@ -99,6 +101,28 @@ def test_a_commit_goes_to_the_end_of_the_last_acked_chunk_over_gaps():
     assert consumer._new_offset(PARTITION) == 701
     assert consumer._new_offset(PARTITION) is None
     assert consumer._acked_index[PARTITION] == set()
+
+
+@pytest.mark.asyncio
+async def test_a_commit_that_failed_is_tried_again_and_one_of_an_old_assignment_is_forgotten(monkeypatch):
+    answers, tried = [False, True, True], []
+
+    async def commit(self, offsets, start_new_transaction=True):
+        tried.append(dict(offsets))
+        self._committed_offset.update(offsets)  # as stock Faust does, whatever came of it
+        return answers[len(tried) - 1]
+
+    monkeypatch.setattr(driver.Consumer, "_commit_offsets", commit)
+    consumer = _consumer(_committed_offset=defaultdict(lambda: None), _read_offset={}, _gap={})
+    consumer._thread = SimpleNamespace(assignment=lambda: {PARTITION})
+    consumer._acked[PARTITION] = [7]
+    for _ in range(3):
+        if offsets := consumer._filter_committable_offsets([PARTITION]):
+            await consumer._commit_offsets(offsets)
+    assert tried == [{PARTITION: 8}, {PARTITION: 8}]
+    await consumer.perform_seek()
+    consumer._acked[PARTITION] = [7]
+    assert consumer._filter_committable_offsets([PARTITION]) == {PARTITION: 8}
 
 
 def _record(offset: int) -> Any:
@@ -175,9 +199,9 @@ def test_the_flow_stands_still_from_a_revocation_until_the_new_assignment_is_in_
 def test_the_end_of_a_rebalance_asks_no_broker():
     # Faust would wait for it as long as for any answer, and then never resume again.
     assert "raise ServiceStopped()" in inspect.getsource(Recovery._wait)
-    consumer = _consumer(_read_offset={PARTITION: 17}, _thread=None)
+    consumer = _consumer(_read_offset={PARTITION: 17}, _committed_offset={PARTITION: 18}, _thread=None)
     asyncio.run(consumer.perform_seek())
-    assert consumer._read_offset == {}
+    assert consumer._read_offset == consumer._committed_offset == {}
 
 
 def test_a_new_assignment_begins_without_a_position_of_the_last():
