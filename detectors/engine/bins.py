@@ -1,7 +1,7 @@
 """Turns the values of one column into a few bins whose shares the reference knows."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +16,9 @@ BINS = 40
 _BINS_MIN = 8
 _ROWS_PER_BIN = 50
 CATEGORIES = 30
-"""Rarer categories than so many are counted together."""
+"""Rarer categories than so many are counted together..."""
+_OFTEN = 20
+"""...and those that half of the reference has less often."""
 MISSING = -1
 
 
@@ -67,20 +69,39 @@ class NumberBins(Struct, frozen=True, tag="number"):
 class CategoryBins(Struct, frozen=True, tag="category"):
     """A bin for each common category, one for rare ones together, one for those never seen.
 
-    >>> bins = CategoryBins.of(["a", "b", "a", None])
+    >>> bins = CategoryBins.of(["a", "b", "a", None] * 50)
     >>> bins.codes(["b", "new", None]).tolist()
     [1, 2, -1]
     """
 
     known: tuple[str, ...]
     rare: frozenset[str] = frozenset()
+    unseen: float = 0.0
+    """Share of categories to come that have not been seen yet: Good and Turing's, of those seen once."""
 
     @classmethod
-    def of(cls, values: Sequence[Any]) -> "CategoryBins":
-        """Fit the bins; a value that is None is missing."""
+    def of(cls, values: Sequence[Any], among: Collection[str] | None = None) -> "CategoryBins":
+        """Fit the bins; None is missing, and what is not `among` those given counts as unseen.
+
+        Which categories are common is decided by every second row, and how common they are by the others
+        (`shares`): who comes out on top by chance would be less common afterwards.
+        """
         counts = Counter(value for value in values if value is not None)
-        ranked = sorted(counts, key=lambda name: (-counts[name], name))
-        return cls(tuple(ranked[:CATEGORIES]), frozenset(ranked[CATEGORIES:]))
+        usable = max(1, counts.total())
+        if among is not None:
+            counts = Counter({name: count for name, count in counts.items() if name in among})
+        chosen = Counter(value for value in values[::2] if value in counts)
+        ranked = sorted(chosen, key=lambda name: (-chosen[name], name))
+        known = [name for name in ranked[:CATEGORIES] if chosen[name] >= _OFTEN]
+        rare = counts.keys() - set(known)
+        if len(rare) == 1:
+            known, rare = [*known, *rare], set()
+        singles = sum(count == 1 for count in counts.values())
+        return cls(tuple(known), frozenset(rare), singles / usable)
+
+    def basis(self, codes: Codes) -> Codes:
+        """Give the rows that say how common the bins are."""
+        return codes[1::2] if self.rare else codes
 
     @property
     def count(self) -> int:
@@ -105,12 +126,17 @@ class CategoryBins(Struct, frozen=True, tag="category"):
 Bins = NumberBins | CategoryBins
 
 
-def shares(codes: Codes, count: int) -> Floats:
+def shares(codes: Codes, count: int, unseen: float = 0.0) -> Floats:
     """Give each bin's share of the usable values, half a row added to each, so that none is impossible.
+
+    What the last bin lacks to the share `unseen` is taken from the one before it: of rows like those that had
+    a rare category for the first time.
 
     >>> shares(np.array([0, 0, 1, -1]), 3).round(2).tolist()
     [0.56, 0.33, 0.11]
     """
     counts = np.bincount(codes[codes >= 0], minlength=count) + 0.5
+    moved = min(unseen * counts.sum(), counts[-2] - 0.5)
+    counts[-1], counts[-2] = counts[-1] + moved, counts[-2] - moved
     smoothed: Floats = counts / counts.sum()
     return smoothed

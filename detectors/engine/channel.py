@@ -57,21 +57,25 @@ def fit_values(
     """Learn the values of a column from the reference, in given bins or its own; missing ones say nothing."""
     if isinstance(cells, list):
         bins = bins or CategoryBins.of(cells)
-        codes = bins.codes(cells)  # type: ignore[arg-type]
-        known = shares(codes, bins.count)
+        assert isinstance(bins, CategoryBins)  # noqa: S101
+        codes = bins.codes(cells)
+        basis = bins.basis(codes)
+        known = shares(basis, bins.count, bins.unseen)
         table, moves = scores.of_categories(known), [f"share of {each}" for each in bins.names]
         weights = np.full(len(moves), 1 / len(moves))
     else:
         bins = bins or NumberBins.of(cells[np.isfinite(cells)])
-        codes = bins.codes(cells)  # type: ignore[arg-type]
+        codes = basis = bins.codes(cells)  # type: ignore[arg-type]
         known = shares(codes, bins.count)
         table = scores.of_numbers(known)[: 1 if name in terms.losses else scores.DEGREE]
         moves = list(scores.MOMENTS[: len(table)])
         weights = np.array([_OF_MOMENTS[move] for move in moves])
     sides = ABOVE if name in terms.losses else BOTH_SIDES
-    return _channel(
+    channel, found = _channel(
         name, "values", bins, codes, known, table, moves, weights / weights.sum(), sides, times_ms, terms
     )
+    rows = float(np.count_nonzero(basis >= 0))
+    return replace(channel, column=replace(channel.column, rows=rows)), found
 
 
 def fit_missing(

@@ -60,9 +60,10 @@ def _of_rows(layout: Layout, columns: Columns, times_ms: Floats | None) -> list[
             fits.append((replace(channel, weight=share * (1 - _MISSING)), season))
         if name != OUTPUT and cells is not None:
             fits.append(_missing(fit_missing(name, cells, times_ms, terms), share))
-    for name, texts in zip(layout.categorical, columns.categories, strict=True):
+    for name, texts, known in zip(layout.categorical, columns.categories, layout.known, strict=True):
         if any(text is not None for text in texts):
-            channel, season = fit_values(name, texts, times_ms, terms)
+            bins = CategoryBins.of(texts, frozenset(known))
+            channel, season = fit_values(name, texts, times_ms, terms, bins)
             fits.append((replace(channel, weight=share * (1 - _MISSING)), season))
         fits.append(_missing(fit_missing(name, texts, times_ms, terms), share))
     return fits

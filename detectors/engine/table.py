@@ -59,6 +59,7 @@ def read(data: Any, time: str | None = None, like: Mapping[str, Kind] | None = N
     >>> table.columns["amount"].tolist(), table.columns["country"]
     ([1.5, nan], ['NL', None])
     """
+    _refuse_doubles(data)
     raw = _columns(data)
     lengths = {len(column) for column in raw.values()}
     if len(lengths) > 1:
@@ -87,6 +88,13 @@ def _columns(data: Any) -> dict[str, Any]:
     if array.ndim == 2:
         return {f"column_{index}": array[:, index] for index in range(array.shape[1])}
     return {VALUE: np.atleast_1d(array)}
+
+
+def _refuse_doubles(data: Any) -> None:
+    names = [] if isinstance(data, Mapping) else list(getattr(data, "columns", ()))
+    doubles = sorted({str(name) for name in names if names.count(name) > 1})
+    if doubles:
+        raise ValueError(f"several columns are named {', '.join(doubles)}; each needs a name of its own")
 
 
 def _sequence(column: Any) -> Any:
@@ -136,6 +144,8 @@ def _as(name: str, raw: Mapping[str, Any], kind: Kind) -> Cells:
 
 def _numbers(column: Any) -> Floats:
     array = np.asarray(column)
+    if array.dtype.kind == "m":
+        return np.where(np.isnat(array), np.nan, array / np.timedelta64(1, "s"))
     if array.dtype.kind not in "Oiufb":
         raise TypeError(f"no numbers: {array.dtype}")
     if array.dtype != object:

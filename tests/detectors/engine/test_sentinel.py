@@ -55,6 +55,26 @@ def test_a_healthy_stream_raises_no_more_alarms_than_the_budget():
     assert 3 < alarms <= seen / 2000  # and it is not simply deaf
 
 
+@pytest.mark.parametrize(
+    ("categories", "skew", "reference_rows"),
+    [(100, 0.0, 500), (200, 1.0, 500), (2000, 1.2, 500), (2000, 1.2, 5000)],
+)
+def test_many_categories_that_a_reference_shows_by_chance_are_no_change(categories, skew, reference_rows):
+    """What came out on top of the reference by luck falls back, and what it never showed turns up."""
+    shares = 1 / np.arange(1, categories + 1) ** skew
+    names, shares = np.array([f"c{i}" for i in range(categories)]), shares / shares.sum()
+    alarms = 0
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        sentinel = Sentinel.fit(
+            {"sku": rng.choice(names, reference_rows, p=shares)}, per=5000, after="restart"
+        )
+        alarms += len(sentinel.update({"sku": rng.choice(names, 10_000, p=shares)}))
+        [*_, alarm] = sentinel.update({"sku": np.repeat("new", 100)})
+        assert alarm.moved[0].move in ("share of unseen categories", "share of rare categories")
+    assert alarms <= 3 * 10_000 / 5000
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_the_same_rows_give_the_same_alarms_however_they_are_cut(seed):
     rng = np.random.default_rng(seed)
@@ -181,6 +201,13 @@ def test_what_can_not_be_watched_is_said():
 def test_a_mistake_is_named(reference, options, message):
     with pytest.raises(ValueError, match=message.replace("[", r"\[")):
         Sentinel.fit(reference, **options)
+
+
+def test_columns_of_one_name_are_refused_and_spans_of_time_are_numbers():
+    with pytest.raises(ValueError, match="several columns are named a; each needs a name of its own"):
+        Sentinel.fit(pd.DataFrame(np.ones((200, 2)), columns=["a", "a"]))
+    waits = tables.read(pd.DataFrame({"wait": pd.to_timedelta([1.5, None], unit="s")})).columns["wait"]
+    assert np.array_equal(waits, [1.5, np.nan], equal_nan=True)
 
 
 def test_rows_that_lack_a_column_are_refused():
