@@ -133,6 +133,13 @@ class Report(Struct):
     auroc: Auroc | None
     seconds: float
     events_per_second: float
+    false_pages_at_most: float = 0.0
+    """By the budgets of all monitors, in the time that was published."""
+
+    @property
+    def unexplained(self) -> int:
+        """Count the pages for which no reason is known."""
+        return sum(page.cause == "unexplained" for page in self.pages)
 
     def problems(self) -> list[str]:
         """Say in one sentence each what is not as it must be; empty: all is well."""
@@ -144,6 +151,10 @@ class Report(Struct):
                 problems.append(
                     f"The {fault.name} of {fault.feature} was named {fault.named_as}, not {fault.expected}."
                 )
+        if self.unexplained > self.false_pages_at_most:
+            problems.append(
+                f"{self.unexplained} pages are unexplained; the budget is {self.false_pages_at_most:.3g}."
+            )
         return problems
 
 

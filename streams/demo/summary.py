@@ -20,7 +20,7 @@ from streams.demo.report import (
 from streams.demo.training import auroc
 from streams.demo.workers import Workers
 from streams.demo.world import World
-from streams.demo.year import Obeyed, Year, at_ms
+from streams.demo.year import START, Obeyed, Year, at_ms
 
 __all__ = ["make_report"]
 
@@ -45,6 +45,10 @@ def make_report(year: Year, world: World, crew: Workers, until: date, seconds: f
         auroc=compared[0] if compared else None,
         seconds=round(seconds, 1),
         events_per_second=round(events.published / year.publishing_seconds),
+        false_pages_at_most=sum(
+            monitor.false_pages.at_most * ((until - START) / monitor.false_pages.per)
+            for monitor in world.monitors.values()
+        ),
     )
 
 

@@ -63,6 +63,10 @@ def _pages(report: Report, console: Console) -> None:
         _indented(console, page.runbook_url, "dim")
     if not report.pages:
         console.print("None.")
+    console.print(
+        f"{len(report.pages)} pages, {report.unexplained} of them unexplained; in this time the budgets "
+        f"(`false_pages`) of all monitors allow {report.false_pages_at_most:.3g} false ones."
+    )
 
 
 def _heading(page: Page) -> Text:

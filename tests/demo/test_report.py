@@ -97,3 +97,15 @@ def test_the_json_has_what_the_readme_promises() -> None:
     assert {"name", "began", "found", "named_as"} <= set(written["faults"][0])
     wanted = {"alertname", "severity", "runbook_url", "started", "resolved", "explanation"}
     assert wanted <= set(written["pages"][0])
+
+
+def test_pages_that_nothing_explains_are_held_against_the_budget() -> None:
+    pages = pages_of(
+        [alert("FeatureMissing", day(month, 1), day(month, 2), feature="dewp") for month in (6, 8)]
+    )
+    false = [msgspec.structs.replace(page, cause="unexplained") for page in pages]
+    assert report(pages=false, false_pages_at_most=2.0).problems() == []
+    (problem,) = report(pages=false, false_pages_at_most=1.9).problems()
+    assert problem == "2 pages are unexplained; the budget is 1.9."
+    real = [msgspec.structs.replace(page, cause="real") for page in pages]
+    assert report(pages=real, false_pages_at_most=0.5).problems() == []

@@ -60,7 +60,7 @@ def whole_report() -> Report:
         day(5, 2), ["It was bad.", "Twice."], "1", Span(day(1, 1), day(5, 2)), [], "2", 99, day(5, 5), auroc
     )
     return Report(
-        events, find_faults(FAULTS[:1], [told], day(7, 1)), pages_of([told]), [asked], auroc, 3.0, 9.0
+        events, find_faults(FAULTS[:1], [told], day(7, 1)), pages_of([told]), [asked], auroc, 3.0, 9.0, 2.0
     )
 
 
@@ -74,6 +74,8 @@ def test_the_summary_tells_all_of_the_report() -> None:
         "2013-06-12  FeatureMissing of flight-delay, humid; since 2013-06-11, still firing",
         "unexplained: no reason is known",
         "docs/runbooks/FeatureMissing.md",
+        "1 pages, 1 of them unexplained; in this time the budgets",
+        "allow 2 false ones.",
         "version 1 (in shadow) 0.702, version 2 0.710",
         "All accounts balance, and every fault was found and named.",
         "were chosen on this same year",
