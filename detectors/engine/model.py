@@ -10,12 +10,18 @@ from detectors.columns import Columns, Floats
 from detectors.engine.bins import CategoryBins, NumberBins
 from detectors.engine.channel import Channel, Terms, fit_missing, fit_values
 from detectors.engine.season import Season
+from detectors.labels_profile import SCORE_BINS
 from detectors.layout import Layout
 
 OUTPUT = ""
 """Stands for the model's output among the names of features."""
 ERROR = "error"
 """Stands for wrong answers, or absolute errors, on labels."""
+RESIDUAL = "calibration residual"
+"""Stands for label minus score, of a classification."""
+OF_LABELS = frozenset({ERROR, RESIDUAL})
+_RESIDUAL = 0.3
+"""Of the budget of labels."""
 ROWS_MIN = 1000
 """A shorter reference does not say how values wander."""
 _MISSING = 0.15
@@ -87,7 +93,24 @@ def _of_labels(layout: Layout, columns: Columns, labels: Floats, times_ms: Float
     times_ms = None if times_ms is None else times_ms[known]
     if len(np.unique(errors)) == 1:
         return []
-    return [fit_values(ERROR, errors, times_ms, Terms(losses=(ERROR,)))]
+    wrong = fit_values(ERROR, errors, times_ms, Terms(losses=(ERROR,)))
+    if layout.binning.task == "regression":
+        return [wrong]
+    residual = fit_values(RESIDUAL, residuals(columns.scores[known], labels[known]), times_ms, Terms())
+    return [
+        (replace(channel, weight=share), season)
+        for (channel, season), share in ((wrong, 1 - _RESIDUAL), (residual, _RESIDUAL))
+    ]
+
+
+def residuals(scores: Floats, labels: Floats) -> Floats:
+    """Give label minus score, the score as `LabelsProfile` keeps it: the middle of its bin.
+
+    A model whose scores are right on average has a mean of 0; one that is too sure has not, at either end.
+    """
+    fine = np.minimum((np.clip(scores, 0.0, 1.0) * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
+    found: Floats = labels - (fine + 0.5) / SCORE_BINS
+    return found
 
 
 def _with_seasons(fits: list[Fit], hours: int) -> list[Channel]:

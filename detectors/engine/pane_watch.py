@@ -13,7 +13,8 @@ from detectors.engine.bank import State
 from detectors.engine.bins import CategoryBins, NumberBins
 from detectors.engine.channel import Channel
 from detectors.engine.group import grouped
-from detectors.engine.model import OUTPUT, Model, category_places
+from detectors.engine.model import OUTPUT, RESIDUAL, Model, category_places, residuals
+from detectors.labels_profile import SCORE_BINS
 from detectors.layout import Layout
 from detectors.profile import LabelsProfile, RowsProfile
 
@@ -128,7 +129,8 @@ def watch_of(model: Model | None, kind: str, budget_ms: float, layout: Layout) -
 def _counted(channel: Channel, layout: Layout, kind: str) -> bool:
     bins, name = channel.bins, channel.name
     if kind == "labels":
-        return bins is not None and (bins.count == 2) == (layout.binning.task == "binary-classification")
+        binary = layout.binning.task == "binary-classification"
+        return bins is not None and (binary if name == RESIDUAL else (bins.count == 2) == binary)
     if bins is None:
         return name in layout.numeric or name in layout.categorical
     if isinstance(bins, CategoryBins):
@@ -166,12 +168,19 @@ def _of_category(profile: Profile, name: str, bins: CategoryBins) -> Floats:
 
 def _of_number(profile: Profile, name: str, bins: NumberBins) -> Floats:
     if isinstance(profile, LabelsProfile):
-        return _of_errors(profile, bins)
+        return _of_residuals(profile, bins) if name == RESIDUAL else _of_errors(profile, bins)
     number = profile.output if name == OUTPUT else profile.number(name)
     if number is None or len(number.bins) != bins.count:
         return np.zeros(bins.count)
     counts: Floats = number.bins.astype(float)
     return counts
+
+
+def _of_residuals(profile: LabelsProfile, bins: NumberBins) -> Floats:
+    label, fine = (each.ravel().astype(float) for each in np.indices(profile.histograms.shape))
+    where = bins.codes(residuals((fine + 0.5) / SCORE_BINS, label))
+    counts = profile.histograms.ravel().astype(float)
+    return np.bincount(where, counts, minlength=bins.count).astype(float)
 
 
 def _of_errors(profile: LabelsProfile, bins: NumberBins) -> Floats:

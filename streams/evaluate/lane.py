@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 
 from detectors.budget import engine_budget_ms
-from detectors.engine.model import ERROR, OUTPUT
+from detectors.engine.model import OF_LABELS, OUTPUT
 from detectors.engine.pane_watch import Concluded as Bets
 from detectors.engine.pane_watch import PaneWatch, watch_of
 from detectors.layout import Layout
@@ -256,19 +256,20 @@ def _drifting(verdict: Verdict) -> set[str]:
     checks = ("drift", "prediction_drift", "performance")
     bad = (each for each in verdict.findings if each.state == "bad" and each.segment is None)
     return {
-        ERROR if each.check == "performance" else each.feature or OUTPUT
+        name
         for each in bad
         if each.check in checks
+        for name in (OF_LABELS if each.check == "performance" else (each.feature or OUTPUT,))
     }
 
 
 def _evidence(bets: Bets | None) -> list[Statistic]:
     """Tell how far the engine's bets came; 1 for all features together is an alarm."""
-    peaks = bets.evidence if bets else {}
-    return [
-        Statistic("engine_evidence", peak, None if name in (OUTPUT, ERROR) else name)
-        for name, peak in peaks.items()
-    ]
+    peaks: dict[str | None, float] = {}
+    for name, peak in (bets.evidence if bets else {}).items():
+        feature = None if name == OUTPUT or name in OF_LABELS else name
+        peaks[feature] = max(peak, peaks.get(feature, 0.0))
+    return [Statistic("engine_evidence", peak, feature) for feature, peak in peaks.items()]
 
 
 def _alarms(concluded: Concluded, bets: Bets | None, kind: Kind) -> dict[Name, dict[str, int]]:
@@ -282,7 +283,8 @@ def _alarms(concluded: Concluded, bets: Bets | None, kind: Kind) -> dict[Name, d
             if feature == OUTPUT
             else Name("mean", feature)
         )
-        alarms.setdefault(name, {})["engine"] = since_ms
+        known = alarms.setdefault(name, {})
+        known["engine"] = min(since_ms, known.get("engine", since_ms))
     return alarms
 
 
