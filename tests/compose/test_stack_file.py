@@ -25,12 +25,14 @@ OURS = {name: each for name, each in SERVICES.items() if "build" in each}
 DOCKERFILE = (COMPOSE / "Dockerfile").read_text()
 
 
-def test_it_is_what_the_compose_specification_asks_for() -> None:
+@pytest.mark.parametrize("name", ["docker-compose.yml", "docker-compose.secure.yml"])
+def test_it_is_what_the_compose_specification_asks_for(name: str) -> None:
     # As of compose-go 2.16.2, whose licence is Apache 2.0: github.com/compose-spec/compose-go.
     schema = json.loads((ROOT / "tests/compose/compose-spec.json").read_text())
     validator = jsonschema.Draft202012Validator(schema)
-    assert [error.message for error in validator.iter_errors(STACK)] == []
-    assert not validator.is_valid(STACK | {"services": {"kafka": {"imagee": "x"}}})
+    stack = yaml.safe_load((COMPOSE / name).read_text())
+    assert [error.message for error in validator.iter_errors(stack)] == []
+    assert not validator.is_valid(stack | {"services": {"kafka": {"imagee": "x"}}})
 
 
 def test_images_are_pinned_and_only_in_one_place() -> None:
