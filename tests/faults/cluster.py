@@ -6,18 +6,20 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from streams.broker import EmbeddedBroker, free_port, wait_for_port
 from streams.guarded import GuardedProcess
-from streams.kafka import describe
+from streams.kafka import BrokerError, describe
 from streams.settings import Settings
 from tests.brokers import CLUSTER_ID, jars, run
 from tests.faults.proxy import Proxy
 
 DISK_BYTES = 768 << 20
+START_SECONDS = 120
 
 
 class Cluster(Protocol):
@@ -169,10 +171,10 @@ class ThreeKafkas:
         log = node.folder / "kafka.log"
         node.process = GuardedProcess([*self._java, "kafka.Kafka", str(self._file(node))], log)
 
-    def _await(self, node: _Node) -> None:
+    def _await(self, node: _Node, answer_seconds: float = 60) -> None:
         assert node.process is not None
-        wait_for_port(node.process, node.inside, 120)
-        describe(Settings(broker=f"127.0.0.1:{node.inside}"), 60)
+        wait_for_port(node.process, node.inside, START_SECONDS)
+        describe(Settings(broker=f"127.0.0.1:{node.inside}"), answer_seconds)
 
     def kill(self, number: int) -> None:
         """Kill a broker."""
@@ -181,11 +183,17 @@ class ThreeKafkas:
         process.stop()
 
     def start(self, number: int) -> None:
-        """Start a broker again, and return when it answers."""
+        """Start a broker again, and return when it answers; one without room may yet die meanwhile."""
         node = self._nodes[number]
-        if node.process is None or node.process.ended:
-            self._launch(node)
-        self._await(node)
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            if node.process is None or node.process.ended:
+                self._launch(node)
+            try:
+                return self._await(node, 10)
+            except BrokerError:
+                if time.monotonic() > deadline:
+                    raise
 
     def freeze(self, number: int, frozen: bool) -> None:
         """Stop a broker's process, or let it go on."""
