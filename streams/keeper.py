@@ -39,11 +39,20 @@ class Store(Protocol):
 class Outlet(Protocol):
     """Where outputs go."""
 
-    async def deliver(self, source: str, first_sequence: int, messages: Sequence[Message]) -> None:
-        """Deliver in order, and return when all have arrived; tries again as long as that can help."""
+    async def deliver(
+        self, source: str, first_sequence: int, messages: Sequence[Message], is_current: Callable[[], bool]
+    ) -> None:
+        """Deliver in order, and return when all have arrived; tries again as long as that can help.
+
+        NotOurs where it would go on although the partition may be another worker's.
+        """
 
     async def announce(self, messages: Sequence[Message]) -> None:
         """Deliver what may be repeated without harm."""
+
+
+class NotOurs(Exception):
+    """What is being delivered may be another worker's by now: nothing more of it may go out."""
 
 
 class Superseded(Exception):
@@ -207,7 +216,12 @@ class Keeper:
             self._unfinished = True
             await self._outlet.announce(said)
             self.size_bytes = await self._store.save(self.stage, self.partition, checkpoint, self.fence)
-            await self._deliver(checkpoint.sequence, checkpoint.outbox)
+            try:
+                if not self._is_current():
+                    raise NotOurs
+                await self._deliver(checkpoint.sequence, checkpoint.outbox)
+            except NotOurs as error:
+                raise Superseded(self.partition, "it may be lost, and its outputs with it") from error
             self._unfinished = False
             if self._is_current():
                 for ack in acks:
@@ -231,7 +245,7 @@ class Keeper:
         return made, acks, said
 
     def _deliver(self, sequence: int, outbox: Sequence[Message]) -> Awaitable[None]:
-        return self._outlet.deliver(self.source, sequence - len(outbox) + 1, outbox)
+        return self._outlet.deliver(self.source, sequence - len(outbox) + 1, outbox, self._is_current)
 
     def _unseen(self, topic: str, records: Sequence[Record], now_ms: int) -> Sequence[Record]:
         last = self._offsets.get(topic, -1)

@@ -2,9 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 import confluent_kafka
 
@@ -15,7 +15,17 @@ from streams.kafka import producer
 from streams.settings import Settings
 from streams.topics import TOPICS, topic_name
 
-Sink = Callable[[list[Message]], Awaitable[None]]
+
+def always() -> bool:
+    """Say that whoever delivers may do so."""
+    return True
+
+
+class Sink(Protocol):
+    """Where outputs go that are no records."""
+
+    async def __call__(self, messages: list[Message], is_current: Callable[[], bool] = always) -> None:
+        """Hand messages over; NotOurs as soon as `is_current` says no and they are not yet out."""
 
 
 class Undeliverable(Unrecoverable):
@@ -46,13 +56,22 @@ class KafkaOutlet:
         self._poller = threading.Thread(target=self._poll, name="outlet", daemon=True)
         self._poller.start()
 
-    async def deliver(self, source: str, first_sequence: int, messages: Sequence[Message]) -> None:
-        """Deliver numbered outputs of a source; returns when every one has been acknowledged."""
+    async def deliver(
+        self,
+        source: str,
+        first_sequence: int,
+        messages: Sequence[Message],
+        is_current: Callable[[], bool] = always,
+    ) -> None:
+        """Deliver numbered outputs of a source; returns when every one has been acknowledged.
+
+        Records that are late are dropped by their numbers; sinks know no numbers, and ask `is_current`.
+        """
         numbered = [(first_sequence + i, message) for i, message in enumerate(messages)]
         for is_sink, group in groupby(numbered, key=lambda pair: pair[1].topic in self._sinks):
             part = list(group)
             if is_sink:
-                await self._to_sinks([message for _, message in part])
+                await self._to_sinks([message for _, message in part], is_current)
             else:
                 await self._produce([(m, self._headers(source, sequence)) for sequence, m in part])
 
@@ -60,9 +79,9 @@ class KafkaOutlet:
         """Deliver outputs that may be repeated without harm, and so carry no number."""
         await self._produce([(message, self._headers(None, 0)) for message in messages])
 
-    async def _to_sinks(self, messages: list[Message]) -> None:
+    async def _to_sinks(self, messages: list[Message], is_current: Callable[[], bool]) -> None:
         for topic, group in groupby(messages, key=lambda message: message.topic):
-            await self._sinks[topic](list(group))
+            await self._sinks[topic](list(group), is_current)
 
     async def _produce(self, messages: Sequence[tuple[Message, list[Any]]]) -> None:
         if not messages:

@@ -8,9 +8,10 @@ from typing import Any
 from rich.console import Console
 
 from alerting.alertmanager import Credentials
+from streams.deliver import AlertmanagerDeliverer, TerminalDeliverer, Undeliverable
 from streams.fold import Message
 from streams.metrics import Metrics
-from streams.notify import AlertmanagerDeliverer, TerminalDeliverer, Undeliverable
+from streams.outlet import always
 from streams.settings import Settings
 
 log = logging.getLogger("watchkeeper.receiver")
@@ -44,10 +45,13 @@ class Receiver:
         for outcome in OUTCOMES:  # shown from the start: Prometheus must see 0 become 1
             self._count(0, outcome)
 
-    async def deliver(self, messages: list[Message]) -> None:
-        """Return when the receiver has taken the notices, or has refused them for good."""
+    async def deliver(self, messages: list[Message], is_current: Callable[[], bool] = always) -> None:
+        """Return when the receiver has taken the notices, or has refused them for good.
+
+        NotOurs once `is_current` says no: whoever has the partition now delivers them.
+        """
         try:
-            await self._deliverer.deliver(messages)
+            await self._deliverer.deliver(messages, is_current)
             outcome = "delivered"
         except Undeliverable as error:
             # It will never take these; those that it would take must not wait behind them.

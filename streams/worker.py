@@ -17,6 +17,7 @@ from streams.formats import NewerFormat
 from streams.ingest.gate import RejectedShareHigh
 from streams.ingest.stage import IngestFold
 from streams.keeper import Keeper, Superseded
+from streams.lapses import Lapses
 from streams.metrics import Metrics
 from streams.observing import Alerting, named, observe_ingest
 from streams.outlet import KafkaOutlet, Sink
@@ -55,6 +56,7 @@ class Worker:
         self._metrics = metrics
         self._alerting = Alerting(metrics)
         self._clock_ms = clock_ms or SteadyClock()
+        self._lapses = Lapses(round(settings.session_timeout_seconds * 1000))
         self._generation = -1
         self._store = KafkaStore(settings)
         self._void_until_ms: dict[int, int] = {}
@@ -153,15 +155,9 @@ class Worker:
                 return self.keepers.get(key)
             if not self._is_ours(stage, partition):
                 return None  # whoever asks does so for an assignment that is over
-            generation, store = self._generation, self._store
-            keeper = Keeper(
-                stage.name,
-                partition,
-                stage.fold(partition),
-                store,
-                self._outlet,
-                lambda: self._is_current(generation, store),
-            )
+            generation, store, lapses = self._generation, self._store, self._lapses.count()
+            current = partial(self._is_current, generation, store, lapses)
+            keeper = Keeper(stage.name, partition, stage.fold(partition), store, self._outlet, current)
             await keeper.begin(elapsed_ms())
             if partition in self._void_until_ms:
                 await keeper.catch_up(stage.topics, self._clock_ms(), partial(self._acknowledge, partition))
@@ -170,9 +166,9 @@ class Worker:
             self.keepers[key] = keeper
             return keeper
 
-    def _is_current(self, generation: int, store: KafkaStore) -> bool:
+    def _is_current(self, generation: int, store: KafkaStore, lapses: int) -> bool:
         same = self.app.consumer_generation_id == generation and store is self._store
-        return bool(same and not self._stopping)
+        return bool(same and lapses == self._lapses.count() and not self._stopping)
 
     def _is_ours(self, stage: Stage, partition: int) -> bool:
         assigned = {(tp.topic, tp.partition) for tp in self.app.consumer.assignment()}
@@ -225,6 +221,7 @@ class Worker:
     async def _tick_for_ever(self) -> None:
         while not self.app.should_stop:
             await asyncio.sleep(TICK_SECONDS)
+            self._lapses.count()
             if not self.app.rebalancing:
                 await self._guard(self._tick())
 

@@ -84,7 +84,9 @@ class Broker:
         source = self.log if topic == "profiles" else SOURCE
         yield source[first : last + 1]
 
-    async def deliver(self, source: str, first_sequence: int, messages: Sequence[Message]) -> None:
+    async def deliver(
+        self, source: str, first_sequence: int, messages: Sequence[Message], is_current: object = None
+    ) -> None:
         for i, message in enumerate(messages):
             self.step()
             headers = [(SOURCE_HEADER, source.encode()), (SEQUENCE_HEADER, str(first_sequence + i).encode())]
@@ -161,6 +163,19 @@ def test_a_keeper_of_another_generation_saves_and_acks_nothing():
     assert not broker.checkpoints
     assert not broker.log
     assert not acks
+
+
+def test_a_keeper_that_was_frozen_as_it_saved_delivers_nothing_and_the_next_one_does():
+    broker, acks, answers = Broker(), [], [True, False]
+    keeper = Keeper("first", 0, SumFold(), broker, broker, lambda: answers.pop(0))
+    asyncio.run(keeper.take("predictions", SOURCE[:3], lambda: acks.append(1), 0))
+    with pytest.raises(Superseded, match="it may be lost, and its outputs with it"):
+        asyncio.run(keeper.save(0))
+    assert (len(broker.checkpoints), broker.log, acks) == (1, [], [])
+    successor = Keeper("first", 0, SumFold(), broker, broker)
+    asyncio.run(successor.begin(0))
+    asyncio.run(successor.save(0))
+    assert len(broker.log) == 1
 
 
 def test_a_checkpoint_of_a_newer_format_is_refused():

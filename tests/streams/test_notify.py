@@ -11,8 +11,10 @@ from rich.console import Console
 
 from schemas.alerts import Alert, Notice
 from schemas.rejections import Rejection
+from streams.deliver import AlertmanagerDeliverer, TerminalDeliverer, Undeliverable
 from streams.fold import Message, Record
-from streams.notify import AlertmanagerDeliverer, NotifyFold, TerminalDeliverer, Undeliverable
+from streams.keeper import NotOurs
+from streams.notify import NotifyFold
 from tests.alerting.samples import alerts
 
 FIRING, RESOLVED, _ = alerts()
@@ -190,6 +192,17 @@ def test_delivery_is_tried_until_it_succeeds_ever_more_slowly():
     assert slept == [0.5, 1, 2, 4, 8, 15, 15, 15]
     ends = [sent[0]["endsAt"] for sent in receiver.posted]
     assert ends == sorted(set(ends))  # each try moves the end
+
+
+def test_a_worker_that_lost_its_partition_while_it_tried_tells_nothing_more():
+    """It was frozen between two tries, and whoever took over has told of the end meanwhile."""
+    from alerting.alertmanager import Refusal
+
+    answers = [True, True, False]
+    made, receiver, slept = deliverer(*[Refusal(True, "down")] * 8)
+    with pytest.raises(NotOurs):
+        asyncio.run(made.deliver(folded(FIRING).outputs(), lambda: answers.pop(0)))
+    assert (len(receiver.posted), slept, answers) == (2, [0.5, 1], [])
 
 
 def test_what_is_refused_for_good_is_raised_with_the_reason():

@@ -15,8 +15,9 @@ from prometheus_client import CollectorRegistry
 
 from alerting.alertmanager import Alertmanager, Refusal
 from streams.broker import free_port
+from streams.deliver import AlertmanagerDeliverer
 from streams.metrics import Metrics
-from streams.notify import AlertmanagerDeliverer, NotifyFold
+from streams.notify import NotifyFold
 from streams.receiver import OUTCOMES, Receiver
 from streams.settings import Settings
 from tests.alerting.samples import alerts

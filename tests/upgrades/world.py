@@ -75,7 +75,9 @@ class Memory:
     async def read(self, topic: str, partition: int, first: int, last: int) -> AsyncIterator[Log]:
         yield self.log(topic, partition)[first : last + 1]
 
-    async def deliver(self, source: str, first_sequence: int, messages: Sequence[Message]) -> None:
+    async def deliver(
+        self, source: str, first_sequence: int, messages: Sequence[Message], is_current: Any = None
+    ) -> None:
         if self._die_when(source, messages):
             raise Crash
         for n, message in enumerate(messages):
