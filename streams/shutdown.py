@@ -17,7 +17,7 @@ log = logging.getLogger("watchkeeper.run")
 
 EXIT_STOPPED = 0
 EXIT_UNRECOVERABLE = 70
-SHUTDOWN_SECONDS = 3.5
+SHUTDOWN_SECONDS = 3.0
 """From the signal to the end of the process at most: on a busy machine that is not yet five."""
 LATE = (
     "not everything had ended %.1f s after %s. Nothing is lost: what was not saved is folded again from the "

@@ -249,7 +249,8 @@ class Sentinel:
         self._stand_on(self._fitted.anew(learned, None if whole else self._fitted), learned)
         if whole:
             self._learned = None
-        self._learn_at = min(2 * self._learn_at, max(self._rows_of_reference, self._learn_at + BLOCK))
+        enough = -(-self._rows_of_reference // BLOCK) * BLOCK
+        self._learn_at = min(2 * self._learn_at, max(enough, self._learn_at + BLOCK))
 
     def _stand_on(self, fitted: Fitted, reference: Table) -> None:
         whole = fitted.whole(reference)

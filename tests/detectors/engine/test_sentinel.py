@@ -124,6 +124,14 @@ def test_each_kind_of_table_is_read_alike():
     assert plain
 
 
+@pytest.mark.parametrize("reference_rows", [101, 300, 1003])
+def test_a_reference_need_not_be_of_whole_blocks(reference_rows):
+    rng = np.random.default_rng(1)
+    sentinel = Sentinel.fit(rng.normal(size=reference_rows))
+    shifted = [sentinel.update(rng.normal(mean, 1, 2001)) for mean in (0.0, 3.0, 0.0, 3.0)]
+    assert [len(alarms) for alarms in shifted[1:]] == [1, 1, 1]
+
+
 def test_bursts_that_the_reference_shows_are_no_change():
     rng = np.random.default_rng(8)
 
