@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
+from scipy.stats import poisson
 
 from alerting.names import NAMES
 from schemas.alerts import Alert
@@ -15,6 +16,8 @@ from streams.demo.workers import EventCount
 __all__ = ["Auroc", "Events", "FaultFound", "Page", "Report", "Retraining", "Span"]
 
 CHECK_OF = {name.alertname: check for check, name in NAMES.items()}
+CHANCE = 0.01
+"""In a short time a budget is less than one page, and one may come all the same."""
 FOUND_WITHIN_HOURS = 48
 """A fault that is told of later than this after its end was not found."""
 
@@ -151,9 +154,10 @@ class Report(Struct):
                 problems.append(
                     f"The {fault.name} of {fault.feature} was named {fault.named_as}, not {fault.expected}."
                 )
-        if self.unexplained > self.false_pages_at_most:
+        if poisson.sf(self.unexplained - 1, self.false_pages_at_most) < CHANCE:
             problems.append(
-                f"{self.unexplained} pages are unexplained; the budget is {self.false_pages_at_most:.3g}."
+                f"{self.unexplained} pages are unexplained, more than chance makes of a budget of "
+                f"{self.false_pages_at_most:.3g}."
             )
         return problems
 
