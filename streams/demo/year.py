@@ -122,8 +122,10 @@ class Year:
 
     def _listen_until(self, is_enough: Callable[[], bool]) -> None:
         deadline = time.monotonic() + STUCK_SECONDS
-        while self._listen() or not is_enough():
-            if time.monotonic() > deadline:
+        while (news := self._listen()) or not is_enough():
+            if news:  # obeying it may have taken long
+                deadline = time.monotonic() + STUCK_SECONDS
+            elif time.monotonic() > deadline:
                 self._check()
                 raise BrokerError(f"the workers evaluated nothing new for {STUCK_SECONDS:g} seconds")
 
