@@ -1,5 +1,6 @@
 """Reads rows from what people have them in: arrays, pandas, polars, pyarrow, dicts, single values."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -91,8 +92,11 @@ def _columns(data: Any) -> dict[str, Any]:
 
 
 def _refuse_doubles(data: Any) -> None:
-    names = [] if isinstance(data, Mapping) else list(getattr(data, "columns", ()))
-    doubles = sorted({str(name) for name in names if names.count(name) > 1})
+    if isinstance(data, Mapping):
+        return
+    # The `columns` of pandas and polars are names, those of pyarrow are the values.
+    names = Counter(getattr(data, "column_names", None) or list(getattr(data, "columns", ())))
+    doubles = sorted(str(name) for name, count in names.items() if count > 1)
     if doubles:
         raise ValueError(f"several columns are named {', '.join(doubles)}; each needs a name of its own")
 

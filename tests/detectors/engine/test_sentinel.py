@@ -214,6 +214,8 @@ def test_a_mistake_is_named(reference, options, message):
 def test_columns_of_one_name_are_refused_and_spans_of_time_are_numbers():
     with pytest.raises(ValueError, match="several columns are named a; each needs a name of its own"):
         Sentinel.fit(pd.DataFrame(np.ones((200, 2)), columns=["a", "a"]))
+    alike = pa.table({"a": [1.0, 2.0], "b": [1.0, 2.0]})
+    assert list(tables.read(alike).columns) == ["a", "b"]
     waits = tables.read(pd.DataFrame({"wait": pd.to_timedelta([1.5, None], unit="s")})).columns["wait"]
     assert np.array_equal(waits, [1.5, np.nan], equal_nan=True)
 
