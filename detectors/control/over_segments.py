@@ -24,7 +24,7 @@ def over_segments(judged: Mapping[str, Judged], monitor: Monitor) -> dict[str, J
     p-values for which no e-value is as strong. All rows, "", are left as they are: the engine answers for
     them.
 
-    Cost: 50 us for 50 segments of 20 features.
+    Cost: 1 ms for 50 segments of 20 features where any of them drifts, else next to nothing.
     """
     segments = [name for name in judged if name]
     found = [
