@@ -18,9 +18,9 @@ venv: $(READY)
 demo: $(READY)
 	@$(BIN)/watchkeeper demo $(ARGS)
 
-## test    run the tests on every Kafka broker that this machine can run
+## test    run the tests on every Kafka broker that this machine can run, in two processes: ARGS='-n 0 -k NAME'
 test: $(READY)
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 ## stack-test  run what compose/ configures without Docker, and print what each panel and rule returned
 stack-test: $(READY)
@@ -28,7 +28,7 @@ stack-test: $(READY)
 
 ## secure-test  run a Kafka with TLS, logins and least privilege, and what each component may do there
 secure-test: $(READY)
-	@WATCHKEEPER_TEST_SECURE=1 $(BIN)/pytest tests/compose/test_secure.py $(ARGS)
+	@$(BIN)/pytest tests/compose/test_secure.py $(ARGS)
 
 ## faults  compare workers under schedules of faults with an undisturbed fold: make faults SEEDS=50 FIRST_SEED=1
 SEEDS ?= 50

@@ -1,8 +1,14 @@
-"""Fixtures of all tests: brokers that run for the whole session, and settings of its own for each test."""
+"""Fixtures of all tests: brokers that run for the whole session, and settings of its own for each test.
+
+`make test` shares the tests out over two processes (pytest-xdist). Those on brokers mostly wait, and would
+disturb each other: they stay in one process, one after the other. So does each other file.
+"""
 
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -14,6 +20,7 @@ from streams.topics import TOPICS, create_topics, topic_name
 from tests.brokers import BROKERS, Offline, Unavailable
 
 SEEN: dict[str, str] = {}
+_INTEGRATION = Path(__file__).parent / "integration"
 
 # The same examples in every run, so that a red run is red again; `make fuzz` looks for new ones.
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -28,6 +35,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Put up with the Unix sockets that Docker's client leaves open."""
     line = "ignore:Exception ignored in. <socket.socket.* family=1,:pytest.PytestUnraisableExceptionWarning"
     config.addinivalue_line("filterwarnings", line)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay together."""
+    for item in items:
+        on_brokers = _INTEGRATION in item.path.parents or "broker" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("brokers" if on_brokers else item.path.name))
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +75,18 @@ def settings(broker: str) -> Iterator[Settings]:
     admin = AdminClient(settings.client_config())
     for deleted in admin.delete_topics([topic_name(settings, name) for name in TOPICS]).values():
         deleted.exception()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that shares out the tests which brokers this one used."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["brokers"] = SEEN
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear it."""
+    SEEN.update(getattr(node, "workeroutput", {}).get("brokers", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

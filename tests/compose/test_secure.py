@@ -36,12 +36,7 @@ from tests.integration.test_page import MONITOR, predictions
 COMMAND = (sys.executable, "-m", "streams.cli")
 FAST = {"WATCHKEEPER_CHECKPOINT_SECONDS": "0.3", "WATCHKEEPER_IDLE_SECONDS": "2", "WATCHKEEPER_WEB_PORT": "0"}
 
-pytestmark = [
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(
-        "WATCHKEEPER_TEST_SECURE" not in os.environ, reason="it takes long: make secure-test runs it"
-    ),
-]
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
