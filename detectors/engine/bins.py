@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -115,12 +116,24 @@ class CategoryBins(Struct, frozen=True, tag="category"):
 
     def codes(self, values: Sequence[Any]) -> Codes:
         """Give the bin of each value; `MISSING` for None."""
-        index: dict[Any, int] = {name: code for code, name in enumerate(self.known)}
-        index.update(dict.fromkeys(self.rare, len(self.known)))
-        index[None] = MISSING
-        unseen = self.count - 1
-        distinct = {value: index.get(value, unseen) for value in set(values)}
-        return np.fromiter(map(distinct.__getitem__, values), np.intp, len(values))
+        return np.fromiter(map(_index(self).__getitem__, values), np.intp, len(values))
+
+
+class _Index(dict[Any, int]):
+    """The bin of each category, and of those that were never seen."""
+
+    def __init__(self, bins: CategoryBins) -> None:
+        super().__init__(zip(bins.known, range(len(bins.known)), strict=True))
+        self.update(dict.fromkeys(bins.rare, len(bins.known)))
+        self[None] = MISSING
+        self._unseen = bins.count - 1
+
+    def __missing__(self, value: Any) -> int:
+        return self._unseen
+
+
+_index = lru_cache(maxsize=1024)(_Index)
+"""Built once for each bins: a column may have thousands of rare categories."""
 
 
 Bins = NumberBins | CategoryBins

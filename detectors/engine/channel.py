@@ -11,11 +11,14 @@ from detectors.engine import bets, scores, season, wander
 from detectors.engine.bank import Column
 from detectors.engine.bins import Bins, CategoryBins, Codes, NumberBins, shares
 from detectors.engine.season import Season
+from detectors.engine.series import Scored, hourly
 from detectors.engine.table import Cells
 
 Part = Literal["values", "missing"]
 _OF_MOMENTS = {"mean": 0.4, "spread": 0.3, "skew": 0.1, "tails": 0.2}
 """How the budget of a column of numbers is spent on its scores."""
+_SHAPES = scores.MOMENTS.index("skew")
+"""The first of the scores of shape."""
 BOTH_SIDES = (1, -1)
 ABOVE = (1,)
 
@@ -49,6 +52,8 @@ class Terms(Struct, frozen=True):
     tolerance: float = 0.0
     losses: tuple[str, ...] = ()
     """Columns of which only a rise of the mean matters."""
+    groups: tuple[tuple[str, ...], ...] = ()
+    """Columns that stand for one of the table together."""
 
 
 def fit_values(
@@ -89,28 +94,46 @@ def fit_missing(
 
 
 def no_calmer(channel: Channel, before: Channel | None, season: bool) -> Channel:
-    """Let a channel wander as far as one of the same scores did in more rows; keep its season if asked."""
-    if before is None or before.moves != channel.moves:
+    """Let a channel wander as far as it did in more rows; keep its season if asked.
+
+    A score that was not there before, as of a category that was rare, may wander as far as any other did.
+    """
+    if before is None:
         return channel
     mine, its = channel.column, before.column
+    places = [before.moves.index(move) if move in before.moves else -1 for move in channel.moves]
     bets = replace(
         mine.bets,
-        inflation=list(map(max, mine.bets.inflation, its.bets.inflation)),
-        margin=list(map(max, mine.bets.margin, its.bets.margin)),
+        inflation=_largest(mine.bets.inflation, its.bets.inflation, places, len(before.moves)),
+        margin=_largest(mine.bets.margin, its.bets.margin, places, len(before.moves)),
     )
-    column = replace(mine, bets=bets, inflation=list(map(max, mine.inflation, its.inflation)))
-    return replace(channel, column=column, season=before.season if season else channel.season)
+    inflation = _largest(mine.inflation, its.inflation, places, len(before.moves))
+    kept = channel.season
+    if season and before.season is not None:
+        means = np.array(before.season)
+        kept = np.column_stack(
+            [means[:, place] if place >= 0 else 0 * means[:, 0] for place in places]
+        ).tolist()
+    return replace(channel, column=replace(mine, bets=bets, inflation=inflation), season=kept)
+
+
+def _largest(mine: list[float], its: list[float], places: list[int], scores: int) -> list[float]:
+    """Give the larger of two vectors, score by score; the second's score for each is in `places`, or -1."""
+    of_scores = np.array(its).reshape(scores, -1)
+    of_scores = np.vstack((of_scores, of_scores.max(axis=0)))
+    larger: list[float] = np.maximum(mine, of_scores[places].ravel()).tolist()
+    return larger
 
 
 def _channel(
     name: str, part: Part, bins: Bins | None, codes: Codes, known: Floats, table: Floats, moves: list[str],
     weights: Floats, sides: tuple[int, ...], times_ms: Floats | None, terms: Terms,
 ) -> tuple[Channel, Season | None]:  # fmt: skip
-    series = np.where(codes >= 0, table[:, codes], 0.0).T
-    found = season.find(series, times_ms) if times_ms is not None else None
-    if found is not None and times_ms is not None:
-        series = series - found.expected(times_ms)
-    wandered = wander.measure(series)
+    scored = Scored(codes, table)
+    found = season.find(hourly(scored, times_ms)) if times_ms is not None else None
+    wandered = wander.measure(scored if found is None else Scored(codes, table, found, times_ms))
+    if isinstance(bins, NumberBins):
+        wandered = wander.with_bursts(wandered, _SHAPES)
     placed = bets.place(table, known, wandered, sides, weights, terms.tolerance)
     rows = float(np.count_nonzero(codes >= 0))
     column = Column(placed, rows, wandered.inflation[-1].tolist())

@@ -1,5 +1,6 @@
 """Rows seen as a whole: what no column shows by itself."""
 
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -42,8 +43,13 @@ class Joint(Struct):
     def added(self, table: Table) -> Table:
         """Add both numbers to rows."""
         rows = _matrix(table, self.names)
-        pca, distance = PcaError.restore(self.pca), Mahalanobis.restore(self.distance)
+        pca, distance = _scorers(self.pca, self.distance)
         return _with(table, pca.scores(rows), distance.scores(rows))
+
+
+@lru_cache(maxsize=64)
+def _scorers(pca: bytes, distance: bytes) -> tuple[PcaError, Mahalanobis]:
+    return PcaError.restore(pca), Mahalanobis.restore(distance)
 
 
 def _matrix(table: Table, names: list[str]) -> Floats:

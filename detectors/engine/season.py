@@ -1,12 +1,16 @@
 """Times of the day and the week at which values are ordinarily higher or lower."""
 
+from typing import NamedTuple
+
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from detectors.columns import Floats
 from detectors.engine.bins import Codes
 
-_HOUR_MS = 3_600_000.0
+Chosen = NDArray[np.bool_]
+HOUR_MS = 3_600_000.0
 _CYCLES = (("day", 24, 4), ("week", 168, 3))
 """Name, hours, and how many must be in the reference."""
 _GAIN = 0.02
@@ -27,24 +31,23 @@ class Season(Struct, frozen=True):
         return ordinary
 
 
-def find(scores: Floats, times_ms: Floats) -> Season | None:
+def find(hourly: "Hourly") -> Season | None:
     """Find the cycle, a day or a week, that foretells the hourly means best; None where neither does.
 
     Every other cycle of the reference is foretold from the rest, and the reverse: what does not repeat can
-    not win. A series that gains less than 2 % by it has no season. Scores are [rows, series], of mean 0.
-    Cost: linear.
+    not win. A series that gains less than 2 % by it has no season. Scores have a mean of 0. Cost: linear.
 
-    >>> hours = np.arange(24.0 * 20) * 3_600_000
-    >>> noise = np.random.default_rng(1).normal(size=(480, 1))
-    >>> find(noise, hours) is None, find(noise + np.sin(hours / 3_600_000 * np.pi / 12)[:, None], hours).name
+    >>> hours = np.arange(24.0 * 20)
+    >>> noise, day = np.random.default_rng(1).normal(size=(480, 1)), np.sin(hours * np.pi / 12)[:, None]
+    >>> ones = np.ones(480)
+    >>> find(Hourly(hours, noise, ones)) is None, find(Hourly(hours, noise + day, ones)).name
     (True, 'day')
     """
-    hours = np.floor(times_ms / _HOUR_MS)
     found: tuple[float, Season] | None = None
     for name, length, least in _CYCLES:
-        if hours.max() - hours.min() < least * length:
+        if hourly.hours[-1] - hourly.hours[0] < least * length:
             continue
-        gains, means = _gains(scores, hours, length)
+        gains, means = _gains(hourly, length)
         kept = gains > _GAIN
         gain = float(np.maximum(gains, 0.0).sum())
         if kept.any() and (found is None or gain > found[0] * (1 + _GAIN)):
@@ -52,11 +55,21 @@ def find(scores: Floats, times_ms: Floats) -> Season | None:
     return found[1] if found else None
 
 
-def _gains(scores: Floats, hours: Floats, length: int) -> tuple[Floats, Floats]:
+class Hourly(NamedTuple):
+    """What scores sum up to in each hour that has rows."""
+
+    hours: Floats
+    """Since 1970, in order."""
+    sums: Floats
+    """[hours, series]."""
+    rows: Floats
+
+
+def _gains(hourly: Hourly, length: int) -> tuple[Floats, Floats]:
     """Say what share of the variance of hourly means each half of the cycles foretells of the other."""
-    phases, odd = (hours % length).astype(np.intp), (hours // length).astype(np.intp) % 2
-    halves = [_sums(scores[odd == half], phases[odd == half], length) for half in (0, 1)]
-    before = after = np.zeros(scores.shape[1])
+    phases, odd = (hourly.hours % length).astype(np.intp), (hourly.hours // length).astype(np.intp) % 2
+    halves = [_phased(hourly, phases, odd == half, length) for half in (0, 1)]
+    before = after = np.zeros(hourly.sums.shape[1])
     for mine, other in (halves, halves[::-1]):
         told = other[0] / (other[1] + 1)
         seen, rows = mine[0] / np.maximum(mine[1], 1), mine[1]
@@ -66,12 +79,15 @@ def _gains(scores: Floats, hours: Floats, length: int) -> tuple[Floats, Floats]:
     return 1 - after / np.maximum(before, 1e-12), total[0] / (total[1] + 1)
 
 
-def _sums(scores: Floats, phases: Codes, length: int) -> tuple[Floats, Floats]:
-    sums: Floats = np.stack([np.bincount(phases, series, minlength=length) for series in scores.T], axis=1)
-    return sums.astype(float), np.bincount(phases, minlength=length)[:, None].astype(float)
+def _phased(hourly: Hourly, phases: Codes, chosen: Chosen, length: int) -> tuple[Floats, Floats]:
+    """Sum up the chosen hours by phase: scores [length, series], and rows [length, 1]."""
+    phases = phases[chosen]
+    sums = [np.bincount(phases, each, minlength=length) for each in hourly.sums[chosen].T]
+    rows = np.bincount(phases, hourly.rows[chosen], minlength=length)
+    return np.stack(sums, axis=1), rows[:, None].astype(float)
 
 
 def phase(times_ms: Floats, hours: int) -> Codes:
     """Give the hour of a cycle of so many hours."""
-    phases: Codes = (np.floor(times_ms / _HOUR_MS) % hours).astype(np.intp)
+    phases: Codes = (np.floor(times_ms / HOUR_MS) % hours).astype(np.intp)
     return phases

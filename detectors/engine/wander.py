@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors.columns import Floats
+from detectors.engine.series import Series, chunks
 
 BLOCK = 16
 """Rows of the shortest scale."""
@@ -36,15 +37,15 @@ def calm(series: int) -> Wander:
     return Wander(np.ones((1, series)), np.zeros((1, series)), np.zeros((1, series)))
 
 
-def measure(scores: Floats) -> Wander:
+def measure(series: Series) -> Wander:
     """Measure scores in order of time, [rows, series], of mean 0 and variance 1.
 
     At a scale of B rows, with x_k the mean of block k: the inflation is B times Allan's variance
     mean((x_{k+1} - x_k)^2) / 2, which slow wander cancels out of: the largest of all scales up to this one,
     at its upper bound, and 1 where chance explains it. What still rises at the longest scale goes on. The
     reach is 3 sqrt(var(x) - Allan's variance), at most the largest |x_k| and a quarter, where von Neumann's
-    ratio of the two rules out chance. Short scales see noise as short and wander as long; long ones the
-    reverse.
+    ratio of the two rules out chance; at least that of longer scales, in whose means there is less noise.
+    Short scales see noise as short and wander as long; long ones the reverse.
 
     Cost: linear. Sources: Allan (1966), Statistics of atomic frequency standards; von Neumann (1941),
     Distribution of the ratio of the mean square successive difference to the variance.
@@ -56,16 +57,30 @@ def measure(scores: Floats) -> Wander:
     >>> bool(measure(bursts).inflation.max() > 50)
     True
     """
-    inflation, reach = _scales(scores)
-    squares = scores**2
-    size = squares.std(axis=0)
+    means, squares, variance = _blocks(series)
+    inflation, reach = _scales(means)
+    size = np.sqrt(variance)
     _, swell = _scales((squares - squares.mean(axis=0)) / np.where(size > 0, size, 1.0))
     return Wander(inflation, reach, swell * size)
 
 
-def _scales(scores: Floats) -> tuple[Floats, Floats]:
-    means, rows = _halved(scores, BLOCK), BLOCK
-    inflation = np.ones(scores.shape[1])
+def _blocks(series: Series) -> tuple[Floats, Floats, Floats]:
+    """Give the means of scores and of their squares over blocks, and the variance of the squares."""
+    means, squares, fourth, square = [], [], 0.0, 0.0
+    for _, scores in chunks(series):
+        means.append(_halved(scores, BLOCK))
+        scores = scores**2
+        squares.append(_halved(scores, BLOCK))
+        square = square + scores.sum(axis=0)
+        fourth = fourth + np.einsum("ij,ij->j", scores, scores)
+    mean = square / len(series)
+    return np.concatenate(means), np.concatenate(squares), np.maximum(fourth / len(series) - mean**2, 0.0)
+
+
+def _scales(means: Floats) -> tuple[Floats, Floats]:
+    """Look at means of blocks, then of two, four, ... of them together."""
+    rows = BLOCK
+    inflation = np.ones(means.shape[1])
     scales = []
     while len(means) >= _BLOCKS_MIN:
         allan = np.mean(np.diff(means, axis=0) ** 2, axis=0) / 2
@@ -76,11 +91,24 @@ def _scales(scores: Floats) -> tuple[Floats, Floats]:
         scales.append((inflation, _reach(means, np.maximum(allan, 1 / rows))))
         means, rows = _halved(means, 2), rows * 2
     if not scales:
-        return np.ones((1, scores.shape[1])), np.zeros((1, scores.shape[1]))
+        return np.ones((1, means.shape[1])), np.zeros((1, means.shape[1]))
     inflations = np.array([scale[0] for scale in scales])
     rise = inflations[-1] / inflations[max(0, len(scales) - 2)]
     inflations[-1] *= np.where(rise < inflations[-1], rise, 1.0) ** 2  # else it has only just shown
-    return inflations, np.array([scale[1] for scale in scales])
+    reaches = np.array([scale[1] for scale in scales])
+    return inflations, np.maximum.accumulate(reaches[::-1], axis=0)[::-1]
+
+
+def with_bursts(wander: Wander, first: int) -> Wander:
+    """Slow the scores from the `first` on by what the others of their column wander, too.
+
+    Where values depend on each other, skew and tails do so in rare bursts, when the values happen to be far
+    out: a reference shows too few of those. Their inflation is the geometric mean of their own and of the
+    largest in the column.
+    """
+    shown = wander.inflation[:, first:]
+    burst = np.sqrt(shown * wander.inflation.max(axis=1, keepdims=True))
+    return wander._replace(inflation=np.hstack((wander.inflation[:, :first], burst)))
 
 
 def _halved(means: Floats, by: int) -> Floats:

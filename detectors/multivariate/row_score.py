@@ -13,6 +13,8 @@ ROWS_MIN = 8
 _FOLDS = 20
 _FITTED = 10_000
 """Few rows are cut into more folds, as long as these are no more rows in all."""
+_FOLDS_MIN, _MANY = 5, 400_000
+"""So many rows know themselves hardly better than others: a few folds do."""
 
 
 class RowScore(Protocol):
@@ -72,7 +74,8 @@ def cross_fitted(make: Callable[[], RowScore], rows: Floats) -> Floats:
     and each span is scored by a fit on all others. The fit on all rows, which scores new ones, has a
     twentieth more rows; what that leaves is a bias of about columns / (19 rows) of the score, upwards.
 
-    Paper: Barber et al. (2021), Predictive inference with the jackknife+. Cost: 20 fits, more below 500 rows.
+    Paper: Barber et al. (2021), Predictive inference with the jackknife+. Cost: 20 fits, more below 500
+    rows, 5 for many.
 
     >>> from detectors.multivariate.mahalanobis import Mahalanobis
     >>> rows = np.random.default_rng(1).normal(size=(100, 20))
@@ -94,7 +97,7 @@ def cross_fitted(make: Callable[[], RowScore], rows: Floats) -> Floats:
 def _folds(rows: int) -> int:
     """Choose the number of folds.
 
-    >>> _folds(50), _folds(200), _folds(100_000)
-    (50, 50, 20)
+    >>> _folds(50), _folds(200), _folds(10_000), _folds(100_000)
+    (50, 50, 20, 5)
     """
-    return min(rows, max(_FOLDS, _FITTED // rows))
+    return min(rows, max(_FOLDS_MIN, min(_FOLDS, _MANY // rows), _FITTED // rows))

@@ -1,0 +1,60 @@
+"""Scores that are looked up some at a time are what they would be all at once."""
+
+import numpy as np
+import pytest
+
+from detectors.columns import Floats
+from detectors.engine import season, series, wander
+from detectors.engine.season import HOUR_MS, Season
+
+ROWS = 3 * series.CHUNK + 1234
+
+
+@pytest.fixture
+def scored() -> series.Scored:
+    rng = np.random.default_rng(1)
+    codes = np.repeat(rng.integers(-1, 5, ROWS // 20 + 1), 20)[:ROWS]
+    return series.Scored(codes, rng.normal(size=(3, 5)))
+
+
+def times(rows: int) -> Floats:
+    """Several rows in most hours, none in others."""
+    return np.cumsum(np.random.default_rng(2).exponential(0.2 * HOUR_MS, rows))
+
+
+def test_rows_without_a_bin_have_scores_of_0(scored: series.Scored) -> None:
+    at_once = scored[0:ROWS]
+    assert len(scored) == ROWS
+    assert np.count_nonzero((at_once == 0).all(axis=1)) > 1000
+
+
+def test_wander_is_that_of_the_whole_array(scored: series.Scored) -> None:
+    found, expected = wander.measure(scored), wander.measure(scored[0:ROWS])
+    for mine, its in zip(found, expected, strict=True):
+        assert np.allclose(mine, its)
+    means = scored[0 : ROWS // 16 * 16].reshape(-1, 16, 3).mean(axis=1)
+    assert found.inflation[0] == pytest.approx(
+        16 * np.mean(np.diff(means, axis=0) ** 2, axis=0) / 2 * (1 + 2 * np.sqrt(3 / len(means)))
+    )
+
+
+def test_hours_are_summed_up_over_the_ends_of_chunks(scored: series.Scored) -> None:
+    at = times(ROWS)
+    found = series.hourly(scored, at)
+    hours = np.floor(at / HOUR_MS)
+    for index in (0, 1, len(found.hours) // 2, len(found.hours) - 1):
+        rows = hours == found.hours[index]
+        assert found.rows[index] == np.count_nonzero(rows)
+        assert found.sums[index] == pytest.approx(scored[0:ROWS][rows].sum(axis=0))
+    assert found.rows.sum() == ROWS
+
+
+def test_what_is_ordinary_at_a_time_is_taken_off(scored: series.Scored) -> None:
+    rng, at = np.random.default_rng(3), times(ROWS)
+    daily = Season("day", 24, rng.normal(size=(24, 3)).tolist())
+    codes = np.zeros(ROWS, np.intp)
+    less = series.Scored(codes, np.zeros((3, 1)), daily, at)
+    assert less[100:200] == pytest.approx(-daily.expected(at[100:200]))
+    found = season.find(series.hourly(less, at))
+    assert found is not None
+    assert np.array(found.means) == pytest.approx(-np.array(daily.means), rel=0.05, abs=0.02)
