@@ -8,7 +8,7 @@ from detectors.engine.wander import Wander
 
 SIZES = (0.06, 0.13, 0.25, 0.5, 1.0)
 """Moves of a score's mean that bets are best at, in standard deviations of the rows."""
-_WEIGHTS = (0.1, 0.6, 0.2, 0.06, 0.04)
+_WEIGHTS = (0.07, 0.7, 0.15, 0.05, 0.03)
 """A weight w costs log(1/w) / KL rows of delay: little where a row says much, so large moves get little."""
 _WARY = 0.5
 """Where rows depend on each other the reference does not show all they may do: half of the budget is kept."""

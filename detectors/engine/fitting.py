@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from detectors.engine.channel import Channel, Terms, fit_missing, fit_values, no_calmer
 from detectors.engine.joint import JOINT, Joint
+from detectors.engine.landmarks import Landmarks
 from detectors.engine.season import Season
 from detectors.engine.table import Cells, Kind, Table, kind_of
 
@@ -32,6 +33,20 @@ class Fitted(Struct):
     season: str | None = None
     hours: int = 0
     joint: Joint | None = None
+    landmarks: list[Landmarks] = []
+
+    @property
+    def read_as(self) -> dict[str, Kind]:
+        """Name the columns of the table, and their kinds."""
+        told = {name for each in self.landmarks for name in each.names}
+        columns = {name: kind for name, kind in self.kinds.items() if name not in told}
+        return {**columns, **{each.name: "vector" for each in self.landmarks}}
+
+    def numbers(self, table: Table) -> Table:
+        """Put numbers in the place of columns of vectors."""
+        for each in self.landmarks:
+            table = each.in_place(table)
+        return table
 
     def whole(self, table: Table) -> Table:
         """Add to rows what is watched of them beside their columns."""
@@ -63,6 +78,10 @@ def fit_channels(reference: Table, at_most: float, per: int | timedelta, terms: 
     strange = set(terms.losses) - set(reference.columns)
     if strange:
         raise ValueError(f"losses names {', '.join(sorted(strange))}, which the reference lacks")
+    landmarks = _landmarks(reference)
+    for each in landmarks:
+        reference = each.in_place(reference)
+    terms = replace(terms, groups=tuple(tuple(each.names) for each in landmarks))
     channels, season, ignored, joint = _fit(reference, terms)
     if not channels:
         raise ValueError("the reference has no column that can be watched")
@@ -70,8 +89,17 @@ def fit_channels(reference: Table, at_most: float, per: int | timedelta, terms: 
     return Fitted(
         channels, _rows(reference, per) / at_most, terms, kinds, ignored,
         season=season.name if season else None, hours=season.hours if season else 0,
-        joint=joint,
+        joint=joint, landmarks=landmarks,
     )  # fmt: skip
+
+
+def _landmarks(reference: Table) -> list[Landmarks]:
+    """Choose landmarks in each column of vectors that has any."""
+    return [
+        Landmarks.of(name, cells)
+        for name, cells in reference.columns.items()
+        if not isinstance(cells, list) and cells.ndim == 2
+    ]
 
 
 def _rows(reference: Table, per: int | timedelta) -> float:
@@ -101,7 +129,7 @@ def _fit(reference: Table, terms: Terms) -> tuple[list[Channel], Season | None, 
         else:
             channel, season = fit_values(name, cells, reference.times_ms, terms)
             fitted.append((replace(channel, weight=weights[name] * (1 - _MISSING)), season))
-        if name in JOINT:
+        if name in JOINT or any(name in group[1:] for group in terms.groups):
             continue
         channel, season = fit_missing(name, cells, reference.times_ms, terms)
         fitted.append((replace(channel, weight=weights[name] * _MISSING), season))
@@ -121,6 +149,7 @@ def _numbers(reference: Table, terms: Terms) -> list[str]:
         for name, cells in reference.columns.items()
         if not isinstance(cells, list)
         and name not in terms.losses
+        and not any(name in group for group in terms.groups)
         and len(np.unique(cells[np.isfinite(cells)])) > 1
     ]
 
@@ -131,11 +160,14 @@ def _common(seasons: list[Season]) -> Season | None:
 
 
 def _weights(names: list[str], terms: Terms) -> dict[str, float]:
+    """Share the budget over columns; those that stand for one column have one share together."""
     losses = [name for name in names if name in terms.losses]
     others = [name for name in names if name not in terms.losses]
+    members = {name: len(group) for group in terms.groups for name in group}
+    parts = {name: 1 / members.get(name, 1) for name in others}
     of_losses = (_LOSSES if others else 1.0) if losses else 0.0
     shared = {name: of_losses / len(losses) for name in losses}
-    return {**shared, **{name: (1 - of_losses) / len(others) for name in others}}
+    return {**shared, **{name: (1 - of_losses) * part / sum(parts.values()) for name, part in parts.items()}}
 
 
 def _unusable(cells: Cells) -> str:

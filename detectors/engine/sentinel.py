@@ -98,7 +98,7 @@ class Sentinel:
         """
         known = tables.read(reference, time)
         fitted = fit_channels(known, at_most, per, Terms(tolerance, tuple(losses)))
-        return cls(fitted, known.cut(0), after)
+        return cls(fitted, fitted.numbers(known).cut(0), after)
 
     @classmethod
     def of_errors(cls, reference: Any, **budget: Any) -> "Sentinel":
@@ -136,7 +136,7 @@ class Sentinel:
 
         The same rows give the same alarms however they are cut. Rows wait until they fill a block of eight.
         """
-        new = tables.read(rows, self._fitted.time, self._fitted.kinds)
+        new = self._fitted.numbers(tables.read(rows, self._fitted.time, self._fitted.read_as))
         waiting = self._waiting.then(new)
         whole, at, alarms = waiting.rows // BLOCK * BLOCK, 0, []
         while at < whole:

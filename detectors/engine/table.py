@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.columns import Floats
+from detectors.engine import vectors
 
 VALUE = "value"
 """The name of the only column of a plain sequence."""
-Kind = Literal["number", "category"]
+Kind = Literal["number", "category", "vector"]
 Cells = Floats | list[str | None]
-"""Numbers with NaN where one is missing, or texts with None."""
+"""Numbers with NaN where one is missing, or texts with None; vectors are a row of numbers each."""
 
 
 class Table(NamedTuple):
@@ -41,8 +42,10 @@ class Table(NamedTuple):
 
 
 def kind_of(cells: Cells) -> Kind:
-    """Say whether a column is of numbers or of texts."""
-    return "category" if isinstance(cells, list) else "number"
+    """Say whether a column is of numbers, of texts or of vectors."""
+    if isinstance(cells, list):
+        return "category"
+    return "number" if cells.ndim == 1 else "vector"
 
 
 def _joined(cells: Cells, others: Cells) -> Cells:
@@ -62,6 +65,9 @@ def read(data: Any, time: str | None = None, like: Mapping[str, Kind] | None = N
     """
     _refuse_doubles(data)
     raw = _columns(data)
+    # A vector of one row alone looks like a column of numbers.
+    for name in (name for name, kind in (like or {}).items() if kind == "vector" and name in raw):
+        raw[name] = vectors.of_rows(raw[name])
     lengths = {len(column) for column in raw.values()}
     if len(lengths) > 1:
         raise ValueError(f"all columns must have as many rows, these have {sorted(lengths)}")
@@ -134,6 +140,8 @@ def _milliseconds(dates: NDArray[np.datetime64]) -> Floats:
 
 
 def _cells(column: Any) -> Cells:
+    if (found := vectors.read(column)) is not None:
+        return found
     try:
         return _numbers(column)
     except (TypeError, ValueError):
@@ -143,6 +151,9 @@ def _cells(column: Any) -> Cells:
 def _as(name: str, raw: Mapping[str, Any], kind: Kind) -> Cells:
     if name not in raw:
         raise ValueError(f"the rows lack the column {name!r} that the reference has")
+    if kind == "vector":
+        found = vectors.read(raw[name], strict=False)
+        return np.full((len(raw[name]), 1), np.nan) if found is None else found
     return _texts(raw[name]) if kind == "category" else _lenient(raw[name])
 
 

@@ -17,4 +17,4 @@ def test_a_program_of_the_page_runs(program, capsys):
 
 
 def test_there_are_some():
-    assert len(PROGRAMS) == 3
+    assert len(PROGRAMS) == 4
