@@ -82,6 +82,46 @@ def slow_variance(rng: np.random.Generator, rows: int) -> Floats:
     return rng.normal(size=rows) * np.exp(0.25 * autoregressive(memory)(rng, rows))
 
 
+def sessions(rng: np.random.Generator, rows: int) -> Floats:
+    """Draw the rows of users one after another, 20 each on average, around a mean of each user's own."""
+    lengths = rng.geometric(1 / 20, rows // 5)
+    return np.repeat(rng.normal(size=len(lengths)), lengths)[:rows] + 0.6 * rng.normal(size=rows)
+
+
+def volatile(rng: np.random.Generator, rows: int) -> Floats:
+    """Draw a GARCH(1, 1): calm and wild times, as returns of markets have."""
+    values, variance = rng.normal(size=rows), 1.0
+    for row in range(rows):
+        values[row] *= np.sqrt(variance)
+        variance = 0.02 + 0.06 * values[row] ** 2 + 0.92 * variance
+    return values
+
+
+def counts_in_bursts(rng: np.random.Generator, rows: int) -> Floats:
+    """Draw Poisson counts of a rate around 3 whose logarithm wanders by 0.4, with a memory of 100 rows."""
+    return rng.poisson(3 * np.exp(0.4 * autoregressive(1 - 1 / 100)(rng, rows))).astype(np.float64)
+
+
+def mostly_zero(rng: np.random.Generator, rows: int) -> Floats:
+    """Draw amounts of which 70 % are 0."""
+    return np.where(rng.random(rows) < 0.7, 0.0, rng.gamma(2, 3, rows).round(1))
+
+
+def long_memory(rng: np.random.Generator, rows: int) -> Floats:
+    """Draw fractional Gaussian noise with Hurst's exponent .7 (Davies and Harte, 1987)."""
+    lags = np.arange(rows, dtype=float)
+    covariance = ((lags + 1) ** 1.4 - 2 * lags**1.4 + np.abs(lags - 1) ** 1.4) / 2
+    spectrum = np.fft.fft(np.concatenate((covariance, [0.0], covariance[:0:-1]))).real
+    noise = rng.normal(size=2 * rows) + 1j * rng.normal(size=2 * rows)
+    values: Floats = np.fft.fft(np.sqrt(np.maximum(spectrum, 0.0) / (2 * rows)) * noise).real[:rows]
+    return values
+
+
+def slow_wander(rng: np.random.Generator, rows: int) -> Floats:
+    """Draw values whose mean wanders by 0.5 with a memory of 5000 rows, a twentieth of the reference."""
+    return rng.normal(size=rows) + 0.5 * autoregressive(1 - 1 / 5000)(rng, rows)
+
+
 def _switching(rng: np.random.Generator, rows: int, on_mean: int, off_mean: int) -> np.ndarray:
     """Draw a Markov chain of two states, begun as it is on average."""
     on = bool(rng.random() < on_mean / (on_mean + off_mean))
@@ -106,5 +146,11 @@ HEALTHY = {
         Healthy("rounded", rounded, 20_000),
         Healthy("telegraph", telegraph, 50_000),
         Healthy("slow variance", slow_variance, 100_000),
+        Healthy("sessions", sessions, 20_000),
+        Healthy("volatile", volatile, 50_000),
+        Healthy("counts in bursts", counts_in_bursts, 20_000),
+        Healthy("mostly zero", mostly_zero, 20_000),
+        Healthy("long memory", long_memory, 50_000),
+        Healthy("slow wander", slow_wander, 100_000),
     )
 }

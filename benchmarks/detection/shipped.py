@@ -42,7 +42,7 @@ def with_defaults(kind: str) -> Shipped:
     return Shipped(kind, lambda baseline: DETECTORS[kind].make(baseline, 0.0))
 
 
-def calibrated(kind: str, target: float, sample: Floats) -> Shipped:
+def calibrated(kind: str, target: float, sample: Floats, effort: float) -> Shipped:
     """Return a detector whose threshold is calibrated to the target, once, on a sample of its own."""
-    found = calibrate(kind, Shares(sample).of(sample), target, effort=100)
+    found = calibrate(kind, Shares(sample).of(sample), target, effort=effort)
     return Shipped(kind, found.make, str(found))

@@ -26,6 +26,7 @@ class Task(NamedTuple):
     def run(self, effort: Effort) -> list[Row]:
         """Measure."""
         entry = CONTESTANTS[self.contestant]
+        effort = effort.of_dear() if entry.is_dear else effort
         if self.stream in STREAMS:
             return on_changes(entry, self.target, STREAMS[self.stream], effort)
         return on_healthy(entry, self.target, HEALTHY[self.stream], effort)
