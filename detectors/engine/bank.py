@@ -99,7 +99,7 @@ class Bank:
 
     def forget_evidence(self) -> None:
         """Begin a new search, with what was learned of the means in health."""
-        self.wealth = np.zeros(self.shape)
+        self.wealth[:] = 0.0
 
     def growth(self, sums: Floats, rows: Floats) -> Floats:
         """Give log L of blocks: sums of scores [blocks, columns, scores], usable rows [blocks, columns].
@@ -131,12 +131,6 @@ class Bank:
         flat = of_scores.reshape(len(of_scores), -1)
         return flat.take(self._place, axis=1).reshape(len(of_scores), *self.shape)
 
-    def bet(self, factors: Floats, rows: float) -> float:
-        """Play one block and return the total; `rows` are those that came, usable or not."""
-        self.wealth += rows
-        self.wealth *= factors
-        return float(np.vdot(self.wealth, self._weight))
-
     def cap(self) -> None:
         """Keep what is sure from growing out of bounds."""
         np.minimum(self.wealth, _WEALTH_MAX, out=self.wealth)
@@ -160,6 +154,11 @@ class Bank:
         added: Floats = tilt * sums[:, self._score[column, bet]] - rows * self._toll[column, bet]
         return added
 
+    def lives_in(self, wealth: Floats, weights: Floats) -> None:
+        """Keep the wealth and the weights in places of some larger vectors."""
+        wealth[:], weights[:] = self.wealth.ravel(), self._weight.ravel()
+        self.wealth, self._weight = wealth.reshape(self.shape), weights.reshape(self.shape)
+
     def silence(self, column: int, silent: bool) -> None:
         """Take a column out of the total, or back in with a new search."""
         self._weight[column] = 0.0 if silent else self._spent[column]
@@ -168,7 +167,7 @@ class Bank:
 
     def merge(self, other: "Bank") -> None:
         """Take over what another bank of the same columns saw in other rows."""
-        self.wealth = self.wealth + other.wealth
+        self.wealth += other.wealth
         self._sums = self._sums + other._sums
         self._rows = self._rows + other._rows
 
@@ -181,9 +180,29 @@ class Bank:
         """Go on from a state."""
         for column in state.silent:
             self.silence(column, True)
-        self.wealth = np.array(state.wealth, float).reshape(self.shape)
+        self.wealth[:] = np.array(state.wealth, float).reshape(self.shape)
         self._sums = np.array(state.sums, float).reshape(self._inflation.shape)
         self._rows = np.array(state.rows, float)
+
+
+class Stakes:
+    """The bets of several banks side by side, so that a block is played on all at once."""
+
+    def __init__(self, banks: Sequence[Bank]) -> None:
+        ends = np.cumsum([bank.wealth.size for bank in banks]).astype(int)
+        self._wealth, self._weights = np.zeros(ends[-1]), np.zeros(ends[-1])
+        for bank, end in zip(banks, ends, strict=True):
+            place = slice(end - bank.wealth.size, end)
+            bank.lives_in(self._wealth[place], self._weights[place])
+
+    def play(self, factors: Floats, rows: float) -> float:
+        """Play one block and return the total of all columns: 1 or more is an alarm.
+
+        `factors` are L of every bet, bank after bank; `rows` are those that came, usable or not.
+        """
+        self._wealth += rows
+        self._wealth *= factors
+        return float(self._wealth @ self._weights)
 
 
 def _before(total: Floats, added: Floats) -> Floats:

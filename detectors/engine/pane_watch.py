@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from detectors import buckets
 from detectors.columns import Floats
-from detectors.engine.bank import State
+from detectors.engine.bank import Stakes, State
 from detectors.engine.bins import CategoryBins, NumberBins
 from detectors.engine.channel import Channel
 from detectors.engine.group import grouped
@@ -50,17 +50,20 @@ class PaneWatch:
 
     def __init__(self, channels: list[Channel], hours: int, budget_ms: float) -> None:
         self._groups = grouped(channels, hours, budget_ms)
+        self._stakes = Stakes([group.bank for group in self._groups])
         self._counters = [[_counter(channel) for channel in group.channels] for group in self._groups]
         self._since_ms: dict[str, int] = {}
         self._peaks: dict[str, float] = {}
 
     def feed(self, profile: Profile, start_ms: int, end_ms: int) -> None:
         """Take in one pane."""
-        total = 0.0
+        logs = []
         for group, counters in zip(self._groups, self._counters, strict=True):
             sums, rows = group.sums_of([count(profile) for count in counters], start_ms, end_ms)
-            total += group.bank.bet(np.exp(group.bank.growth(sums, rows)[0]), end_ms - start_ms)
+            logs.append(group.bank.growth(sums, rows)[0].ravel())
             group.bank.learn(sums, rows)
+        total = self._stakes.play(np.exp(np.concatenate(logs)), end_ms - start_ms)
+        for group in self._groups:
             group.bank.cap()
         evidence = self._evidence()
         for name, share in evidence.items():

@@ -12,6 +12,7 @@ from detectors.columns import Floats
 from detectors.engine import attribution, summary
 from detectors.engine import table as tables
 from detectors.engine.alarm import Alarm, Moved
+from detectors.engine.bank import Stakes
 from detectors.engine.channel import Channel, Terms
 from detectors.engine.faults import Faults, know
 from detectors.engine.fitting import Fitted, fit_channels
@@ -52,7 +53,7 @@ class Sentinel:
     silent from then on, and the others go on (`after="hold"`); or the search begins anew against the same
     reference, and finds what lasts again and again (`after="restart"`).
 
-    Cost: 0.2 us per value; memory for the reference and 1,024 rows.
+    Cost: 0.35 us per value, twice what `orjson` takes; memory for the reference and 1,024 rows.
 
     >>> rng = np.random.default_rng(7)
     >>> def rows(n, mean):
@@ -172,12 +173,11 @@ class Sentinel:
         """Play block after block up to the first alarm; say how many rows were used, and whether it came."""
         rows = self._fitted.whole(rows)
         sums = [group.sums(rows, BLOCK) for group in self._groups]
-        plays = [np.exp(group.bank.growth(*sums[index])) for index, group in enumerate(self._groups)]
+        logs = [group.bank.growth(*seen) for group, seen in zip(self._groups, sums, strict=True)]
+        factors = np.exp(np.hstack([each.reshape(len(each), -1) for each in logs]))
         played, raised = 0, False
         while played < rows.rows // BLOCK and not raised:
-            total = sum(
-                group.bank.bet(play[played], BLOCK) for group, play in zip(self._groups, plays, strict=True)
-            )
+            total = self._stakes.play(factors[played], BLOCK)
             self._history.append([(scored[played], usable[played]) for scored, usable in sums])
             played += 1
             raised = total >= 1 and self._lasts()
@@ -260,6 +260,7 @@ class Sentinel:
     def _begin(self, fitted: Fitted, summaries: dict[str, summary.Summary], faults: Faults) -> None:
         self._fitted, self._summary, self._faults = fitted, summaries, faults
         self._groups = grouped(fitted.channels, fitted.hours, fitted.budget)
+        self._stakes = Stakes([group.bank for group in self._groups])
         self._history: deque[list[tuple[Floats, Floats]]] = deque(maxlen=RECENT // BLOCK)
 
     def save(self) -> bytes:

@@ -183,6 +183,8 @@ def _number(value: Any) -> float:
 
 
 def _texts(column: Any) -> list[str | None]:
+    if isinstance(column, np.ndarray) and column.ndim == 1:
+        column = column.tolist()
     return [value if type(value) is str else _text(value) for value in column]
 
 
