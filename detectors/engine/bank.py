@@ -74,12 +74,13 @@ class Bank:
         self._strength = np.abs(self._tilt)
         margin = self._vectors([column.bets.margin for column in columns])
         self._toll = cost + self._strength * margin
-        self._weight = self._vectors([column.bets.weight for column in columns]) * weights[:, None] / budget
-        self._spent = self._weight.copy()
+        self._spent = self._vectors([column.bets.weight for column in columns]) * weights[:, None] / budget
+        self._stakes, self._place = Stakes(self._spent.size), slice(None)
+        self._weight[:] = self._spent
         self._inflation = np.ones((len(columns), max(scores, default=0)))
         for index, column in enumerate(columns):
             self._inflation[index, : len(column.inflation)] = column.inflation
-        self._place = (self._score + np.arange(len(columns))[:, None] * self._inflation.shape[1]).ravel()
+        self._of_score = (self._score + np.arange(len(columns))[:, None] * self._inflation.shape[1]).ravel()
         self._known = np.array([column.rows for column in columns], float)
         self._reach = _LEARN * np.sqrt(self._inflation / self._known[:, None])
         self.reset()
@@ -91,9 +92,18 @@ class Bank:
             stacked[index, : len(vector)] = vector
         return stacked
 
+    @property
+    def wealth(self) -> Floats:
+        """Give what each bet has come to; it may be written to. [columns, bets]."""
+        return self._stakes.wealth[self._place].reshape(self.shape)
+
+    @property
+    def _weight(self) -> Floats:
+        return self._stakes.weights[self._place].reshape(self.shape)
+
     def reset(self) -> None:
         """Forget the stream."""
-        self.wealth = np.zeros(self.shape)
+        self.forget_evidence()
         self._sums = np.zeros(self._inflation.shape)
         self._rows = np.zeros(len(self._known))
 
@@ -129,7 +139,7 @@ class Bank:
     def _of_bets(self, of_scores: Floats) -> Floats:
         """Give each bet the value of its score."""
         flat = of_scores.reshape(len(of_scores), -1)
-        return flat.take(self._place, axis=1).reshape(len(of_scores), *self.shape)
+        return flat.take(self._of_score, axis=1).reshape(len(of_scores), *self.shape)
 
     def cap(self) -> None:
         """Keep what is sure from growing out of bounds."""
@@ -154,10 +164,10 @@ class Bank:
         added: Floats = tilt * sums[:, self._score[column, bet]] - rows * self._toll[column, bet]
         return added
 
-    def lives_in(self, wealth: Floats, weights: Floats) -> None:
-        """Keep the wealth and the weights in places of some larger vectors."""
-        wealth[:], weights[:] = self.wealth.ravel(), self._weight.ravel()
-        self.wealth, self._weight = wealth.reshape(self.shape), weights.reshape(self.shape)
+    def join(self, stakes: "Stakes", place: slice) -> None:
+        """Keep wealth and weights among those of other banks."""
+        stakes.wealth[place], stakes.weights[place] = self.wealth.ravel(), self._weight.ravel()
+        self._stakes, self._place = stakes, place
 
     def silence(self, column: int, silent: bool) -> None:
         """Take a column out of the total, or back in with a new search."""
@@ -167,7 +177,7 @@ class Bank:
 
     def merge(self, other: "Bank") -> None:
         """Take over what another bank of the same columns saw in other rows."""
-        self.wealth += other.wealth
+        self.wealth[:] += other.wealth
         self._sums = self._sums + other._sums
         self._rows = self._rows + other._rows
 
@@ -186,23 +196,28 @@ class Bank:
 
 
 class Stakes:
-    """The bets of several banks side by side, so that a block is played on all at once."""
+    """The bets of one or several banks side by side, so that a block is played on all at once."""
 
-    def __init__(self, banks: Sequence[Bank]) -> None:
-        ends = np.cumsum([bank.wealth.size for bank in banks]).astype(int)
-        self._wealth, self._weights = np.zeros(ends[-1]), np.zeros(ends[-1])
+    def __init__(self, bets: int) -> None:
+        self.wealth, self.weights = np.zeros(bets), np.zeros(bets)
+
+    @classmethod
+    def of(cls, banks: Sequence[Bank]) -> "Stakes":
+        """Put the bets of some banks side by side."""
+        ends = np.cumsum([bank.wealth.size for bank in banks]).tolist()
+        stakes = cls(ends[-1])
         for bank, end in zip(banks, ends, strict=True):
-            place = slice(end - bank.wealth.size, end)
-            bank.lives_in(self._wealth[place], self._weights[place])
+            bank.join(stakes, slice(end - bank.wealth.size, end))
+        return stakes
 
     def play(self, factors: Floats, rows: float) -> float:
         """Play one block and return the total of all columns: 1 or more is an alarm.
 
         `factors` are L of every bet, bank after bank; `rows` are those that came, usable or not.
         """
-        self._wealth += rows
-        self._wealth *= factors
-        return float(self._wealth @ self._weights)
+        self.wealth += rows
+        self.wealth *= factors
+        return float(self.wealth @ self.weights)
 
 
 def _before(total: Floats, added: Floats) -> Floats:

@@ -50,7 +50,7 @@ class PaneWatch:
 
     def __init__(self, channels: list[Channel], hours: int, budget_ms: float) -> None:
         self._groups = grouped(channels, hours, budget_ms)
-        self._stakes = Stakes([group.bank for group in self._groups])
+        self._stakes = Stakes.of([group.bank for group in self._groups])
         self._counters = [[_counter(channel) for channel in group.channels] for group in self._groups]
         self._since_ms: dict[str, int] = {}
         self._peaks: dict[str, float] = {}

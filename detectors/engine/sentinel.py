@@ -260,7 +260,7 @@ class Sentinel:
     def _begin(self, fitted: Fitted, summaries: dict[str, summary.Summary], faults: Faults) -> None:
         self._fitted, self._summary, self._faults = fitted, summaries, faults
         self._groups = grouped(fitted.channels, fitted.hours, fitted.budget)
-        self._stakes = Stakes([group.bank for group in self._groups])
+        self._stakes = Stakes.of([group.bank for group in self._groups])
         self._history: deque[list[tuple[Floats, Floats]]] = deque(maxlen=RECENT // BLOCK)
 
     def save(self) -> bytes:

@@ -12,7 +12,7 @@ from streams.topics import topic_name
 
 __all__ = ["reach", "reach_topics", "see_rights"]
 
-_TRY_SECONDS = 1.0
+_TRY_SECONDS = 0.3
 _ADVICE = {
     KafkaError._RESOLVE: (
         "the host name is not known ({why}); give another address with --broker or WATCHKEEPER_BROKER"

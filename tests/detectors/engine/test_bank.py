@@ -22,7 +22,7 @@ def blocks(rng, n, block=8, columns=1):
 def test_the_wealth_in_health_is_at_most_the_rows_seen():
     rng, n = np.random.default_rng(1), 40
     many = bank(budget=1.0, columns=2000)  # as many streams of their own
-    stakes = Stakes([many])
+    stakes = Stakes.of([many])
     sums, rows = blocks(rng, n, columns=2000)
     for factors in np.exp(many.growth(sums, rows)):
         stakes.play(factors.ravel(), 8)
@@ -36,7 +36,7 @@ def test_dependent_columns_spend_one_budget():
     alarms, seen = 0, 0
     for _ in range(40):
         many = bank(budget=1000.0, columns=10)
-        stakes = Stakes([many])
+        stakes = Stakes.of([many])
         sums, rows = blocks(rng, 500)
         sums, rows = np.repeat(sums, 10, axis=1), np.repeat(rows, 10, axis=1)  # ten times the same column
         for factors in np.exp(many.growth(sums, rows)):
@@ -52,7 +52,7 @@ def test_two_partitions_merge_to_the_sum_of_their_wealth():
     one, other = bank(1000.0), bank(1000.0)
     for each in (one, other):
         sums, rows = blocks(rng, 50)
-        stakes = Stakes([each])
+        stakes = Stakes.of([each])
         for factors in np.exp(each.growth(sums, rows)):
             stakes.play(factors.ravel(), 8)
         each.learn(sums, rows)
@@ -64,12 +64,14 @@ def test_two_partitions_merge_to_the_sum_of_their_wealth():
 def test_several_banks_are_played_as_each_alone():
     rng = np.random.default_rng(5)
     banks, alone = [bank(100.0), bank(100.0, columns=3)], [bank(100.0), bank(100.0, columns=3)]
-    stakes = Stakes(banks)
+    stakes = Stakes.of(banks)
     parts = [blocks(rng, 30), blocks(rng, 30, columns=3)]
     plays = [np.exp(each.growth(*part)) for each, part in zip(banks, parts, strict=True)]
     for number in range(30):
         total = stakes.play(np.concatenate([play[number].ravel() for play in plays]), 8)
-        each = [Stakes([one]).play(play[number].ravel(), 8) for one, play in zip(alone, plays, strict=True)]
+        each = [
+            Stakes.of([one]).play(play[number].ravel(), 8) for one, play in zip(alone, plays, strict=True)
+        ]
         assert np.isclose(total, sum(each), rtol=1e-12)
         assert np.isclose(total, sum(one.evidence().total for one in banks), rtol=1e-12)
     banks[1].silence(2, True)

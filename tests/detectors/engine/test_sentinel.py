@@ -1,5 +1,8 @@
 """What the engine promises, on tables like those of its users."""
 
+import pickle
+from copy import deepcopy
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -267,3 +270,16 @@ def test_what_wandered_in_the_reference_may_wander_after_an_alarm_too():
     sentinel = Sentinel.fit(values[:30_000], per=100_000)
     alarms = sentinel.update(np.concatenate((values[30_000:40_000] + 6.0, values[40_000:])))
     assert 1 <= len(alarms) <= 6
+
+
+def test_a_copy_and_a_pickled_one_go_on_as_the_original():
+    rng = np.random.default_rng(11)
+    sentinel = Sentinel.fit({"x": rng.normal(size=2000), "c": rng.choice(["a", "b"], 2000)}, per=2000)
+    sentinel.update({"x": rng.normal(size=100), "c": rng.choice(["a", "b"], 100)})
+    others = [deepcopy(sentinel), pickle.loads(pickle.dumps(sentinel))]  # noqa: S301
+    rows = {"x": rng.normal(0.5, 1, 3000), "c": rng.choice(["a", "b"], 3000, p=[0.7, 0.3])}
+    expected = [str(alarm) for alarm in sentinel.update(rows)]
+    assert len(expected) > 0
+    for other in others:
+        assert [str(alarm) for alarm in other.update(rows)] == expected
+        assert other.save() == sentinel.save()
