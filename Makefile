@@ -20,7 +20,7 @@ demo: $(READY)
 
 ## test    run the tests on every Kafka broker that this machine can run, in two processes: ARGS='-n 0 -k NAME'
 test: $(READY)
-	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadscope $(ARGS)
 
 ## stack-test  run what compose/ configures without Docker, and print what each panel and rule returned
 stack-test: $(READY)

@@ -5,9 +5,9 @@ disturb each other: they stay in one process, one after the other. So does each 
 """
 
 import os
+import re
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from streams.topics import TOPICS, create_topics, topic_name
 from tests.brokers import BROKERS, Offline, Unavailable
 
 SEEN: dict[str, str] = {}
-_INTEGRATION = Path(__file__).parent / "integration"
+_ON_BROKERS = re.compile(rf"^tests/integration/|\[.*\b({'|'.join(BROKERS)})\b")
 
 # The same examples in every run, so that a red run is red again; `make fuzz` looks for new ones.
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -37,11 +37,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", line)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Say which tests stay together."""
-    for item in items:
-        on_brokers = _INTEGRATION in item.path.parents or "broker" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("brokers" if on_brokers else item.path.name))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "brokers" if _ON_BROKERS.search(nodeid) else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(autouse=True)

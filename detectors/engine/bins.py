@@ -78,7 +78,9 @@ class CategoryBins(Struct, frozen=True, tag="category"):
     known: tuple[str, ...]
     rare: frozenset[str] = frozenset()
     unseen: float = 0.0
-    """Share of categories to come that have not been seen yet: Good and Turing's, of those seen once."""
+    """Share of rows to come whose category has not been seen yet: Good and Turing's, of those seen once."""
+    newer: float = 0.0
+    """How far that share may rise since categories come and go with time."""
 
     @classmethod
     def of(cls, values: Sequence[Any], among: Collection[str] | None = None) -> "CategoryBins":
@@ -98,11 +100,29 @@ class CategoryBins(Struct, frozen=True, tag="category"):
         if len(rare) == 1:
             known, rare = [*known, *rare], set()
         singles = sum(count == 1 for count in counts.values())
-        return cls(tuple(known), frozenset(rare), singles / usable)
+        return cls(tuple(known), frozenset(rare), singles / usable, _newer(values))
 
     def basis(self, codes: Codes) -> Codes:
         """Give the rows that say how common the bins are."""
         return codes[1::2] if self.rare else codes
+
+    def as_new(self, values: Sequence[Any], codes: Codes) -> Codes:
+        """Give the bins of the reference's rows with those unseen that the other half of it does not have.
+
+        All its categories were seen: only so does it show whether new ones come in bursts.
+
+        >>> bins = CategoryBins.of(["a", "b", "a", "c"])
+        >>> bins.as_new(["a", "b", "a", "c"], bins.codes(["a", "b", "a", "c"])).tolist()
+        [0, 1, 0, 1]
+        """
+        if not self.rare:
+            return codes
+        half = len(values) // 2
+        first, second = set(values[:half]), set(values[half:])
+        new = [value not in second for value in values[:half]] + [
+            value not in first for value in values[half:]
+        ]
+        return np.where((codes >= 0) & new, self.count - 1, codes)
 
     @property
     def count(self) -> int:
@@ -117,6 +137,21 @@ class CategoryBins(Struct, frozen=True, tag="category"):
     def codes(self, values: Sequence[Any]) -> Codes:
         """Give the bin of each value; `MISSING` for None."""
         return np.fromiter(map(_index(self).__getitem__, values), np.intp, len(values))
+
+
+def _newer(values: Sequence[Any]) -> float:
+    """Say by how much more of the second half was new to the first than Good and Turing foretold of it.
+
+    >>> _newer(["a", "b"] * 50), round(_newer([f"day {row // 10}" for row in range(1000)]), 2)
+    (0.0, 0.81)
+    """
+    half = len(values) // 2
+    first = Counter(value for value in values[:half] if value is not None)
+    second = [value for value in values[half:] if value is not None]
+    rows = max(1, min(len(second), first.total()))
+    new = sum(value not in first for value in second) / max(1, len(second))
+    foretold = sum(count == 1 for count in first.values()) / max(1, first.total())
+    return max(0.0, new - foretold - 3 * float(np.sqrt(max(new, foretold) * 2 / rows)))
 
 
 class _Index(dict[Any, int]):

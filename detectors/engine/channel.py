@@ -19,6 +19,8 @@ _OF_MOMENTS = {"mean": 0.4, "spread": 0.3, "skew": 0.1, "tails": 0.2}
 """How the budget of a column of numbers is spent on its scores."""
 _SHAPES = scores.MOMENTS.index("skew")
 """The first of the scores of shape."""
+_NEWER = 2.0
+"""What is new beside half of a reference becomes more with time."""
 BOTH_SIDES = (1, -1)
 ABOVE = (1,)
 
@@ -68,16 +70,27 @@ def fit_values(
         known = shares(basis, bins.count, bins.unseen)
         table, moves = scores.of_categories(known), [f"share of {each}" for each in bins.names]
         weights = np.full(len(moves), 1 / len(moves))
+        wandering = bins.as_new(cells, codes)
     else:
         bins = bins or NumberBins.of(cells[np.isfinite(cells)])
-        codes = basis = bins.codes(cells)  # type: ignore[arg-type]
+        codes = basis = wandering = bins.codes(cells)  # type: ignore[arg-type]
         known = shares(codes, bins.count)
         table = scores.of_numbers(known)[: 1 if name in terms.losses else scores.DEGREE]
         moves = list(scores.MOMENTS[: len(table)])
         weights = np.array([_OF_MOMENTS[move] for move in moves])
     sides = ABOVE if name in terms.losses else BOTH_SIDES
     channel, found = _channel(
-        name, "values", bins, codes, known, table, moves, weights / weights.sum(), sides, times_ms, terms
+        name,
+        "values",
+        bins,
+        (codes, wandering),
+        known,
+        table,
+        moves,
+        weights / weights.sum(),
+        sides,
+        times_ms,
+        terms,
     )
     rows = float(np.count_nonzero(basis >= 0))
     return replace(channel, column=replace(channel.column, rows=rows)), found
@@ -90,7 +103,9 @@ def fit_missing(
     codes = _is_missing(cells)
     known = shares(codes, 2)
     table, moves = scores.of_categories(known)[1:], ["share of missing values"]
-    return _channel(name, "missing", None, codes, known, table, moves, np.ones(1), ABOVE, times_ms, terms)
+    return _channel(
+        name, "missing", None, (codes, codes), known, table, moves, np.ones(1), ABOVE, times_ms, terms
+    )
 
 
 def no_calmer(channel: Channel, before: Channel | None, season: bool) -> Channel:
@@ -126,16 +141,19 @@ def _largest(mine: list[float], its: list[float], places: list[int], scores: int
 
 
 def _channel(
-    name: str, part: Part, bins: Bins | None, codes: Codes, known: Floats, table: Floats, moves: list[str],
-    weights: Floats, sides: tuple[int, ...], times_ms: Floats | None, terms: Terms,
+    name: str, part: Part, bins: Bins | None, codes: tuple[Codes, Codes], known: Floats, table: Floats,
+    moves: list[str], weights: Floats, sides: tuple[int, ...], times_ms: Floats | None, terms: Terms,
 ) -> tuple[Channel, Season | None]:  # fmt: skip
-    scored = Scored(codes, table)
-    found = season.find(hourly(scored, times_ms)) if times_ms is not None else None
-    wandered = wander.measure(scored if found is None else Scored(codes, table, found, times_ms))
+    """Make a channel from the bins of rows, and from those that tell how they wander."""
+    seen, wandering = codes
+    found = season.find(hourly(Scored(seen, table), times_ms)) if times_ms is not None else None
+    wandered = wander.measure(Scored(wandering, table, found, times_ms))
     if isinstance(bins, NumberBins):
         wandered = wander.with_bursts(wandered, _SHAPES)
+    if isinstance(bins, CategoryBins):
+        wandered = wander.at_least(wandered, bins.newer * _NEWER / np.sqrt(known * (1 - known)), last=2)
     placed = bets.place(table, known, wandered, sides, weights, terms.tolerance)
-    rows = float(np.count_nonzero(codes >= 0))
+    rows = float(np.count_nonzero(seen >= 0))
     column = Column(placed, rows, wandered.inflation[-1].tolist())
     return Channel(name, part, bins, table.tolist(), moves, column, 1.0), found
 
