@@ -217,7 +217,7 @@ def test_drift_that_is_held_back_is_not_even_noted(scene: Scene) -> None:
 
 def test_what_is_over_is_told_as_resolved(scene: Scene) -> None:
     scene.post(QUALITY, SAID | {"resolution": "values are back"}, datetime.now(UTC) - timedelta(seconds=1))
-    resolved = until(lambda: [e for e in scene.got("pagerduty") if e["event_action"] == "resolve"], 60)
+    resolved = until(lambda: [e for e in scene.got("pagerduty") if e["event_action"] == "resolve"], 120)
     assert resolved[0]["dedup_key"] == scene.got("pagerduty")[0]["dedup_key"]
     told = [hook["status"] for hook in scene.got("webhook")]
     assert told == ["firing", "resolved"]

@@ -128,6 +128,15 @@ def _old_worker(settings: Settings, code: Path, log: Path) -> subprocess.Popen[b
         return subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=code)
 
 
+def _wait_for_membership(worker: subprocess.Popen[bytes], log: Path) -> None:
+    """Before that a worker neither folds nor hears SIGTERM."""
+    deadline = time.monotonic() + 60
+    while b"generation" not in log.read_bytes():
+        assert worker.poll() is None, log.read_text()[-3000:]
+        assert time.monotonic() < deadline, log.read_text()[-3000:]
+        time.sleep(0.2)
+
+
 def test_an_old_and_a_new_worker_side_by_side_lose_and_double_nothing(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -142,6 +151,7 @@ def test_an_old_and_a_new_worker_side_by_side_lose_and_double_nothing(
     steps = 24
     old = _old_worker(two, code, tmp_path / "old.log")
     try:
+        _wait_for_membership(old, tmp_path / "old.log")
         with Workers(two, tmp_path, WATCHKEEPER_WRITE_FORMAT="1", WATCHKEEPER_IDLE_SECONDS="3") as running:
             for step in range(steps):
                 for name, log in golden.source().items():
