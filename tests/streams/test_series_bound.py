@@ -22,7 +22,7 @@ from streams.page import PageFold
 from streams.series_bound import series_bound
 
 EVENTS = int(os.environ.get("WATCHKEEPER_HOSTILE_EVENTS", "40000"))
-"""A million of them take a minute: WATCHKEEPER_HOSTILE_EVENTS=1000000."""
+"""A million of them take a quarter of an hour: WATCHKEEPER_HOSTILE_EVENTS=1000000, --timeout=3000."""
 EVERY_MS = 100
 """So slow that most of the windows that are kept as the recent past come and go in the first half."""
 CHUNK = 2_000
