@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from msgspec import Struct
@@ -67,7 +67,7 @@ class NumberBins(Struct, frozen=True, tag="number"):
         return codes
 
 
-class CategoryBins(Struct, frozen=True, tag="category"):
+class CategoryBins(Struct, frozen=True, weakref=True, tag="category"):
     """A bin for each common category, one for rare ones together, one for those never seen.
 
     >>> bins = CategoryBins.of(["a", "b", "a", None] * 50)
@@ -79,8 +79,6 @@ class CategoryBins(Struct, frozen=True, tag="category"):
     rare: frozenset[str] = frozenset()
     unseen: float = 0.0
     """Share of rows to come whose category has not been seen yet: Good and Turing's, of those seen once."""
-    newer: float = 0.0
-    """How far that share may rise since categories come and go with time."""
 
     @classmethod
     def of(cls, values: Sequence[Any], among: Collection[str] | None = None) -> "CategoryBins":
@@ -100,7 +98,7 @@ class CategoryBins(Struct, frozen=True, tag="category"):
         if len(rare) == 1:
             known, rare = [*known, *rare], set()
         singles = sum(count == 1 for count in counts.values())
-        return cls(tuple(known), frozenset(rare), singles / usable, _newer(values))
+        return cls(tuple(known), frozenset(rare), singles / usable)
 
     def basis(self, codes: Codes) -> Codes:
         """Give the rows that say how common the bins are."""
@@ -136,22 +134,10 @@ class CategoryBins(Struct, frozen=True, tag="category"):
 
     def codes(self, values: Sequence[Any]) -> Codes:
         """Give the bin of each value; `MISSING` for None."""
-        return np.fromiter(map(_index(self).__getitem__, values), np.intp, len(values))
-
-
-def _newer(values: Sequence[Any]) -> float:
-    """Say by how much more of the second half was new to the first than Good and Turing foretold of it.
-
-    >>> _newer(["a", "b"] * 50), round(_newer([f"day {row // 10}" for row in range(1000)]), 2)
-    (0.0, 0.81)
-    """
-    half = len(values) // 2
-    first = Counter(value for value in values[:half] if value is not None)
-    second = [value for value in values[half:] if value is not None]
-    rows = max(1, min(len(second), first.total()))
-    new = sum(value not in first for value in second) / max(1, len(second))
-    foretold = sum(count == 1 for count in first.values()) / max(1, first.total())
-    return max(0.0, new - foretold - 3 * float(np.sqrt(max(new, foretold) * 2 / rows)))
+        index = _INDICES.get(self)
+        if index is None:
+            index = _INDICES[self] = _Index(self)
+        return np.fromiter(map(index.__getitem__, values), np.intp, len(values))
 
 
 class _Index(dict[Any, int]):
@@ -167,8 +153,8 @@ class _Index(dict[Any, int]):
         return self._unseen
 
 
-_index = lru_cache(maxsize=1024)(_Index)
-"""Built once for each bins: a column may have thousands of rare categories."""
+_INDICES: WeakKeyDictionary[CategoryBins, _Index] = WeakKeyDictionary()
+"""Built once for each bins, and gone with them: a column may have thousands of rare categories."""
 
 
 Bins = NumberBins | CategoryBins

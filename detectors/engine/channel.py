@@ -1,6 +1,6 @@
 """One thing that is watched: the values of a column, or whether they are there."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -19,8 +19,6 @@ _OF_MOMENTS = {"mean": 0.4, "spread": 0.3, "skew": 0.1, "tails": 0.2}
 """How the budget of a column of numbers is spent on its scores."""
 _SHAPES = scores.MOMENTS.index("skew")
 """The first of the scores of shape."""
-_NEWER = 2.0
-"""What is new beside half of a reference becomes more with time."""
 BOTH_SIDES = (1, -1)
 ABOVE = (1,)
 
@@ -58,42 +56,32 @@ class Terms(Struct, frozen=True):
     """Columns that stand for one of the table together."""
 
 
+class _Scoring(NamedTuple):
+    """How a part of a column is scored, and the rows of the reference by their bins."""
+
+    bins: Bins | None
+    codes: Codes
+    known: Floats
+    table: Floats
+    moves: list[str]
+    weights: Floats
+    rows: int
+    """That say how common the bins are."""
+    wandering: tuple[Codes, Floats] | None = None
+    """Codes and scores that tell how rows wander, where it is not those above."""
+
+
 def fit_values(
     name: str, cells: Cells, times_ms: Floats | None, terms: Terms, bins: Bins | None = None
 ) -> tuple[Channel, Season | None]:
     """Learn the values of a column from the reference, in given bins or its own; missing ones say nothing."""
     if isinstance(cells, list):
-        bins = bins or CategoryBins.of(cells)
-        assert isinstance(bins, CategoryBins)  # noqa: S101
-        codes = bins.codes(cells)
-        basis = bins.basis(codes)
-        known = shares(basis, bins.count, bins.unseen)
-        table, moves = scores.of_categories(known), [f"share of {each}" for each in bins.names]
-        weights = np.full(len(moves), 1 / len(moves))
-        wandering = bins.as_new(cells, codes)
+        scoring = _of_categories(cells, bins or CategoryBins.of(cells))
     else:
-        bins = bins or NumberBins.of(cells[np.isfinite(cells)])
-        codes = basis = wandering = bins.codes(cells)  # type: ignore[arg-type]
-        known = shares(codes, bins.count)
-        table = scores.of_numbers(known)[: 1 if name in terms.losses else scores.DEGREE]
-        moves = list(scores.MOMENTS[: len(table)])
-        weights = np.array([_OF_MOMENTS[move] for move in moves])
+        moments = 1 if name in terms.losses else scores.DEGREE
+        scoring = _of_numbers(cells, bins or NumberBins.of(cells[np.isfinite(cells)]), moments)
     sides = ABOVE if name in terms.losses else BOTH_SIDES
-    channel, found = _channel(
-        name,
-        "values",
-        bins,
-        (codes, wandering),
-        known,
-        table,
-        moves,
-        weights / weights.sum(),
-        sides,
-        times_ms,
-        terms,
-    )
-    rows = float(np.count_nonzero(basis >= 0))
-    return replace(channel, column=replace(channel.column, rows=rows)), found
+    return _channel(name, "values", scoring, sides, times_ms, terms)
 
 
 def fit_missing(
@@ -103,9 +91,31 @@ def fit_missing(
     codes = _is_missing(cells)
     known = shares(codes, 2)
     table, moves = scores.of_categories(known)[1:], ["share of missing values"]
-    return _channel(
-        name, "missing", None, (codes, codes), known, table, moves, np.ones(1), ABOVE, times_ms, terms
-    )
+    scoring = _Scoring(None, codes, known, table, moves, np.ones(1), len(codes))
+    return _channel(name, "missing", scoring, ABOVE, times_ms, terms)
+
+
+def _of_categories(cells: list[str | None], bins: Bins) -> _Scoring:
+    assert isinstance(bins, CategoryBins)  # noqa: S101
+    codes = bins.codes(cells)
+    basis = bins.basis(codes)
+    known = shares(basis, bins.count, bins.unseen)
+    moves = [f"share of {each}" for each in bins.names]
+    weights, rows = np.full(len(moves), 1 / len(moves)), int(np.count_nonzero(basis >= 0))
+    as_new = bins.as_new(cells, codes)
+    wandering = as_new, scores.of_categories(shares(as_new, bins.count))
+    return _Scoring(bins, codes, known, scores.of_categories(known), moves, weights, rows, wandering)
+
+
+def _of_numbers(cells: Floats, bins: Bins, moments: int) -> _Scoring:
+    assert isinstance(bins, NumberBins)  # noqa: S101
+    codes = bins.codes(cells)
+    known = shares(codes, bins.count)
+    table = scores.of_numbers(known)[:moments]
+    moves = list(scores.MOMENTS[: len(table)])
+    weights = np.array([_OF_MOMENTS[move] for move in moves])
+    rows = int(np.count_nonzero(codes >= 0))
+    return _Scoring(bins, codes, known, table, moves, weights / weights.sum(), rows)
 
 
 def no_calmer(channel: Channel, before: Channel | None, season: bool) -> Channel:
@@ -141,20 +151,15 @@ def _largest(mine: list[float], its: list[float], places: list[int], scores: int
 
 
 def _channel(
-    name: str, part: Part, bins: Bins | None, codes: tuple[Codes, Codes], known: Floats, table: Floats,
-    moves: list[str], weights: Floats, sides: tuple[int, ...], times_ms: Floats | None, terms: Terms,
-) -> tuple[Channel, Season | None]:  # fmt: skip
-    """Make a channel from the bins of rows, and from those that tell how they wander."""
-    seen, wandering = codes
-    found = season.find(hourly(Scored(seen, table), times_ms)) if times_ms is not None else None
-    wandered = wander.measure(Scored(wandering, table, found, times_ms))
+    name: str, part: Part, scoring: _Scoring, sides: tuple[int, ...], times_ms: Floats | None, terms: Terms
+) -> tuple[Channel, Season | None]:
+    bins, codes, known, table, moves, weights, rows, wandering = scoring
+    found = season.find(hourly(Scored(codes, table), times_ms)) if times_ms is not None else None
+    wandered = wander.measure(Scored(*(wandering or (codes, table)), found, times_ms))
     if isinstance(bins, NumberBins):
         wandered = wander.with_bursts(wandered, _SHAPES)
-    if isinstance(bins, CategoryBins):
-        wandered = wander.at_least(wandered, bins.newer * _NEWER / np.sqrt(known * (1 - known)), last=2)
     placed = bets.place(table, known, wandered, sides, weights, terms.tolerance)
-    rows = float(np.count_nonzero(seen >= 0))
-    column = Column(placed, rows, wandered.inflation[-1].tolist())
+    column = Column(placed, float(rows), wandered.inflation[-1].tolist())
     return Channel(name, part, bins, table.tolist(), moves, column, 1.0), found
 
 

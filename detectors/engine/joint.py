@@ -47,7 +47,7 @@ class Joint(Struct):
         return _with(table, pca.scores(rows), distance.scores(rows))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _scorers(pca: bytes, distance: bytes) -> tuple[PcaError, Mahalanobis]:
     return PcaError.restore(pca), Mahalanobis.restore(distance)
 

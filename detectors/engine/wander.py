@@ -64,13 +64,6 @@ def measure(series: Series) -> Wander:
     return Wander(inflation, reach, swell * size)
 
 
-def at_least(wander: Wander, reach: Floats, last: int) -> Wander:
-    """Let the last scores of a column reach at least so far, at each scale."""
-    reaches = wander.reach.copy()
-    reaches[:, -last:] = np.maximum(reaches[:, -last:], reach[-last:])
-    return wander._replace(reach=reaches)
-
-
 def _blocks(series: Series) -> tuple[Floats, Floats, Floats]:
     """Give the means of scores and of their squares over blocks, and the variance of the squares."""
     means, squares, fourth, square = [], [], 0.0, 0.0

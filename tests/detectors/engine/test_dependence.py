@@ -1,0 +1,59 @@
+"""Rows that depend on each other are no change, though the reference shows too little of them by itself."""
+
+import numpy as np
+
+from benchmarks.detection.healthy import sessions
+from detectors import Sentinel
+from detectors.engine import wander
+from detectors.engine.channel import Channel, Terms, fit_values, no_calmer
+
+
+def of_unseen(channel: Channel) -> float:
+    return channel.column.inflation[channel.moves.index("share of unseen categories")]
+
+
+def test_shape_in_bursts_raises_no_more_alarms_than_allowed() -> None:
+    alarms, streams, rows = 0, 10, 100_000
+    for number in range(streams):
+        values = sessions(np.random.default_rng([21, number]), 20_000 + rows)
+        sentinel = Sentinel.fit(values[:20_000], per=100_000, after="restart")
+        alarms += len(sentinel.update(values[20_000:]))
+    assert alarms <= streams * rows / 100_000
+
+
+def test_shape_is_slowed_by_what_its_column_wanders_and_the_rest_is_not() -> None:
+    shown = wander.calm(4)._replace(inflation=np.array([[64.0, 16.0, 4.0, 1.0]]))
+    assert wander.with_bursts(shown, 2).inflation.tolist() == [[64.0, 16.0, 16.0, 8.0]]
+    assert wander.with_bursts(wander.calm(4), 2).inflation.tolist() == [[1.0] * 4]
+
+
+def test_what_wanders_over_long_spans_may_do_so_within_short_ones() -> None:
+    rng = np.random.default_rng(1)
+    slow = np.repeat(rng.normal(0, 0.2, 64), 1024) + rng.normal(size=64 * 1024)
+    reach = wander.measure(slow[:, None]).reach[:, 0]
+    assert reach.max() > 0
+    assert (np.diff(reach) <= 0).all()
+
+
+def test_categories_that_come_in_bursts_are_told_from_those_that_come_one_by_one() -> None:
+    rng = np.random.default_rng(2)
+    one_by_one = [f"c{number}" for number in rng.integers(0, 3000, 8000)]
+    in_bursts = [f"c{number}" for number in np.repeat(rng.integers(0, 3000, 400), 20)]
+    calm, _ = fit_values("c", one_by_one, None, Terms())
+    bursting, _ = fit_values("c", in_bursts, None, Terms())
+    assert of_unseen(calm) < 2
+    assert of_unseen(bursting) > 10
+
+
+def test_a_new_reference_keeps_what_wandered_in_the_old_one_though_its_categories_differ() -> None:
+    rng = np.random.default_rng(3)
+    names = [f"c{number}" for number in np.repeat(rng.choice(20, 1000, p=np.arange(1, 21) / 210), 20)]
+    before, _ = fit_values("c", names, None, Terms())
+    few, _ = fit_values("c", [str(name) for name in rng.choice(names, 256)], None, Terms())
+    assert few.moves != before.moves
+    kept = no_calmer(few, before, season=False)
+    assert max(few.column.inflation) < 2
+    for move, inflation in zip(kept.moves, kept.column.inflation, strict=True):
+        known = move in before.moves
+        its = before.column.inflation[before.moves.index(move)] if known else max(before.column.inflation)
+        assert inflation >= its > 10 or move == "share of unseen categories"
