@@ -130,8 +130,9 @@ def _minutes(clock: Any) -> Any:
 
 def _flight_ids(frame: Any, time_ms: Times) -> NDArray[np.object_]:
     """Name a flight by its number, airport and time, which no two of the year share."""
-    minutes = np.datetime_as_string(time_ms.astype("datetime64[ms]"), unit="m")
-    numbers = zip(frame.carrier, frame.flight, frame.origin, minutes, strict=True)
+    minutes = np.datetime_as_string(time_ms.astype("datetime64[ms]"), unit="m").tolist()
+    columns = (frame[name].tolist() for name in ("carrier", "flight", "origin"))
+    numbers = zip(*columns, minutes, strict=True)
     return np.array([f"{carrier}{number}-{origin}-{at}" for carrier, number, origin, at in numbers], object)
 
 

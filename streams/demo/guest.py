@@ -1,6 +1,7 @@
 """The demo's stream in an installation that already runs: its topics, its workers, its Alertmanager."""
 
 import contextlib
+from collections.abc import Callable
 from datetime import date
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from streams.settings import Settings
 __all__ = ["play"]
 
 
-def play(settings: Settings, console: Console, since: date, until: date) -> int:
+def play(settings: Settings, console: Console, since: date, until: date, check: Callable[[], None]) -> int:
     """Publish a part of the year and obey; 0 when all is told, 1 when the broker or the workers stop.
 
     Topics and workers are those of the settings and stay as they are; monitors and references stay in force.
@@ -25,7 +26,7 @@ def play(settings: Settings, console: Console, since: date, until: date) -> int:
     apply(settings, world.monitors.values(), world.references)
     live = Live(console, at_ms(since), at_ms(until))
     try:
-        with contextlib.closing(Year(world, settings, live, lambda: None, until, since)) as year, live:
+        with contextlib.closing(Year(world, settings, live, check, until, since)) as year, live:
             year.run()
     except BrokerError as error:
         console.print(f"The demo can't go on: {error}", style="bold red", markup=False, soft_wrap=True)

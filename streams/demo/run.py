@@ -10,6 +10,7 @@ from rich.console import Console
 
 from streams.cli.connection import reach
 from streams.demo.guest import play
+from streams.demo.interrupt import Interrupt
 from streams.demo.live import Live
 from streams.demo.report import Report
 from streams.demo.stage import apply, demo_settings, own_topics, some_broker
@@ -54,12 +55,14 @@ def run(
         raise UserError(
             f"--json {json_file}: there is no folder {json_file.absolute().parent}; make it first"
         )
-    console = _console()
+    console, interrupt = _console(), Interrupt()
     try:
         if join:
-            return play(_joined(broker), console, since, until)
+            with interrupt.heard():
+                return play(_joined(broker), console, since, until, interrupt.check)
         with contextlib.ExitStack() as stack:
-            return _run(stack, console, broker, keep, json_file, until, workers)
+            stack.enter_context(interrupt.heard())
+            return _run(stack, console, broker, keep, json_file, until, workers, interrupt)
     except BrokerError as error:
         console.print(f"The demo can't go on: {error}", style="bold red", markup=False, soft_wrap=True)
         return EXIT_FAILED
@@ -76,6 +79,7 @@ def _run(
     json_file: Path | None,
     until: date,
     workers: int,
+    interrupt: Interrupt,
 ) -> int:
     began = time.monotonic()
     settings = demo_settings(stack.enter_context(some_broker(broker)))
@@ -83,10 +87,16 @@ def _run(
     crew = stack.enter_context(contextlib.closing(Workers(settings, workers)))
     console.print(f"Kafka answers at {settings.broker}; version 1 learns from January to March 2013 …")
     world = make_world(at_ms(START))
+    interrupt.check()
     apply(settings, world.monitors.values(), world.references)
     crew.wait_until_ready(settings.partitions)
     live = Live(console, at_ms(START), at_ms(until))
-    year = stack.enter_context(contextlib.closing(Year(world, settings, live, crew.check, until)))
+
+    def check() -> None:
+        interrupt.check()
+        crew.check()
+
+    year = stack.enter_context(contextlib.closing(Year(world, settings, live, check, until)))
     with live:
         year.run()
     report = make_report(year, world, crew, until, time.monotonic() - began)

@@ -126,11 +126,11 @@ class Year:
             if news:  # obeying it may have taken long
                 deadline = time.monotonic() + STUCK_SECONDS
             elif time.monotonic() > deadline:
-                self._check()
                 raise BrokerError(f"the workers evaluated nothing new for {STUCK_SECONDS:g} seconds")
 
     def _listen(self) -> int:
         """Take in what has come, obey, and show it."""
+        self._check()
         news = self._follower.poll(0.02)
         for request in list(self.heard.requests.values())[len(self.obeyed) :]:
             self._obey(request)
