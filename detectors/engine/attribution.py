@@ -1,15 +1,12 @@
 """Which columns the evidence speaks of, and since when."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from detectors.columns import Floats
 from detectors.engine.group import Group
-
-Blocks = Iterable[Sequence[tuple[Floats, Floats]]]
-"""For each block, and each group of channels in it: sums of scores, and usable rows."""
+from detectors.engine.history import Sums
 
 
 class Share(NamedTuple):
@@ -34,9 +31,8 @@ def shares(groups: Sequence[Group]) -> dict[str, Share]:
     return found
 
 
-def age(groups: Sequence[Group], history: Blocks, group: Group, index: int) -> int:
+def age(groups: Sequence[Group], history: Sequence[Sums], group: Group, index: int) -> int:
     """Estimate how many blocks ago a channel changed: where the winning bet would best have begun."""
-    place = list(groups).index(group)
-    sums, rows = zip(*((block[place][0][index], block[place][1][index]) for block in history), strict=True)
-    line = group.bank.line(index, group.bank.best(index), np.array(sums), np.array(rows))
+    sums, rows = history[list(groups).index(group)]
+    line = group.bank.line(index, group.bank.best(index), sums[:, index], rows[:, index])
     return int(np.argmax(np.cumsum(line[::-1]))) + 1

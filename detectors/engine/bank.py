@@ -111,13 +111,15 @@ class Bank:
         """Begin a new search, with what was learned of the means in health."""
         self.wealth[:] = 0.0
 
-    def growth(self, sums: Floats, rows: Floats) -> Floats:
+    def growth(self, sums: Floats, rows: Floats, learned: tuple[Floats, Floats] | None = None) -> Floats:
         """Give log L of blocks: sums of scores [blocks, columns, scores], usable rows [blocks, columns].
 
-        What the blocks say of the means is not learned yet: `learn` does that, once they have been played.
+        `learned` are the blocks, as many, that the means follow after each of these; without it, these
+        themselves. They are not learned yet: `learn` does that, once they have been played.
         """
-        seen_sums = _before(self._sums, sums)[:-1]
-        seen_rows = (_before(self._rows, rows)[:-1] + self._known)[:, :, None]
+        past_sums, past_rows = learned or (sums, rows)
+        seen_sums = _before(self._sums, past_sums)[:-1]
+        seen_rows = (_before(self._rows, past_rows)[:-1] + self._known)[:, :, None]
         mean = np.clip(seen_sums / seen_rows, -self._reach, self._reach)
         slack = doubt(self._inflation, self._known[:, None], seen_rows)
         surplus, allowed = sums - rows[:, :, None] * mean, rows[:, :, None] * slack
@@ -132,7 +134,7 @@ class Bank:
         return growth
 
     def learn(self, sums: Floats, rows: Floats) -> None:
-        """Let the means follow blocks that have been played."""
+        """Let the means follow blocks."""
         self._sums = _before(self._sums, sums)[-1]
         self._rows = _before(self._rows, rows)[-1]
 

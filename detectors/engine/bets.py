@@ -15,7 +15,8 @@ _WARY = 0.5
 _DOUBT = 0.25
 """Standard errors of the reference's mean that are left to it as a margin."""
 _SHORT = 500.0
-"""To a reference of so few rows, or fewer, a whole standard error is left."""
+"""To a reference of so few rows, or fewer, more is left:"""
+_DOUBT_SHORT = 1.25
 _STRIDE_MAX = 3.0
 """No row may multiply a bet by more than e^3."""
 
@@ -67,6 +68,6 @@ def doubt(inflation: Floats, known: Floats, rows: Floats) -> Floats:
     `known` are the rows of the reference, `rows` those and the stream's. A short reference flatters itself.
     """
     short = np.minimum(1.0, _SHORT / known)
-    errors = np.where(inflation > 1, 1.0, _DOUBT + (1 - _DOUBT) * short)
+    errors = np.where(inflation > 1, 1.0, _DOUBT + (_DOUBT_SHORT - _DOUBT) * short)
     margin: Floats = errors * np.sqrt(inflation / rows)
     return margin

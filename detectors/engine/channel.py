@@ -157,7 +157,7 @@ def _channel(
     found = season.find(hourly(Scored(codes, table), times_ms)) if times_ms is not None else None
     wandered = wander.measure(Scored(*(wandering or (codes, table)), found, times_ms))
     if isinstance(bins, NumberBins):
-        wandered = wander.with_bursts(wandered, _SHAPES)
+        wandered = wander.with_powers(wander.with_bursts(wandered, _SHAPES))
     placed = bets.place(table, known, wandered, sides, weights, terms.tolerance)
     column = Column(placed, float(rows), wandered.inflation[-1].tolist())
     return Channel(name, part, bins, table.tolist(), moves, column, 1.0), found

@@ -52,4 +52,4 @@ class Saved(Struct):
     summaries: dict[str, Summary]
     faults: Known
     banks: list[State]
-    history: list[list[tuple[list[list[float]], list[float]]]]
+    history: list[tuple[list[list[list[float]]], list[list[float]]]]

@@ -1,6 +1,5 @@
 """Watches a stream of rows against a reference, within a budget of false alarms."""
 
-from collections import deque
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Literal
@@ -8,7 +7,6 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from detectors.columns import Floats
 from detectors.engine import attribution, summary
 from detectors.engine import table as tables
 from detectors.engine.alarm import Alarm, Moved
@@ -17,6 +15,7 @@ from detectors.engine.channel import Channel, Terms
 from detectors.engine.faults import Faults, know
 from detectors.engine.fitting import Fitted, fit_channels
 from detectors.engine.group import Group, grouped
+from detectors.engine.history import History, cut
 from detectors.engine.joint import JOINT
 from detectors.engine.saved import Saved, SavedTable
 from detectors.engine.table import Table
@@ -173,16 +172,21 @@ class Sentinel:
         """Play block after block up to the first alarm; say how many rows were used, and whether it came."""
         rows = self._fitted.whole(rows)
         sums = [group.sums(rows, BLOCK) for group in self._groups]
-        logs = [group.bank.growth(*seen) for group, seen in zip(self._groups, sums, strict=True)]
+        past = self._history.leaving(sums)
+        logs = [
+            group.bank.growth(*seen, gone) for group, seen, gone in zip(self._groups, sums, past, strict=True)
+        ]
         factors = np.exp(np.hstack([each.reshape(len(each), -1) for each in logs]))
-        played, raised = 0, False
-        while played < rows.rows // BLOCK and not raised:
+        played, noted, raised = 0, 0, False
+        while played < len(factors) and not raised:
             total = self._stakes.play(factors[played], BLOCK)
-            self._history.append([(scored[played], usable[played]) for scored, usable in sums])
             played += 1
-            raised = total >= 1 and self._lasts()
-        for group, (scored, usable) in zip(self._groups, sums, strict=True):
-            group.bank.learn(scored[:played], usable[:played])
+            if total >= 1:
+                self._history.add(cut(sums, noted, played))
+                noted, raised = played, self._lasts()
+        self._history.add(cut(sums, noted, played))
+        for group, gone in zip(self._groups, cut(past, 0, played), strict=True):
+            group.bank.learn(*gone)
         return played * BLOCK, raised
 
     def _lasts(self) -> bool:
@@ -190,7 +194,7 @@ class Sentinel:
         _, group, index = max(attribution.shares(self._groups).values(), key=lambda share: share[0])
         for each in self._groups:
             each.bank.cap()
-        return BLOCK * attribution.age(self._groups, self._history, group, index) >= ROWS_MIN
+        return BLOCK * attribution.age(self._groups, self._history.groups, group, index) >= ROWS_MIN
 
     def _raise(self) -> Alarm:
         self.alarms += 1
@@ -199,7 +203,9 @@ class Sentinel:
         # A column that moves moves the whole row too: it is named first if it shows by itself.
         shows = any(share.evidence >= _SHOWS for name, share in shares.items() if name not in JOINT)
         ranked = sorted(shares, key=lambda name: (shows and name in JOINT, -shares[name][0]))
-        since = self.rows - BLOCK * attribution.age(self._groups, self._history, *shares[ranked[0]][1:])
+        since = self.rows - BLOCK * attribution.age(
+            self._groups, self._history.groups, *shares[ranked[0]][1:]
+        )
         changed = self._fitted.whole(self._recent.cut(max(0, self._recent.rows - (self.rows - since))))
         moved = [
             self._moved(name, shares[name][0] / total, *shares[name][1:], changed)
@@ -230,14 +236,15 @@ class Sentinel:
             self._learned, self._learn_at = self._recent.cut(0, 0), LEARN_MIN
             self._history.clear()
             return
-        self._history.clear()
-        for group in self._groups:
+        for group, seen in zip(self._groups, self._history.groups, strict=True):
+            group.bank.learn(*seen)
             group.bank.forget_evidence()
             if self._after == "restart":
                 continue
             for index, channel in enumerate(group.channels):
                 if channel.name in {*moved, *JOINT}:
                     group.bank.silence(index, True)
+        self._history.clear()
 
     def _learn(self, rows: Table) -> None:
         """Collect rows for a new reference, and stand on them when there are enough."""
@@ -261,7 +268,7 @@ class Sentinel:
         self._fitted, self._summary, self._faults = fitted, summaries, faults
         self._groups = grouped(fitted.channels, fitted.hours, fitted.budget)
         self._stakes = Stakes.of([group.bank for group in self._groups])
-        self._history: deque[list[tuple[Floats, Floats]]] = deque(maxlen=RECENT // BLOCK)
+        self._history = History(RECENT // BLOCK)
 
     def save(self) -> bytes:
         """Encode everything; loaded, it goes on as if it had never stopped. Cost: 2 MB for 20 columns."""
@@ -271,7 +278,7 @@ class Sentinel:
             SavedTable.of(self._waiting), SavedTable.of(self._recent), learned,
             self._learn_at, self._summary, self._faults.known,
             [group.bank.save() for group in self._groups],
-            [[(sums.tolist(), rows.tolist()) for sums, rows in block] for block in self._history],
+            [(sums.tolist(), rows.tolist()) for sums, rows in self._history.groups],
         )  # fmt: skip
         return msgspec.msgpack.encode(saved)
 
@@ -289,7 +296,5 @@ class Sentinel:
             sentinel._groups = []
         for group, state in zip(sentinel._groups, saved.banks, strict=True):
             group.bank.load(state)
-        sentinel._history.extend(
-            [(np.array(sums), np.array(rows)) for sums, rows in block] for block in saved.history
-        )
+        sentinel._history.groups = [(np.array(sums), np.array(rows)) for sums, rows in saved.history]
         return sentinel

@@ -1,10 +1,14 @@
 """Rows that depend on each other are no change, though the reference shows too little of them by itself."""
 
-import numpy as np
+from collections import Counter
 
-from benchmarks.detection.healthy import sessions
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from benchmarks.detection.healthy import sessions, slow_wander
 from detectors import Sentinel
-from detectors.engine import wander
+from detectors.engine import scores, wander
 from detectors.engine.channel import Channel, Terms, fit_values, no_calmer
 
 
@@ -25,6 +29,25 @@ def test_shape_is_slowed_by_what_its_column_wanders_and_the_rest_is_not() -> Non
     shown = wander.calm(4)._replace(inflation=np.array([[64.0, 16.0, 4.0, 1.0]]))
     assert wander.with_bursts(shown, 2).inflation.tolist() == [[64.0, 16.0, 16.0, 8.0]]
     assert wander.with_bursts(wander.calm(4), 2).inflation.tolist() == [[1.0] * 4]
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(0.7, 1.0), (0.0, 1.2)])
+def test_the_shape_may_move_as_far_as_a_moving_mean_or_spread_moves_it(mean: float, deviation: float) -> None:
+    edges = norm.ppf(np.linspace(0, 1, 41))
+    shares = np.diff(norm.cdf(edges, mean, deviation))
+    moves = scores.of_numbers(np.full(40, 1 / 40)) @ shares
+    shown = wander.calm(4)._replace(reach=np.where(np.arange(4) == np.argmax(moves), moves, 0.0)[None])
+    reach = wander.with_powers(shown).reach[0]
+    assert (reach >= np.abs(moves) - 0.01).all()  # bins know no further out than their ends
+    assert (reach <= 2 * np.abs(moves) + 0.01).all()
+
+
+def test_a_mean_that_wanders_seldom_far_raises_no_alarms_of_the_shape() -> None:
+    values = slow_wander(np.random.default_rng([22, 3]), 200_000)
+    sentinel = Sentinel.fit(values[:100_000], per=10_000, after="restart")
+    moves = Counter(alarm.moved[0].move for alarm in sentinel.update(values[100_000:]))
+    assert moves["skew"] + moves["tails"] == 0
+    assert moves.total() <= 10
 
 
 def test_what_wanders_over_long_spans_may_do_so_within_short_ones() -> None:

@@ -58,6 +58,16 @@ def test_a_healthy_stream_raises_no_more_alarms_than_the_budget():
     assert 3 < alarms <= seen / 2000  # and it is not simply deaf
 
 
+def test_a_change_right_after_a_short_reference_is_not_learned_while_it_is_looked_for():
+    delays = []
+    for seed in range(150):
+        rng = np.random.default_rng([31, seed])
+        sentinel = Sentinel.of_errors(rng.random(500) < 0.1, per=10_000)
+        alarms = sentinel.update(rng.random(3000) < 0.2)
+        delays.append(alarms[0].row if alarms else 3000)
+    assert np.mean(delays) < 240  # 300 where means follow every row at once
+
+
 @pytest.mark.parametrize(
     ("categories", "skew", "reference_rows"),
     [(100, 0.0, 500), (200, 1.0, 500), (2000, 1.2, 500), (2000, 1.2, 5000)],
