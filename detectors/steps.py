@@ -35,12 +35,15 @@ def ordinary_step(windows: Sequence[NumberSummary]) -> Step | None:
     rows = np.array([window.usable for window in filled], float)
     means = np.array([window.mean for window in filled]) - filled[0].shape.centre
     deviations = np.array([window.sd for window in filled])
+    # Near 1, so that squares of the largest numbers are numbers.
+    power = int(np.frexp(max(np.abs(means).max(), deviations.max()))[1])
+    means, deviations = np.ldexp(means, -power), np.ldexp(deviations, -power)
     before = _sums(np.stack((rows, rows * means, rows * (deviations**2 + means**2))))
     mean = before[1] / before[0]
     deviation = np.sqrt(np.maximum(before[2] / before[0] - mean**2, 0.0))
     varied = deviation > 0
     ratios = deviations[_FIRST:][varied] / deviation[varied]
-    jump = float(np.abs(means[_FIRST:] - mean).max())
+    jump = float(np.ldexp(np.abs(means[_FIRST:] - mean).max(), power))
     return Step(jump, float(ratios.min()), float(ratios.max())) if len(ratios) else None
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from detectors.columns import Floats
+from detectors.edges import equal_shares
 
 Codes = NDArray[np.intp]
 BINS = 40
@@ -43,8 +44,7 @@ class NumberBins(Struct, frozen=True, tag="number"):
         if len(distinct) <= min(BINS, max(_BINS_MIN, len(values) // _ROWS_PER_BIN)):
             return cls(tuple(distinct[1:].tolist()))
         bins = max(_BINS_MIN, min(BINS, len(values) // _ROWS_PER_BIN))
-        edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1]))
-        return cls(tuple(edges[edges > distinct[0]].tolist()))
+        return cls(tuple(equal_shares(values, bins).tolist()))
 
     @property
     def count(self) -> int:

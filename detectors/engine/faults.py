@@ -40,7 +40,8 @@ def know(reference: Table) -> Known:
     # So many rows make an hour, the span in which the checks look at how values ordinarily vary.
     hour_ms = monitor.windows.size / timedelta(milliseconds=1)
     times_ms = (np.arange(sampled.rows) // _SPAN).astype(float) * hour_ms
-    return Known(names, kinds, build_reference(monitor, sampled, {}, built_at_ms=0, times_ms=times_ms))
+    summed = build_reference(monitor, sampled, {}, built_at_ms=0, times_ms=times_ms, drift=False)
+    return Known(names, kinds, summed)
 
 
 def _monitor(names: dict[str, str], kinds: dict[str, Kind]) -> Monitor:

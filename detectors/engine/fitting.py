@@ -1,5 +1,6 @@
 """Fits all channels of a table, and shares the budget of false alarms over them."""
 
+import math
 from datetime import timedelta
 
 import numpy as np
@@ -73,8 +74,10 @@ def fit_channels(reference: Table, at_most: float, per: int | timedelta, terms: 
     """Fit a reference; ValueError says why it can not be used."""
     if reference.rows < ROWS_MIN:
         raise ValueError(f"the reference has {reference.rows} rows; at least {ROWS_MIN} are needed")
-    if not at_most > 0:
-        raise ValueError(f"at_most must be above 0, got {at_most}")
+    if not 0 < at_most < math.inf:
+        raise ValueError(f"at_most must be a number above 0, got {at_most}")
+    if not 0 <= terms.tolerance < math.inf:
+        raise ValueError(f"tolerance must be 0 or a number above it, got {terms.tolerance}")
     strange = set(terms.losses) - set(reference.columns)
     if strange:
         raise ValueError(f"losses names {', '.join(sorted(strange))}, which the reference lacks")
@@ -110,8 +113,8 @@ def _rows(reference: Table, per: int | timedelta) -> float:
         if span_ms <= 0:
             raise ValueError("the rows of the reference must be in order of time")
         return reference.rows * (per / timedelta(milliseconds=1)) / span_ms
-    if not per > 0:
-        raise ValueError(f"per must be above 0, got {per}")
+    if not 0 < per < math.inf:
+        raise ValueError(f"per must be a number of rows above 0, or a timedelta, got {per}")
     return float(per)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -85,7 +85,7 @@ class Sentinel:
         *,
         at_most: float = 1.0,
         per: int | timedelta = 100_000,
-        losses: Iterable[str] = (),
+        losses: str | Iterable[str] = (),
         time: str | None = None,
         tolerance: float = 0.0,
         after: After = "relearn",
@@ -96,8 +96,11 @@ class Sentinel:
         theirs. `tolerance` is how far the mean of any score may move without harm, in standard deviations.
         ValueError where the reference can not be used, with the reason.
         """
+        if after not in get_args(After):
+            raise ValueError(f"after must be one of {', '.join(get_args(After))}, got {after}")
         known = tables.read(reference, time)
-        fitted = fit_channels(known, at_most, per, Terms(tolerance, tuple(losses)))
+        losses = (losses,) if isinstance(losses, str) else tuple(losses)
+        fitted = fit_channels(known, at_most, per, Terms(tolerance, losses))
         return cls(fitted, fitted.numbers(known).cut(0), after)
 
     @classmethod
@@ -232,11 +235,8 @@ class Sentinel:
 
     def _go_on(self, moved: list[str]) -> None:
         if self._after == "relearn":
-            self._groups = []
-            self._learned, self._learn_at = self._recent.cut(0, 0), LEARN_MIN
-            self._history.clear()
-            return
-        for group, seen in zip(self._groups, self._history.groups, strict=True):
+            self._groups, self._learned, self._learn_at = [], self._recent.cut(0, 0), LEARN_MIN
+        for group, seen in zip(self._groups, self._history.groups, strict=False):
             group.bank.learn(*seen)
             group.bank.forget_evidence()
             if self._after == "restart":

@@ -194,4 +194,7 @@ def _text(value: Any) -> str | None:
 
 def _is_null(value: Any) -> bool:
     """Whether a value stands for none: None, NaN, or the NA and NaT of pandas, which equal nothing."""
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    unlike_itself = value != value
+    return isinstance(unlike_itself, (bool, np.bool_)) and bool(unlike_itself)

@@ -58,6 +58,18 @@ def test_a_healthy_stream_raises_no_more_alarms_than_the_budget():
     assert 3 < alarms <= seen / 2000  # and it is not simply deaf
 
 
+@pytest.mark.parametrize("rows_of_others", [1, 12, 24, 60])
+def test_a_column_that_is_nearly_always_the_lowest_is_watched(rows_of_others):
+    """As amounts of capital gain, or a pixel at the rim: more distinct values than bins, few of any."""
+    values = np.zeros(1000)
+    values[-rows_of_others:] = 1.0 + np.arange(rows_of_others)
+    rng = np.random.default_rng(4)
+    sentinel = Sentinel.fit({"gain": rng.permutation(values)}, per=10_000)
+    assert sentinel.update({"gain": rng.choice(values, 2000)}) == []
+    [alarm] = sentinel.update({"gain": np.where(rng.random(200) < 0.5, 0.0, 5.0)})
+    assert (alarm.column, alarm.row < 2100) == ("gain", True)
+
+
 def test_a_change_right_after_a_short_reference_is_not_learned_while_it_is_looked_for():
     delays = []
     for seed in range(150):
@@ -215,7 +227,10 @@ def test_what_can_not_be_watched_is_said():
     [
         ([0.0] * 20, {}, "the reference has 20 rows; at least 100 are needed"),
         ([0.0] * 200, {"losses": ["loss"]}, "losses names loss, which the reference lacks"),
-        ([0.0] * 200, {"at_most": 0}, "at_most must be above 0, got 0"),
+        ([0.0] * 200, {"at_most": 0}, "at_most must be a number above 0, got 0"),
+        ([0.0] * 200, {"per": float("nan")}, "per must be a number of rows above 0, or a timedelta, got nan"),
+        ([0.0] * 200, {"tolerance": -1}, "tolerance must be 0 or a number above it, got -1"),
+        ([0.0] * 200, {"after": "stop"}, "after must be one of relearn, hold, restart, got stop"),
         ({"a": [1] * 200, "b": [2] * 100}, {}, "all columns must have as many rows, these have [100, 200]"),
     ],
 )
