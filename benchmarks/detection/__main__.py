@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(
             f"no contestant has a name with {' or '.join(options.only)}; there are {', '.join(CONTESTANTS)}"
         )
-    effort = QUICK if options.quick else FULL._replace(repetitions=options.repetitions)
+    effort = QUICK if options.quick else FULL.with_more(options.repetitions, options.rows)
     rows = run(tasks, effort, options.processes)
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=1) + b"\n")
@@ -47,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="few rows: shows that it runs, measures nothing")
     parser.add_argument(
         "--repetitions", type=int, default=FULL.repetitions, metavar="N", help="of each change"
+    )
+    parser.add_argument(
+        "--rows", type=int, default=FULL.events, metavar="N", help="healthy ones at most, for the ARL"
     )
     parser.add_argument("--processes", type=int, default=2, metavar="N")
     return parser

@@ -19,6 +19,11 @@ class Effort(NamedTuple):
     healthy_streams: int = 3
     """...and how many of them."""
 
+    def with_more(self, repetitions: int, events: int) -> "Effort":
+        """Give so many repetitions and healthy rows, with as many more alarms."""
+        alarms = self.alarms * events // self.events
+        return self._replace(repetitions=repetitions, events=events, alarms=alarms)
+
     def of_dear(self) -> "Effort":
         """Give what is measured of a detector that takes a hundred times as long for a row."""
         return self._replace(

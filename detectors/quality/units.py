@@ -112,3 +112,14 @@ def conversions_for(feature: str) -> tuple[Conversion, ...]:
     if not suited:
         return CONVERSIONS
     return tuple(conversion for conversion in CONVERSIONS if conversion.quantity in suited | {"scale"})
+
+
+def rivals(feature: str, conversion: Conversion) -> int:
+    """Count the conversions that are as likely as one of them, for a feature of such a name.
+
+    >>> rivals("air_temp", conversions_for("air_temp")[0]), rivals("x7", CONVERSIONS[0])
+    (6, 62)
+    """
+    possible = conversions_for(feature)
+    named = len(possible) < len(CONVERSIONS)
+    return len({each[1:3] for each in possible if not named or each.quantity == conversion.quantity})

@@ -202,6 +202,26 @@ def test_a_fault_is_named_for_what_it_is():
     assert Sentinel.fit(reference).update(renamed)[0].cause == "category_renamed"
 
 
+GROWTH = {
+    "counts": (lambda rng, n: rng.poisson(3, n), lambda rng, n: rng.poisson(5, n)),
+    "stays": (lambda rng, n: rng.geometric(0.5, n), lambda rng, n: rng.geometric(0.3, n)),
+    "amounts": (lambda rng, n: rng.lognormal(3, 0.5, n), lambda rng, n: rng.lognormal(3.53, 0.5, n)),
+    "level": (lambda rng, n: rng.normal(100, 10, n), lambda rng, n: rng.normal(161, 10, n)),
+}
+
+
+@pytest.mark.parametrize("kind", GROWTH)
+def test_growth_by_about_the_factor_of_a_conversion_is_drift(kind):
+    before, after = GROWTH[kind]
+    causes = []
+    for seed in range(6):
+        rng = np.random.default_rng([14, seed])
+        sentinel = Sentinel.fit({"x": before(rng, 3000)}, per=20_000)
+        causes += [alarm.cause for alarm in sentinel.update({"x": after(rng, 600)})[:1]]
+    assert len(causes) == 6
+    assert causes.count("drift") >= 5
+
+
 def test_only_a_rise_of_errors_is_a_change():
     rng = np.random.default_rng(11)
     reference = rng.random(5000) < 0.2
