@@ -5,8 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from detectors.engine import summary
+from detectors.engine.alarm import Moved
 from detectors.engine.group import Group
 from detectors.engine.history import Sums
+from detectors.engine.summary import Summary
+from detectors.engine.table import Cells
 
 
 class Share(NamedTuple):
@@ -36,3 +40,12 @@ def age(groups: Sequence[Group], history: Sequence[Sums], group: Group, index: i
     sums, rows = history[list(groups).index(group)]
     line = group.bank.line(index, group.bank.best(index), sums[:, index], rows[:, index])
     return int(np.argmax(np.cumsum(line[::-1]))) + 1
+
+
+def moved(name: str, share: Share, total: float, before: Summary, changed: Cells) -> Moved:
+    """Say what moved most in a column, from the cells since it changed."""
+    bank = share.group.bank
+    score, side = bank.score_of(share.channel, bank.best(share.channel))
+    move = share.group.channels[share.channel].moves[score]
+    was, now = before.of(move), summary.of_cells(changed, before).of(move)
+    return Moved(name, move, now > was if now != was else side > 0, share.evidence / total, was, now)

@@ -101,6 +101,11 @@ class Bank:
     def _weight(self) -> Floats:
         return self._stakes.weights[self._place].reshape(self.shape)
 
+    @property
+    def silent(self) -> list[int]:
+        """List the columns that are out of the total."""
+        return np.flatnonzero((self._weight != self._spent).any(axis=1)).tolist()
+
     def reset(self) -> None:
         """Forget the stream."""
         self.forget_evidence()
@@ -172,10 +177,10 @@ class Bank:
         self._stakes, self._place = stakes, place
 
     def silence(self, column: int, silent: bool) -> None:
-        """Take a column out of the total, or back in with a new search."""
+        """Take a column out of the total, or back in with a new search; what it learned is forgotten."""
         self._weight[column] = 0.0 if silent else self._spent[column]
         self._patience[column] = 0.0 if silent else self._patient[column]
-        self.wealth[column] = 0.0
+        self.wealth[column] = self._sums[column] = self._rows[column] = 0.0
 
     def merge(self, other: "Bank") -> None:
         """Take over what another bank of the same columns saw in other rows."""
@@ -185,8 +190,7 @@ class Bank:
 
     def save(self) -> State:
         """Give the state."""
-        silent = np.flatnonzero((self._weight != self._spent).any(axis=1)).tolist()
-        return State(self.wealth.tolist(), self._sums.tolist(), self._rows.tolist(), silent)
+        return State(self.wealth.tolist(), self._sums.tolist(), self._rows.tolist(), self.silent)
 
     def load(self, state: State) -> None:
         """Go on from a state."""

@@ -1,6 +1,6 @@
 """Channels with about as many scores each, watched together: from rows to the evidence of a change."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 
@@ -76,3 +76,16 @@ def grouped(channels: Sequence[Channel], hours: int, budget: float) -> list[Grou
         scores = len(channel.scores)
         sorts.setdefault((scores > 1) + (scores > WIDE), []).append(channel)
     return [Group(members, hours, budget) for members in sorts.values()]
+
+
+def silence(groups: Sequence[Group], names: Set[str], *, silent: bool) -> None:
+    """Take columns out of the search, or back in as the reference has them."""
+    for group in groups:
+        for index, channel in enumerate(group.channels):
+            if channel.name in names:
+                group.bank.silence(index, silent)
+
+
+def silenced(groups: Sequence[Group]) -> set[str]:
+    """Name the columns that are out of the search."""
+    return {group.channels[index].name for group in groups for index in group.bank.silent}

@@ -12,7 +12,7 @@ from detectors.columns import Floats
 from detectors.engine.bank import Stakes, State
 from detectors.engine.bins import CategoryBins, NumberBins
 from detectors.engine.channel import Channel
-from detectors.engine.group import grouped
+from detectors.engine.group import grouped, silence
 from detectors.engine.model import OUTPUT, RESIDUAL, Model, category_places, residuals
 from detectors.labels_profile import SCORE_BINS
 from detectors.layout import Layout
@@ -83,13 +83,7 @@ class PaneWatch:
             self._since_ms.setdefault(name, end_ms)
         for group in self._groups:
             group.bank.forget_evidence()
-        self._silence(names, silent=True)
-
-    def _silence(self, names: set[str], *, silent: bool) -> None:
-        for group in self._groups:
-            for index, channel in enumerate(group.channels):
-                if channel.name in names:
-                    group.bank.silence(index, silent)
+        silence(self._groups, names, silent=True)
 
     def conclude(self) -> Concluded:
         """Sum up the panes since the last call."""
@@ -100,7 +94,7 @@ class PaneWatch:
         """Watch features anew whose change is over, or does not matter."""
         gone = names & self._since_ms.keys()
         self._since_ms = {name: since for name, since in self._since_ms.items() if name not in gone}
-        self._silence(gone, silent=False)
+        silence(self._groups, gone, silent=False)
 
     def save(self) -> bytes:
         """Encode the state; the reference gives the rest."""

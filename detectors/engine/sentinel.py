@@ -9,12 +9,12 @@ import numpy as np
 
 from detectors.engine import attribution, summary
 from detectors.engine import table as tables
-from detectors.engine.alarm import Alarm, Moved
+from detectors.engine.alarm import Alarm
 from detectors.engine.bank import Stakes
 from detectors.engine.channel import Channel, Terms
 from detectors.engine.faults import Faults, know
 from detectors.engine.fitting import Fitted, fit_channels
-from detectors.engine.group import Group, grouped
+from detectors.engine.group import Group, grouped, silence, silenced
 from detectors.engine.history import History, cut
 from detectors.engine.joint import JOINT
 from detectors.engine.saved import Saved, SavedTable
@@ -150,6 +150,19 @@ class Sentinel:
         self._waiting = waiting.cut(whole)
         return alarms
 
+    def watch_again(self, *columns: str) -> None:
+        """Watch columns that an alarm silenced (`after="hold"`) anew, since their change is over; or all.
+
+        All numbers together come back with the last of them. ValueError for a column that is not watched.
+        """
+        known = {channel.name for channel in self.channels}
+        if strange := sorted(set(columns) - known):
+            raise ValueError(f"{', '.join(strange)}: not watched; there are {', '.join(sorted(known))}")
+        silence(self._groups, set(columns or known) & silenced(self._groups), silent=False)
+        if not silenced(self._groups) - set(JOINT):
+            silence(self._groups, set(JOINT), silent=False)
+        self._history.clear()
+
     def _stretch(self) -> int:
         """Say how many rows may be taken before a new reference is due."""
         if self._learned is None:
@@ -206,12 +219,11 @@ class Sentinel:
         # A column that moves moves the whole row too: it is named first if it shows by itself.
         shows = any(share.evidence >= _SHOWS for name, share in shares.items() if name not in JOINT)
         ranked = sorted(shares, key=lambda name: (shows and name in JOINT, -shares[name][0]))
-        since = self.rows - BLOCK * attribution.age(
-            self._groups, self._history.groups, *shares[ranked[0]][1:]
-        )
+        age = attribution.age(self._groups, self._history.groups, *shares[ranked[0]][1:])
+        since = self.rows - BLOCK * age
         changed = self._fitted.whole(self._recent.cut(max(0, self._recent.rows - (self.rows - since))))
         moved = [
-            self._moved(name, shares[name][0] / total, *shares[name][1:], changed)
+            attribution.moved(name, shares[name], total, self._summary[name], changed.columns[name])
             for name in ranked
             if shares[name][0] >= _MEMBER * total or name == ranked[0]
         ]
@@ -220,15 +232,6 @@ class Sentinel:
         )
         self._go_on([each.column for each in moved])
         return alarm
-
-    def _moved(self, name: str, share: float, group: Group, index: int, changed: Table) -> Moved:
-        channel = group.channels[index]
-        score, side = group.bank.score_of(index, group.bank.best(index))
-        before = self._summary[name]
-        now = summary.of_cells(changed.columns[name], before)
-        move = channel.moves[score]
-        was, is_now = before.of(move), now.of(move)
-        return Moved(name, move, is_now > was if is_now != was else side > 0, share, was, is_now)
 
     def _faults_in(self, changed: Table, columns: set[str]) -> list[Any]:
         return [each for each in self._faults.find(changed) if each.feature in columns]
@@ -239,11 +242,8 @@ class Sentinel:
         for group, seen in zip(self._groups, self._history.groups, strict=False):
             group.bank.learn(*seen)
             group.bank.forget_evidence()
-            if self._after == "restart":
-                continue
-            for index, channel in enumerate(group.channels):
-                if channel.name in {*moved, *JOINT}:
-                    group.bank.silence(index, True)
+        if self._after == "hold":
+            silence(self._groups, {*moved, *JOINT}, silent=True)
         self._history.clear()
 
     def _learn(self, rows: Table) -> None:

@@ -137,6 +137,20 @@ def test_one_that_holds_is_silent_on_what_moved_and_hears_the_rest():
     assert (first.column, second.column) == ("amount", "country")
 
 
+def test_what_was_held_is_watched_again_as_the_reference_has_it():
+    rng = np.random.default_rng(4)
+    sentinel = fitted(after="hold")
+    assert len(sentinel.update(rows(rng, 3000, mean=1.0))) == 1
+    assert sentinel.update(rows(rng, 3000)) == []
+    sentinel.watch_again("amount")
+    assert sentinel.update(rows(rng, 1000)) == []
+    sentinel = Sentinel.load(sentinel.save())
+    [again] = sentinel.update(rows(rng, 1000, mean=1.0))
+    assert (again.column, again.row < 7_100) == ("amount", True)
+    with pytest.raises(ValueError, match="colour: not watched; there are age, all numbers"):
+        sentinel.watch_again("colour")
+
+
 def test_each_kind_of_table_is_read_alike():
     rng = np.random.default_rng(6)
     reference, stream = rows(rng, 2000), rows(rng, 1000, mean=1.0)
