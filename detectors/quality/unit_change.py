@@ -1,10 +1,11 @@
 """A number that is now published in another unit."""
 
-from math import exp, hypot, inf, log, log2, pi, sqrt
+from math import hypot, inf, log2, sqrt
 from typing import NamedTuple
 
 from detectors import wording
 from detectors.case import ROWS_MIN, Case, number_of
+from detectors.quality.unit_odds import UnitOdds
 from detectors.quality.units import Conversion, conversions_for, rivals
 from detectors.spans import ENOUGH
 from detectors.steps import Step
@@ -18,15 +19,6 @@ _MARGIN = 1.25
 """How much further than ever seen a mean must be to need an explanation, and a deviation may be."""
 _BETTER = 8.0
 """Beyond one jump from the converted mean, a conversion must be so many times closer than none."""
-_FURTHEST = 3.0
-"""Standard errors that the furthest of many windows lies off."""
-_VARIES_MAX = 100.0
-"""Deviations of windows that differ by more than this say nothing."""
-_SCALED = 0.25
-"""Of numbers that change by themselves so many change their scale, and so their deviation."""
-_LOG_SCALE = 0.5
-_LOG_DEVIATION = 0.3
-"""How far scale and deviation go then, as logarithms."""
 
 
 class Change(NamedTuple):
@@ -59,9 +51,11 @@ def check(case: Case, feature: str) -> Finding | None:
         return None
     fits = [_fit(change, conversion) for conversion in conversions_for(feature)]
     best = sorted((fit for fit in fits if fit.badness < inf), key=lambda fit: fit.badness)
-    if not best or _odds(change, best[0].conversion, rivals(feature, best[0].conversion)) < 1:
+    if not best:
         return None
-    return _finding(case, feature, change, best)
+    conversion = best[0].conversion
+    likelier = UnitOdds(*change).of(conversion, rivals(feature, conversion)) >= 1
+    return _finding(case, feature, change, best) if likelier else None
 
 
 def applies(case: Case) -> bool:
@@ -101,43 +95,6 @@ def _fit(change: Change, conversion: Conversion) -> Fit:
     badness = hypot(left, log2(ratio / usual)) if usual else left
     # A conversion of the feature's own quantity goes before a bare power of ten.
     return Fit(badness + (conversion.quantity == "scale"), conversion)
-
-
-def _odds(change: Change, conversion: Conversion, of_how_many: int) -> float:
-    """Give the odds of one of so many conversions against a change of another kind.
-
-    Compared are the densities of the window's mean and of the logarithm of its deviation. A number that
-    changes by itself either changes its scale, log-normally, and the deviation with it; or its mean moves by
-    some deviations, as Cauchy's distribution has it, and the deviation as it likes.
-    """
-    now, past, step = change
-    rows = sqrt(1 / now.usable + 1 / past.usable)
-    of_mean = max(step.jump_max / _FURTHEST, past.sd * rows)
-    least = max(step.ratio_min, step.ratio_max / _VARIES_MAX)
-    usual, of_deviation = (
-        sqrt(least * step.ratio_max),
-        max(log(step.ratio_max / least) / (2 * _FURTHEST), rows),
-    )
-
-    def scaled_by(factor: float) -> float:
-        return _normal(log(now.sd / (factor * usual * past.sd)), of_deviation)
-
-    factor = abs(conversion.factor)
-    converted = _normal(now.mean - conversion.apply(past.mean), factor * of_mean, now.sd) * scaled_by(factor)
-    width, ratio = max(past.sd, of_mean), now.mean / past.mean if past.mean else 0.0
-    moved = now.sd / width / (pi * (1 + ((now.mean - past.mean) / width) ** 2))
-    other = (
-        (1 - _SCALED) * moved * _normal(log(now.sd / (usual * past.sd)), hypot(_LOG_DEVIATION, of_deviation))
-    )
-    if ratio > 0:
-        spread = hypot(_LOG_SCALE, of_mean / abs(past.mean))
-        other += _SCALED * _normal(log(ratio), spread, now.sd / abs(now.mean)) * scaled_by(ratio)
-    return converted / of_how_many / max(other, 1e-300)
-
-
-def _normal(off: float, deviation: float, unit: float = 1.0) -> float:
-    """Give the normal density, per unit."""
-    return unit / deviation * exp(-((off / deviation) ** 2) / 2) / sqrt(2 * pi)
 
 
 def _finding(case: Case, feature: str, change: Change, fits: list[Fit]) -> Finding:
