@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 from detectors.columns import Floats
 from detectors.engine import table as tables
 from detectors.engine.table import Table
+from detectors.threads import one_thread
 
 _FOLDS = 5
 _LEVELS = 100
@@ -80,7 +81,8 @@ def explain(
     is_new = np.repeat([False, True], [before.rows, after.rows])
     fold = np.concatenate([_folds(before.rows), _folds(after.rows)])
     rng = np.random.default_rng(seed)
-    judged = [_judge(x, is_new, fold == number, categories, rng) for number in range(_FOLDS)]
+    with one_thread():
+        judged = [_judge(x, is_new, fold == number, categories, rng) for number in range(_FOLDS)]
     aucs, variances, nulls, drops = (np.array(part) for part in zip(*judged, strict=True))
     auc = float(aucs.mean())
     spread = float(np.sqrt(block * variances.sum())) / _FOLDS

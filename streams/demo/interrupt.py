@@ -8,16 +8,7 @@ __all__ = ["Interrupt"]
 
 
 class Interrupt:
-    """Raises KeyboardInterrupt on SIGINT, and again at each `check` after it.
-
-    >>> interrupt = Interrupt()
-    >>> interrupt.check()
-    >>> with interrupt.heard(), contextlib.suppress(KeyboardInterrupt):
-    ...     signal.raise_signal(signal.SIGINT)  # and a library lost it
-    >>> interrupt.check()
-    Traceback (most recent call last):
-    KeyboardInterrupt
-    """
+    """Raises KeyboardInterrupt on SIGINT, and again at each `check` after it."""
 
     def __init__(self) -> None:
         self._came = False

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.threads import one_thread
 from streams.demo.flights import CATEGORIES, MISSING, NUMBERS, Flights
 from streams.errors import UserError
 
@@ -39,7 +40,7 @@ class Model:
         """Return the probability of being late for each flight."""
         if not len(flights):
             return np.empty(0)
-        with _one_thread():
+        with one_thread():
             scores: Floats = self.classifier.predict_proba(_matrix(flights, self.known))[:, 1]
         return scores
 
@@ -49,7 +50,7 @@ def train(flights: Flights, version: str) -> Model:
     flights = flights.take(flights.known)
     known = {name: sorted(set(flights.features[name].tolist())) for name in CATEGORIES}
     categorical = [False] * len(NUMBERS) + [True] * len(CATEGORIES)
-    with _one_thread():
+    with one_thread():
         classifier = _Classifier()(categorical_features=categorical, **SETTINGS)
         classifier.fit(_matrix(flights, known), flights.late)
     return Model(version, known, classifier)
@@ -106,10 +107,3 @@ def _Classifier() -> Any:  # noqa: N802 - it stands for a class
     except ImportError:
         raise UserError(MISSING.format("scikit-learn")) from None
     return HistGradientBoostingClassifier
-
-
-def _one_thread() -> Any:
-    """Leave the other cores to the broker and the workers; OpenMP's threads would spin and wait for them."""
-    from threadpoolctl import threadpool_limits  # comes with scikit-learn
-
-    return threadpool_limits(1)

@@ -37,7 +37,7 @@ MONITOR = Monitor.model_validate(
         "features": {"age": {"type": "number"}, "country": {"type": "category"}},
         "segments": ["country", "device"],
         "windows": {"pane": "PT1M", "size": "PT1M", "lateness": "PT0S"},
-        "labels": {"expected_within": "PT10M"},
+        "labels": {"expected_within": "PT2M"},
     }
 )
 
