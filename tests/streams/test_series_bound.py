@@ -66,11 +66,13 @@ class Worker:
         self.evaluate = EvaluateFold(registry, ["ingest/0"])
         self.page, self.notify = PageFold(registry), NotifyFold()
         self._alerting = Alerting(self.metrics)
-        self.told = 0
+        self.told, self._now_ms = 0, NOW_MS
 
     def take(self, records: list[Record]) -> None:
-        self.ingest.fold("predictions", records, NOW_MS)
-        self.ingest.tick(NOW_MS)
+        self._now_ms = NOW_MS + EVERY_MS * records[-1].offset  # labels do not come, and are idle
+        self.ingest.fold("predictions", records, self._now_ms)
+        self.ingest.tick(self._now_ms)
+        self.ingest.caught_up("labels", self._now_ms)
         self._on("ingest", self.ingest.outputs())
         observe_ingest(self.metrics, 0, self.ingest)
         for fold in (self.page, self.notify):
@@ -83,7 +85,8 @@ class Worker:
         for message in messages:
             self.told += 1
             if (fold := nexts.get(message.topic)) is not None:
-                fold.fold(message.topic, [Record(self.told, NOW_MS, message.key, message.value)], NOW_MS)
+                record = Record(self.told, self._now_ms, message.key, message.value)
+                fold.fold(message.topic, [record], self._now_ms)
                 self._on(names[message.topic], fold.outputs())
 
     def series(self) -> int:
