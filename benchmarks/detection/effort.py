@@ -20,8 +20,8 @@ class Effort(NamedTuple):
     """...and how many of them."""
 
     def with_more(self, repetitions: int, events: int) -> "Effort":
-        """Give so many repetitions and healthy rows, with as many more alarms."""
-        alarms = self.alarms * events // self.events
+        """Give so many repetitions and healthy rows; with more rows, as many more alarms."""
+        alarms = max(self.alarms, self.alarms * events // self.events)
         return self._replace(repetitions=repetitions, events=events, alarms=alarms)
 
     def of_dear(self) -> "Effort":

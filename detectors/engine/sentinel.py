@@ -158,10 +158,11 @@ class Sentinel:
         known = {channel.name for channel in self.channels}
         if strange := sorted(set(columns) - known):
             raise ValueError(f"{', '.join(strange)}: not watched; there are {', '.join(sorted(known))}")
-        silence(self._groups, set(columns or known) & silenced(self._groups), silent=False)
-        if not silenced(self._groups) - set(JOINT):
-            silence(self._groups, set(JOINT), silent=False)
-        self._history.clear()
+        if back := set(columns or known) & silenced(self._groups):
+            silence(self._groups, back, silent=False)
+            if not silenced(self._groups) - set(JOINT):
+                silence(self._groups, set(JOINT), silent=False)
+            self._history.clear()  # its rows are from the time of the change
 
     def _stretch(self) -> int:
         """Say how many rows may be taken before a new reference is due."""
@@ -227,14 +228,10 @@ class Sentinel:
             for name in ranked
             if shares[name][0] >= _MEMBER * total or name == ranked[0]
         ]
-        alarm = Alarm(
-            self.rows - 1, since, total, moved, self._faults_in(changed, {each.column for each in moved})
-        )
-        self._go_on([each.column for each in moved])
-        return alarm
-
-    def _faults_in(self, changed: Table, columns: set[str]) -> list[Any]:
-        return [each for each in self._faults.find(changed) if each.feature in columns]
+        columns = [each.column for each in moved]
+        faults = [each for each in self._faults.find(changed) if each.feature in columns]
+        self._go_on(columns)
+        return Alarm(self.rows - 1, since, total, moved, faults)
 
     def _go_on(self, moved: list[str]) -> None:
         if self._after == "relearn":

@@ -1,0 +1,57 @@
+"""False alarms of the engine on rows of real tables, drawn at random: of odd shapes, and healthy for sure.
+
+Run it with `python -m benchmarks.real_tables`; it takes a minute and what `make venv` installs.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from river import datasets as of_river
+from sklearn import datasets as of_sklearn
+
+from detectors import Sentinel
+from streams.demo.flights import load
+
+REFERENCES = (200, 500, 2000)
+STREAMS, ROWS, PER = 4, 10_000, 5_000
+"""Streams of so many rows for each reference, and the rows to a false alarm that are asked for."""
+
+
+def tables() -> Iterator[tuple[str, pd.DataFrame]]:
+    """Give each table with its name."""
+    yield "segments", pd.DataFrame([row for row, _ in of_river.ImageSegments()])
+    yield "phishing", pd.DataFrame([row for row, _ in of_river.Phishing()])
+    for name in ("digits", "breast_cancer", "diabetes", "wine"):
+        table = getattr(of_sklearn, f"load_{name}")()
+        yield name, pd.DataFrame(table.data, columns=[str(column) for column in table.feature_names])
+    for name, rows in zip(("flights", "weather"), load(), strict=True):
+        yield name, pd.DataFrame(rows.features)
+
+
+def alarms(table: pd.DataFrame, reference_rows: int) -> int:
+    """Count the alarms, all of them false."""
+    found = 0
+    for seed in range(STREAMS):
+        rng = np.random.default_rng([3, seed])
+        reference, stream = (table.iloc[rng.integers(0, len(table), n)] for n in (reference_rows, ROWS))
+        found += len(Sentinel.fit(reference, per=PER, after="restart").update(stream))
+    return found
+
+
+def main() -> None:
+    allowed = STREAMS * ROWS // PER
+    told = Table("table", "columns", *(f"{rows:,} rows of reference" for rows in REFERENCES))
+    total = 0
+    for name, table in tables():
+        counts = [alarms(table, rows) for rows in REFERENCES]
+        total += sum(counts)
+        told.add_row(name, str(len(table.columns)), *(f"{count} of {allowed}" for count in counts))
+    Console().print(told)
+    Console().print(f"{total} false alarms where {allowed * len(REFERENCES) * told.row_count} are allowed")
+
+
+if __name__ == "__main__":
+    main()
