@@ -6,6 +6,7 @@ disturb each other: they stay in one process, one after the other. So does each 
 
 import os
 import re
+import signal
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -32,9 +33,12 @@ hypothesis_settings.load_profile("ci")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put up with the Unix sockets that Docker's client leaves open."""
+    """Put up with the Unix sockets that Docker's client leaves open, and hear Ctrl-C wherever tests run."""
     line = "ignore:Exception ignored in. <socket.socket.* family=1,:pytest.PytestUnraisableExceptionWarning"
     config.addinivalue_line("filterwarnings", line)
+    # A shell has Ctrl-C ignored by what it starts in the background, and by all that that starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
