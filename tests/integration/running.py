@@ -59,6 +59,13 @@ class Workers:
         self._processes.append(process)
         return process
 
+    def wait_for_joined(self, seconds: float = 60) -> None:
+        """Wait until all that were started are members of the group: on a busy machine that takes a while."""
+        deadline = time.monotonic() + seconds
+        while not all("generation" in path.read_text() for path in self._logs()):
+            assert time.monotonic() < deadline, f"not all joined within {seconds} s\n{self.logs()}"
+            time.sleep(0.1)
+
     def kill(self, number: int) -> None:
         """Kill the n-th worker that was started."""
         self._processes[number].kill()
@@ -66,7 +73,10 @@ class Workers:
 
     def logs(self) -> str:
         """Return the ends of all logs, for a failing test."""
-        return "\n".join(path.read_text()[-3000:] for path in sorted(self._folder.glob("worker-*.log")))
+        return "\n".join(path.read_text()[-3000:] for path in self._logs())
+
+    def _logs(self) -> list[Path]:
+        return sorted(self._folder.glob("worker-*.log"))
 
 
 def apply(settings: Settings, *monitors: Monitor) -> None:
