@@ -15,6 +15,8 @@ from detectors.engine.series import Scored, hourly
 from detectors.engine.table import Cells
 
 Part = Literal["values", "missing"]
+MISSING = 0.15
+"""Of a column's budget, for the share of missing values."""
 _OF_MOMENTS = {"mean": 0.4, "spread": 0.3, "skew": 0.1, "tails": 0.2}
 """How the budget of a column of numbers is spent on its scores."""
 _SHAPES = scores.MOMENTS.index("skew")

@@ -7,14 +7,12 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detectors.engine.channel import Channel, Terms, fit_missing, fit_values, no_calmer
+from detectors.engine.channel import MISSING, Channel, Terms, fit_missing, fit_values, no_calmer
 from detectors.engine.joint import JOINT, Joint
 from detectors.engine.landmarks import Landmarks
 from detectors.engine.season import Season
 from detectors.engine.table import Cells, Kind, Table, kind_of
 
-_MISSING = 0.15
-"""Of a column's budget."""
 _LOSSES = 0.5
 """Of the whole budget, where there are columns of losses and others."""
 ROWS_MIN = 100
@@ -131,11 +129,11 @@ def _fit(reference: Table, terms: Terms) -> tuple[list[Channel], Season | None, 
             ignored[name] = why
         else:
             channel, season = fit_values(name, cells, reference.times_ms, terms)
-            fitted.append((replace(channel, weight=weights[name] * (1 - _MISSING)), season))
+            fitted.append((replace(channel, weight=weights[name] * (1 - MISSING)), season))
         if name in JOINT or any(name in group[1:] for group in terms.groups):
             continue
         channel, season = fit_missing(name, cells, reference.times_ms, terms)
-        fitted.append((replace(channel, weight=weights[name] * _MISSING), season))
+        fitted.append((replace(channel, weight=weights[name] * MISSING), season))
     chosen = _common([season for _, season in fitted if season is not None])
     hours = chosen.hours if chosen else 0
     channels = [

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from detectors.columns import Columns, Floats
 from detectors.engine.bins import CategoryBins, NumberBins
-from detectors.engine.channel import Channel, Terms, fit_missing, fit_values
+from detectors.engine.channel import MISSING, Channel, Terms, fit_missing, fit_values
 from detectors.engine.season import Season
 from detectors.labels_profile import SCORE_BINS
 from detectors.layout import Layout
@@ -24,8 +24,6 @@ _RESIDUAL = 0.3
 """Of the budget of labels."""
 ROWS_MIN = 1000
 """A shorter reference does not say how values wander."""
-_MISSING = 0.15
-"""Of a feature's budget."""
 Fit = tuple[Channel, Season | None]
 
 
@@ -63,20 +61,20 @@ def _of_rows(layout: Layout, columns: Columns, times_ms: Floats | None) -> list[
     for name, shape, cells in zip([*layout.numeric, *outputs], layout.numbers, values, strict=False):
         if shape.edges and cells is not None and np.isfinite(cells).any():
             channel, season = fit_values(name, cells, times_ms, terms, NumberBins(shape.edges))
-            fits.append((replace(channel, weight=share * (1 - _MISSING)), season))
+            fits.append((replace(channel, weight=share * (1 - MISSING)), season))
         if name != OUTPUT and cells is not None:
             fits.append(_missing(fit_missing(name, cells, times_ms, terms), share))
     for name, texts, known in zip(layout.categorical, columns.categories, layout.known, strict=True):
         if any(text is not None for text in texts):
             bins = CategoryBins.of(texts, frozenset(known))
             channel, season = fit_values(name, texts, times_ms, terms, bins)
-            fits.append((replace(channel, weight=share * (1 - _MISSING)), season))
+            fits.append((replace(channel, weight=share * (1 - MISSING)), season))
         fits.append(_missing(fit_missing(name, texts, times_ms, terms), share))
     return fits
 
 
 def _missing(fit: Fit, share: float) -> Fit:
-    return replace(fit[0], weight=share * _MISSING), fit[1]
+    return replace(fit[0], weight=share * MISSING), fit[1]
 
 
 def _of_labels(layout: Layout, columns: Columns, labels: Floats, times_ms: Floats | None) -> list[Fit]:
