@@ -1,4 +1,4 @@
-"""Alerts on Watchkeeper itself: nobody's monitor says whom to wake, so they have the team `watchkeeper`."""
+"""Alerts on Watchkeeper itself: nobody's monitor says whom to wake, so the settings do."""
 
 from alerting.evidence import when
 from alerting.runbooks import OWN_RUNBOOKS
@@ -9,7 +9,7 @@ OWN_ALERTS = ("RejectedShareHigh",)
 
 
 def rejected_share_alert(
-    application: str, topic: str, found: str, why: str, now_ms: int, runbooks: str = OWN_RUNBOOKS
+    application: str, team: str, topic: str, found: str, why: str, now_ms: int, runbooks: str = OWN_RUNBOOKS
 ) -> Alert:
     """Say that a worker stopped because too much of a topic is rejected.
 
@@ -18,7 +18,7 @@ def rejected_share_alert(
     labels = {
         "alertname": "RejectedShareHigh",
         "severity": "critical",
-        "team": SERVICE,
+        "team": team,
         "service": SERVICE,
         "application": application,
         "topic": topic,

@@ -1,10 +1,13 @@
 """The bytes of one event: a CloudEvent in Kafka's binary mode, the data as JSON in the value."""
 
+import math
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
 
+_TEXTS = ("model", "model_version", "environment", "entity_id", "trace_id")
 Headers = list[tuple[str, bytes]]
 Time = datetime | int | None
 """With a zone, or whole milliseconds since 1970; None is now."""
@@ -38,6 +41,9 @@ def prediction(
     _require_features(features)
     if not output:
         raise ValueError("a prediction needs one of: score, label, value, probabilities")
+    if "score" in output and not 0 <= _number(output["score"], "score") <= 1:
+        raise ValueError(f"score must be from 0 to 1, got {output['score']!r}; what has no bounds is a value")
+    _require(**{name: optional[name] for name in _TEXTS if name in optional})
     data = {
         "prediction_id": prediction_id,
         "model": model,
@@ -53,6 +59,9 @@ def prediction(
 def label(prediction_id: str, label_time: str, source: str, optional: dict[str, Any]) -> Event:
     """Write the truth about one prediction, or take it back."""
     _require(prediction_id=prediction_id)
+    if not optional.get("retracted"):
+        _number(optional.get("label"), "label", bool)
+    _require(**{name: optional[name] for name in _TEXTS if name in optional})
     data = {"prediction_id": prediction_id, "label_time": label_time, **optional}
     headers = _headers("io.watchkeeper.label.v1", f"{prediction_id}/{label_time}", source, label_time)
     return Event("labels", prediction_id.encode(), _encode(data), headers)
@@ -95,6 +104,18 @@ def _require(**names: str) -> None:
     for name, value in names.items():
         if not isinstance(value, str) or not value:
             raise ValueError(f"{name} must be a text that is not empty, got {value!r}")
+
+
+def _number(given: Any, name: str, *also: type) -> float:
+    """Give a number as Python's own; ValueError if it is none, infinite, or NaN, which JSON can't say."""
+    plain = given.item() if hasattr(given, "item") else given
+    fits = isinstance(plain, also) or (
+        isinstance(plain, int | float | Decimal) and not isinstance(plain, bool)
+    )
+    if fits and math.isfinite(plain):
+        return float(plain)
+    kinds = " or ".join(["a number", *(kind.__name__ for kind in also)])
+    raise ValueError(f"{name} must be {kinds}, got {given!r}")
 
 
 def _require_features(features: dict[str, Any]) -> None:

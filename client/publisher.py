@@ -112,13 +112,16 @@ class Publisher:
     def label(
         self,
         prediction_id: str,
-        label: bool | int | float | str | None,
+        label: bool | float | None,
         *,
         model: str | None = None,
         label_time: Time = None,
         retracted: bool = False,
     ) -> None:
-        """Publish the truth about a prediction; another label corrects it, `retracted` takes it back."""
+        """Publish the truth about a prediction; another label corrects it, `retracted` takes it back.
+
+        The label is a boolean or a number; None where it is retracted.
+        """
         optional = _given(model=model)
         optional |= {"retracted": True} if retracted else {"label": label}
         self._publish(lambda: events.label(prediction_id, _text(label_time), self._source, optional))

@@ -12,8 +12,10 @@ from streams.guarded import GuardedProcess
 from streams.kafka import BrokerError, describe
 from streams.settings import Settings
 
-__all__ = ["EmbeddedBroker", "free_port", "wait_for_port"]
+__all__ = ["CLUSTER_ID", "EmbeddedBroker", "free_port", "wait_for_port"]
 
+CLUSTER_ID = "tansu_cluster"
+"""By which a client knows it."""
 _HOST = "127.0.0.1"
 
 

@@ -7,3 +7,12 @@ class UserError(Exception):
 
 class Unrecoverable(Exception):
     """Why a worker can't go on, and what to do, in one sentence: it stops before anything is acknowledged."""
+
+
+def uncapital(text: str) -> str:
+    """Let a sentence begin in the middle of another.
+
+    >>> uncapital("Input should be less"), uncapital("URL scheme should be 'http'")
+    ('input should be less', "URL scheme should be 'http'")
+    """
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]

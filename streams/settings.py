@@ -3,16 +3,28 @@
 Each is an environment variable: `WATCHKEEPER_` and its name in capitals.
 """
 
+import os
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, FilePath, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from streams.errors import uncapital
+from streams.tls import client_context
+
 __all__ = ["Settings", "SettingsError", "read_settings"]
 
 PREFIX = "WATCHKEEPER_"
+_OPTIONS = {
+    "broker": "--broker",
+    "topic_prefix": "--topic-prefix",
+    "alertmanagers": "--alertmanager",
+    "web_port": "--web-port",
+}
+"""Those that are options of commands, too."""
 TopicPart = r"^[A-Za-z0-9._-]*$"
 
 
@@ -82,6 +94,8 @@ class Settings(BaseSettings):
     """A file that holds a bearer token, instead of a user and password."""
     alertmanager_hold_seconds: float = Field(default=300.0, ge=0, le=3600)
     """No alert ends sooner after Alertmanager has heard of it: the longest `group_interval` of its routes."""
+    team: str = Field(default="ml-platform", pattern=r"^[^\s]{1,100}$")
+    """Label `team` of what workers and canaries page about Watchkeeper itself; Prometheus' rules have theirs."""
     runbooks: str = "docs/runbooks/"
     """Where runbooks are, for monitors that do not say: a URL or path; `<AlertName>.md` is put after it."""
     web_host: str = "127.0.0.1"
@@ -94,11 +108,25 @@ class Settings(BaseSettings):
     @field_validator("alertmanagers", mode="before")
     @classmethod
     def _split(cls, given: Any) -> Any:
-        return tuple(filter(None, map(str.strip, given.split(",")))) if isinstance(given, str) else given
+        urls = tuple(filter(None, map(str.strip, given.split(",")))) if isinstance(given, str) else given
+        for url in map(str, urls):
+            if "@" in url:
+                raise ValueError(
+                    f"a URL holds a user or password; they belong into {_variable('alertmanager_username')} "
+                    f"and {_variable('alertmanager_password_file')}"
+                )
+            if not url.startswith(("http://", "https://")):
+                raise ValueError(f"must be a URL like http://alertmanager:9093, not {url!r}")
+        return urls
 
     @field_validator("broker")
     @classmethod
     def _addresses(cls, given: str) -> str:
+        if "@" in given:
+            raise ValueError(
+                f"holds a user or password; they belong into {_variable('sasl_username')} "
+                f"and {_variable('sasl_password_file')}"
+            )
         for address in given.split(","):
             host, colon, port = address.strip().rpartition(":")
             if not (host and colon and port.isdigit() and 0 < int(port) < 65536) or "/" in host:
@@ -123,6 +151,7 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"set both {_variable('ssl_certificate_file')} and {_variable('ssl_key_file')}, or neither"
             )
+        self.ssl_context()  # now, before librdkafka meets the files
         return self
 
     @property
@@ -177,17 +206,18 @@ class Settings(BaseSettings):
         """Return the TLS context, or None where the protocol has no TLS."""
         if not self.uses_ssl:
             return None
-        context = ssl.create_default_context(cafile=self.ssl_ca_file)
-        if self.ssl_certificate_file:
-            context.load_cert_chain(
-                self.ssl_certificate_file, self.ssl_key_file, self._password("ssl_key_password")
-            )
-        return context
+        return client_context(
+            self.ssl_ca_file, self.ssl_certificate_file, self.ssl_key_file, self._password("ssl_key_password")
+        )
 
     def _password(self, name: str) -> str | None:
         file: Path | None = getattr(self, f"{name}_file")
         if file is not None:
-            return file.read_text().strip()
+            try:
+                return file.read_text().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                why = getattr(error, "strerror", None) or "it is no text"
+                raise ValueError(f"{_variable(name)}_FILE: {file} can't be read ({why})") from None
         secret: SecretStr | None = getattr(self, name)
         return secret.get_secret_value() if secret else None
 
@@ -200,24 +230,27 @@ def read_settings(**given: Any) -> Settings:
     >>> read_settings(web_port=-1)
     Traceback (most recent call last):
     ...
-    streams.settings.SettingsError: WATCHKEEPER_WEB_PORT: input should be greater than or equal to 0, not -1
+    streams.settings.SettingsError: --web-port: input should be greater than or equal to 0, not -1
     """
+    given = {name: value for name, value in given.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return Settings(**given)
     except ValidationError as error:
-        raise SettingsError(_sentence(error)) from None
+        raise SettingsError(_sentence(error, given)) from None
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentence(error: ValidationError, given: Mapping[str, Any]) -> str:
     first = error.errors()[0]
-    text = first["msg"].removeprefix("Value error, ")
-    text = text[:1].lower() + text[1:]
+    text = uncapital(first["msg"].removeprefix("Value error, "))
     if not first["loc"]:
         return text
     name = str(first["loc"][0])
     own = first["type"] == "value_error"
     secret = "password" in name and not name.endswith("_file")
-    return f"{_variable(name)}: {text}" + ("" if own or secret else f", not {first['input']!r}")
+    where = _variable(name)
+    if name in given and os.environ.get(where) != str(given[name]):
+        where = _OPTIONS.get(name, where)
+    return f"{where}: {text}" + ("" if own or secret else f", not {first['input']!r}")
 
 
 def _variable(name: str) -> str:

@@ -38,7 +38,9 @@ def alert_of(error: RejectedShareHigh, settings: Settings, now_ms: int) -> Alert
     """Return the alert; it is known by installation and topic alone."""
     topic = topic_name(settings, error.event.rsplit("/", 2)[0])
     found, _, why = sentence(error).partition("; ")
-    return rejected_share_alert(settings.application, topic, f"{found}.", why, now_ms, settings.runbooks)
+    return rejected_share_alert(
+        settings.application, settings.team, topic, f"{found}.", why, now_ms, settings.runbooks
+    )
 
 
 async def page_and_exit(

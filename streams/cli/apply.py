@@ -49,6 +49,8 @@ def apply(
     if not files and not remove:
         raise UserError("nothing to apply; name monitor files, or a subject with --remove")
     wanted = _read_all(files or [])
+    for subject in set(remove or []) & {each.monitor.subject for each in wanted}:
+        raise UserError(f"{subject}: is to be removed, and in a file; keep one of the two")
     settings = settings_of(broker, topic_prefix)
     reach_topics(settings, "monitors", "references")
     current = read_configuration(settings)

@@ -59,8 +59,13 @@ def canary(
         ),
     ] = None,
     team: Annotated[
-        str, typer.Option("--team", metavar="NAME", help="Label `team` of the alert CanaryMissed.")
-    ] = "ml-platform",
+        str | None,
+        typer.Option(
+            "--team",
+            metavar="NAME",
+            help="Label `team` of the alert CanaryMissed.  [default: that of the settings]",
+        ),
+    ] = None,
     alertmanager: Alertmanagers = None,
     web_port: Annotated[
         int, typer.Option("--web-port", metavar="PORT", help="Where /metrics is served; 0 is any port.")
@@ -90,7 +95,7 @@ def canary(
     )
     name = model or (MODEL_ONCE if once else MODEL)
     _check_name("--model", name)
-    _check_name("--team", team)
+    _check_name("--team", team := team or settings.team)
     watched, times = _terms(name, every, within, pane)
     reach(settings)
     if problems := topic_problems(settings):

@@ -17,7 +17,8 @@ EffectiveFrom = Annotated[
     typer.Option(
         "--effective-from",
         metavar="TIME",
-        help="When a change takes effect, in event time.  [default: the next end of windows, 10 s off]",
+        help="When a change takes effect, in event time; UTC unless it says otherwise."
+        "  [default: the next end of windows, 10 s off]",
     ),
 ]
 

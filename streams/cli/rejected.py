@@ -37,10 +37,15 @@ OfModel = Annotated[
 Since = Annotated[
     str | None,
     typer.Option(
-        "--since", metavar="TIME", help="Only those rejected then or later; like 2026-01-31T12:00Z."
+        "--since",
+        metavar="TIME",
+        help="Only those rejected then or later; like 2026-01-31T12:00Z, UTC unless it says otherwise.",
     ),
 ]
-Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only those rejected before.")]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="TIME", help="Only those rejected before; a time as of --since."),
+]
 Events = Annotated[
     list[str] | None,
     typer.Argument(metavar="TOPIC/PARTITION/OFFSET", help="Only these, as `list` names them."),

@@ -8,9 +8,11 @@ import typer
 from confluent_kafka.admin import ClusterMetadata
 
 from streams.access import COMPONENTS, Component, Right, rights
+from streams.broker import CLUSTER_ID
 from streams.cli.connection import reach
 from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
 from streams.cli.output import note, print_json, print_table
+from streams.errors import UserError
 from streams.settings import Settings
 from streams.topics import TOPICS, create_topics, topic_name
 
@@ -113,7 +115,10 @@ def acls(
 def _give(settings: Settings, wanted: dict[Component, list[Right]], user: str | None) -> None:
     from streams.permissions import give as give_rights
 
-    reach(settings)
+    if reach(settings).cluster_id == CLUSTER_ID:  # asked for them, it would end this process
+        raise UserError(
+            f"{settings.broker}: the embedded broker has no ACLs, everybody may do everything there"
+        )
     for name, each in wanted.items():
         give_rights(settings, each, user or name)
         note(f"{user or name} has the rights of {name}: {len(each)} ACLs")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.monitors import Monitor, Section
-from streams.errors import UserError
+from streams.errors import UserError, uncapital
 
 __all__ = ["read_monitor"]
 
@@ -136,8 +136,7 @@ def _what(error: ErrorDetails, node: yaml.Node) -> str:
         return f'should be text, and YAML does not read it so; write "{node.value}" in quotes'
     if kind in ("model_type", "dict_type"):
         return "should be keys with their values"
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    message = message[:1].lower() + message[1:]
+    message = uncapital(error["msg"].removeprefix("Value error, ").removeprefix("Input "))
     plain = isinstance(given, str | int | float) and kind != "value_error"
     return f"{message}, not {given!r}" if plain else message
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,15 @@ def test_numpy_scalars_are_written_as_their_values() -> None:
     decoded = msgspec.json.decode(event.value, type=Prediction)
     assert decoded.features == {"a": 0.5, "b": 3, "c": True, "d": "x", "e": None}
     assert decoded.prediction.score == 0.25
+
+
+def test_labels_and_scores_may_be_any_kind_of_number() -> None:
+    for label in (True, 0, 1.5, np.bool_(False), np.float32(0.5), Decimal("0.5")):
+        event = events.label("p", PREDICTED_AT, "/m", {"label": label})
+        assert msgspec.json.decode(event.value)["label"] == float(label)
+    for score in (0, 1, 0.5, np.float32(0.5), Decimal("0.5")):
+        event = events.prediction("m", "p", {"x": 1}, {"score": score}, PREDICTED_AT, "/m", {})
+        assert msgspec.json.decode(event.value)["prediction"]["score"] == float(score)
 
 
 @pytest.mark.parametrize(

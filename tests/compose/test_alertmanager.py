@@ -42,7 +42,7 @@ ROUTES = [
     ("on-call-data-platform", {"alertname": "FeatureStuck", "severity": "critical", "team": "data-platform"}),
     ("on-call-platform", {"alertname": "FeatureStuck", "severity": "critical", "team": "somebody-new"}),
     ("on-call-platform", {"alertname": "WorkersAbsent", "severity": "critical", "kind": "self"}),
-    ("on-call-platform", {"alertname": "RejectedShareHigh", "severity": "critical", "team": "watchkeeper"}),
+    ("on-call-platform", {"alertname": "RejectedShareHigh", "severity": "critical", "team": "ml-platform"}),
     ("on-call-platform", {"alertname": "ManyModelsFiring", "severity": "critical", "kind": "fleet"}),
     ("on-call-platform", {"alertname": "CanaryMissed", "severity": "critical", "kind": "self"}),
     ("tickets", {"alertname": "LagGrowing", "severity": "warning", "kind": "self"}),

@@ -1,6 +1,6 @@
 """A subject with a healthy past, and windows of it in which one thing is broken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -77,10 +77,17 @@ class World:
     """A monitor with its reference of sixty healthy days and seven sealed days since."""
 
     def __init__(
-        self, monitor: Monitor | None = None, *, reference: bool = True, times: bool = True, recent: int = 7
+        self,
+        monitor: Monitor | None = None,
+        *,
+        reference: bool = True,
+        times: bool = True,
+        recent: int = 7,
+        changes: Mapping[str, Callable[[Any], Any]] | None = None,
     ) -> None:
+        """Build the past; `changes` are made to the days of the reference."""
         self.monitor = monitor or declare()
-        days = [day(number) for number in range(DAYS)]
+        days = [day(number, **(changes or {})) for number in range(DAYS)]
         joined = Columns(
             DAYS * ROWS,
             np.concatenate([one.numbers for one in days], axis=1),

@@ -13,6 +13,7 @@ import pytest
 
 from streams.broker import EmbeddedBroker, free_port
 from streams.kafka import BrokerError
+from tests.streams.cli_runs import run
 
 START_AND_WAIT = """
 import time
@@ -90,6 +91,13 @@ def test_a_taken_port_is_named() -> None:
         port = other.getsockname()[1]
         with pytest.raises(BrokerError, match=f"port {port} of the embedded broker is taken"):
             EmbeddedBroker(port).start()
+
+
+def test_rights_are_not_asked_of_a_broker_that_would_end_its_client() -> None:
+    with EmbeddedBroker() as broker:
+        result = run("topics", "acls", "--give", "--broker", broker.address)
+    assert result.stderr.endswith("the embedded broker has no ACLs, everybody may do everything there\n")
+    assert result.exit_code == 2
 
 
 def test_a_machine_without_the_program_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,10 @@ MISTAKES = [
     ("apply .", ".: can't be read: [Errno 21] Is a directory"),
     ("apply typo.yaml", "typo.yaml:4: feature: is no key that a monitor has here; did you mean 'features'?"),
     ("apply good.yaml twin.yaml", "twin.yaml: flight-delay is in another file, too; keep one"),
+    (
+        "apply good.yaml --remove flight-delay",
+        "flight-delay: is to be removed, and in a file; keep one of the",
+    ),
     ("apply with_no_file.yaml", "nowhere.csv: there is no such file"),
     (
         "apply with_other_rows.yaml",
@@ -89,10 +93,10 @@ MISTAKES = [
     ("rejected list --since yesterday", "--since should be a time like 2026-01-31T12:00Z, not 'yesterday'"),
     ("rejected replay predictions/x/1", "predictions/x/1: should be TOPIC/PARTITION/OFFSET, like"),
     ("rejected list --reason boredom", "'boredom' is not one of 'empty'"),
-    ("doctor --broker kafka", "WATCHKEEPER_BROKER: must be host:port"),
-    ("topics list --topic-prefix a/b", "WATCHKEEPER_TOPIC_PREFIX"),
-    ("worker --alertmanager nowhere", "WATCHKEEPER_ALERTMANAGERS"),
-    ("worker --web-port 99999", "WATCHKEEPER_WEB_PORT: input should be less than or equal to 65535"),
+    ("doctor --broker kafka", "--broker: must be host:port"),
+    ("topics list --topic-prefix a/b", "--topic-prefix: "),
+    ("worker --alertmanager nowhere", "--alertmanager: must be a URL like"),
+    ("worker --web-port 99999", "--web-port: input should be less than or equal to 65535"),
     ("demo --until yesterday", "'yesterday'"),
 ]
 

@@ -159,6 +159,14 @@ def test_few_rows_are_no_proof_of_a_burst(world):
     assert "missing" in {fault.check for fault in world.faults(day(NOW, 350, nightly_price=gone))}
 
 
+def test_a_past_without_any_value_does_not_excuse_that_values_are_missing():
+    nothing = World(changes={"temp": some(1.0, np.nan), "carrier": some(1.0, None)}, recent=0)
+    missing = day(NOW, temp=some(0.25, np.nan), carrier=some(1.0, None), nightly_price=some(0.5, np.nan))
+    found = {(fault.check, fault.feature) for fault in nothing.faults(missing)}
+    assert found >= {("missing", "temp"), ("missing", "carrier")}
+    assert ("missing", "nightly_price") not in found
+
+
 def test_a_feature_that_was_required_is_missing_also_without_a_past():
     world = World(reference=False, recent=0)
     only(world.faults(day(NOW, temp=some(0.25, np.nan))), "missing", "temp")
