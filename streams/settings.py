@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     alertmanager_hold_seconds: float = Field(default=300.0, ge=0, le=3600)
     """No alert ends sooner after Alertmanager has heard of it: the longest `group_interval` of its routes."""
     team: str = Field(default="ml-platform", pattern=r"^[^\s]{1,100}$")
-    """Label `team` of what workers and canaries page about Watchkeeper itself; Prometheus' rules have theirs."""
+    """Label `team` of what is paged about Watchkeeper itself; the rules of Prometheus have theirs."""
     runbooks: str = "docs/runbooks/"
     """Where runbooks are, for monitors that do not say: a URL or path; `<AlertName>.md` is put after it."""
     web_host: str = "127.0.0.1"

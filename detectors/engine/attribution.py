@@ -1,6 +1,6 @@
 """Which columns the evidence speaks of, and since when."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +9,15 @@ from detectors.engine import summary
 from detectors.engine.alarm import Moved
 from detectors.engine.group import Group
 from detectors.engine.history import Sums
+from detectors.engine.joint import JOINT
 from detectors.engine.summary import Summary
 from detectors.engine.table import Cells
+
+_SHAPES = ("spread", "skew", "tails")
+_SURE = 4.0
+"""Standard errors."""
+_SHOWS = 0.01
+"""So much of the evidence for an alarm."""
 
 
 class Share(NamedTuple):
@@ -35,17 +42,41 @@ def shares(groups: Sequence[Group]) -> dict[str, Share]:
     return found
 
 
-def age(groups: Sequence[Group], history: Sequence[Sums], group: Group, index: int) -> int:
-    """Estimate how many blocks ago a channel changed: where the winning bet would best have begun."""
+def ranked(shares: Mapping[str, Share]) -> list[str]:
+    """Name the columns, with most evidence first.
+
+    A column that moves moves the whole row too: it is named before all together if it shows by itself.
+    """
+    shows = any(share.evidence >= _SHOWS for name, share in shares.items() if name not in JOINT)
+    return sorted(shares, key=lambda name: (shows and name in JOINT, -shares[name].evidence))
+
+
+def age(
+    groups: Sequence[Group], history: Sequence[Sums], group: Group, index: int, doubt: float = 0.0
+) -> int:
+    """Estimate how many blocks ago a channel changed: where the winning bet would best have begun.
+
+    With some doubt, a log of likelihoods: the fewest blocks for which it would have gained so little less.
+    """
     sums, rows = history[list(groups).index(group)]
     line = group.bank.line(index, group.bank.best(index), sums[:, index], rows[:, index])
-    return int(np.argmax(np.cumsum(line[::-1]))) + 1
+    gained = np.cumsum(line[::-1])
+    return int(np.argmax(gained >= gained.max() - doubt)) + 1
 
 
 def moved(name: str, share: Share, total: float, before: Summary, changed: Cells) -> Moved:
     """Say what moved most in a column, from the cells since it changed."""
-    bank = share.group.bank
+    bank, channel = share.group.bank, share.group.channels[share.channel]
     score, side = bank.score_of(share.channel, bank.best(share.channel))
-    move = share.group.channels[share.channel].moves[score]
-    was, now = before.of(move), summary.of_cells(changed, before).of(move)
+    move, after = channel.moves[score], summary.of_cells(changed, before)
+    if move in _SHAPES and bank.shows(share.channel, channel.moves.index("mean")):
+        move = "mean" if _far(before, after, len(changed)) else move
+    rare = getattr(channel.bins, "rare", ())
+    was, now = before.of(move, rare), after.of(move, rare)
     return Moved(name, move, now > was if now != was else side > 0, share.evidence / total, was, now)
+
+
+def _far(before: Summary, after: Summary, rows: int) -> bool:
+    """Whether a mean is so far off that people would speak of it first: where all is new, all scores move."""
+    moved = abs(after.mean - before.mean)
+    return moved > before.spread and moved > _SURE * after.spread / np.sqrt(rows)

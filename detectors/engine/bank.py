@@ -161,6 +161,11 @@ class Bank:
         """Name the bet that gained most on a column."""
         return int(np.argmax(self.wealth[column] * self._weight[column]))
 
+    def shows(self, column: int, score: int) -> bool:
+        """Whether the bets on one score of a column would be an alarm by themselves."""
+        of_score = self._score[column] == score
+        return float((self.wealth[column] * self._weight[column])[of_score].sum()) >= 1
+
     def score_of(self, column: int, bet: int) -> tuple[int, int]:
         """Give the score that a bet is on, and its side: 1 for a rise, -1 for a fall."""
         return int(self._score[column, bet]), int(np.sign(self._tilt[column, bet]))

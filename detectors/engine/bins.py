@@ -22,6 +22,7 @@ CATEGORIES = 30
 _OFTEN = 20
 """...and those that half of the reference has less often."""
 MISSING = -1
+RARE = "rare categories"
 
 
 class NumberBins(Struct, frozen=True, tag="number"):
@@ -84,14 +85,15 @@ class CategoryBins(Struct, frozen=True, weakref=True, tag="category"):
     def of(cls, values: Sequence[Any], among: Collection[str] | None = None) -> "CategoryBins":
         """Fit the bins; None is missing, and what is not `among` those given counts as unseen.
 
-        Which categories are common is decided by every second row, and how common they are by the others
-        (`shares`): who comes out on top by chance would be less common afterwards.
+        Which categories are common is decided by half of the rows, drawn at random, and how common they are
+        by the others (`shares`): who comes out on top by chance would be less common afterwards.
         """
         counts = Counter(value for value in values if value is not None)
         usable = max(1, counts.total())
         if among is not None:
             counts = Counter({name: count for name, count in counts.items() if name in among})
-        chosen = Counter(value for value in values[::2] if value in counts)
+        drawn = zip(values, _half(len(values)).tolist(), strict=True)
+        chosen = Counter(value for value, draws in drawn if draws and value in counts)
         ranked = sorted(chosen, key=lambda name: (-chosen[name], name))
         known = [name for name in ranked[:CATEGORIES] if chosen[name] >= _OFTEN]
         rare = counts.keys() - set(known)
@@ -102,7 +104,7 @@ class CategoryBins(Struct, frozen=True, weakref=True, tag="category"):
 
     def basis(self, codes: Codes) -> Codes:
         """Give the rows that say how common the bins are."""
-        return codes[1::2] if self.rare else codes
+        return codes[~_half(len(codes))] if self.rare else codes
 
     def as_new(self, values: Sequence[Any], codes: Codes) -> Codes:
         """Give the bins of the reference's rows with those unseen that the other half of it does not have.
@@ -130,7 +132,7 @@ class CategoryBins(Struct, frozen=True, weakref=True, tag="category"):
     @property
     def names(self) -> list[str]:
         """Name each bin."""
-        return [*self.known, *(["rare categories"] if self.rare else []), "unseen categories"]
+        return [*self.known, *([RARE] if self.rare else []), "unseen categories"]
 
     def codes(self, values: Sequence[Any]) -> Codes:
         """Give the bin of each value; `MISSING` for None."""
@@ -174,3 +176,9 @@ def shares(codes: Codes, count: int, unseen: float = 0.0) -> Floats:
     counts[-1], counts[-2] = counts[-1] + moved, counts[-2] - moved
     smoothed: Floats = counts / counts.sum()
     return smoothed
+
+
+def _half(rows: int) -> NDArray[np.bool_]:
+    """Draw half of some rows, the same ones each time: every second one might be of the same shop."""
+    half: NDArray[np.bool_] = np.random.default_rng(rows).permutation(rows) % 2 == 0
+    return half

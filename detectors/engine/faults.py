@@ -1,6 +1,7 @@
 """Recognises broken data among changes: units, nulls, stuck values, renamed categories."""
 
 import re
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -33,7 +34,7 @@ class Known(Struct):
 
 def know(reference: Table) -> Known:
     """Sum a reference up. Cost: 10 us a row of 20 columns, of at most 20,000 rows."""
-    names = {_safe(name, index): name for index, name in enumerate(reference.columns)}
+    names = _names(list(reference.columns))
     kinds = {name: kind_of(cells) for name, cells in reference.columns.items()}
     sampled = _columns(reference, kinds).take(np.arange(0, reference.rows, max(1, reference.rows // _SAMPLE)))
     monitor = _monitor(names, kinds)
@@ -57,14 +58,15 @@ class Faults:
         self._monitor = _monitor(known.names, known.kinds)
         self._layout = Layout.of(self._monitor, known.reference)
 
-    def find(self, rows: Table) -> list[Finding]:
-        """List the faults in some rows, each with those that it explains left out."""
+    def find(self, rows: Table, columns: Collection[str]) -> list[Finding]:
+        """List the faults of some columns in some rows, each with those that it explains left out."""
         profile = RowsProfile.empty(self._layout)
         profile.add(_columns(rows, self.known.kinds))
         normal = reference_rows(self.known.reference, None)
         case = Case(self._monitor, profile, normal, recent=normal)
         found = [fault for safe in self.known.names for fault in faults_of(case, safe)]
-        return [replace(fault, feature=self.known.names[fault.feature or ""]) for fault in found]
+        named = [_named(fault, self.known.names[fault.feature or ""]) for fault in found]
+        return [fault for fault in named if fault.feature in columns]
 
 
 def _columns(table: Table, kinds: dict[str, Kind]) -> Columns:
@@ -77,6 +79,24 @@ def _columns(table: Table, kinds: dict[str, Kind]) -> Columns:
     )
 
 
-def _safe(name: str, index: int) -> str:
-    """Make a name that a monitor takes."""
-    return name if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) else f"column{index}"
+def _names(columns: Sequence[str]) -> dict[str, str]:
+    """Give each column by a name that a monitor takes.
+
+    >>> _names(["amount", "my amount", "column1"])
+    {'amount': 'amount', 'column1_': 'my amount', 'column1': 'column1'}
+    """
+    names: dict[str, str] = {}
+    for index, name in enumerate(columns):
+        safe = name
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+            safe = f"column{index}"
+            while safe in columns or safe in names:
+                safe += "_"
+        names[safe] = name
+    return names
+
+
+def _named(fault: Finding, name: str) -> Finding:
+    """Say it of the column by its own name."""
+    said = re.sub(rf"\b{re.escape(fault.feature or '')}(?!\w)", lambda _: name, fault.explanation)
+    return replace(fault, feature=name, explanation=said)

@@ -2,6 +2,7 @@
 
 import math
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -11,7 +12,7 @@ from detectors.engine.channel import MISSING, Channel, Terms, fit_missing, fit_v
 from detectors.engine.joint import JOINT, Joint
 from detectors.engine.landmarks import Landmarks
 from detectors.engine.season import Season
-from detectors.engine.table import Cells, Kind, Table, kind_of
+from detectors.engine.table import Cells, Kind, Table, kind_of, read
 
 _LOSSES = 0.5
 """Of the whole budget, where there are columns of losses and others."""
@@ -41,6 +42,17 @@ class Fitted(Struct):
         columns = {name: kind for name, kind in self.kinds.items() if name not in told}
         return {**columns, **{each.name: "vector" for each in self.landmarks}}
 
+    def read(self, rows: Any) -> Table:
+        """Read rows of the stream; ValueError where they lack what the reference has."""
+        lengths = {each.name: each.length for each in self.landmarks}
+        table = read(rows, self.time, self.read_as, lengths)
+        if self.hours and table.rows and table.times_ms is None:
+            where = f"in the column {self.time!r}" if self.time else "as the index of a pandas table"
+            raise ValueError(
+                f"the rows have no times, which the season of the reference needs; give them {where}"
+            )
+        return self.numbers(table)
+
     def numbers(self, table: Table) -> Table:
         """Put numbers in the place of columns of vectors."""
         for each in self.landmarks:
@@ -65,6 +77,8 @@ class Fitted(Struct):
                 no_calmer(channel, before.get((channel.name, channel.part)), season is None)
                 for channel in channels
             ]
+        others = {name: why for name, why in self.ignored.items() if name not in self.kinds}
+        ignored = {**others, **ignored}
         return replace(self, channels=channels, ignored=ignored, season=named, hours=hours, joint=joint)
 
 
@@ -72,13 +86,19 @@ def fit_channels(reference: Table, at_most: float, per: int | timedelta, terms: 
     """Fit a reference; ValueError says why it can not be used."""
     if reference.rows < ROWS_MIN:
         raise ValueError(f"the reference has {reference.rows} rows; at least {ROWS_MIN} are needed")
-    if not 0 < at_most < math.inf:
-        raise ValueError(f"at_most must be a number above 0, got {at_most}")
-    if not 0 <= terms.tolerance < math.inf:
-        raise ValueError(f"tolerance must be 0 or a number above it, got {terms.tolerance}")
+    if not (_is_number(at_most) and 0 < at_most < math.inf):
+        raise ValueError(f"at_most must be a number above 0, got {at_most!r}")
+    if not (_is_number(terms.tolerance) and 0 <= terms.tolerance < math.inf):
+        raise ValueError(f"tolerance must be 0 or a number above it, got {terms.tolerance!r}")
     strange = set(terms.losses) - set(reference.columns)
     if strange:
-        raise ValueError(f"losses names {', '.join(sorted(strange))}, which the reference lacks")
+        raise ValueError(f"losses names {', '.join(sorted(map(str, strange)))}, which the reference lacks")
+    for name in terms.losses:
+        if kind_of(reference.columns[name]) != "number":
+            raise ValueError(
+                f"losses names {name}, which is no column of numbers; an error is 0 or 1, or its size"
+            )
+    time, dates = reference.time, reference.dates
     landmarks = _landmarks(reference)
     for each in landmarks:
         reference = each.in_place(reference)
@@ -87,9 +107,10 @@ def fit_channels(reference: Table, at_most: float, per: int | timedelta, terms: 
     if not channels:
         raise ValueError("the reference has no column that can be watched")
     kinds = {name: kind_of(cells) for name, cells in reference.columns.items()}
+    ignored |= dict.fromkeys(dates, "dates are not watched; time= says which are the times of the rows")
     return Fitted(
         channels, _rows(reference, per) / at_most, terms, kinds, ignored,
-        season=season.name if season else None, hours=season.hours if season else 0,
+        time=time, season=season.name if season else None, hours=season.hours if season else 0,
         joint=joint, landmarks=landmarks,
     )  # fmt: skip
 
@@ -105,15 +126,21 @@ def _landmarks(reference: Table) -> list[Landmarks]:
 
 def _rows(reference: Table, per: int | timedelta) -> float:
     if isinstance(per, timedelta):
+        if per <= timedelta(0):
+            raise ValueError(f"per must be a span of time above 0, got {per}")
         if reference.times_ms is None:
             raise ValueError("a budget per time needs rows with times; give it per rows, or name the time")
         span_ms = float(reference.times_ms[-1] - reference.times_ms[0])
         if span_ms <= 0:
-            raise ValueError("the rows of the reference must be in order of time")
+            raise ValueError("all rows of the reference have the same time; give the budget per rows")
         return reference.rows * (per / timedelta(milliseconds=1)) / span_ms
-    if not 0 < per < math.inf:
-        raise ValueError(f"per must be a number of rows above 0, or a timedelta, got {per}")
+    if not (_is_number(per) and 0 < per < math.inf):
+        raise ValueError(f"per must be a number of rows above 0, or a timedelta, got {per!r}")
     return float(per)
+
+
+def _is_number(given: Any) -> bool:
+    return isinstance(given, int | float | np.number) and not isinstance(given, bool)
 
 
 def _fit(reference: Table, terms: Terms) -> tuple[list[Channel], Season | None, dict[str, str], Joint | None]:

@@ -15,7 +15,7 @@ PCA = "all numbers (PCA error)"
 DISTANCE = "all numbers (Mahalanobis)"
 JOINT = (PCA, DISTANCE)
 _COLUMNS_MIN = 2
-_ROWS_PER_COLUMN = 20
+_ROWS_PER_COLUMN = 50
 """Fewer rows of the reference do not tell how columns go together."""
 
 

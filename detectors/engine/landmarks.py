@@ -61,6 +61,11 @@ class Landmarks(Struct):
         state = pack(centre=standard.centre, scale=standard.scale, places=places)
         return cls(name, [f"{name}: distance from the middle", *of_rows], state)
 
+    @property
+    def length(self) -> int:
+        """Of the vectors."""
+        return int(_points(self.state).places.shape[1])
+
     def distances(self, vectors: Floats) -> Floats:
         """Measure the distances of some rows, [rows, points]; NaN for those that are missing."""
         standard, places = _points(self.state)

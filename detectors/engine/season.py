@@ -14,7 +14,8 @@ HOUR_MS = 3_600_000.0
 _CYCLES = (("day", 24, 4), ("week", 168, 3))
 """Name, hours, and how many must be in the reference."""
 _GAIN = 0.02
-"""The least share of the variance of hours that must be foretold."""
+"""The least share that must be foretold; and by how much a longer cycle must be better."""
+_TINY = 1e-12
 
 
 class Season(Struct, frozen=True):
@@ -35,7 +36,8 @@ def find(hourly: "Hourly") -> Season | None:
     """Find the cycle, a day or a week, that foretells the hourly means best; None where neither does.
 
     Every other cycle of the reference is foretold from the rest, and the reverse: what does not repeat can
-    not win. A series that gains less than 2 % by it has no season. Scores have a mean of 0. Cost: linear.
+    not win. A series of whose ordinary course over a cycle less than 2 % is foretold has no season. Of both
+    cycles that is taken which foretells more of the hours. Scores have a mean of 0. Cost: linear.
 
     >>> hours = np.arange(24.0 * 20)
     >>> noise, day = np.random.default_rng(1).normal(size=(480, 1)), np.sin(hours * np.pi / 12)[:, None]
@@ -44,12 +46,13 @@ def find(hourly: "Hourly") -> Season | None:
     (True, 'day')
     """
     found: tuple[float, Season] | None = None
+    hours = np.maximum((hourly.sums**2 / hourly.rows[:, None]).sum(axis=0), _TINY)
     for name, length, least in _CYCLES:
         if hourly.hours[-1] - hourly.hours[0] < least * length:
             continue
-        gains, means = _gains(hourly, length)
-        kept = gains > _GAIN
-        gain = float(np.maximum(gains, 0.0).sum())
+        course, told, means = _gains(hourly, length)
+        kept = told > _GAIN * course
+        gain = float((np.maximum(told, 0.0) / hours)[kept].sum())
         if kept.any() and (found is None or gain > found[0] * (1 + _GAIN)):
             found = gain, Season(name, length, np.where(kept, means, 0.0).tolist())
     return found[1] if found else None
@@ -65,8 +68,11 @@ class Hourly(NamedTuple):
     rows: Floats
 
 
-def _gains(hourly: Hourly, length: int) -> tuple[Floats, Floats]:
-    """Say what share of the variance of hourly means each half of the cycles foretells of the other."""
+def _gains(hourly: Hourly, length: int) -> tuple[Floats, Floats, Floats]:
+    """Give the squares of the ordinary course of a cycle, what each half foretells of the other, and it.
+
+    Squares are summed up over rows; what is foretold of the course is so of the hours, too.
+    """
     phases, odd = (hourly.hours % length).astype(np.intp), (hourly.hours // length).astype(np.intp) % 2
     halves = [_phased(hourly, phases, odd == half, length) for half in (0, 1)]
     before = after = np.zeros(hourly.sums.shape[1])
@@ -76,7 +82,7 @@ def _gains(hourly: Hourly, length: int) -> tuple[Floats, Floats]:
         before = before + (rows * seen**2).sum(axis=0)
         after = after + (rows * (seen - told) ** 2).sum(axis=0)
     total = halves[0][0] + halves[1][0], halves[0][1] + halves[1][1]
-    return 1 - after / np.maximum(before, 1e-12), total[0] / (total[1] + 1)
+    return np.maximum(before, _TINY), before - after, total[0] / (total[1] + 1)
 
 
 def _phased(hourly: Hourly, phases: Codes, chosen: Chosen, length: int) -> tuple[Floats, Floats]:

@@ -27,11 +27,11 @@ RECENT = 1024
 LEARN_MIN = 256
 """Rows after an alarm from which a first new reference is learned."""
 ROWS_MIN = 32
-"""Rows since a change that an alarm waits for, so that it can say what changed."""
+"""Rows since a change that an alarm waits for, so that it can say what changed..."""
+_DOUBT = 3.0
+"""...of those since when a change is twenty times as likely as since any later one."""
 _CHUNK = 64 * BLOCK
 After = Literal["relearn", "hold", "restart"]
-_SHOWS = 0.01
-"""So much of the evidence for an alarm in a column of its own, and it is named before all together."""
 _MEMBER = 0.05
 """Columns with a smaller share of the evidence are not named in an alarm."""
 
@@ -92,13 +92,16 @@ class Sentinel:
     ) -> "Sentinel":
         """Learn what is normal from rows in order of time: a table, or the values of one column.
 
+        Rows that have times are put in order. `time` names the column of them; where there is only one of
+        dates, or a pandas table has them as its index, that is found by itself.
+
         `losses` are columns of errors or losses, of which only a rise is looked for; half of the budget is
         theirs. `tolerance` is how far the mean of any score may move without harm, in standard deviations.
         ValueError where the reference can not be used, with the reason.
         """
         if after not in get_args(After):
             raise ValueError(f"after must be one of {', '.join(get_args(After))}, got {after}")
-        known = tables.read(reference, time)
+        known = tables.read(reference, time).in_order()
         losses = (losses,) if isinstance(losses, str) else tuple(losses)
         fitted = fit_channels(known, at_most, per, Terms(tolerance, losses))
         return cls(fitted, fitted.numbers(known).cut(0), after)
@@ -139,7 +142,7 @@ class Sentinel:
 
         The same rows give the same alarms however they are cut. Rows wait until they fill a block of eight.
         """
-        new = self._fitted.numbers(tables.read(rows, self._fitted.time, self._fitted.read_as))
+        new = self._fitted.read(rows)
         waiting = self._waiting.then(new)
         whole, at, alarms = waiting.rows // BLOCK * BLOCK, 0, []
         while at < whole:
@@ -211,15 +214,13 @@ class Sentinel:
         _, group, index = max(attribution.shares(self._groups).values(), key=lambda share: share[0])
         for each in self._groups:
             each.bank.cap()
-        return BLOCK * attribution.age(self._groups, self._history.groups, group, index) >= ROWS_MIN
+        return BLOCK * attribution.age(self._groups, self._history.groups, group, index, _DOUBT) >= ROWS_MIN
 
     def _raise(self) -> Alarm:
         self.alarms += 1
         shares = attribution.shares(self._groups)
         total = sum(share for share, _, _ in shares.values())
-        # A column that moves moves the whole row too: it is named first if it shows by itself.
-        shows = any(share.evidence >= _SHOWS for name, share in shares.items() if name not in JOINT)
-        ranked = sorted(shares, key=lambda name: (shows and name in JOINT, -shares[name][0]))
+        ranked = attribution.ranked(shares)
         age = attribution.age(self._groups, self._history.groups, *shares[ranked[0]][1:])
         since = self.rows - BLOCK * age
         changed = self._fitted.whole(self._recent.cut(max(0, self._recent.rows - (self.rows - since))))
@@ -229,7 +230,9 @@ class Sentinel:
             if shares[name][0] >= _MEMBER * total or name == ranked[0]
         ]
         columns = [each.column for each in moved]
-        faults = [each for each in self._faults.find(changed) if each.feature in columns]
+        surely = attribution.age(self._groups, self._history.groups, *shares[ranked[0]][1:], _DOUBT)
+        find = self._faults.find
+        faults = find(changed, columns) or find(changed.cut(-BLOCK * surely), columns)
         self._go_on(columns)
         return Alarm(self.rows - 1, since, total, moved, faults)
 

@@ -1,10 +1,12 @@
 """What people know a column by: mean, deviation, shares."""
 
 from collections import Counter
+from collections.abc import Collection
 
 import numpy as np
 from msgspec import Struct
 
+from detectors.engine.bins import RARE
 from detectors.engine.table import Cells
 
 _NONE = float("nan")
@@ -26,8 +28,10 @@ class Summary(Struct):
     """The share of rows beyond them."""
     shares: dict[str, float] | None = None
 
-    def of(self, move: str) -> float:
-        """Give the number that a move is of."""
+    def of(self, move: str, rare: Collection[str] = ()) -> float:
+        """Give the number that a move is of; `rare` are the categories that are counted together."""
+        if move == f"share of {RARE}":
+            return sum((self.shares or {}).get(name, 0.0) for name in rare)
         if move == "share of missing values":
             return self.missing
         if move in ("mean", "spread", "skew", "tails"):

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.columns import Floats
-from detectors.engine import vectors
+from detectors.engine import times, vectors
+from detectors.engine.nulls import is_null
 
 VALUE = "value"
 """The name of the only column of a plain sequence."""
@@ -23,12 +23,27 @@ class Table(NamedTuple):
     rows: int
     columns: dict[str, Cells]
     times_ms: Floats | None = None
+    time: str | None = None
+    """The column that the times were in, while it is as it was read."""
+    dates: tuple[str, ...] = ()
+    """Other columns of dates, which are left out."""
 
     def cut(self, start: int, end: int | None = None) -> "Table":
         """Take rows by position."""
         columns = {name: cells[start:end] for name, cells in self.columns.items()}
         times = None if self.times_ms is None else self.times_ms[start:end]
         return Table(len(range(*slice(start, end).indices(self.rows))), columns, times)
+
+    def in_order(self) -> "Table":
+        """Put the rows in order of time, where they have times."""
+        if self.times_ms is None or not (np.diff(self.times_ms) < 0).any():
+            return self
+        order = np.argsort(self.times_ms, kind="stable")
+        columns: dict[str, Cells] = {
+            name: [cells[at] for at in order] if isinstance(cells, list) else cells[order]
+            for name, cells in self.columns.items()
+        }
+        return self._replace(columns=columns, times_ms=self.times_ms[order])
 
     def then(self, other: "Table") -> "Table":
         """Put other rows of the same columns behind these."""
@@ -54,32 +69,48 @@ def _joined(cells: Cells, others: Cells) -> Cells:
     return np.concatenate((np.asarray(cells, float), np.asarray(others, float)))
 
 
-def read(data: Any, time: str | None = None, like: Mapping[str, Kind] | None = None) -> Table:
+def read(
+    data: Any,
+    time: str | None = None,
+    like: Mapping[str, Kind] | None = None,
+    lengths: Mapping[str, int] | None = None,
+) -> Table:
     """Read rows; a column of dates (or the index of a pandas table) is the time, if it is the only one.
 
-    `like` gives the columns that must be there, and their kinds; ValueError says which is not, or not such.
+    `like` gives the columns that must be there, and their kinds, `lengths` how long their vectors are;
+    ValueError says which is not, or not such. Where all columns are wanted `time` must be there; else it may.
 
     >>> table = read({"amount": [1.5, None], "country": ["NL", None]})
     >>> table.columns["amount"].tolist(), table.columns["country"]
     ([1.5, nan], ['NL', None])
     """
+    if hasattr(data, "collect"):  # of polars, not read yet
+        data = data.collect()
     _refuse_doubles(data)
-    raw = _columns(data)
+    raw = _columns(data, like or {})
     # A vector of one row alone looks like a column of numbers.
     for name in (name for name, kind in (like or {}).items() if kind == "vector" and name in raw):
         raw[name] = vectors.of_rows(raw[name])
-    lengths = {len(column) for column in raw.values()}
-    if len(lengths) > 1:
-        raise ValueError(f"all columns must have as many rows, these have {sorted(lengths)}")
-    times = _times(raw, data, time)
+    counts = {len(column) for column in raw.values()}
+    if len(counts) > 1:
+        raise ValueError(f"all columns must have as many rows, these have {sorted(counts)}")
+    rows = counts.pop() if counts else 0
+    if like is not None and not rows:
+        return Table(0, {name: _none(kind) for name, kind in like.items()})
+    times, of, dates = _times(raw, data, time if like is None or time in raw else None)
     if like is None:
         columns = {name: _cells(column) for name, column in raw.items()}
     else:
-        columns = {name: _as(name, raw, kind) for name, kind in like.items()}
-    return Table(lengths.pop() if lengths else 0, columns, times)
+        columns = {name: _as(name, raw, kind, (lengths or {}).get(name)) for name, kind in like.items()}
+    return Table(rows, columns, times, of, dates)
 
 
-def _columns(data: Any) -> dict[str, Any]:
+def _none(kind: Kind) -> Cells:
+    """Give a column without rows."""
+    return [] if kind == "category" else np.zeros((0, 1) if kind == "vector" else 0)
+
+
+def _columns(data: Any, like: Mapping[str, Kind]) -> dict[str, Any]:
     if isinstance(data, Mapping):
         return {str(name): _sequence(column) for name, column in data.items()}
     if hasattr(data, "column_names"):
@@ -88,6 +119,8 @@ def _columns(data: Any) -> dict[str, Any]:
         return {str(name): data[name].to_numpy() for name in data.columns}
     if isinstance(data, Sequence) and data and isinstance(data[0], Mapping):
         names = dict.fromkeys(name for row in data for name in row)
+        if names.keys() & like.keys():  # what a row lacks is missing in it, whatever others have
+            names |= dict.fromkeys(like)
         return {str(name): np.array([row.get(name) for row in data], object) for name in names}
     array = np.asarray(data.to_numpy() if hasattr(data, "to_numpy") else data)
     if array.ndim > 2:
@@ -108,35 +141,28 @@ def _refuse_doubles(data: Any) -> None:
 
 
 def _sequence(column: Any) -> Any:
+    if isinstance(column, str | bytes) or not hasattr(column, "__len__"):
+        return np.array([column], object)
     if hasattr(column, "to_numpy"):
         return column.to_numpy()
-    if isinstance(column, str) or not hasattr(column, "__len__"):
-        return np.array([column], object)
     return column if isinstance(column, np.ndarray) else np.array(column, object)
 
 
-def _times(raw: dict[str, Any], data: Any, time: str | None) -> Floats | None:
-    """Take the columns of dates out of the table, and give those of the time."""
-    dates = [name for name, column in raw.items() if _is_date(column)]
+def _times(
+    raw: dict[str, Any], data: Any, time: str | None
+) -> tuple[Floats | None, str | None, tuple[str, ...]]:
+    """Take the columns of dates out of the table; give the times, their column, and the other ones."""
     if time is not None and time not in raw:
         raise ValueError(f"there is no column {time!r} for the time; there are {', '.join(raw)}")
-    columns = {name: raw.pop(name) for name in dates}
-    if time is not None and time not in columns:
-        return np.asarray(raw.pop(time), "datetime64[ms]").astype(float)
-    if time is not None or len(columns) == 1:
-        return _milliseconds(columns[time or dates[0]])
-    index = getattr(data, "index", None)
-    if index is not None and _is_date(getattr(index, "to_numpy", lambda: ())()):
-        return _milliseconds(index.to_numpy())
-    return None
-
-
-def _is_date(column: Any) -> bool:
-    return bool(getattr(column, "dtype", None) is not None and np.issubdtype(column.dtype, np.datetime64))
-
-
-def _milliseconds(dates: NDArray[np.datetime64]) -> Floats:
-    return dates.astype("datetime64[ms]").astype(np.int64).astype(float)
+    found = {name: dates for name, column in raw.items() if (dates := times.dates(column)) is not None}
+    if time is None and len(found) == 1:
+        [time] = found
+    others = tuple(name for name in found if name != time)
+    columns = {name: raw.pop(name) for name in {*found, *([time] if time is not None else [])}}
+    if time is not None:
+        return times.milliseconds(time, columns[time]), time, others
+    index = times.dates(getattr(getattr(data, "index", None), "to_numpy", lambda: ())())
+    return (None if index is None else times.milliseconds("the index", index)), None, others
 
 
 def _cells(column: Any) -> Cells:
@@ -148,11 +174,11 @@ def _cells(column: Any) -> Cells:
         return _texts(column)
 
 
-def _as(name: str, raw: Mapping[str, Any], kind: Kind) -> Cells:
+def _as(name: str, raw: Mapping[str, Any], kind: Kind, length: int | None) -> Cells:
     if name not in raw:
         raise ValueError(f"the rows lack the column {name!r} that the reference has")
     if kind == "vector":
-        found = vectors.read(raw[name], strict=False)
+        found = vectors.read(raw[name], strict=False, length=length)
         return np.full((len(raw[name]), 1), np.nan) if found is None else found
     return _texts(raw[name]) if kind == "category" else _lenient(raw[name])
 
@@ -167,7 +193,7 @@ def _numbers(column: Any) -> Floats:
         return array.astype(float)
     if any(isinstance(value, str) for value in array):
         raise TypeError("texts are categories")
-    return np.array([np.nan if _is_null(value) else float(value) for value in array])
+    return np.array([np.nan if is_null(value) else float(value) for value in array])
 
 
 def _lenient(column: Any) -> Floats:
@@ -189,12 +215,7 @@ def _texts(column: Any) -> list[str | None]:
 
 
 def _text(value: Any) -> str | None:
-    return None if _is_null(value) else str(value)
-
-
-def _is_null(value: Any) -> bool:
-    """Whether a value stands for none: None, NaN, or the NA and NaT of pandas, which equal nothing."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    unlike_itself = value != value
-    return isinstance(unlike_itself, (bool, np.bool_)) and bool(unlike_itself)
+    if is_null(value):
+        return None
+    # Whole numbers become 1012.0 where pandas puts a missing one among them.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 
 from detectors.columns import Floats
+from detectors.engine.nulls import is_null
 
 
-def read(column: Any, strict: bool = True) -> Floats | None:
+def read(column: Any, strict: bool = True, length: int | None = None) -> Floats | None:
     """Read vectors of one length, [rows, d]; None if the column holds anything else, but for missing ones.
 
-    Not `strict`: what is no vector of the first one's length is missing.
+    Not `strict`: what is no vector of that length, or the first one's, is missing.
 
     >>> read(np.array([[1, 2], None, [3, 4]], dtype=object)).tolist()
     [[1.0, 2.0], [nan, nan], [3.0, 4.0]]
@@ -23,14 +24,15 @@ def read(column: Any, strict: bool = True) -> Floats | None:
     if array.ndim != 1 or array.dtype != object:
         return None
     found = [_floats(each) if _is_vector(each) else None for each in array]
-    length = next((len(each) for each in found if each is not None), 0)
+    length = length or next((len(each) for each in found if each is not None), 0)
     fits = [each is not None and len(each) == length for each in found]
     if not length or (
-        strict and not all(fit or _is_null(each) for fit, each in zip(fits, array, strict=True))
+        strict and not all(fit or is_null(each) for fit, each in zip(fits, array, strict=True))
     ):
         return None
     rows = np.full((len(array), length), np.nan)
-    rows[fits] = [each for each, fit in zip(found, fits, strict=True) if fit]
+    if any(fits):
+        rows[fits] = [each for each, fit in zip(found, fits, strict=True) if fit]
     return rows
 
 
@@ -51,7 +53,3 @@ def _floats(vector: Any) -> Floats | None:
         return np.asarray(vector, float)
     except (TypeError, ValueError):
         return None
-
-
-def _is_null(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and bool(np.isnan(value)))

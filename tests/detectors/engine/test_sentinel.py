@@ -2,6 +2,7 @@
 
 import pickle
 from copy import deepcopy
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -261,7 +262,12 @@ def test_what_can_not_be_watched_is_said():
     [
         ([0.0] * 20, {}, "the reference has 20 rows; at least 100 are needed"),
         ([0.0] * 200, {"losses": ["loss"]}, "losses names loss, which the reference lacks"),
+        (["yes"] * 200, {"losses": "value"}, "losses names value, which is no column of numbers"),
         ([0.0] * 200, {"at_most": 0}, "at_most must be a number above 0, got 0"),
+        ([0.0] * 200, {"at_most": "1"}, "at_most must be a number above 0, got '1'"),
+        ([0.0] * 200, {"per": "1000"}, "per must be a number of rows above 0, or a timedelta, got '1000'"),
+        ([0.0] * 200, {"per": timedelta(0)}, "per must be a span of time above 0, got 0:00:00"),
+        ([0.0] * 200, {"tolerance": None}, "tolerance must be 0 or a number above it, got None"),
         ([0.0] * 200, {"per": float("nan")}, "per must be a number of rows above 0, or a timedelta, got nan"),
         ([0.0] * 200, {"tolerance": -1}, "tolerance must be 0 or a number above it, got -1"),
         ([0.0] * 200, {"after": "stop"}, "after must be one of relearn, hold, restart, got stop"),

@@ -1,0 +1,106 @@
+"""What an alarm says is what happened: which move, since when, of which column by its own name."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from detectors import Sentinel
+
+
+@pytest.mark.parametrize("deviations", [1, 2, 4, 8])
+def test_a_mean_that_moves_far_is_told_as_the_mean(deviations):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        sentinel = Sentinel.fit(rng.normal(15, 7, 3000))
+        assert sentinel.update(rng.normal(15, 7, 1000)) == []
+        [first, *_] = sentinel.update(rng.normal(15 + 7 * deviations, 7, 500))
+        assert (first.moved[0].move, first.moved[0].rises) == ("mean", True)
+        assert first.moved[0].now > 15 + 3 * deviations
+
+
+def test_a_spread_that_grows_is_told_as_spread_or_tails():
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        sentinel = Sentinel.fit(rng.normal(15, 7, 3000))
+        [first, *_] = sentinel.update(rng.normal(15, 28, 300))
+        assert first.moved[0].move in ("spread", "tails")
+
+
+def test_an_alarm_waits_for_rows_enough_to_name_a_conversion():
+    named = early = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+
+        def rows(count, rng=rng):
+            return {"items": rng.poisson(2, count) * 1.0, "age": rng.integers(18, 90, count) * 1.0}
+
+        sentinel = Sentinel.fit(rows(4000))
+        sentinel.update(rows(1000))
+        alarm = sentinel.update({**(later := rows(400)), "items": later["items"] * 24})[0]
+        named += alarm.cause == "unit_change"
+        early += alarm.row - 999 < 32
+    assert named >= 36
+    assert early <= 4
+
+
+def test_a_column_of_any_name_is_named_as_it_is():
+    rng = np.random.default_rng(1)
+    reference = pd.DataFrame({"my amount": rng.normal(50, 10, 3000), "column0": rng.normal(size=3000)})
+    sentinel = Sentinel.fit(reference)
+    later = pd.DataFrame({"my amount": rng.normal(5000, 1000, 300), "column0": rng.normal(size=300)})
+    [alarm, *_] = sentinel.update(later)
+    assert alarm.findings[0].feature == "my amount"
+    assert alarm.findings[0].explanation.startswith("my amount looks converted from ")
+    assert "column0" not in str(alarm)
+
+
+def test_rare_categories_are_summed_up():
+    ranks = np.arange(1, 400)
+    before, after = 1 / ranks, np.where(ranks > 60, 2.0, 1.0) / ranks
+    rng = np.random.default_rng(1)
+    draw = lambda p, n: rng.choice(ranks.astype(str), n, p=p / p.sum())  # noqa: E731
+    [alarm, *_] = Sentinel.fit({"city": draw(before, 5000)}).update({"city": draw(after, 3000)})
+    told = {moved.move: moved for moved in alarm.moved}["share of rare categories"]
+    assert 0.3 < told.before < told.now < 0.8
+
+
+@pytest.mark.parametrize("shops", [2, 4, 6, 10, 50])
+def test_shops_that_take_turns_are_no_change(shops):
+    names = [f"s{number}" for number in range(shops)]
+    sentinel = Sentinel.fit({"shop": names * (6000 // shops)})
+    assert sentinel.update({"shop": names * (20_000 // shops)}) == []
+    assert sentinel.update({"shop": names[:1] * 500})[0].column == "shop"
+
+
+def test_short_references_do_not_say_how_many_columns_go_together():
+    shares, alarms = np.r_[0.9, np.full(11, 0.1 / 11)], []
+    for seed in range(4):
+        rng = np.random.default_rng([seed, 300])
+        sentinel = Sentinel.fit(np.eye(12)[rng.choice(12, 300, p=shares)], per=10_000, after="restart")
+        alarms += sentinel.update(np.eye(12)[rng.choice(12, 10_000, p=shares)])
+    assert [alarm for alarm in alarms if alarm.column.startswith("all numbers")] == []
+
+
+def test_vectors_of_another_length_and_rows_without_a_key_are_missing_however_rows_are_cut():
+    rng = np.random.default_rng(2)
+    vectors = list(rng.normal(size=(1600, 8)))
+    for at in range(0, 1600, 200):
+        vectors[at] = vectors[at][:5]
+    found = []
+    for chunk in (1, 200, 1600):
+        sentinel = Sentinel.fit({"text": np.random.default_rng(1).normal(size=(2000, 8))})
+        parts = [sentinel.update({"text": vectors[at : at + chunk]}) for at in range(0, 1600, chunk)]
+        found.append([str(alarm) for part in parts for alarm in part])
+    assert found[0] == found[1] == found[2]
+    sentinel = Sentinel.fit([{"a": value, "b": 1.0} for value in rng.normal(size=500)])
+    assert sentinel.update([{"a": 1.0}]) == sentinel.update([]) == sentinel.update(pd.DataFrame()) == []
+    assert sentinel.update([{"a": 0.5, "b": 1.0}, {"b": 1.0}]) == []
+    assert sentinel.update([{"a": 0.5}] * 100)[0].moved[0].move == "share of missing values"
+    with pytest.raises(ValueError, match="the rows lack the column 'a'"):
+        sentinel.update([{"c": 0.5}])
+
+
+def test_whole_numbers_of_a_category_are_the_same_where_pandas_makes_them_floats():
+    rng = np.random.default_rng(1)
+    sentinel = Sentinel.fit(pd.DataFrame({"zip": rng.choice(["1012", "2011", None, "3000"], 2000)}))
+    assert sentinel.update(pd.DataFrame({"zip": rng.choice([1012, 2011, np.nan, 3000], 2000)})) == []
