@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from streams.errors import uncapital
 from streams.tls import client_context
 
-__all__ = ["Settings", "SettingsError", "read_settings"]
+__all__ = ["PREFIX", "Settings", "SettingsError", "read_settings", "variable"]
 
 PREFIX = "WATCHKEEPER_"
 _OPTIONS = {
@@ -112,8 +112,8 @@ class Settings(BaseSettings):
         for url in map(str, urls):
             if "@" in url:
                 raise ValueError(
-                    f"a URL holds a user or password; they belong into {_variable('alertmanager_username')} "
-                    f"and {_variable('alertmanager_password_file')}"
+                    f"a URL holds a user or password; they belong into {variable('alertmanager_username')} "
+                    f"and {variable('alertmanager_password_file')}"
                 )
             if not url.startswith(("http://", "https://")):
                 raise ValueError(f"must be a URL like http://alertmanager:9093, not {url!r}")
@@ -124,8 +124,8 @@ class Settings(BaseSettings):
     def _addresses(cls, given: str) -> str:
         if "@" in given:
             raise ValueError(
-                f"holds a user or password; they belong into {_variable('sasl_username')} "
-                f"and {_variable('sasl_password_file')}"
+                f"holds a user or password; they belong into {variable('sasl_username')} "
+                f"and {variable('sasl_password_file')}"
             )
         for address in given.split(","):
             host, colon, port = address.strip().rpartition(":")
@@ -137,11 +137,11 @@ class Settings(BaseSettings):
     def _login_is_whole(self) -> Self:
         for name in ("sasl_password", "ssl_key_password"):
             if getattr(self, name) and getattr(self, f"{name}_file"):
-                raise ValueError(f"set {_variable(name)} or {_variable(name)}_FILE, not both")
+                raise ValueError(f"set {variable(name)} or {variable(name)}_FILE, not both")
         if self.uses_sasl and not (self.sasl_username and self._password("sasl_password")):
             raise ValueError(
-                f"the security protocol {self.security_protocol} needs {_variable('sasl_username')} "
-                f"and {_variable('sasl_password')} (or {_variable('sasl_password_file')})"
+                f"the security protocol {self.security_protocol} needs {variable('sasl_username')} "
+                f"and {variable('sasl_password')} (or {variable('sasl_password_file')})"
             )
         if not self.uses_sasl and self.sasl_username:
             raise ValueError(_unused(self.security_protocol, "sasl_username", "SASL_SSL"))
@@ -149,7 +149,7 @@ class Settings(BaseSettings):
             raise ValueError(_unused(self.security_protocol, "ssl_ca_file or ssl_certificate_file", "SSL"))
         if (self.ssl_certificate_file is None) != (self.ssl_key_file is None):
             raise ValueError(
-                f"set both {_variable('ssl_certificate_file')} and {_variable('ssl_key_file')}, or neither"
+                f"set both {variable('ssl_certificate_file')} and {variable('ssl_key_file')}, or neither"
             )
         self.ssl_context()  # now, before librdkafka meets the files
         return self
@@ -217,7 +217,7 @@ class Settings(BaseSettings):
                 return file.read_text().strip()
             except (OSError, UnicodeDecodeError) as error:
                 why = getattr(error, "strerror", None) or "it is no text"
-                raise ValueError(f"{_variable(name)}_FILE: {file} can't be read ({why})") from None
+                raise ValueError(f"{variable(name)}_FILE: {file} can't be read ({why})") from None
         secret: SecretStr | None = getattr(self, name)
         return secret.get_secret_value() if secret else None
 
@@ -247,18 +247,19 @@ def _sentence(error: ValidationError, given: Mapping[str, Any]) -> str:
     name = str(first["loc"][0])
     own = first["type"] == "value_error"
     secret = "password" in name and not name.endswith("_file")
-    where = _variable(name)
+    where = variable(name)
     if name in given and os.environ.get(where) != str(given[name]):
         where = _OPTIONS.get(name, where)
     return f"{where}: {text}" + ("" if own or secret else f", not {first['input']!r}")
 
 
-def _variable(name: str) -> str:
+def variable(name: str) -> str:
+    """Name the environment variable of a setting."""
     return PREFIX + name.upper()
 
 
 def _unused(protocol: str, name: str, other: str) -> str:
     return (
         f"{name} is set but the security protocol is {protocol}, which has no use for it; "
-        f"set {_variable('security_protocol')}={other}"
+        f"set {variable('security_protocol')}={other}"
     )

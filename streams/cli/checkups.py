@@ -1,6 +1,7 @@
 """What the doctor looks at: topics, monitors and references."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Literal
 
 import msgspec
@@ -12,10 +13,10 @@ from detectors.reference import reference_labels, reference_rows
 from streams.cli.current import read_configuration
 from streams.config.state import Configuration, Watched, reference_key
 from streams.series_bound import series_bound
-from streams.settings import Settings
+from streams.settings import PREFIX, Settings, variable
 from streams.topics import TOPICS, topic_name
 
-__all__ = ["Checkup", "check_configuration", "check_topics"]
+__all__ = ["Checkup", "check_configuration", "check_environment", "check_topics"]
 
 _ANSWER_SECONDS = 10
 _NAMED = 5
@@ -27,6 +28,19 @@ class Checkup(msgspec.Struct, frozen=True):
 
     level: Literal["ok", "warn", "fail"]
     what: str
+
+
+def check_environment(environment: Mapping[str, str]) -> Iterator[Checkup]:
+    """See that no variable is there that would be a setting by its name, and is none.
+
+    >>> [checkup.what for checkup in check_environment({"WATCHKEEPER_BROKERS": "a:1", "HOME": "/"})]
+    ['WATCHKEEPER_BROKERS is no setting; did you mean WATCHKEEPER_BROKER?']
+    """
+    known = [variable(name) for name in Settings.model_fields]
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            close = get_close_matches(name, known, 1)
+            yield Checkup("warn", f"{name} is no setting" + (f"; did you mean {close[0]}?" if close else ""))
 
 
 def check_topics(settings: Settings, there: ClusterMetadata) -> Iterator[Checkup]:

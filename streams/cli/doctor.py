@@ -1,8 +1,10 @@
 """`watchkeeper doctor`: whether all is in place that a worker needs."""
 
+import os
+
 import typer
 
-from streams.cli.checkups import Checkup, check_configuration, check_topics
+from streams.cli.checkups import Checkup, check_configuration, check_environment, check_topics
 from streams.cli.connection import reach
 from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
 from streams.cli.output import print_json
@@ -17,7 +19,7 @@ _COLOURS = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "fail": typer
 
 
 def doctor(broker: Broker = None, topic_prefix: TopicPrefix = None, as_json: AsJson = False) -> None:
-    """Check broker, topics, monitors, references.
+    """Check settings, broker, topics, monitors, references.
 
     Each is ok, warn or fail; with a fail the command ends with code 1.
 
@@ -27,7 +29,7 @@ def doctor(broker: Broker = None, topic_prefix: TopicPrefix = None, as_json: AsJ
       watchkeeper doctor --broker kafka:9092 --json
     """  # noqa: D301
     settings = settings_of(broker, topic_prefix)
-    checkups = _examine(settings)
+    checkups = [*check_environment(os.environ), *_examine(settings)]
     if as_json:
         print_json(checkups)
     else:
