@@ -72,10 +72,13 @@ class Faults:
 def _columns(table: Table, kinds: dict[str, Kind]) -> Columns:
     cells = [table.columns[name] for name in kinds]
     numbers = [column for column in cells if not isinstance(column, list)]
+    # Those of texts are never wrong; they come after the numbers.
+    names = sorted(kinds, key=lambda name: kinds[name] == "category")
     return Columns(
         rows=table.rows,
         numbers=np.array(numbers, float).reshape(len(numbers), table.rows),
         categories=[column for column in cells if isinstance(column, list)],
+        wrong_type=np.array([table.wrong_in(name) for name in names]) if table.wrong else None,
     )
 
 

@@ -57,4 +57,4 @@ def _matrix(table: Table, names: list[str]) -> Floats:
 
 
 def _with(table: Table, pca: Floats, distance: Floats) -> Table:
-    return Table(table.rows, {**table.columns, PCA: pca, DISTANCE: distance}, table.times_ms)
+    return table._replace(columns={**table.columns, PCA: pca, DISTANCE: distance})

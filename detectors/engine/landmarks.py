@@ -82,7 +82,7 @@ class Landmarks(Struct):
         columns = {name: cells for name, cells in table.columns.items() if name != self.name}
         vectors = np.asarray(table.columns[self.name], float)
         columns.update(zip(self.names, self.distances(vectors).T.copy(), strict=True))
-        return Table(table.rows, columns, table.times_ms)
+        return table._replace(columns=columns)
 
 
 @lru_cache(maxsize=64)

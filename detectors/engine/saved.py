@@ -18,6 +18,7 @@ class SavedTable(Struct, array_like=True):
     rows: int
     columns: dict[str, list[float | str | None]]
     times_ms: list[float] | None
+    wrong: dict[str, list[bool]] | None = None
 
     @classmethod
     def of(cls, table: Table) -> "SavedTable":
@@ -26,7 +27,9 @@ class SavedTable(Struct, array_like=True):
             name: [*cells] if isinstance(cells, list) else cells.tolist()
             for name, cells in table.columns.items()
         }
-        return cls(table.rows, columns, None if table.times_ms is None else table.times_ms.tolist())
+        times = None if table.times_ms is None else table.times_ms.tolist()
+        wrong = {name: flags.tolist() for name, flags in (table.wrong or {}).items()}
+        return cls(table.rows, columns, times, wrong or None)
 
     def table(self, kinds: dict[str, Kind]) -> Table:
         """Give the rows back."""
@@ -34,7 +37,9 @@ class SavedTable(Struct, array_like=True):
         for name, cells in self.columns.items():
             texts = [None if cell is None else str(cell) for cell in cells]
             columns[name] = texts if kinds[name] == "category" else np.array(cells, float)
-        return Table(self.rows, columns, None if self.times_ms is None else np.array(self.times_ms, float))
+        times = None if self.times_ms is None else np.array(self.times_ms, float)
+        wrong = {name: np.array(flags, np.bool_) for name, flags in (self.wrong or {}).items()}
+        return Table(self.rows, columns, times, wrong=wrong or None)
 
 
 class Saved(Struct):

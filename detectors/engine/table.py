@@ -6,10 +6,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from detectors.columns import Floats
+from detectors.columns import Bools, Floats
 from detectors.engine import times, vectors
 from detectors.engine.nulls import is_null
 
+_NUMBERS = (int, float, np.number)
 VALUE = "value"
 """The name of the only column of a plain sequence."""
 Kind = Literal["number", "category", "vector"]
@@ -27,12 +28,15 @@ class Table(NamedTuple):
     """The column that the times were in, while it is as it was read."""
     dates: tuple[str, ...] = ()
     """Other columns of dates, which are left out."""
+    wrong: Mapping[str, Bools] | None = None
+    """Of columns of numbers: in which rows there was something else; columns without such are left out."""
 
     def cut(self, start: int, end: int | None = None) -> "Table":
         """Take rows by position."""
         columns = {name: cells[start:end] for name, cells in self.columns.items()}
         times = None if self.times_ms is None else self.times_ms[start:end]
-        return Table(len(range(*slice(start, end).indices(self.rows))), columns, times)
+        wrong = self.wrong and {name: flags[start:end] for name, flags in self.wrong.items()}
+        return Table(len(range(*slice(start, end).indices(self.rows))), columns, times, wrong=wrong)
 
     def in_order(self) -> "Table":
         """Put the rows in order of time, where they have times."""
@@ -53,7 +57,16 @@ class Table(NamedTuple):
         times = None
         if self.times_ms is not None and other.times_ms is not None:
             times = np.concatenate((self.times_ms, other.times_ms))
-        return Table(self.rows + other.rows, columns, times)
+        wrong = {
+            name: np.concatenate((self.wrong_in(name), other.wrong_in(name)))
+            for name in {**(self.wrong or {}), **(other.wrong or {})}
+        }
+        return Table(self.rows + other.rows, columns, times, wrong=wrong or None)
+
+    def wrong_in(self, name: str) -> Bools:
+        """Say in which rows a column held what is no number."""
+        flags = (self.wrong or {}).get(name)
+        return np.zeros(self.rows, np.bool_) if flags is None else flags
 
 
 def kind_of(cells: Cells) -> Kind:
@@ -102,7 +115,7 @@ def read(
         columns = {name: _cells(column) for name, column in raw.items()}
     else:
         columns = {name: _as(name, raw, kind, (lengths or {}).get(name)) for name, kind in like.items()}
-    return Table(rows, columns, times, of, dates)
+    return Table(rows, columns, times, of, dates, _wrong(raw, like or {}))
 
 
 def _none(kind: Kind) -> Cells:
@@ -183,6 +196,19 @@ def _as(name: str, raw: Mapping[str, Any], kind: Kind, length: int | None) -> Ce
     return _texts(raw[name]) if kind == "category" else _lenient(raw[name])
 
 
+def _wrong(raw: Mapping[str, Any], like: Mapping[str, Kind]) -> Mapping[str, Bools] | None:
+    """Find what is there and is no number, in columns of numbers."""
+    found: dict[str, Bools] = {}
+    for name, kind in like.items():
+        cells = np.asarray(raw[name])
+        if kind == "number" and cells.dtype.kind not in "iufbm":
+            there = np.array([not is_null(value) for value in cells], np.bool_)
+            flags = there & np.array([not isinstance(value, _NUMBERS) for value in cells], np.bool_)
+            if flags.any():
+                found[name] = flags
+    return found or None
+
+
 def _numbers(column: Any) -> Floats:
     array = np.asarray(column)
     if array.dtype.kind == "m":
@@ -205,7 +231,7 @@ def _lenient(column: Any) -> Floats:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float, np.number)) else float("nan")
+    return float(value) if isinstance(value, _NUMBERS) else float("nan")
 
 
 def _texts(column: Any) -> list[str | None]:

@@ -100,6 +100,26 @@ def test_vectors_of_another_length_and_rows_without_a_key_are_missing_however_ro
         sentinel.update([{"c": 0.5}])
 
 
+def test_numbers_that_come_as_texts_are_of_a_wrong_type_and_not_missing():
+    rng = np.random.default_rng(1)
+    sentinel = Sentinel.fit({"country": ["NL", "DE"] * 1500, "income": rng.lognormal(8, 0.5, 3000)})
+    later = {
+        "country": ["NL", "DE"] * 100,
+        "income": [f"{value:.2f}" for value in rng.lognormal(8, 0.5, 200)],
+    }
+    loaded = Sentinel.load(sentinel.save())
+    loaded.update({name: values[:20] for name, values in later.items()})
+    loaded = Sentinel.load(loaded.save())
+    for alarm in (
+        sentinel.update(later)[0],
+        loaded.update({name: values[20:] for name, values in later.items()})[0],
+    ):
+        assert (alarm.column, alarm.cause) == ("income", "wrong_type")
+        assert alarm.findings[0].explanation.startswith("income is not of type number in 100% of 32 rows")
+    [alarm, *_] = Sentinel.fit(rng.normal(size=500)).update([None] * 100)
+    assert alarm.cause == "missing"
+
+
 def test_whole_numbers_of_a_category_are_the_same_where_pandas_makes_them_floats():
     rng = np.random.default_rng(1)
     sentinel = Sentinel.fit(pd.DataFrame({"zip": rng.choice(["1012", "2011", None, "3000"], 2000)}))
