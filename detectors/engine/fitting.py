@@ -13,6 +13,7 @@ from detectors.engine.joint import JOINT, Joint
 from detectors.engine.landmarks import Landmarks
 from detectors.engine.season import Season
 from detectors.engine.table import Cells, Kind, Table, kind_of, read
+from detectors.engine.times import refuse_missing
 
 _LOSSES = 0.5
 """Of the whole budget, where there are columns of losses and others."""
@@ -46,11 +47,13 @@ class Fitted(Struct):
         """Read rows of the stream; ValueError where they lack what the reference has."""
         lengths = {each.name: each.length for each in self.landmarks}
         table = read(rows, self.time, self.read_as, lengths)
-        if self.hours and table.rows and table.times_ms is None:
-            where = f"in the column {self.time!r}" if self.time else "as the index of a pandas table"
-            raise ValueError(
-                f"the rows have no times, which the season of the reference needs; give them {where}"
-            )
+        if self.hours and table.rows:
+            if table.times_ms is None:
+                where = f"in the column {self.time!r}" if self.time else "as the index of a pandas table"
+                raise ValueError(
+                    f"the rows have no times, which the season of the reference needs; give them {where}"
+                )
+            refuse_missing(self.time, table.times_ms)
         return self.numbers(table)
 
     def numbers(self, table: Table) -> Table:

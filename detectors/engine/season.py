@@ -15,6 +15,8 @@ _CYCLES = (("day", 24, 4), ("week", 168, 3))
 """Name, hours, and how many must be in the reference."""
 _GAIN = 0.02
 """The least share that must be foretold; and by how much a longer cycle must be better."""
+_SURE = 3.0
+"""Standard errors by which the halves must be alike, beyond chance."""
 _TINY = 1e-12
 
 
@@ -36,8 +38,8 @@ def find(hourly: "Hourly") -> Season | None:
     """Find the cycle, a day or a week, that foretells the hourly means best; None where neither does.
 
     Every other cycle of the reference is foretold from the rest, and the reverse: what does not repeat can
-    not win. A series of whose ordinary course over a cycle less than 2 % is foretold has no season. Of both
-    cycles that is taken which foretells more of the hours. Scores have a mean of 0. Cost: linear.
+    not win. A series has no season where less than 2 % of its ordinary course over a cycle is foretold, and
+    none if the halves are alike by chance. The cycle that foretells more of the hours is taken. Cost: linear.
 
     >>> hours = np.arange(24.0 * 20)
     >>> noise, day = np.random.default_rng(1).normal(size=(480, 1)), np.sin(hours * np.pi / 12)[:, None]
@@ -46,12 +48,14 @@ def find(hourly: "Hourly") -> Season | None:
     (True, 'day')
     """
     found: tuple[float, Season] | None = None
+    mean = hourly.sums.sum(axis=0) / hourly.rows.sum()
+    hourly = hourly._replace(sums=hourly.sums - hourly.rows[:, None] * mean)  # what is constant has no season
     hours = np.maximum((hourly.sums**2 / hourly.rows[:, None]).sum(axis=0), _TINY)
     for name, length, least in _CYCLES:
         if hourly.hours[-1] - hourly.hours[0] < least * length:
             continue
-        course, told, means = _gains(hourly, length)
-        kept = told > _GAIN * course
+        course, told, alike, means = _gains(hourly, length)
+        kept = (told > _GAIN * course) & (alike > _SURE / np.sqrt(length))
         gain = float((np.maximum(told, 0.0) / hours)[kept].sum())
         if kept.any() and (found is None or gain > found[0] * (1 + _GAIN)):
             found = gain, Season(name, length, np.where(kept, means, 0.0).tolist())
@@ -68,10 +72,11 @@ class Hourly(NamedTuple):
     rows: Floats
 
 
-def _gains(hourly: Hourly, length: int) -> tuple[Floats, Floats, Floats]:
+def _gains(hourly: Hourly, length: int) -> tuple[Floats, Floats, Floats, Floats]:
     """Give the squares of the ordinary course of a cycle, what each half foretells of the other, and it.
 
-    Squares are summed up over rows; what is foretold of the course is so of the hours, too.
+    Squares are summed up over rows; what is foretold of the course is so of the hours, too. Before the course
+    comes how alike both halves are, as a correlation.
     """
     phases, odd = (hourly.hours % length).astype(np.intp), (hourly.hours // length).astype(np.intp) % 2
     halves = [_phased(hourly, phases, odd == half, length) for half in (0, 1)]
@@ -82,7 +87,11 @@ def _gains(hourly: Hourly, length: int) -> tuple[Floats, Floats, Floats]:
         before = before + (rows * seen**2).sum(axis=0)
         after = after + (rows * (seen - told) ** 2).sum(axis=0)
     total = halves[0][0] + halves[1][0], halves[0][1] + halves[1][1]
-    return np.maximum(before, _TINY), before - after, total[0] / (total[1] + 1)
+    first, second = (sums / np.sqrt(np.maximum(rows, 1)) for sums, rows in halves)
+    alike = (first * second).sum(axis=0) / np.maximum(
+        np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0)), _TINY
+    )
+    return np.maximum(before, _TINY), before - after, alike, total[0] / (total[1] + 1)
 
 
 def _phased(hourly: Hourly, phases: Codes, chosen: Chosen, length: int) -> tuple[Floats, Floats]:

@@ -110,12 +110,14 @@ def read(
     rows = counts.pop() if counts else 0
     if like is not None and not rows:
         return Table(0, {name: _none(kind) for name, kind in like.items()})
-    times, of, dates = _times(raw, data, time if like is None or time in raw else None)
+    times_ms, of, dates = _times(raw, data, time if like is None or time in raw else None)
     if like is None:
+        if times_ms is not None:
+            times.refuse_missing(of, times_ms)
         columns = {name: _cells(column) for name, column in raw.items()}
     else:
         columns = {name: _as(name, raw, kind, (lengths or {}).get(name)) for name, kind in like.items()}
-    return Table(rows, columns, times, of, dates, _wrong(raw, like or {}))
+    return Table(rows, columns, times_ms, of, dates, _wrong(raw, like or {}))
 
 
 def _none(kind: Kind) -> Cells:

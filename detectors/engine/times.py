@@ -37,7 +37,7 @@ def dates(column: Any) -> Dates | None:
 
 
 def milliseconds(name: str, column: Any) -> Floats:
-    """Give the times of rows in milliseconds since 1970; ValueError where one is missing, or no time.
+    """Give the times of rows in milliseconds since 1970, NaN where one is missing; ValueError if it is none.
 
     >>> milliseconds("at", ["1970-01-01T01:00:00+01:00", "1970-01-01 00:00:01"]).tolist()
     [0.0, 1000.0]
@@ -49,10 +49,21 @@ def milliseconds(name: str, column: Any) -> Floats:
     else:
         times = found.astype("datetime64[ms]").astype(np.int64).astype(float)
         times[np.isnat(found)] = np.nan
+    return times
+
+
+def refuse_missing(name: str | None, times: Floats) -> None:
+    """Raise ValueError where a time is missing.
+
+    >>> refuse_missing("at", np.array([0.0, np.nan]))
+    Traceback (most recent call last):
+    ...
+    ValueError: at: the time of row 1 is missing; leave such rows out
+    """
     missing = np.flatnonzero(~np.isfinite(times))
     if len(missing):
-        raise ValueError(f"{name}: the time of row {missing[0]} is missing; leave such rows out")
-    return times
+        where = name or "the index"
+        raise ValueError(f"{where}: the time of row {missing[0]} is missing; leave such rows out")
 
 
 def _date(value: Any) -> np.datetime64:

@@ -57,4 +57,14 @@ def test_what_is_ordinary_at_a_time_is_taken_off(scored: series.Scored) -> None:
     assert less[100:200] == pytest.approx(-daily.expected(at[100:200]))
     found = season.find(series.hourly(less, at))
     assert found is not None
-    assert np.array(found.means) == pytest.approx(-np.array(daily.means), rel=0.05, abs=0.02)
+    ordinary = np.array(daily.means)
+    assert np.array(found.means) == pytest.approx(ordinary.mean(axis=0) - ordinary, rel=0.05, abs=0.05)
+
+
+def test_noise_has_no_season_and_neither_has_what_never_changes() -> None:
+    rows, found = 24.0 * 28, []
+    for seed in range(200):
+        noise = np.random.default_rng(seed).normal(size=(int(rows), 1))
+        found.append(season.find(season.Hourly(np.arange(rows), noise, np.ones(int(rows)))))
+    assert sum(each is not None for each in found) <= 2
+    assert season.find(season.Hourly(np.arange(rows), np.ones((int(rows), 1)), np.ones(int(rows)))) is None

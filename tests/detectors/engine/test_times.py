@@ -75,7 +75,17 @@ def test_rows_without_times_are_refused_where_there_is_a_season():
         sentinel.update({"y": 1.0})
     with pytest.raises(ValueError, match="as the index of a pandas table"):
         Sentinel.fit(quarters(4).set_index("at")).update({"y": 1.0})
-    assert Sentinel.fit(quarters(4), time="at").update([]) == []
+    assert sentinel.update([]) == []
+    with pytest.raises(ValueError, match="at: the time of row 1 is missing"):
+        sentinel.update({"at": [datetime(2026, 3, 1), None], "y": [1.0, 2.0]})
+
+
+def test_rows_without_times_are_taken_where_there_is_no_season():
+    rng = np.random.default_rng(1)
+    rows = quarters(4).assign(y=rng.normal(size=4 * WEEK))
+    sentinel = Sentinel.fit(rows)
+    assert sentinel.season is None
+    assert sentinel.update({"y": 1.0}) == sentinel.update({"at": [None, None], "y": [1.0, 2.0]}) == []
 
 
 def test_a_reference_with_times_is_put_in_order_of_them():
