@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from numbers import Real
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -10,7 +12,7 @@ from detectors.columns import Bools, Floats
 from detectors.engine import times, vectors
 from detectors.engine.nulls import is_null
 
-_NUMBERS = (int, float, np.number)
+_NUMBERS = (Real, Decimal, np.bool_)
 VALUE = "value"
 """The name of the only column of a plain sequence."""
 Kind = Literal["number", "category", "vector"]

@@ -1,10 +1,13 @@
 """What an alarm says is what happened: which move, since when, of which column by its own name."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from detectors import Sentinel
+from detectors.engine import table as tables
 
 
 @pytest.mark.parametrize("deviations", [1, 2, 4, 8])
@@ -118,6 +121,14 @@ def test_numbers_that_come_as_texts_are_of_a_wrong_type_and_not_missing():
         assert alarm.findings[0].explanation.startswith("income is not of type number in 100% of 32 rows")
     [alarm, *_] = Sentinel.fit(rng.normal(size=500)).update([None] * 100)
     assert alarm.cause == "missing"
+
+
+def test_numbers_of_any_kind_are_numbers_also_beside_a_text():
+    values = [Decimal("1.5"), np.bool_(True), np.float32(2.0), 3, True, None, "4"]
+    read = tables.read({"x": values}, like={"x": "number"})
+    assert np.array_equal(read.columns["x"], [1.5, 1.0, 2.0, 3.0, 1.0, np.nan, np.nan], equal_nan=True)
+    assert read.wrong_in("x").tolist() == [False] * 6 + [True]
+    assert tables.read({"x": values[:6]}, like={"x": "number"}).wrong is None
 
 
 def test_whole_numbers_of_a_category_are_the_same_where_pandas_makes_them_floats():
