@@ -5,7 +5,7 @@ import numpy as np
 from benchmarks.detection.contestant import Floats
 from detectors import Sentinel
 
-CALIBRATED = 0.59
+CALIBRATED = 0.62
 """The engine promises at least its budget; with this share of a target it measures about the target."""
 
 

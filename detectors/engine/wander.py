@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import factorial
+from scipy.special import factorial, gammainccinv
 
 from detectors.columns import Floats
 from detectors.engine.series import Series, chunks
@@ -12,8 +12,8 @@ BLOCK = 16
 """Rows of the shortest scale."""
 _BLOCKS_MIN = 8
 """A scale with fewer blocks tells nothing."""
-_CHANCE = 3.0
-"""Standard errors that an estimate must exceed chance by to count as dependence."""
+_CHANCE = 0.001
+"""How seldom chance may look like dependence, at each scale."""
 _UPPER = 2.0
 _TREND = 2.0
 _AMPLITUDE = 3.0
@@ -86,7 +86,7 @@ def _scales(means: Floats) -> tuple[Floats, Floats]:
     while len(means) >= _BLOCKS_MIN:
         allan = np.mean(np.diff(means, axis=0) ** 2, axis=0) / 2
         error = np.sqrt(3 / len(means))
-        depends = rows * allan > 1 + _CHANCE * error
+        depends = rows * allan > _by_chance(len(means))
         upper = rows * allan * (1 + _UPPER * error)
         inflation = np.where(depends, np.maximum(inflation, upper), inflation)
         scales.append((inflation, _reach(means, np.maximum(allan, 1 / rows))))
@@ -98,6 +98,15 @@ def _scales(means: Floats) -> tuple[Floats, Floats]:
     inflations[-1] *= np.where(rise < inflations[-1], rise, 1.0) ** 2  # else it has only just shown
     reaches = np.array([scale[1] for scale in scales])
     return inflations, np.maximum.accumulate(reaches[::-1], axis=0)[::-1]
+
+
+def _by_chance(blocks: int) -> float:
+    """Give what Allan's variance of so many independent blocks hardly exceeds, as a multiple of the true one.
+
+    It is distributed about as chi-squared with 2 (n - 1)^2 / (3 n - 4) degrees of freedom: Allan (1966).
+    """
+    half = (blocks - 1) ** 2 / (3 * blocks - 4)
+    return float(gammainccinv(half, _CHANCE) / half)
 
 
 def with_bursts(wander: Wander, first: int) -> Wander:

@@ -25,6 +25,12 @@ def test_shape_in_bursts_raises_no_more_alarms_than_allowed() -> None:
     assert alarms <= streams * rows / 100_000
 
 
+def test_independent_rows_hardly_ever_look_as_if_they_depended_on_each_other() -> None:
+    errors = (np.random.default_rng(22).random((10_000, 1000)) < 0.1).astype(float)
+    shown = wander.measure((errors - errors.mean(axis=0)) / errors.std(axis=0))
+    assert np.mean(shown.inflation.max(axis=0) > 1) < 0.02
+
+
 def test_shape_is_slowed_by_what_its_column_wanders_and_the_rest_is_not() -> None:
     shown = wander.calm(4)._replace(inflation=np.array([[64.0, 16.0, 4.0, 1.0]]))
     assert wander.with_bursts(shown, 2).inflation.tolist() == [[64.0, 16.0, 16.0, 8.0]]
