@@ -102,8 +102,7 @@ class Sentinel:
         if after not in get_args(After):
             raise ValueError(f"after must be one of {', '.join(get_args(After))}, got {after}")
         known = tables.read(reference, time).in_order()
-        losses = (losses,) if isinstance(losses, str) else tuple(losses)
-        fitted = fit_channels(known, at_most, per, Terms(tolerance, losses))
+        fitted = fit_channels(known, at_most, per, Terms(tolerance, tables.names(losses)))
         return cls(fitted, fitted.numbers(known).cut(0), after)
 
     @classmethod

@@ -1,7 +1,7 @@
 """Reads rows from what people have them in: arrays, pandas, polars, pyarrow, dicts, single values."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 from numbers import Real
 from typing import Any, Literal, NamedTuple
@@ -102,7 +102,7 @@ def read(
     if hasattr(data, "collect"):  # of polars, not read yet
         data = data.collect()
     _refuse_doubles(data)
-    raw = _columns(data, like or {})
+    raw, time = _columns(data, like or {}), None if time is None else str(time)
     # A vector of one row alone looks like a column of numbers.
     for name in (name for name, kind in (like or {}).items() if kind == "vector" and name in raw):
         raw[name] = vectors.of_rows(raw[name])
@@ -120,6 +120,18 @@ def read(
     else:
         columns = {name: _as(name, raw, kind, (lengths or {}).get(name)) for name, kind in like.items()}
     return Table(rows, columns, times_ms, of, dates, _wrong(raw, like or {}))
+
+
+def names(given: Any) -> tuple[str, ...]:
+    """Give the names of columns that stand for themselves, in a list, or alone.
+
+    >>> names("loss"), names([3, "loss"]), names(None)
+    (('loss',), ('3', 'loss'), ())
+    """
+    if given is None:
+        return ()
+    alone = isinstance(given, str) or not isinstance(given, Iterable)
+    return tuple(str(name) for name in ((given,) if alone else given))
 
 
 def _none(kind: Kind) -> Cells:
@@ -158,7 +170,7 @@ def _refuse_doubles(data: Any) -> None:
 
 
 def _sequence(column: Any) -> Any:
-    if isinstance(column, str | bytes) or not hasattr(column, "__len__"):
+    if isinstance(column, str | bytes | Mapping | Set) or not hasattr(column, "__len__"):
         return np.array([column], object)
     if hasattr(column, "to_numpy"):
         return column.to_numpy()

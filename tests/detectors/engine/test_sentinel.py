@@ -262,6 +262,7 @@ def test_what_can_not_be_watched_is_said():
     [
         ([0.0] * 20, {}, "the reference has 20 rows; at least 100 are needed"),
         ([0.0] * 200, {"losses": ["loss"]}, "losses names loss, which the reference lacks"),
+        ([0.0] * 200, {"losses": 5}, "losses names 5, which the reference lacks"),
         (["yes"] * 200, {"losses": "value"}, "losses names value, which is no column of numbers"),
         ([0.0] * 200, {"at_most": 0}, "at_most must be a number above 0, got 0"),
         ([0.0] * 200, {"at_most": "1"}, "at_most must be a number above 0, got '1'"),
