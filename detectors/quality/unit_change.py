@@ -67,7 +67,10 @@ def _change(case: Case, feature: str) -> Change | None:
     now, past = number_of(case.window, feature), number_of(case.recent, feature)
     if now is None or past is None or min(now.usable, past.usable) < ROWS_MIN or min(now.sd, past.sd) == 0.0:
         return None
-    return Change(now, past, _ordinary(case, feature, past))
+    step = _ordinary(case, feature, past)
+    # A few windows whose means happen to be equal do not show that means never vary.
+    error = past.sd * sqrt(1 / now.usable + 1 / past.usable)
+    return Change(now, past, step._replace(jump_max=max(step.jump_max, error)))
 
 
 def _ordinary(case: Case, feature: str, past: NumberSummary) -> Step:

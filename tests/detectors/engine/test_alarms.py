@@ -135,3 +135,10 @@ def test_whole_numbers_of_a_category_are_the_same_where_pandas_makes_them_floats
     rng = np.random.default_rng(1)
     sentinel = Sentinel.fit(pd.DataFrame({"zip": rng.choice(["1012", "2011", None, "3000"], 2000)}))
     assert sentinel.update(pd.DataFrame({"zip": rng.choice([1012, 2011, np.nan, 3000], 2000)})) == []
+
+
+def test_a_unit_is_named_where_the_means_of_the_reference_happen_to_be_equal():
+    rng = np.random.default_rng(4)
+    spans = [rng.permutation(np.repeat([1.0, 2.0, 3.0], [43, 43, 42])) for _ in range(4)]
+    [alarm] = Sentinel.fit(np.concatenate(spans)).update(1000.0 * rng.integers(1, 4, 200))
+    assert alarm.cause == "unit_change"
