@@ -48,7 +48,8 @@ class Mahalanobis(Projected):
         whitening: Floats = directions / np.sqrt(np.maximum(shrunk, _FLAT * mean))
         return whitening
 
-    def _alike(self) -> Self:
+    def alike(self) -> Self:
+        """Give one that has learned nothing but the choice that depends on the number of rows."""
         return type(self)(self._chosen)  # a smaller sample would shrink more, and every distance with it
 
 

@@ -49,5 +49,6 @@ class PcaError(Projected):
             return int(np.count_nonzero(variances > variances.mean()))
         return int(np.searchsorted(np.cumsum(variances), self.explained * variances.sum())) + 1
 
-    def _alike(self) -> Self:
+    def alike(self) -> Self:
+        """Give one that has learned nothing but the choice that depends on the number of rows."""
         return type(self)(components=self._chosen)  # an eigenvalue near the limit may be on its other side

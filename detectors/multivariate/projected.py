@@ -23,7 +23,7 @@ class Projected(ABC):
         """Choose M for the deviations of the reference from their mean."""
 
     @abstractmethod
-    def _alike(self) -> Self:
+    def alike(self) -> Self:
         """Give one that has learned nothing but the choices that depend on the number of rows."""
 
     def fit(self, rows: Floats) -> Self:
@@ -46,12 +46,18 @@ class Projected(ABC):
 
     def fit_scores(self, rows: Floats) -> Floats:
         """Learn from the reference, and score its rows as if they were new; at least 16. Cost: 21 fits."""
-        return cross_fitted(self.fit(rows)._alike, rows)
+        return cross_fitted(self.fit(rows).alike, rows)
 
     def snapshot(self) -> bytes:
         """Encode what was learned: some columns^2 floats."""
+        return pack(**self.learned())
+
+    def learned(self) -> dict[str, Floats]:
+        """Give what was learned: the columns' centre, scale and mean, and the matrix."""
         standard = self._standard
-        return pack(centre=standard.centre, scale=standard.scale, mean=self._mean, matrix=self._matrix)
+        return {
+            "centre": standard.centre, "scale": standard.scale, "mean": self._mean, "matrix": self._matrix
+        }  # fmt: skip
 
     @classmethod
     def restore(cls, state: bytes) -> Self:

@@ -142,3 +142,14 @@ def test_a_unit_is_named_where_the_means_of_the_reference_happen_to_be_equal():
     spans = [rng.permutation(np.repeat([1.0, 2.0, 3.0], [43, 43, 42])) for _ in range(4)]
     [alarm] = Sentinel.fit(np.concatenate(spans)).update(1000.0 * rng.integers(1, 4, 200))
     assert alarm.cause == "unit_change"
+
+
+def test_columns_of_few_values_raise_no_more_alarms_together_than_allowed():
+    alarms, streams, rows = 0, 10, 3000
+    for seed in range(streams):
+        rng = np.random.default_rng([31, seed])
+        digits = np.unpackbits(rng.integers(0, 10, 2000 + rows).astype(np.uint8)[:, None], axis=1)[:, 4:]
+        values = np.where(rng.random(digits.shape) < 0.1, 1 - digits, digits).astype(float)
+        sentinel = Sentinel.fit(values[:2000], per=10_000, after="restart")
+        alarms += len(sentinel.update(values[2000:]))
+    assert alarms <= streams * rows / 10_000
