@@ -27,7 +27,8 @@ TAILS = (64, 2048)
 _TAIL = -2000  # librdkafka: offset `_TAIL - n` is the n-th record from the end
 CHECKPOINT_BYTES_MAX = 256 * 2**20
 """Most of one checkpoint, compressed."""
-BATCH_RECORDS = 10_000
+BATCH_RECORDS = 2_000
+"""Read and folded at once: a worker with many partitions to catch up with answers meanwhile."""
 BATCH_BYTES = 4 * 2**20
 # Threads of their own: while a broker is away these all wait, and nobody else must wait behind them.
 _threads = ThreadPoolExecutor(64, "store")

@@ -57,6 +57,7 @@ class Worker:
         self._alerting = Alerting(metrics)
         self._clock_ms = clock_ms or SteadyClock()
         self._lapses = Lapses(round(settings.session_timeout_seconds * 1000))
+        self._lapses.watch()
         self._generation = -1
         self._store = KafkaStore(settings)
         self._void_until_ms: dict[int, int] = {}
@@ -221,7 +222,6 @@ class Worker:
     async def _tick_for_ever(self) -> None:
         while not self.app.should_stop:
             await asyncio.sleep(TICK_SECONDS)
-            self._lapses.count()
             if not self.app.rebalancing:
                 await self._guard(self._tick())
 

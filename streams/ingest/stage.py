@@ -25,6 +25,8 @@ from streams.ingest.subjects import Registry, Subjects
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CERTAIN_MS = 500
+RECENT_MS = 2500
+"""Workers tell each second which topics are read to their ends."""
 LATER = 2**62
 
 
@@ -150,6 +152,8 @@ class IngestFold:
             clock.seen_ms = min(clock.seen_ms, now_ms)  # the clock of the worker before may have been ahead
             if now_ms - max(clock.seen_ms, since_ms) < self._idle_ms:
                 continue
+            if kind == "labels" and self._wait_for_predictions(subject, now_ms):
+                continue
             self.partition.close_by_wall_clock(kind, subject, intake.spans, now_ms)
             # What lies in an open pane is still to come, so until it closes the subject is not idle.
             newly = not clock.idle and self.partition.panes.last_end_ms(kind, subject) is None
@@ -162,6 +166,13 @@ class IngestFold:
         if now_ms - self._beat_ms >= self._idle_ms // 2 and not self.partition.outputs:
             self._beat_ms = now_ms
             self.partition.outputs.extend(self.partition.heartbeat(now_ms))
+
+    def _wait_for_predictions(self, subject: str, now_ms: int) -> bool:
+        """Whether predictions that labels are for may be published and not read yet: none is late then."""
+        if now_ms - self._caught_up_ms.get("predictions", 0) <= RECENT_MS:
+            return False
+        predictions, labels = (self.partition.clock(kind, subject) for kind in ("predictions", "labels"))
+        return predictions.latest_ms < labels.latest_ms
 
     def out_of_sight(self, topic: str) -> None:
         """Be told that nobody knows where a topic ends: the broker is away.

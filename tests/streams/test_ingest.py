@@ -277,6 +277,23 @@ def test_an_idle_subject_says_so_and_its_panes_close_by_the_clock():
     assert any(isinstance(m, Watermark) and m.idle == {"predictions": ["risk"]} for m in marks)
 
 
+def test_labels_that_were_read_to_their_end_wait_for_predictions_that_are_behind():
+    ingest, now_ms = fold(), NOW_MS
+    ingest.tick(now_ms)
+    ingest.fold("labels", records([label(i, i + 10) for i in range(600)]), now_ms)
+    for first in range(0, 600, 50):
+        backlog = [prediction(i, i) for i in range(first, first + 50)]
+        ingest.fold("predictions", records(backlog, first), now_ms)
+        now_ms += 2_000
+        ingest.caught_up("labels", now_ms)
+    assert (ingest.partition.labels.matched, ingest.partition.labels.late) == (600, 0)
+    assert not ingest.partition.clock("labels", "risk").idle
+    for seconds in (0, 6, 7):
+        ingest.caught_up("predictions", now_ms + 1_000 * seconds)
+        ingest.caught_up("labels", now_ms + 1_000 * seconds)
+    assert ingest.partition.clock("labels", "risk").idle
+
+
 def _scene(seed: int) -> list[tuple[str, list[object]]]:
     """Two partitions' worth of life: predictions, labels, corrections, garbage, repeats and late rows."""
     source = random.Random(seed)  # noqa: S311
