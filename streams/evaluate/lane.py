@@ -16,6 +16,7 @@ from detectors.reference import reference_labels, reference_model, reference_row
 from schemas.findings import Kind, WindowFindings
 from schemas.profiles import Pane
 from schemas.statistics import Statistic, WindowStatistics
+from streams.evaluate import usual
 from streams.evaluate.merging import merged
 from streams.evaluate.recent import Recent
 from streams.evaluate.terms import Course, LaneKey, Terms
@@ -26,8 +27,6 @@ from streams.evaluate.windows import ALL, Closed, Part, Passed, Windows
 PARTS_MAX = 5000
 """Open parts (a segment in a grain of time) of one lane; rows for further ones are counted and dropped."""
 _COMPACT_AT = 8
-_USUAL_WINDOWS = 8
-"""Traffic that was unusual for so many windows is a new normal."""
 _GAP_WINDOWS = 100
 """After a pause of so many windows nothing of the time before is used, or kept."""
 
@@ -56,7 +55,7 @@ class SavedLane(Struct):
     passed_ms: int = NEVER
     """The end of the last pane that event time has passed."""
     streaks: dict[str, int] = field(default_factory=dict)
-    """Windows in a row with unusual traffic, by segment."""
+    """Windows in a row that were not as usual: see `streams.evaluate.usual`."""
     engine: bytes | None = None
     """What the engine's bets have come to."""
 
@@ -216,7 +215,9 @@ class Lane:
 
     def _settle(self, closed: Closed, verdict: Verdict, terms: Terms, layout: Layout) -> None:
         spans = terms.spans
-        over = self.windows.settle(closed, verdict.broken | self._unusual(verdict, terms), spans)
+        self._streaks = usual.longer(self._streaks, verdict)
+        unusual = usual.not_yet_normal(self._streaks, usual.WINDOWS * spans.size_ms // spans.every_ms)
+        over = self.windows.settle(closed, verdict.broken | unusual, spans)
         if self.key.kind == "labels":
             return
         if spans.grain_ms == spans.size_ms:  # what is over is the window just judged
@@ -228,12 +229,6 @@ class Lane:
             kept = {name: part for name, part in parts.items() if name in verdict.profiles}
             past = {name: merged(RowsProfile, part.profiles, layout) for name, part in kept.items()}
             self._recent.add(past, spans.grain_ms, spans.size_ms)
-
-    def _unusual(self, verdict: Verdict, terms: Terms) -> set[str]:
-        """Name the segments whose traffic has been unusual for less than the time that makes it usual."""
-        windows = _USUAL_WINDOWS * terms.spans.size_ms // terms.spans.every_ms
-        self._streaks = {segment: self._streaks.get(segment, 0) + 1 for segment in verdict.unusual}
-        return {segment for segment, streak in self._streaks.items() if streak <= windows}
 
     def _window_statistics(
         self, closed: Closed, segment: str, statistics: list[Statistic], terms: Terms

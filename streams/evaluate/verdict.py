@@ -21,6 +21,7 @@ SEGMENTS_MAX = 50
 """Smaller segments than the largest 50 of a window are not judged."""
 ADAPTING: frozenset[Check] = frozenset({"volume", "latency", "duplicates"})
 """Faults of the traffic, not of the data: what lasts is a new normal."""
+DRIFT: frozenset[Check] = frozenset({"drift", "prediction_drift"})
 _SIGNALS: Mapping[Check, str] = {
     "drift": "mean", "missing": "missing", "prediction_drift": "output", "performance": "error",
 }  # fmt: skip
@@ -52,6 +53,11 @@ class Verdict(NamedTuple):
     def unusual(self) -> set[str]:
         """Name the segments whose traffic was not as usual."""
         return self._bad(ADAPTING)
+
+    @property
+    def drifting(self) -> set[str]:
+        """Name the segments whose values were not as in the reference."""
+        return self._bad(DRIFT)
 
     def _bad(self, checks: frozenset[Check]) -> set[str]:
         bad = (each for each in self.findings if each.state == "bad" and each.check in checks)

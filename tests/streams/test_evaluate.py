@@ -159,6 +159,24 @@ def test_windows_with_a_fault_do_not_become_the_recent_past(rng):
     )
 
 
+@pytest.mark.parametrize("begins", [41, 42, 43])
+def test_a_fault_that_begins_within_a_window_is_told_from_the_windows_before_it(begins):
+    rng, of = np.random.default_rng(3), watched(rows_per_min=20)
+    folding = evaluating(of)
+    live(folding, of, rng, 0, begins, n=10)
+    told = []
+    for minute in range(begins, 80):
+        panes = []
+        for _ in SOURCES:
+            celsius = rows(rng, 10)
+            celsius.numbers[:] = (celsius.numbers - 32) / 1.8
+            panes += rows_panes(of, celsius, minute)
+        told += fold(folding, *panes, *both(minute + 1))
+    told += live(folding, of, rng, 80, 140, n=10)
+    found = checks(told, "unit_change")
+    assert [end for end, _, _, segment in found if segment is None] == list(range(50, 81, 5))
+
+
 def test_traffic_that_stays_low_is_a_new_normal_after_eight_windows(rng):
     of = watched(rows_per_min=40, segments=[])
     folding = evaluating(of)
