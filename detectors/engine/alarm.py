@@ -10,8 +10,8 @@ class Moved(Struct, frozen=True):
 
     column: str
     move: str
-    """What moved most: `mean`, `spread`, `skew` or `tails` of numbers, or the share of a category or of
-    missing values."""
+    """What moved most: `mean`, `spread`, `skew` or `tails` of numbers, or the share of a category, of
+    missing values, or of numbers that the reference does not have."""
     rises: bool
     share: float
     """Of all the evidence."""

@@ -29,16 +29,20 @@ class Share(NamedTuple):
 
 
 def shares(groups: Sequence[Group]) -> dict[str, Share]:
-    """Sum up the evidence in each column over its channels."""
+    """Sum up the evidence in each column over its channels.
+
+    Where its values move, that they are new is not the news.
+    """
     found: dict[str, Share] = {}
-    most: dict[str, float] = {}
+    most: dict[str, tuple[bool, float]] = {}
     for group in groups:
         for index, evidence in enumerate(group.bank.evidence().columns.tolist()):
-            name = group.channels[index].name
-            before = found.get(name, Share(0.0, group, index))
-            best = (group, index) if evidence >= most.get(name, 0.0) else before[1:]
-            most[name] = max(most.get(name, 0.0), evidence)
-            found[name] = Share(before.evidence + evidence, *best)
+            channel = group.channels[index]
+            before = found.get(channel.name, Share(0.0, group, index))
+            rank = channel.part != "new" and evidence >= 1, evidence
+            best = (group, index) if rank >= most.get(channel.name, rank) else before[1:]
+            most[channel.name] = max(most.get(channel.name, rank), rank)
+            found[channel.name] = Share(before.evidence + evidence, *best)
     return found
 
 

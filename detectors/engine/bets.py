@@ -36,13 +36,14 @@ class Bets(Struct, array_like=True):
 
 
 def place(
-    scores: Floats, shares: Floats, wander: Wander, sides: tuple[int, ...], weights: Floats, tolerance: float
+    scores: Floats, shares: Floats, wander: Wander, sides: tuple[int, ...], weights: Floats, tolerance: Floats
 ) -> Bets:
     """Place a bet of each size on each side of each score.
 
     A bet on a move of d takes that scale of the reference's wander at which it grows fastest,
     (d - reach)^2 / inflation: large moves are told within few rows from what wanders slowly, small ones over
-    many rows from bursts. Weights share the budget over scores. Cost: 0.1 ms a score.
+    many rows from bursts. Weights share the budget over scores; tolerances are each score's.
+    Cost: 0.1 ms a score.
     """
     placed: list[tuple[int, float, float, float, float, float]] = []
     for index, score in enumerate(scores):
@@ -55,7 +56,7 @@ def place(
                 scale = int(np.argmax(speed))
                 tilt = side * min(size, steepest)
                 cost = float(np.log(shares @ np.exp(tilt * score)))
-                margin = float(wander.reach[scale, index]) + tolerance
+                margin = float(wander.reach[scale, index] + tolerance[index])
                 margin += abs(tilt) / 2 * float(wander.swell[scale, index])
                 inflation = float(wander.inflation[scale, index])
                 placed.append((index, tilt, cost, inflation, margin, spent * weight))

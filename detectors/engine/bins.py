@@ -8,7 +8,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
+from scipy.special import gammaincinv
 
 from detectors.columns import Floats
 from detectors.edges import equal_shares
@@ -22,6 +24,7 @@ CATEGORIES = 30
 _OFTEN = 20
 """...and those that half of the reference has less often."""
 MISSING = -1
+_SURE = 0.999
 RARE = "rare categories"
 
 
@@ -42,7 +45,7 @@ class NumberBins(Struct, frozen=True, tag="number"):
         if len(distinct) == 1:
             only = float(distinct[0])
             return cls((only, float(np.nextafter(only, np.inf))))
-        if len(distinct) <= min(BINS, max(_BINS_MIN, len(values) // _ROWS_PER_BIN)):
+        if _are_few(distinct, len(values)):
             return cls(tuple(distinct[1:].tolist()))
         bins = max(_BINS_MIN, min(BINS, len(values) // _ROWS_PER_BIN))
         return cls(tuple(equal_shares(values, bins).tolist()))
@@ -66,6 +69,55 @@ class NumberBins(Struct, frozen=True, tag="number"):
         if unusable.any():
             codes[unusable] = MISSING
         return codes
+
+
+class NewValues(Struct, frozen=True, tag="new"):
+    """Tells the values that the reference never had: beyond its range, or others where it has but a few.
+
+    >>> NewValues.of(np.array([1.0, 2.0, 1.0] * 50)).codes(np.array([1.0, 1.5, 3.0, np.nan])).tolist()
+    [0, 1, 1, -1]
+    """
+
+    low: float
+    high: float
+    values: tuple[float, ...] = ()
+    """The only ones that are known; none: all within the range are."""
+
+    @classmethod
+    def of(cls, values: Floats) -> "NewValues":
+        """Fit values that are all finite."""
+        distinct = np.unique(values)
+        few = tuple(distinct.tolist()) if _are_few(distinct, len(values)) else ()
+        return cls(float(distinct[0]), float(distinct[-1]), few)
+
+    def upwards(self) -> "NewValues":
+        """Give the same for losses, of which only larger ones matter."""
+        return NewValues(-np.inf, self.high)
+
+    def codes(self, values: Floats) -> Codes:
+        """Give 1 for a new value, 0 for a known one; `MISSING` for what is not finite."""
+        new = (values < self.low) | (values > self.high)
+        if self.values:
+            known = np.array(self.values)
+            new |= known.take(np.searchsorted(known, values), mode="clip") != values
+        codes = new.astype(np.intp)
+        codes[~np.isfinite(values)] = MISSING
+        return codes
+
+    def as_new(self, values: Floats) -> Codes:
+        """Give the codes of the reference's rows by what the other half of it has."""
+        halves = np.array_split(values, 2)
+        known = [half[np.isfinite(half)] for half in halves]
+        if not all(len(half) for half in known):
+            return self.codes(values)
+        first, second = (
+            replace(self, low=max(self.low, half.min()), high=half.max(), values=self._among(half))
+            for half in known
+        )
+        return np.concatenate((second.codes(halves[0]), first.codes(halves[1])))
+
+    def _among(self, values: Floats) -> tuple[float, ...]:
+        return tuple(np.unique(values).tolist()) if self.values else ()
 
 
 class CategoryBins(Struct, frozen=True, weakref=True, tag="category"):
@@ -159,7 +211,21 @@ _INDICES: WeakKeyDictionary[CategoryBins, _Index] = WeakKeyDictionary()
 """Built once for each bins, and gone with them: a column may have thousands of rare categories."""
 
 
-Bins = NumberBins | CategoryBins
+Bins = NumberBins | CategoryBins | NewValues
+
+
+def at_most(seen: float, rows: int) -> float:
+    """Give the share that what was seen so many times in so many rows hardly exceeds: Poisson's bound.
+
+    >>> round(at_most(0, 1000), 4), round(at_most(100, 1000), 3)
+    (0.0069, 0.135)
+    """
+    return min(0.5, float(gammaincinv(seen + 1, _SURE)) / max(1, rows))
+
+
+def _are_few(distinct: Floats, rows: int) -> bool:
+    """Whether each value can have a bin of its own."""
+    return len(distinct) <= min(BINS, max(_BINS_MIN, rows // _ROWS_PER_BIN))
 
 
 def shares(codes: Codes, count: int, unseen: float = 0.0) -> Floats:

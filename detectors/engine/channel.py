@@ -9,16 +9,21 @@ from msgspec.structs import replace
 from detectors.columns import Floats
 from detectors.engine import bets, scores, season, wander
 from detectors.engine.bank import Column
-from detectors.engine.bins import Bins, CategoryBins, Codes, NumberBins, shares
+from detectors.engine.bins import Bins, CategoryBins, Codes, NewValues, NumberBins, at_most, shares
 from detectors.engine.season import Season
 from detectors.engine.series import Scored, hourly
 from detectors.engine.table import Cells
 
-Part = Literal["values", "missing"]
+Part = Literal["values", "missing", "new"]
 MISSING = 0.15
-"""Of a column's budget, for the share of missing values."""
+"""Of a column's budget, for the share of missing values..."""
+NEW = 0.05
+"""...of which for new values, in a column of numbers."""
+NEW_VALUES = "share of new values"
 _OF_MOMENTS = {"mean": 0.4, "spread": 0.3, "skew": 0.1, "tails": 0.2}
 """How the budget of a column of numbers is spent on its scores."""
+_WILD = 0.995
+"""Larger losses than those of so many rows say no more than that they are large."""
 _SHAPES = scores.MOMENTS.index("skew")
 """The first of the scores of shape."""
 BOTH_SIDES = (1, -1)
@@ -71,6 +76,10 @@ class _Scoring(NamedTuple):
     """That say how common the bins are."""
     wandering: tuple[Codes, Floats] | None = None
     """Codes and scores that tell how rows wander, where it is not those above."""
+    tolerances: Floats | None = None
+    """How far the mean of each score may lie off without harm, beside what the owner tolerates."""
+    bursts: float = 1.0
+    """The least that rows depend on each other, where these rows are too few to show it."""
 
 
 def fit_values(
@@ -80,8 +89,9 @@ def fit_values(
     if isinstance(cells, list):
         scoring = _of_categories(cells, bins or CategoryBins.of(cells))
     else:
-        moments = 1 if name in terms.losses else scores.DEGREE
-        scoring = _of_numbers(cells, bins or NumberBins.of(cells[np.isfinite(cells)]), moments)
+        scoring = _of_numbers(
+            cells, bins or NumberBins.of(cells[np.isfinite(cells)]), losses=name in terms.losses
+        )
     sides = ABOVE if name in terms.losses else BOTH_SIDES
     return _channel(name, "values", scoring, sides, times_ms, terms)
 
@@ -97,6 +107,27 @@ def fit_missing(
     return _channel(name, "missing", scoring, ABOVE, times_ms, terms)
 
 
+def fit_new(
+    name: str, cells: Floats, times_ms: Floats | None, terms: Terms, values: Channel
+) -> tuple[Channel, Season | None]:
+    """Learn how often a column of numbers has values that it never had; only a rise matters.
+
+    How often is known from what each half of the reference has and the other has not, at its upper bound.
+    They come in bursts where the `values` do.
+    """
+    bins = NewValues.of(cells[np.isfinite(cells)])
+    bins = bins.upwards() if name in terms.losses else bins
+    codes, as_new = bins.codes(cells), bins.as_new(cells)
+    rows = int(np.count_nonzero(codes >= 0))
+    share = at_most(int(np.count_nonzero(as_new == 1)), rows)
+    known = np.array([1 - share, share])
+    wandering = as_new, scores.of_categories(shares(as_new, 2))[1:]
+    table = scores.of_categories(known)[1:]
+    bursts = max(values.column.inflation)
+    scoring = _Scoring(bins, codes, known, table, [NEW_VALUES], np.ones(1), rows, wandering, bursts=bursts)
+    return _channel(name, "new", scoring, ABOVE, times_ms, terms)
+
+
 def _of_categories(cells: list[str | None], bins: Bins) -> _Scoring:
     assert isinstance(bins, CategoryBins)  # noqa: S101
     codes = bins.codes(cells)
@@ -106,18 +137,33 @@ def _of_categories(cells: list[str | None], bins: Bins) -> _Scoring:
     weights, rows = np.full(len(moves), 1 / len(moves)), int(np.count_nonzero(basis >= 0))
     as_new = bins.as_new(cells, codes)
     wandering = as_new, scores.of_categories(shares(as_new, bins.count))
-    return _Scoring(bins, codes, known, scores.of_categories(known), moves, weights, rows, wandering)
+    unseen = float(known[-1])
+    tolerances = np.zeros(len(moves))
+    tolerances[-1] = max(0.0, at_most(bins.unseen * len(cells), len(cells)) - unseen)
+    tolerances[-1] /= np.sqrt(unseen * (1 - unseen))
+    table = scores.of_categories(known)
+    return _Scoring(bins, codes, known, table, moves, weights, rows, wandering, tolerances)
 
 
-def _of_numbers(cells: Floats, bins: Bins, moments: int) -> _Scoring:
+def _of_numbers(cells: Floats, bins: Bins, *, losses: bool) -> _Scoring:
     assert isinstance(bins, NumberBins)  # noqa: S101
     codes = bins.codes(cells)
     known = shares(codes, bins.count)
-    table = scores.of_numbers(known)[:moments]
-    moves = list(scores.MOMENTS[: len(table)])
+    table = scores.of_losses(known, _levels(cells, codes, known)) if losses else scores.of_numbers(known)
+    moves = ["mean"] * len(table) if losses else list(scores.MOMENTS[: len(table)])
     weights = np.array([_OF_MOMENTS[move] for move in moves])
     rows = int(np.count_nonzero(codes >= 0))
     return _Scoring(bins, codes, known, table, moves, weights / weights.sum(), rows)
+
+
+def _levels(cells: Floats, codes: Codes, known: Floats) -> Floats:
+    """Give the mean of each bin's values, without the wildest; that of all for a bin that has none."""
+    there = codes >= 0
+    values = np.clip(cells[there], *np.quantile(cells[there], [1 - _WILD, _WILD]))
+    counts = np.bincount(codes[there], minlength=len(known))
+    sums = np.bincount(codes[there], values, minlength=len(known))
+    levels: Floats = np.where(counts > 0, sums / np.maximum(counts, 1), values.mean())
+    return levels
 
 
 def no_calmer(channel: Channel, before: Channel | None, season: bool) -> Channel:
@@ -155,12 +201,14 @@ def _largest(mine: list[float], its: list[float], places: list[int], scores: int
 def _channel(
     name: str, part: Part, scoring: _Scoring, sides: tuple[int, ...], times_ms: Floats | None, terms: Terms
 ) -> tuple[Channel, Season | None]:
-    bins, codes, known, table, moves, weights, rows, wandering = scoring
+    bins, codes, known, table, moves, weights, rows, wandering, tolerances, bursts = scoring
     found = season.find(hourly(Scored(codes, table), times_ms)) if times_ms is not None else None
     wandered = wander.measure(Scored(*(wandering or (codes, table)), found, times_ms))
+    wandered = wandered._replace(inflation=np.maximum(wandered.inflation, bursts))
     if isinstance(bins, NumberBins):
         wandered = wander.with_powers(wander.with_bursts(wandered, _SHAPES))
-    placed = bets.place(table, known, wandered, sides, weights, terms.tolerance)
+    tolerance = terms.tolerance + (np.zeros(len(table)) if tolerances is None else tolerances)
+    placed = bets.place(table, known, wandered, sides, weights, tolerance)
     column = Column(placed, float(rows), wandered.inflation[-1].tolist())
     return Channel(name, part, bins, table.tolist(), moves, column, 1.0), found
 

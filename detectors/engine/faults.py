@@ -64,9 +64,8 @@ class Faults:
         profile.add(_columns(rows, self.known.kinds))
         normal = reference_rows(self.known.reference, None)
         case = Case(self._monitor, profile, normal, recent=normal)
-        found = [fault for safe in self.known.names for fault in faults_of(case, safe)]
-        named = [_named(fault, self.known.names[fault.feature or ""]) for fault in found]
-        return [fault for fault in named if fault.feature in columns]
+        asked = {safe: name for safe, name in self.known.names.items() if name in columns}
+        return [_named(fault, name) for safe, name in asked.items() for fault in faults_of(case, safe)]
 
 
 def _columns(table: Table, kinds: dict[str, Kind]) -> Columns:

@@ -8,7 +8,16 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detectors.engine.channel import MISSING, Channel, Terms, fit_missing, fit_values, no_calmer
+from detectors.engine.channel import (
+    MISSING,
+    NEW,
+    Channel,
+    Terms,
+    fit_missing,
+    fit_new,
+    fit_values,
+    no_calmer,
+)
 from detectors.engine.joint import JOINT, Joint
 from detectors.engine.landmarks import Landmarks
 from detectors.engine.season import Season
@@ -128,6 +137,8 @@ def _landmarks(reference: Table) -> list[Landmarks]:
 
 
 def _rows(reference: Table, per: int | timedelta) -> float:
+    if isinstance(per, np.timedelta64):
+        per = per.astype("timedelta64[us]").item()
     if isinstance(per, timedelta):
         if per <= timedelta(0):
             raise ValueError(f"per must be a span of time above 0, got {per}")
@@ -154,16 +165,21 @@ def _fit(reference: Table, terms: Terms) -> tuple[list[Channel], Season | None, 
     ignored: dict[str, str] = {}
     weights = _weights(list(reference.columns), terms)
     for name, cells in reference.columns.items():
-        why = _unusable(cells)
+        why, left = _unusable(cells), MISSING
+        grouped = any(name in group for group in terms.groups)
         if why:
             ignored[name] = why
         else:
-            channel, season = fit_values(name, cells, reference.times_ms, terms)
-            fitted.append((replace(channel, weight=weights[name] * (1 - MISSING)), season))
+            values, season = fit_values(name, cells, reference.times_ms, terms)
+            fitted.append((replace(values, weight=weights[name] * (1 - MISSING)), season))
+            if not isinstance(cells, list) and name not in JOINT and not grouped:
+                left -= NEW
+                channel, season = fit_new(name, cells, reference.times_ms, terms, values)
+                fitted.append((replace(channel, weight=weights[name] * NEW), season))
         if name in JOINT or any(name in group[1:] for group in terms.groups):
             continue
         channel, season = fit_missing(name, cells, reference.times_ms, terms)
-        fitted.append((replace(channel, weight=weights[name] * MISSING), season))
+        fitted.append((replace(channel, weight=weights[name] * left), season))
     chosen = _common([season for _, season in fitted if season is not None])
     hours = chosen.hours if chosen else 0
     channels = [

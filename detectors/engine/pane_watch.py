@@ -10,7 +10,7 @@ from msgspec import Struct
 from detectors import buckets
 from detectors.columns import Floats
 from detectors.engine.bank import Stakes, State
-from detectors.engine.bins import CategoryBins, NumberBins
+from detectors.engine.bins import CategoryBins, NewValues, NumberBins
 from detectors.engine.channel import Channel
 from detectors.engine.group import grouped, silence
 from detectors.engine.model import OUTPUT, RESIDUAL, Model, category_places, residuals
@@ -125,6 +125,8 @@ def watch_of(model: Model | None, kind: str, budget_ms: float, layout: Layout) -
 
 def _counted(channel: Channel, layout: Layout, kind: str) -> bool:
     bins, name = channel.bins, channel.name
+    if isinstance(bins, NewValues):
+        return False  # a pane has no single values
     if kind == "labels":
         binary = layout.binning.task == "binary-classification"
         return bins is not None and (binary if name == RESIDUAL else (bins.count == 2) == binary)
@@ -142,6 +144,7 @@ def _counter(channel: Channel) -> Callable[[Profile], Floats]:
         return lambda profile: _of_missing(profile, name)
     if isinstance(bins, CategoryBins):
         return lambda profile: _of_category(profile, name, bins)
+    assert isinstance(bins, NumberBins)  # noqa: S101
     return lambda profile: _of_number(profile, name, bins)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 
@@ -58,3 +59,17 @@ class Saved(Struct):
     faults: Known
     banks: list[State]
     history: list[tuple[list[list[list[float]]], list[list[float]]]]
+
+
+def read(data: bytes) -> Saved:
+    """Decode what was saved.
+
+    >>> read(b"junk")
+    Traceback (most recent call last):
+      ...
+    ValueError: this is no saved sentinel: Expected `object`, got `int`
+    """
+    try:
+        return msgspec.msgpack.decode(data, type=Saved)
+    except (msgspec.DecodeError, TypeError) as error:
+        raise ValueError(f"this is no saved sentinel: {error}") from error

@@ -8,6 +8,8 @@ from detectors.columns import Floats
 DEGREE = 4
 MOMENTS = ("mean", "spread", "skew", "tails")
 _FLAT = 1e-6
+_SAME = 0.98
+"""A correlation of two scores that makes them one."""
 
 
 def of_numbers(shares: Floats) -> Floats:
@@ -36,6 +38,23 @@ def of_numbers(shares: Floats) -> Floats:
             break
         basis.append(score / size)
     return np.array(basis[1:])
+
+
+def of_losses(shares: Floats, levels: Floats) -> Floats:
+    """Give the scores of losses, of which only a mean that rises matters: by ranks, and by their sizes.
+
+    Ranks see most of what is spread out; sizes see losses that are mostly 0 and rise where they are not.
+    `levels` are the means of the bins. One score where both are the same, as for errors.
+
+    >>> of_losses(np.array([0.9, 0.1]), np.array([0.0, 1.0])).shape
+    (1, 2)
+    """
+    by_rank = of_numbers(shares)[:1]
+    centred = levels - shares @ levels
+    size = np.sqrt(shares @ centred**2)
+    if size <= _FLAT or abs(shares @ (centred / size * by_rank[0])) > _SAME:
+        return by_rank
+    return np.vstack((by_rank, centred / size))
 
 
 def of_categories(shares: Floats) -> Floats:

@@ -17,7 +17,7 @@ from detectors.engine.fitting import Fitted, fit_channels
 from detectors.engine.group import Group, grouped, silence, silenced
 from detectors.engine.history import History, cut
 from detectors.engine.joint import JOINT
-from detectors.engine.saved import Saved, SavedTable
+from detectors.engine.saved import Saved, SavedTable, read
 from detectors.engine.table import Table
 
 BLOCK = 8
@@ -114,7 +114,7 @@ class Sentinel:
         >>> alarm.row < 60
         True
         """
-        return cls.fit(reference, losses=(tables.VALUE,), **budget)
+        return cls.fit(reference, losses=tables.read(reference, budget.get("time")).columns, **budget)
 
     @property
     def budget_rows(self) -> float:
@@ -284,7 +284,7 @@ class Sentinel:
     @classmethod
     def load(cls, data: bytes) -> "Sentinel":
         """Build the sentinel that was saved; ValueError for what is none."""
-        saved = msgspec.msgpack.decode(data, type=Saved)
+        saved = read(data)
         sentinel, kinds = cls.__new__(cls), saved.fitted.kinds
         sentinel._after, sentinel._rows_of_reference = saved.after, saved.rows_of_reference
         sentinel.rows, sentinel.alarms, sentinel._learn_at = saved.rows, saved.alarms, saved.learn_at

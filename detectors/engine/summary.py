@@ -6,7 +6,7 @@ from collections.abc import Collection
 import numpy as np
 from msgspec import Struct
 
-from detectors.engine.bins import RARE
+from detectors.engine.bins import RARE, NewValues
 from detectors.engine.table import Cells
 
 _NONE = float("nan")
@@ -27,6 +27,10 @@ class Summary(Struct):
     tails: float = _NONE
     """The share of rows beyond them."""
     shares: dict[str, float] | None = None
+    known: NewValues | None = None
+    """What the reference has, if it is of numbers..."""
+    new: float = 0.0
+    """...and the share of rows with anything else."""
 
     def of(self, move: str, rare: Collection[str] = ()) -> float:
         """Give the number that a move is of; `rare` are the categories that are counted together."""
@@ -34,6 +38,8 @@ class Summary(Struct):
             return sum((self.shares or {}).get(name, 0.0) for name in rare)
         if move == "share of missing values":
             return self.missing
+        if move == "share of new values":
+            return self.new
         if move in ("mean", "spread", "skew", "tails"):
             return float(getattr(self, move))
         return (self.shares or {}).get(move.removeprefix("share of "), 0.0)
@@ -48,8 +54,8 @@ def of_cells(cells: Cells, like: Summary | None = None) -> Summary:
     """
     if isinstance(cells, list):
         counts = Counter(cell for cell in cells if cell is not None)
-        known = max(1, counts.total())
-        shares = {name: count / known for name, count in counts.items()}
+        usable_rows = max(1, counts.total())
+        shares = {name: count / usable_rows for name, count in counts.items()}
         if like is not None and like.shares is not None:
             shares["unseen categories"] = sum(
                 share for name, share in shares.items() if name not in like.shares
@@ -63,4 +69,6 @@ def of_cells(cells: Cells, like: Summary | None = None) -> Summary:
     spread = float(usable.std())
     skew = float(np.mean((usable - usable.mean()) ** 3)) / spread**3 if spread > 0 else 0.0
     tails = float(np.mean((usable < low) | (usable > high)))
-    return Summary(missing, float(usable.mean()), spread, skew, low, high, tails)
+    known = NewValues.of(usable) if like is None else like.known
+    new = 0.0 if known is None else float(known.codes(usable).mean())
+    return Summary(missing, float(usable.mean()), spread, skew, low, high, tails, known=known, new=new)

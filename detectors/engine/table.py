@@ -1,7 +1,7 @@
 """Reads rows from what people have them in: arrays, pandas, polars, pyarrow, dicts, single values."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 from numbers import Real
 from typing import Any, Literal, NamedTuple
@@ -112,7 +112,7 @@ def read(
     rows = counts.pop() if counts else 0
     if like is not None and not rows:
         return Table(0, {name: _none(kind) for name, kind in like.items()})
-    times_ms, of, dates = _times(raw, data, time if like is None or time in raw else None)
+    times_ms, of, dates = _times(raw, data, time if like is None or time in raw else None, like or ())
     if like is None:
         if times_ms is not None:
             times.refuse_missing(of, times_ms)
@@ -141,7 +141,7 @@ def _none(kind: Kind) -> Cells:
 
 def _columns(data: Any, like: Mapping[str, Kind]) -> dict[str, Any]:
     if isinstance(data, Mapping):
-        return {str(name): _sequence(column) for name, column in data.items()}
+        return {str(name): _sequence(name, column) for name, column in data.items()}
     if hasattr(data, "column_names"):
         return {str(name): np.array(data[name].to_pylist(), object) for name in data.column_names}
     if hasattr(data, "columns"):
@@ -151,7 +151,10 @@ def _columns(data: Any, like: Mapping[str, Kind]) -> dict[str, Any]:
         if names.keys() & like.keys():  # what a row lacks is missing in it, whatever others have
             names |= dict.fromkeys(like)
         return {str(name): np.array([row.get(name) for row in data], object) for name in names}
-    array = np.asarray(data.to_numpy() if hasattr(data, "to_numpy") else data)
+    try:
+        array = np.asarray(data.to_numpy() if hasattr(data, "to_numpy") else data)
+    except ValueError:
+        raise ValueError("rows must all have as many values, and these have not") from None
     if array.ndim > 2:
         raise ValueError(f"rows must be a table, this has {array.ndim} dimensions")
     if array.ndim == 2:
@@ -169,21 +172,33 @@ def _refuse_doubles(data: Any) -> None:
         raise ValueError(f"several columns are named {', '.join(doubles)}; each needs a name of its own")
 
 
-def _sequence(column: Any) -> Any:
+def _sequence(name: Any, column: Any) -> Any:
     if isinstance(column, str | bytes | Mapping | Set) or not hasattr(column, "__len__"):
         return np.array([column], object)
     if hasattr(column, "to_numpy"):
         return column.to_numpy()
-    return column if isinstance(column, np.ndarray) else np.array(column, object)
+    array = column if isinstance(column, np.ndarray) else np.array(column, object)
+    if array.ndim > 2:
+        raise ValueError(
+            f"the column {name!r} has {array.ndim} dimensions; it may have one, or two for vectors"
+        )
+    return array.reshape(1) if array.ndim == 0 else array
 
 
 def _times(
-    raw: dict[str, Any], data: Any, time: str | None
+    raw: dict[str, Any], data: Any, time: str | None, watched: Collection[str]
 ) -> tuple[Floats | None, str | None, tuple[str, ...]]:
-    """Take the columns of dates out of the table; give the times, their column, and the other ones."""
+    """Take the columns of dates out of the table, but for those watched as something else.
+
+    Give the times, their column, and the other ones.
+    """
     if time is not None and time not in raw:
         raise ValueError(f"there is no column {time!r} for the time; there are {', '.join(raw)}")
-    found = {name: dates for name, column in raw.items() if (dates := times.dates(column)) is not None}
+    found = {
+        name: dates
+        for name, column in raw.items()
+        if name not in watched and (dates := times.dates(column)) is not None
+    }
     if time is None and len(found) == 1:
         [time] = found
     others = tuple(name for name in found if name != time)
@@ -199,8 +214,14 @@ def _cells(column: Any) -> Cells:
         return found
     try:
         return _numbers(column)
-    except (TypeError, ValueError):
-        return _texts(column)
+    except (TypeError, ValueError, OverflowError):
+        return _lenient(column) if _are_mostly_numbers(column) else _texts(column)
+
+
+def _are_mostly_numbers(column: Any) -> bool:
+    """Whether a column is one of numbers, with something else in it now and then."""
+    there = [value for value in column if not is_null(value)]
+    return 2 * sum(isinstance(value, _NUMBERS) for value in there) > len(there)
 
 
 def _as(name: str, raw: Mapping[str, Any], kind: Kind, length: int | None) -> Cells:
@@ -242,12 +263,15 @@ def _lenient(column: Any) -> Floats:
     """Read numbers; what is none becomes NaN, as a value of a wrong type is a missing one."""
     try:
         return _numbers(column)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return np.array([_number(value) for value in column], float)
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, _NUMBERS) else float("nan")
+    try:
+        return float(value) if isinstance(value, _NUMBERS) else float("nan")
+    except OverflowError:
+        return float("inf")
 
 
 def _texts(column: Any) -> list[str | None]:

@@ -10,7 +10,9 @@ SCORES = scores.of_numbers(SHARES)
 
 
 def bank(budget, rows=1e9, columns=1):
-    placed = bets.place(SCORES, SHARES, wander.calm(len(SCORES)), (1, -1), np.full(4, 0.25), 0.0)
+    placed = bets.place(
+        SCORES, SHARES, wander.calm(len(SCORES)), (1, -1), np.full(4, 0.25), np.zeros(len(SCORES))
+    )
     return Bank([Column(placed, rows, [1.0] * 4)] * columns, np.full(columns, 1 / columns), budget)
 
 

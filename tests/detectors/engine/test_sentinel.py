@@ -272,12 +272,28 @@ def test_what_can_not_be_watched_is_said():
         ([0.0] * 200, {"per": float("nan")}, "per must be a number of rows above 0, or a timedelta, got nan"),
         ([0.0] * 200, {"tolerance": -1}, "tolerance must be 0 or a number above it, got -1"),
         ([0.0] * 200, {"after": "stop"}, "after must be one of relearn, hold, restart, got stop"),
+        ([[1, 2], [3]] * 100, {}, "rows must all have as many values, and these have not"),
+        ({"a": np.zeros((200, 2, 2))}, {}, "the column 'a' has 3 dimensions; it may have one, or two"),
+        ([0.0] * 200, {"per": np.timedelta64(1, "D")}, "a budget per time needs rows with times"),
         ({"a": [1] * 200, "b": [2] * 100}, {}, "all columns must have as many rows, these have [100, 200]"),
     ],
 )
 def test_a_mistake_is_named(reference, options, message):
     with pytest.raises(ValueError, match=message.replace("[", r"\[")):
         Sentinel.fit(reference, **options)
+
+
+def test_dates_in_a_column_of_numbers_are_of_a_wrong_type_and_huge_whole_numbers_are_infinite():
+    numbers = np.random.default_rng(13).normal(size=300)
+    dates = np.array(["2026-01-01"] * 48, "datetime64[D]")
+    assert Sentinel.fit({"a": numbers}).update({"a": dates})[0].cause == "wrong_type"
+    assert len(Sentinel.fit({"a": numbers}).update({"a": [10**400] * 48})) == 1
+
+
+def test_a_table_of_one_column_of_errors_is_watched_by_its_name():
+    wrong = pd.DataFrame({"wrong": np.random.default_rng(14).random(1000) < 0.1})
+    [alarm] = Sentinel.of_errors(wrong).update(pd.DataFrame({"wrong": [True] * 48}))
+    assert alarm.column == "wrong"
 
 
 def test_columns_of_one_name_are_refused_and_spans_of_time_are_numbers():
