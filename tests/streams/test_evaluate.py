@@ -1,7 +1,7 @@
 """The second stage through its bytes: panes and watermarks in, statistics and findings out."""
 
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import msgspec
 import numpy as np
@@ -147,6 +147,18 @@ def test_an_abrupt_change_is_told_from_the_recent_windows(rng):
     assert checks(told, "missing") == [
         (25, "bad", "temp", None), (25, "bad", "temp", "origin=EWR"), (25, "bad", "temp", "origin=JFK"),
     ]  # fmt: skip
+
+
+def test_few_rows_confirm_a_drift_that_the_engine_is_sure_of_and_do_not_make_one(of, rng):
+    folding = evaluating(of)
+    healthy = live(folding, of, rng, 0, 400, n=3)
+    assert [each for each in checks(healthy, "drift") if each[1] == "bad"] == []
+    told = live(folding, of, rng, 400, 500, n=3, mean=58)
+    drifting = [
+        end for end, state, feature, _ in checks(told, "drift") if (state, feature) == ("bad", "temp")
+    ]
+    assert len(drifting) > 10
+    assert any(later - sooner == 5 for sooner, later in pairwise(drifting))  # so that it is told
 
 
 def test_windows_with_a_fault_do_not_become_the_recent_past(rng):
