@@ -8,6 +8,8 @@ from schemas.findings import Finding, WindowFindings
 
 FEWEST = 0.5
 """Labels below this share of the expected ones are missing."""
+EXPECTED_MIN = 50
+"""Where so many are expected, less than half of them is no chance: 3 in 100,000 by Poisson's distribution."""
 
 
 class Expectation(NamedTuple):
@@ -62,6 +64,7 @@ class Coverage(Struct):
     `within_ms` later, among the L labels that became known from its start until then. So in health L >= share
     * P, whatever the lag, the traffic and the batches in which labels come; L < 0.5 * share * P is a fault.
     The share is the reference's, or that of the cohorts before; if unknown, only no label at all is one.
+    Small cohorts are judged where enough labels are expected, though too few to measure performance on.
     """
 
     predictions: dict[int, int] = field(default_factory=dict)
@@ -86,8 +89,10 @@ class Coverage(Struct):
                 break
             rows = self.predictions.pop(start_ms)
             came = sum(n for at_ms, n in self.labels.items() if start_ms <= at_ms < start_ms + wanted.wait_ms)
-            finding = self._finding(rows, came, wanted) if rows >= wanted.min_labels else None
-            if rows >= wanted.min_labels:
+            share = self._usual(wanted)
+            enough = rows >= wanted.min_labels or (share or 0.0) * rows >= EXPECTED_MIN
+            finding = _finding(rows, came, share) if enough else None
+            if enough:
                 judged.append(Judged(start_ms + wanted.wait_ms, rows, finding, wanted.window_ms))
             self._age(start_ms + wanted.window_ms, rows if finding is None else 0)
         latest = expected.at(until_ms)
@@ -95,18 +100,11 @@ class Coverage(Struct):
         self._age(min([needed_ms, *self.predictions]), 0)
         return judged
 
-    def _finding(self, rows: int, came: int, wanted: Expectation) -> Finding | None:
-        share = wanted.share
-        if share is None and self.old_predictions >= wanted.min_labels:
-            share = min(1.0, self.old_labels / self.old_predictions)
-        least = FEWEST * (share or 0.0) * rows
-        if came > 0 and came >= least:
-            return None
-        told = f"Of {rows} predictions that should have their labels by now, at most {max(came, 0)} have one"
-        usual = "." if share is None else f"; usual are {share:.0%}."
-        return Finding(
-            "labels_late", "bad", told + usual, value=max(came, 0) / rows, threshold=FEWEST * (share or 0.0)
-        )
+    def _usual(self, wanted: Expectation) -> float | None:
+        """Give the share of predictions that usually get a label; None where that is not known yet."""
+        if wanted.share is None and self.old_predictions >= wanted.min_labels:
+            return min(1.0, self.old_labels / self.old_predictions)
+        return wanted.share
 
     def _age(self, before_ms: int, rows: int) -> None:
         """Forget labels too old for the next cohort; what was usual is learned from healthy cohorts only."""
@@ -115,6 +113,17 @@ class Coverage(Struct):
         if rows:
             self.old_predictions += rows
             self.old_labels += came
+
+
+def _finding(rows: int, came: int, share: float | None) -> Finding | None:
+    least = FEWEST * (share or 0.0) * rows
+    if came > 0 and came >= least:
+        return None
+    told = f"Of {rows} predictions that should have their labels by now, at most {max(came, 0)} have one"
+    usual = "." if share is None else f"; usual are {share:.0%}."
+    return Finding(
+        "labels_late", "bad", told + usual, value=max(came, 0) / rows, threshold=FEWEST * (share or 0.0)
+    )
 
 
 def window(subject: str, version: str, judged: Judged) -> WindowFindings:

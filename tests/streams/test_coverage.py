@@ -43,6 +43,13 @@ def test_labels_that_stop_are_found_once_those_expected_are_overdue(share):
     assert found == list(range(found[0], 101))
 
 
+def test_labels_that_stop_are_found_with_less_traffic_than_performance_is_measured_on():
+    found = bad(lived(100, labels_until=50, rows=lambda _: 60, min_labels=200))
+    assert 50 + 12 <= found[0] <= 50 + 14
+    assert bad(lived(100, labels_until=100, rows=lambda _: 60, min_labels=200)) == []
+    assert lived(100, labels_until=50, rows=lambda _: 40, min_labels=200) == []  # 36 expected
+
+
 def test_no_label_ever_is_found():
     assert bad(lived(20, labels_until=0)) == list(range(13, 21))
 
