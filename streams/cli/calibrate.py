@@ -15,6 +15,7 @@ from detectors.engine.table import Table
 from schemas.monitors import Monitor
 from streams.cli.calibrate_plots import draw, needs
 from streams.cli.output import note, print_table, progress
+from streams.cli.writing import must_be_writable
 from streams.config.monitor_file import read_monitor
 from streams.config.reference_file import ReferenceFile
 from streams.errors import UserError
@@ -75,8 +76,10 @@ def calibrate(
     unknown = [name for name in detector or () if name not in NAMES]
     if unknown:
         raise UserError(f"there is no detector {unknown[0]!r}; there are {', '.join(NAMES)}")
+    must_be_writable(json)
     if plots is not None:
         needs()
+        must_be_writable(plots)
     monitor = read_monitor(monitor_file)
     history = _history(data, monitor)
     at_most, per = _budget(monitor, history, budget)

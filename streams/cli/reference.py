@@ -14,6 +14,7 @@ from streams.cli.current import read_configuration, send_configuration
 from streams.cli.effect import EffectiveFrom, tell_start, time_of
 from streams.cli.options import Broker, TopicPrefix, settings_of
 from streams.cli.output import note, print_table
+from streams.cli.writing import must_be_writable
 from streams.config.examples import Examples
 from streams.config.history import first_examples
 from streams.config.monitor_file import read_monitor
@@ -74,6 +75,7 @@ def build(
     """  # noqa: D301
     if (source is None) != from_stream:
         raise UserError("a reference needs exactly one of: --from FILE, --from-stream")
+    must_be_writable(output)
     stated_ms = time_of(effective_from)
     monitor = read_monitor(monitor_file)
     settings = settings_of(broker, topic_prefix)

@@ -51,6 +51,14 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     mistakes = {
         "there is no such file": [monitor, "--on", tmp_path / "none.csv"],
         "it has 300 rows, and less than 2000 say little": [monitor, "--on", data],
+        # The data are not read before this: there are none.
+        "can't be written: there is no folder": [
+            monitor,
+            "--on",
+            data.with_name("x"),
+            "--json",
+            tmp_path / "no/f",
+        ],
         "there is no detector 'magic'": [monitor, "--on", data, "--detector", "magic"],
     }
     for sentence, arguments in mistakes.items():
