@@ -23,7 +23,7 @@ from benchmarks.detection.tasks import choose, run
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    tasks = choose(options.only, options.stream)
+    tasks = choose(options.only, options.stream, options.target)
     if not tasks:
         sys.exit(
             f"no contestant has a name with {' or '.join(options.only)}; there are {', '.join(CONTESTANTS)}"
@@ -45,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
         "--stream", action="append", default=[], metavar="NAME", help="streams with that in their name"
     )
     parser.add_argument("--quick", action="store_true", help="few rows: shows that it runs, measures nothing")
+    parser.add_argument(
+        "--target", action="append", default=[], type=float, metavar="ROWS", help="rows to a false alarm"
+    )
     parser.add_argument(
         "--repetitions", type=int, default=FULL.repetitions, metavar="N", help="of each change"
     )

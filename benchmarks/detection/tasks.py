@@ -32,13 +32,16 @@ class Task(NamedTuple):
         return on_healthy(entry, self.target, HEALTHY[self.stream], effort)
 
 
-def choose(only: Sequence[str], streams: Sequence[str]) -> list[Task]:
-    """List what is to be done: contestants and streams whose names contain one of those given."""
+def choose(only: Sequence[str], streams: Sequence[str], targets: Sequence[float] = ()) -> list[Task]:
+    """List what is to be done: contestants and streams whose names contain one of those given.
+
+    `targets` stand for those of the contestants that can be told one.
+    """
     return [
         Task(name, target, stream)
         for name, entry in CONTESTANTS.items()
         if not only or any(part.lower() in name.lower() for part in only)
-        for target in entry.targets
+        for target in (entry.targets if None in entry.targets or not targets else targets)
         for stream in (*STREAMS, *HEALTHY)
         if not streams or any(part in stream for part in streams)
     ]

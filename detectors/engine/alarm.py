@@ -4,6 +4,13 @@ from msgspec import Struct
 
 from schemas.findings import Finding
 
+_CAUSES = {
+    "share of missing values": "missing",
+    "share of unseen categories": "unseen_category",
+    "share of new values": "new_values",
+}
+"""Of what moved most, where it is a fault whatever its share."""
+
 
 class Moved(Struct, frozen=True):
     """One column that moved."""
@@ -43,7 +50,7 @@ class Alarm(Struct, frozen=True):
     @property
     def cause(self) -> str:
         """Name what it is: a data fault if it is one, or else `drift`."""
-        return self.findings[0].check if self.findings else "drift"
+        return self.findings[0].check if self.findings else _CAUSES.get(self.moved[0].move, "drift")
 
     def __str__(self) -> str:
         """Say it in one sentence."""

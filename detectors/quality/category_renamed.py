@@ -1,5 +1,6 @@
 """A new category that took the share of one that vanished."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from detectors import wording
@@ -33,6 +34,8 @@ def check(case: Case, feature: str) -> Finding | None:
     """Find categories that vanished while a new one appeared with about the same share.
 
     Both the fall and the rise must be beyond chance, and the two shares must not be (Fisher's exact test).
+    Names of the same letters are respelled (NL, nl, " NL"): of those it is enough that all the old ones
+    together are gone beyond chance, so that few rows of many categories tell.
     """
     now = category_of(case.window, feature)
     pasts = [category_of(past.profile, feature) for past in case.pasts]
@@ -45,8 +48,10 @@ def check(case: Case, feature: str) -> Finding | None:
 
 def _pairs(case: Case, now: CategorySummary, pasts: list[CategorySummary]) -> list[Renamed]:
     new = {name: share for name, share in _shares(now).items() if _is_new(name, share, pasts)}
-    pairs = []
     before = _shares(pasts[0])
+    pairs = _respelled(case, now, before, new)
+    for pair in pairs:
+        del new[pair.new], before[pair.old]
     for old in sorted(before, key=lambda name: (-before[name].found, name)):
         fits = [_renamed(old, name, before[old], now, share) for name, share in new.items()]
         good = [fit for fit in fits if _holds(case, fit)]
@@ -54,6 +59,31 @@ def _pairs(case: Case, now: CategorySummary, pasts: list[CategorySummary]) -> li
             pairs.append(min(good, key=_unlikeness))
             del new[pairs[-1].new]
     return pairs
+
+
+def _respelled(
+    case: Case, now: CategorySummary, before: Mapping[str, Share], new: Mapping[str, Share]
+) -> list[Renamed]:
+    spelled: dict[str, list[str]] = {}
+    for name in before:
+        spelled.setdefault(_letters(name), []).append(name)
+    pairs = []
+    for name, share in sorted(new.items(), key=lambda each: (-each[1].found, each[0])):
+        olds = spelled.pop(_letters(name), [])
+        if len(olds) == 1 and _letters(name) and _share_of(now, olds[0]).value < _GONE * share.value:
+            pairs.append(Renamed(olds[0], name, before[olds[0]], share, 1.0))
+    if not pairs:
+        return []
+    rows, usable = pairs[0].before.rows, now.usable
+    were = sum(pair.before.found for pair in pairs)
+    left = sum(_share_of(now, pair.old).found for pair in pairs)
+    p_value = rise_p_value(usable - left, usable, rows - were, rows)
+    least = case.monitor.sensitivity.missing_ratio * _OF_LEAST
+    return (
+        [pair._replace(p_value=p_value) for pair in pairs]
+        if p_value <= case.level and were >= least * rows
+        else []
+    )
 
 
 def _shares(summary: CategorySummary) -> dict[str, Share]:

@@ -1,5 +1,6 @@
 """What an alarm says is what happened: which move, since when, of which column by its own name."""
 
+from collections import Counter
 from decimal import Decimal
 
 import numpy as np
@@ -153,3 +154,22 @@ def test_columns_of_few_values_raise_no_more_alarms_together_than_allowed():
         sentinel = Sentinel.fit(values[:2000], per=10_000, after="restart")
         alarms += len(sentinel.update(values[2000:]))
     assert alarms <= streams * rows / 10_000
+
+
+def test_categories_that_are_spelled_otherwise_are_renamed_though_each_has_few_rows():
+    rng, names = np.random.default_rng(5), [f"type {letter}" for letter in "abcdefghij"]
+    sentinel = Sentinel.fit({"kind": rng.choice(names, 2000)})
+    [alarm, *_] = sentinel.update({"kind": [name.upper() for name in rng.choice(names, 200)]})
+    assert alarm.cause == "category_renamed"
+    assert alarm.findings[0].evidence["renamed"]["type a"] == "TYPE A"
+
+
+def test_few_missing_values_and_few_unseen_categories_are_named_too():
+    causes = Counter()
+    for seed in range(10):
+        rng = np.random.default_rng([6, seed])
+        sentinel = Sentinel.fit({"x": rng.normal(size=2000), "k": rng.choice(["a", "b"], 2000)})
+        later = {"x": rng.normal(size=3000), "k": rng.choice(["a", "b"], 3000).astype(object)}
+        later["x" if seed % 2 else "k"][rng.random(3000) < 0.03] = np.nan if seed % 2 else "c"
+        causes[sentinel.update(later)[0].cause] += 1
+    assert causes == {"missing": 5, "unseen_category": 5}
