@@ -50,7 +50,10 @@ class Alarm(Struct, frozen=True):
     @property
     def cause(self) -> str:
         """Name what it is: a data fault if it is one, or else `drift`."""
-        return self.findings[0].check if self.findings else _CAUSES.get(self.moved[0].move, "drift")
+        if self.findings:
+            return self.findings[0].check
+        first = self.moved[0]
+        return _CAUSES.get(first.move, "drift") if first.rises else "drift"
 
     def __str__(self) -> str:
         """Say it in one sentence."""

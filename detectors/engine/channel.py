@@ -19,6 +19,7 @@ MISSING = 0.15
 """Of a column's budget, for the share of missing values..."""
 NEW = 0.05
 """...of which for new values, in a column of numbers."""
+_MANY_MISSING = 0.02
 NEW_VALUES = "share of new values"
 _OF_MOMENTS = {"mean": 0.4, "spread": 0.3, "skew": 0.1, "tails": 0.2}
 """How the budget of a column of numbers is spent on its scores."""
@@ -99,12 +100,13 @@ def fit_values(
 def fit_missing(
     name: str, cells: Cells, times_ms: Floats | None, terms: Terms
 ) -> tuple[Channel, Season | None]:
-    """Learn how often the values of a column are missing; only a rise matters."""
+    """Learn how often the values of a column are missing; a fall is news only where many were."""
     codes = _is_missing(cells)
     known = shares(codes, 2)
     table, moves = scores.of_categories(known)[1:], ["share of missing values"]
     scoring = _Scoring(None, codes, known, table, moves, np.ones(1), len(codes))
-    return _channel(name, "missing", scoring, ABOVE, times_ms, terms)
+    sides = BOTH_SIDES if known[1] > _MANY_MISSING else ABOVE
+    return _channel(name, "missing", scoring, sides, times_ms, terms)
 
 
 def fit_new(
@@ -193,8 +195,11 @@ def no_calmer(channel: Channel, before: Channel | None, season: bool) -> Channel
 def _largest(mine: list[float], its: list[float], places: list[int], scores: int) -> list[float]:
     """Give the larger of two vectors, score by score; the second's score for each is in `places`, or -1."""
     of_scores = np.array(its).reshape(scores, -1)
-    of_scores = np.vstack((of_scores, of_scores.max(axis=0)))
-    larger: list[float] = np.maximum(mine, of_scores[places].ravel()).tolist()
+    of_scores = np.vstack((of_scores, of_scores.max(axis=0)))[places]
+    ours = np.array(mine).reshape(len(places), -1)
+    if ours.shape != of_scores.shape:  # there are bets on one side only, where there were on both
+        of_scores = of_scores.max(axis=1, keepdims=True)
+    larger: list[float] = np.maximum(ours, of_scores).ravel().tolist()
     return larger
 
 

@@ -173,3 +173,14 @@ def test_few_missing_values_and_few_unseen_categories_are_named_too():
         later["x" if seed % 2 else "k"][rng.random(3000) < 0.03] = np.nan if seed % 2 else "c"
         causes[sentinel.update(later)[0].cause] += 1
     assert causes == {"missing": 5, "unseen_category": 5}
+
+
+def test_values_that_are_no_longer_missing_are_a_change_and_no_fault():
+    rng = np.random.default_rng(7)
+    reference = np.where(rng.random(2000) < 0.2, np.nan, rng.normal(size=2000))
+    [alarm, *_] = Sentinel.fit({"x": reference}).update({"x": rng.normal(size=500)})
+    assert (alarm.cause, alarm.moved[0].move, alarm.moved[0].rises) == (
+        "drift",
+        "share of missing values",
+        False,
+    )
