@@ -2,12 +2,13 @@
 
 from msgspec import Struct
 
+from detectors.engine.bins import NEW_VALUES
 from schemas.findings import Finding
 
 _CAUSES = {
     "share of missing values": "missing",
     "share of unseen categories": "unseen_category",
-    "share of new values": "new_values",
+    NEW_VALUES: "new_values",
 }
 """Of what moved most, where it is a fault whatever its share."""
 

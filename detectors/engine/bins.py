@@ -26,6 +26,8 @@ _OFTEN = 20
 MISSING = -1
 _SURE = 0.999
 RARE = "rare categories"
+NEW_VALUES = "share of new values"
+"""What a move of them is called."""
 
 
 class NumberBins(Struct, frozen=True, tag="number"):

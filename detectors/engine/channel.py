@@ -9,7 +9,16 @@ from msgspec.structs import replace
 from detectors.columns import Floats
 from detectors.engine import bets, scores, season, wander
 from detectors.engine.bank import Column
-from detectors.engine.bins import Bins, CategoryBins, Codes, NewValues, NumberBins, at_most, shares
+from detectors.engine.bins import (
+    NEW_VALUES,
+    Bins,
+    CategoryBins,
+    Codes,
+    NewValues,
+    NumberBins,
+    at_most,
+    shares,
+)
 from detectors.engine.season import Season
 from detectors.engine.series import Scored, hourly
 from detectors.engine.table import Cells
@@ -20,7 +29,6 @@ MISSING = 0.15
 NEW = 0.05
 """...of which for new values, in a column of numbers."""
 _MANY_MISSING = 0.02
-NEW_VALUES = "share of new values"
 _OF_MOMENTS = {"mean": 0.4, "spread": 0.3, "skew": 0.1, "tails": 0.2}
 """How the budget of a column of numbers is spent on its scores."""
 _WILD = 0.995
@@ -141,7 +149,8 @@ def _of_categories(cells: list[str | None], bins: Bins) -> _Scoring:
     wandering = as_new, scores.of_categories(shares(as_new, bins.count))
     unseen = float(known[-1])
     tolerances = np.zeros(len(moves))
-    tolerances[-1] = max(0.0, at_most(bins.unseen * len(cells), len(cells)) - unseen)
+    usable = int(np.count_nonzero(codes >= 0))
+    tolerances[-1] = max(0.0, at_most(bins.unseen * usable, usable) - unseen)
     tolerances[-1] /= np.sqrt(unseen * (1 - unseen))
     table = scores.of_categories(known)
     return _Scoring(bins, codes, known, table, moves, weights, rows, wandering, tolerances)

@@ -11,7 +11,7 @@ from detectors.columns import Floats
 from detectors.engine.table import Table
 from detectors.multivariate.mahalanobis import Mahalanobis
 from detectors.multivariate.pca import PcaError
-from detectors.multivariate.standard import LIMIT
+from detectors.multivariate.standard import deviations
 from detectors.multivariate.state import pack, unpack
 
 PCA = "all numbers (PCA error)"
@@ -79,13 +79,7 @@ class _Fits(NamedTuple):
         fits, columns = self.mean.shape
         padded = np.zeros((-(-len(rows) // fits), fits, columns))
         padded.reshape(-1, columns)[: len(rows)] = rows
-        with np.errstate(over="ignore", invalid="ignore"):
-            padded -= self.centre
-            padded /= self.scale
-        np.clip(padded, -LIMIT, LIMIT, out=padded)
-        padded[np.isnan(padded)] = 0.0
-        padded -= self.mean
-        by_fit = padded.transpose(1, 0, 2)
+        by_fit = (deviations(padded, self.centre, self.scale) - self.mean).transpose(1, 0, 2)
         lengths = [_lengths(by_fit @ matrix).T.ravel()[: len(rows)] for matrix in (self.pca, self.distance)]
         return np.round(lengths, _DIGITS)
 

@@ -42,8 +42,8 @@ class Sentinel:
     Nothing has to be set but the budget: `at_most` false alarms on average in `per` rows (or in a span of
     time, for rows that have times). It is shared over all columns and kinds of change, however they depend.
     Each column is watched for moves of mean, spread, skew and tails (in normal scores of the reference's
-    quantiles), of each category's share, and of the share of missing values; all numbers together are watched
-    for correlations that break. All by bets on likelihood ratios
+    quantiles), of each category's share, and of the shares of missing and new values; all numbers together
+    are watched for correlations that break. All by bets on likelihood ratios
     (`detectors.engine.bank`). What the reference shows of bursts, slow wander, and daily or weekly seasons is
     no change: give it in order of time. The budget is kept as far as the reference is long enough to show it.
 

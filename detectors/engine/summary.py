@@ -6,7 +6,7 @@ from collections.abc import Collection
 import numpy as np
 from msgspec import Struct
 
-from detectors.engine.bins import RARE, NewValues
+from detectors.engine.bins import NEW_VALUES, RARE, NewValues
 from detectors.engine.table import Cells
 
 _NONE = float("nan")
@@ -38,7 +38,7 @@ class Summary(Struct):
             return sum((self.shares or {}).get(name, 0.0) for name in rare)
         if move == "share of missing values":
             return self.missing
-        if move == "share of new values":
+        if move == NEW_VALUES:
             return self.new
         if move in ("mean", "spread", "skew", "tails"):
             return float(getattr(self, move))

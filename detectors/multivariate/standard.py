@@ -48,12 +48,16 @@ class Standard:
 
     def apply(self, rows: Floats) -> Floats:
         """Turn rows into deviations, all finite."""
-        rows = as_rows(rows, len(self.centre))
-        with np.errstate(over="ignore", invalid="ignore"):
-            deviations = (rows - self.centre) / self.scale
-        np.clip(deviations, -LIMIT, LIMIT, out=deviations)
-        deviations[np.isnan(deviations)] = 0.0
-        return deviations
+        return deviations(as_rows(rows, len(self.centre)), self.centre, self.scale)
+
+
+def deviations(rows: Floats, centre: Floats, scale: Floats) -> Floats:
+    """Turn rows into deviations, all finite, of one standard or of as many as go with them."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found: Floats = (rows - centre) / scale
+    np.clip(found, -LIMIT, LIMIT, out=found)
+    found[np.isnan(found)] = 0.0
+    return found
 
 
 def _at(ordered: Floats, counts: "np.ndarray[tuple[int], np.dtype[np.intp]]", share: float) -> Floats:

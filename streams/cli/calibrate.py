@@ -79,7 +79,7 @@ def calibrate(
     must_be_writable(json)
     if plots is not None:
         needs()
-        must_be_writable(plots)
+        _make(plots)
     monitor = read_monitor(monitor_file)
     history = _history(data, monitor)
     at_most, per = _budget(monitor, history, budget)
@@ -156,13 +156,19 @@ def _cell(each: Delays) -> str:
     return f"{each.delay_mean:.0f}" + (f" ({each.miss_rate:.0%})" if each.miss_rate else "")
 
 
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: can't be made: {error.strerror}") from None
+
+
 def _keep(found: Calibration, json: Path | None, plots: Path | None) -> None:
     try:
         if json is not None:
             json.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
             note(f"written to {json}")
         if plots is not None:
-            plots.mkdir(parents=True, exist_ok=True)
             for path in draw(found, plots):
                 note(f"drawn: {path}")
     except OSError as error:

@@ -7,7 +7,7 @@ from streams.errors import UserError
 
 
 def must_be_writable(path: Path | None) -> None:
-    """Check that a file, or a folder with files, could be written there; UserError says why not.
+    """Check that a file could be written there; UserError says why not.
 
     >>> must_be_writable(Path("no/such/folder/figures.json"))
     Traceback (most recent call last):
@@ -16,6 +16,8 @@ def must_be_writable(path: Path | None) -> None:
     """
     if path is None:
         return
+    if path.is_dir():
+        raise UserError(f"{path}: can't be written: it is a folder")
     if path.exists():
         if not os.access(path, os.W_OK):
             raise UserError(f"{path}: can't be written: you may not")

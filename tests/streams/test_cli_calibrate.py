@@ -59,6 +59,8 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             "--json",
             tmp_path / "no/f",
         ],
+        "can't be written: it is a folder": [monitor, "--on", data.with_name("x"), "--json", tmp_path],
+        "can't be made": [monitor, "--on", data.with_name("x"), "--plots", data / "plots"],
         "there is no detector 'magic'": [monitor, "--on", data, "--detector", "magic"],
     }
     for sentence, arguments in mistakes.items():
