@@ -56,12 +56,15 @@ class Repeats(logging.Filter):
 
 
 def start_logging(level: str) -> None:
-    """Log to standard error; of Kafka's clients only what is worth a warning, unless all is asked for."""
+    """Log to standard error; of Kafka's clients only what is worth a warning, unless all is asked for.
+
+    Where the process logs already, to handlers of its own, it goes on as it does.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    if level != "DEBUG":
+        handler.addFilter(Repeats())
     logging.basicConfig(
-        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        handlers=[handler], level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     for noisy in _CLIENTS:
         logging.getLogger(noisy).setLevel("WARNING" if level != "DEBUG" else "DEBUG")
-    if level != "DEBUG":
-        for handler in logging.getLogger().handlers:
-            handler.addFilter(Repeats())
