@@ -13,6 +13,10 @@ from schemas.monitors import Monitor
 
 ROWS_MIN = 30
 """A window or past with fewer rows says nothing about shares."""
+REFERENCE = "the reference"
+"""How a sentence names it."""
+_CONFIRMS = 0.01
+"""The level of a window that only confirms what the engine is sure of."""
 
 Summary = NumberSummary | CategorySummary
 
@@ -46,6 +50,14 @@ class Case:
         """Give the level of one test: that of the monitor, shared over its features (Bonferroni)."""
         return level(self.monitor) / len(self.monitor.features)
 
+    def level_of(self, name: str | None) -> float:
+        """Give the level of a test of one feature, or of the output.
+
+        Where the engine is sure of its change it has spent the budget on it: a window then only confirms it.
+        """
+        is_sure = self.moved is not None and name in self.moved and self.monitor.sensitivity.p_value is None
+        return max(self.level, _CONFIRMS) if is_sure else self.level
+
     @property
     def where(self) -> str:
         """Open a sentence about a segment."""
@@ -54,7 +66,7 @@ class Case:
     @cached_property
     def pasts(self) -> list[Past]:
         """List what the window can be compared with, the recent windows first."""
-        known = (("the recent windows", self.recent), ("the reference", self.reference))
+        known = (("the recent windows", self.recent), (REFERENCE, self.reference))
         return [Past(name, past) for name, past in known if past is not None and past.rows >= ROWS_MIN]
 
     @cached_property

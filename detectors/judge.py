@@ -24,6 +24,7 @@ from detectors.quality import (
     volume,
     wrong_type,
 )
+from detectors.quality.share_rise import is_rising
 from detectors.reference import reference_rows
 from detectors.rows_statistics import statistics_of_drift, statistics_of_rows
 from schemas.findings import Check, Finding
@@ -97,6 +98,7 @@ def judge_rows(
         statistics=[*statistics_of_rows(case), *statistics_of_drift(drifts, prediction)],
         findings=_findings(case, checked, drifts, prediction),
         checked=checked,
+        rising=is_rising(case),
     )
 
 

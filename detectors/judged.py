@@ -13,6 +13,8 @@ class Judged(NamedTuple):
     findings: list[Finding]
     checked: list[Check]
     """The checks made; one that has no finding is ok. What could not be made at all is not among them."""
+    rising: bool = False
+    """Whether more values are broken than ever, be it fewer than count as a fault."""
 
 
 def no_data(check: Check, explanation: str, segment: str | None) -> Finding:

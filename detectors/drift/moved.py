@@ -24,8 +24,6 @@ from schemas.findings import Check, Finding
 
 _MARGIN = 1.25
 """How much further than ever seen a window may be."""
-_CONFIRMS = 0.01
-"""The level of a window's test where the engine is sure."""
 OUTPUT = ""
 """Stands for the model's output among the names of features."""
 
@@ -160,17 +158,15 @@ def _interval(measure: Measure) -> list[float | None]:
 def judge(case: Case, check: Check, feature: str | None, drift: Drift) -> Finding | None:
     """Call it drift when it is beyond chance, above the limit, and unlike every window of the reference.
 
-    Where the engine is sure of a change it has spent the budget on it: a window then only confirms it.
+    Where the engine knows the window, only what it is sure of is looked at.
     """
     if case.moved is not None and (feature or OUTPUT) not in case.moved:
         return None
-    is_sure = case.moved is not None and case.monitor.sensitivity.p_value is None
-    level = max(case.level, _CONFIRMS) if is_sure else case.level
     limit = case.monitor.sensitivity.psi
     usual = case.reference.spans.moved.get(feature or OUTPUT) if case.reference else None
     if usual is not None and not drift.is_beyond(usual):
         limit = max(limit, _MARGIN * usual.psi_excess)
-    if drift.psi.excess <= limit or (drift.p_value or 0.0) > level:
+    if drift.psi.excess <= limit or (drift.p_value or 0.0) > case.level_of(feature or OUTPUT):
         return None
     return _finding(case, check, feature, drift, limit + drift.psi.expected)
 

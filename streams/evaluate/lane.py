@@ -210,7 +210,7 @@ class Lane:
             with_alarms(verdict.findings, _alarms(concluded, bets, self.key.kind)), verdict.checked,
         )  # fmt: skip
         if self._engine is not None and bets is not None:
-            self._engine.clear(bets.since_ms.keys() - _drifting(verdict))
+            self._engine.clear(bets.since_ms.keys() - _changed(verdict))
         self._settle(closed, verdict, terms, terms.layout)
 
     def _settle(self, closed: Closed, verdict: Verdict, terms: Terms, layout: Layout) -> None:
@@ -246,16 +246,15 @@ class Lane:
         )  # fmt: skip
 
 
-def _drifting(verdict: Verdict) -> set[str]:
-    """Name the features that drift in all rows, as the engine knows them."""
-    checks = ("drift", "prediction_drift", "performance")
-    bad = (each for each in verdict.findings if each.state == "bad" and each.segment is None)
-    return {
-        name
-        for each in bad
-        if each.check in checks
-        for name in (OF_LABELS if each.check == "performance" else (each.feature or OUTPUT,))
-    }
+def _changed(verdict: Verdict) -> set[str]:
+    """Name the features that drift or are broken in all rows, as the engine knows them."""
+    bad = [each for each in verdict.findings if each.state == "bad" and each.segment is None]
+    changed = {each.feature for each in bad if each.feature is not None}
+    if any(each.check == "prediction_drift" for each in bad):
+        changed.add(OUTPUT)
+    if any(each.check == "performance" for each in bad):
+        changed |= OF_LABELS
+    return changed
 
 
 def _evidence(bets: Bets | None) -> list[Statistic]:

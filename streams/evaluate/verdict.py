@@ -56,8 +56,8 @@ class Verdict(NamedTuple):
 
     @property
     def drifting(self) -> set[str]:
-        """Name the segments whose values were not as in the reference."""
-        return self._bad(DRIFT)
+        """Name the segments whose values were not as in the reference, or are more often broken than ever."""
+        return self._bad(DRIFT) | {segment for segment, judged in self.judged.items() if judged.rising}
 
     def _bad(self, checks: frozenset[Check]) -> set[str]:
         bad = (each for each in self.findings if each.state == "bad" and each.check in checks)

@@ -171,6 +171,28 @@ def test_windows_with_a_fault_do_not_become_the_recent_past(rng):
     )
 
 
+def test_a_share_about_the_limit_does_not_become_usual_by_being_below_it_at_times(of, rng):
+    folding = evaluating(of)
+    live(folding, of, rng, 0, 30, n=6)
+    told = live(folding, of, rng, 30, 150, n=6, missing=0.12)  # of 60 rows; told from 5 % on, beyond chance
+    found = [end for end, state, _, segment in checks(told, "missing") if (state, segment) == ("bad", None)]
+    assert len(found) >= 18
+    assert len([end for end in found if end > 110]) >= 6
+
+
+def test_without_a_reference_a_share_that_rises_below_the_limit_is_not_usual_before_eight_windows(rng):
+    of = Watched(monitor(sensitivity={"missing_ratio": 0.1}), {})
+    folding = evaluating(of)
+    live(folding, of, rng, 0, 40)
+    live(folding, of, rng, 40, 60, missing=0.07)  # of 1,000 rows
+    told = live(folding, of, rng, 60, 65, missing=0.13)
+    assert "bad" in {state for _, state, _, segment in checks(told, "missing") if segment is None}
+    live(folding, of, rng, 65, 105, missing=0.07)
+    told = live(folding, of, rng, 105, 125, missing=0.07)
+    told += live(folding, of, rng, 125, 130, missing=0.13)
+    assert checks(told, "missing") == []
+
+
 @pytest.mark.parametrize("begins", [41, 42, 43])
 def test_a_fault_that_begins_within_a_window_is_told_from_the_windows_before_it(begins):
     rng, of = np.random.default_rng(3), watched(rows_per_min=20)
