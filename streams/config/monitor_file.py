@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from schemas.monitors import Monitor, Section
+from schemas.monitors import Metric, Monitor, Section
 from streams.errors import UserError, uncapital
 
 __all__ = ["read_monitor"]
@@ -17,6 +17,7 @@ __all__ = ["read_monitor"]
 _BYTES_MAX = 2**20
 _NODES_MAX = 100_000
 _DEPTH_MAX = 20
+_SHARES: frozenset[Metric] = frozenset(("auroc", "accuracy", "f1", "brier", "ece"))
 _NAME_RULE = "should be at most 100 letters, digits, '.', '_' and '-', the first a letter or digit"
 
 
@@ -28,9 +29,17 @@ def read_monitor(path: Path) -> Monitor:
     if mistakes := list(_bad_keys(node)):
         raise UserError("\n".join(f"{path}:{line}: {what}" for line, what in mistakes))
     try:
-        return Monitor.model_validate(document)
+        monitor = Monitor.model_validate(document)
     except ValidationError as error:
         raise UserError("\n".join(f"{path}:{_sentence(node, one)}" for one in error.errors())) from None
+    if limits := list(_out_of_reach(monitor)):
+        raise UserError(
+            "\n".join(
+                f"{path}:{_find(node, at).start_mark.line + 1}: {'.'.join(map(str, at))}: {what}"
+                for at, what in limits
+            )
+        )
+    return monitor
 
 
 def _parse(path: Path) -> tuple[yaml.Node | None, Any]:
@@ -97,6 +106,19 @@ def _bad_keys(node: yaml.Node) -> Iterator[tuple[int, str]]:
         if value.tag == "tag:yaml.org,2002:null":
             yield line, f"{key.value}: has no value; remove it, or write {{}} for a section with its defaults"
         yield from _bad_keys(value)
+
+
+def _out_of_reach(monitor: Monitor) -> Iterator[tuple[list[int | str], str]]:
+    """Find limits that no value can keep, so that their alert would never end.
+
+    It is not the monitor itself that refuses them: workers must go on with those that are in force.
+    """
+    for metric, tolerance in (monitor.labels.metrics if monitor.labels else {}).items():
+        at: list[int | str] = ["labels", "metrics", metric]
+        if metric in _SHARES and tolerance.at_least is not None and tolerance.at_least > 1:
+            yield [*at, "at_least"], f"{metric} is at most 1, so it can't be at least {tolerance.at_least:g}"
+        if metric != "bias" and tolerance.at_most is not None and tolerance.at_most < 0:
+            yield [*at, "at_most"], f"{metric} is at least 0, so it can't be at most {tolerance.at_most:g}"
 
 
 def _sentence(root: yaml.Node, error: ErrorDetails) -> str:

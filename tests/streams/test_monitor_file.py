@@ -57,6 +57,10 @@ MISTAKES = {
     MONITOR + "sensitivity: {psi: -1}\n": "11: sensitivity.psi: should be greater than 0, not -1",
     MONITOR + "runbooks: nowhere\n": "11: runbooks: should be a valid URL",
     MONITOR + "feature_view: weather\n": "1: a monitor is for exactly one of: model, feature_view",
+    replaced("{expected_within: PT12H}", "{metrics: {auroc: {at_least: 2}}}"): "10: labels.metrics.auroc."
+    "at_least: auroc is at most 1, so it can't be at least 2",
+    replaced("{expected_within: PT12H}", "{metrics: {log_loss: {at_most: -0.5}}}"): "10: labels.metrics."
+    "log_loss.at_most: log_loss is at least 0, so it can't be at most -0.5",
     replaced("{expected_within: PT12H}", "{metrics: {mae: {}}}"): "1: labels.metrics: mae can't be measured "
     "for the task binary-classification",
 }  # fmt: skip
