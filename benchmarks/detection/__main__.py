@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(
             f"no contestant has a name with {' or '.join(options.only)}; there are {', '.join(CONTESTANTS)}"
         )
-    effort = QUICK if options.quick else FULL.with_more(options.repetitions, options.rows)
+    effort = QUICK
+    if not options.quick:
+        effort = FULL.with_more(options.repetitions, options.rows, options.healthy_streams)
     rows = run(tasks, effort, options.processes)
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=1) + b"\n")
@@ -53,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--rows", type=int, default=FULL.events, metavar="N", help="healthy ones at most, for the ARL"
+    )
+    parser.add_argument(
+        "--healthy-streams",
+        type=int,
+        default=FULL.healthy_streams,
+        metavar="N",
+        help="of each kind that is healthy but not independent",
     )
     parser.add_argument("--processes", type=int, default=2, metavar="N")
     return parser

@@ -19,10 +19,12 @@ class Effort(NamedTuple):
     healthy_streams: int = 3
     """...and how many of them."""
 
-    def with_more(self, repetitions: int, events: int) -> "Effort":
-        """Give so many repetitions and healthy rows; with more rows, as many more alarms."""
+    def with_more(self, repetitions: int, events: int, healthy_streams: int) -> "Effort":
+        """Give so many repetitions, healthy rows and streams; with more rows, as many more alarms."""
         alarms = max(self.alarms, self.alarms * events // self.events)
-        return self._replace(repetitions=repetitions, events=events, alarms=alarms)
+        return self._replace(
+            repetitions=repetitions, events=events, alarms=alarms, healthy_streams=healthy_streams
+        )
 
     def of_dear(self) -> "Effort":
         """Give what is measured of a detector that takes a hundred times as long for a row."""

@@ -8,7 +8,7 @@ from detectors.engine.wander import Wander
 
 SIZES = (0.06, 0.13, 0.25, 0.5, 1.0)
 """Moves of a score's mean that bets are best at, in standard deviations of the rows."""
-_WEIGHTS = (0.07, 0.7, 0.15, 0.05, 0.03)
+_WEIGHTS = (0.04, 0.78, 0.13, 0.03, 0.02)
 """A weight w costs log(1/w) / KL rows of delay: little where a row says much, so large moves get little."""
 _WARY = 0.5
 """Where rows depend on each other the reference does not show all they may do: half of the budget is kept."""
@@ -68,7 +68,30 @@ def doubt(inflation: Floats, known: Floats, rows: Floats) -> Floats:
 
     `known` are the rows of the reference, `rows` those and the stream's. A short reference flatters itself.
     """
-    short = np.minimum(1.0, _SHORT / known)
-    errors = np.where(inflation > 1, 1.0, _DOUBT + (_DOUBT_SHORT - _DOUBT) * short)
+    errors = np.where(inflation > 1, 1.0, _doubted(known))
     margin: Floats = errors * np.sqrt(inflation / rows)
     return margin
+
+
+def beyond(shares: Floats, known: float) -> Floats:
+    """Give what that margin lacks for shares of so many rows, of which rare ones are the less certain.
+
+    By as much as Wilson's bound of a share lies above that which takes its error for known: of few rows, a
+    share that looks small may be twice as large. Source: Wilson (1927), Probable inference.
+
+    >>> beyond(np.array([0.5, 0.02]), 100.0).round(3).tolist()
+    [0.0, 0.063]
+    >>> beyond(np.array([0.5, 0.02]), 10_000.0).round(5).tolist()
+    [0.0, 3e-05]
+    """
+    errors = _doubted(np.array(known))
+    variance = shares * (1 - shares)
+    squared = errors**2 / known
+    upper = (shares + squared / 2 + np.sqrt(squared * (variance + squared / 4))) / (1 + squared)
+    lacking: Floats = np.maximum(0.0, upper - shares - np.sqrt(squared * variance)) / np.sqrt(variance)
+    return lacking
+
+
+def _doubted(known: Floats) -> Floats:
+    doubted: Floats = _DOUBT + (_DOUBT_SHORT - _DOUBT) * np.minimum(1.0, _SHORT / known)
+    return doubted

@@ -148,7 +148,7 @@ def _of_categories(cells: list[str | None], bins: Bins) -> _Scoring:
     as_new = bins.as_new(cells, codes)
     wandering = as_new, scores.of_categories(shares(as_new, bins.count))
     unseen = float(known[-1])
-    tolerances = np.zeros(len(moves))
+    tolerances = bets.beyond(known, rows)
     usable = int(np.count_nonzero(codes >= 0))
     tolerances[-1] = max(0.0, at_most(bins.unseen * usable, usable) - unseen)
     tolerances[-1] /= np.sqrt(unseen * (1 - unseen))

@@ -18,6 +18,7 @@ _UPPER = 2.0
 _TREND = 2.0
 _AMPLITUDE = 3.0
 _TINY = 1e-300
+_SPREAD_BURSTS = 0.25
 _BEYOND = 1.6
 """How much further than ever seen the stream may wander."""
 
@@ -114,24 +115,33 @@ def with_bursts(wander: Wander, first: int) -> Wander:
 
     Where values depend on each other, skew and tails do so in rare bursts, when the values happen to be far
     out: a reference shows too few of those. Their inflation is the geometric mean of their own and of the
-    largest in the column.
+    largest in the column. Those before them, the spread, come half as far, once they depend at all.
     """
-    shown = wander.inflation[:, first:]
-    burst = np.sqrt(shown * wander.inflation.max(axis=1, keepdims=True))
-    return wander._replace(inflation=np.hstack((wander.inflation[:, :first], burst)))
+    inflation = wander.inflation
+    score = np.arange(inflation.shape[1])
+    burst = np.where(score >= first, 0.5, np.where((score > 0) & (inflation > 1), _SPREAD_BURSTS, 0.0))
+    largest = inflation.max(axis=1, keepdims=True)
+    return wander._replace(inflation=inflation ** (1 - burst) * largest**burst)
 
 
 def with_powers(wander: Wander) -> Wander:
-    """Let spread, skew and tails wander as far as they must when the mean and the spread do.
+    """Let spread, skew and tails wander as much as they must when the mean and the spread do.
 
     Where normal values move by d, the orthonormal polynomial of Hermite of degree k moves by d^k / sqrt(k!):
     mostly by less than the mean, and at its furthest, which a reference seldom shows, by more. Where their
-    variance rises by a factor of 1 + d sqrt(2), the score of tails moves by sqrt(3 / 2) d^2.
+    variance rises by a factor of 1 + d sqrt(2), the score of tails moves by sqrt(3 / 2) d^2. Where they
+    correlate by r from row to row, it does by r^k (Mehler's formula): what the mean's inflation rises by
+    from scale to scale, divided by twice the rows that come in, is r, and its r^(k - 1)th part is the rise
+    of that of degree k.
     """
     degree = np.arange(1, wander.reach.shape[1] + 1)
     reach = np.maximum(wander.reach, wander.reach[:, :1] ** degree / np.sqrt(factorial(degree)))
     reach[:, 3:] = np.maximum(reach[:, 3:], np.sqrt(1.5) * wander.reach[:, 1:2] ** 2)
-    return wander._replace(reach=reach)
+    rises = np.diff(wander.inflation[:, :1], axis=0, prepend=1.0)
+    lags = BLOCK * 2.0 ** np.maximum(0, np.arange(len(rises)) - 1)
+    correlation = np.minimum(1.0, rises / (2 * lags[:, None]))
+    implied = 1 + np.cumsum(rises * correlation ** (degree - 1), axis=0)
+    return wander._replace(reach=reach, inflation=np.maximum(wander.inflation, implied))
 
 
 def _halved(means: Floats, by: int) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from benchmarks.detection.healthy import sessions, slow_wander
+from benchmarks.detection.healthy import autoregressive, sessions, slow_wander
 from detectors import Sentinel
 from detectors.engine import scores, wander
 from detectors.engine.channel import Channel, Terms, fit_values, no_calmer
@@ -31,9 +31,12 @@ def test_independent_rows_hardly_ever_look_as_if_they_depended_on_each_other() -
     assert np.mean(shown.inflation.max(axis=0) > 1) < 0.02
 
 
-def test_shape_is_slowed_by_what_its_column_wanders_and_the_rest_is_not() -> None:
-    shown = wander.calm(4)._replace(inflation=np.array([[64.0, 16.0, 4.0, 1.0]]))
-    assert wander.with_bursts(shown, 2).inflation.tolist() == [[64.0, 16.0, 16.0, 8.0]]
+def test_shape_is_slowed_by_what_its_column_wanders_and_the_spread_less() -> None:
+    shown = wander.calm(4)._replace(inflation=np.array([[256.0, 16.0, 4.0, 1.0], [64.0, 1.0, 1.0, 1.0]]))
+    assert wander.with_bursts(shown, 2).inflation.tolist() == [
+        [256.0, 32.0, 32.0, 16.0],
+        [64.0, 1.0, 8.0, 8.0],
+    ]
     assert wander.with_bursts(wander.calm(4), 2).inflation.tolist() == [[1.0] * 4]
 
 
@@ -46,6 +49,28 @@ def test_the_shape_may_move_as_far_as_a_moving_mean_or_spread_moves_it(mean: flo
     reach = wander.with_powers(shown).reach[0]
     assert (reach >= np.abs(moves) - 0.01).all()  # bins know no further out than their ends
     assert (reach <= 2 * np.abs(moves) + 0.01).all()
+
+
+@pytest.mark.parametrize("correlation", [0.9, 0.99])
+def test_the_shape_depends_at_least_as_the_powers_of_what_the_mean_does(correlation: float) -> None:
+    values = autoregressive(correlation)(np.random.default_rng(4), 200_000)
+    mean = wander.measure(values[:, None] / values.std()).inflation
+    shown = wander.calm(4)._replace(inflation=np.hstack((mean, np.ones((len(mean), 3)))))
+    implied = wander.with_powers(shown).inflation[-2]  # the last is a guess of what lies beyond
+    powers = correlation ** np.arange(2, 5)
+    assert (implied[1:] <= (1 + powers) / (1 - powers)).all()
+    assert implied[1] > 0.05 * implied[0]
+    assert (np.diff(implied) < 0).all()
+
+
+def test_a_mean_that_wanders_slowly_raises_no_more_alarms_of_the_spread_than_allowed() -> None:
+    alarms, streams, rows = 0, 12, 100_000
+    for number in range(streams):
+        rng = np.random.default_rng([23, number])
+        values = rng.normal(size=20_000 + rows) + 0.3 * autoregressive(0.999)(rng, 20_000 + rows)
+        sentinel = Sentinel.fit(values[:20_000], per=20_000, after="restart")
+        alarms += sum(alarm.moved[0].move == "spread" for alarm in sentinel.update(values[20_000:]))
+    assert alarms <= streams * rows / 20_000
 
 
 def test_a_mean_that_wanders_seldom_far_raises_no_alarms_of_the_shape() -> None:
