@@ -96,6 +96,15 @@ class NewValues(Struct, frozen=True, tag="new"):
         """Give the same for losses, of which only larger ones matter."""
         return NewValues(-np.inf, self.high)
 
+    def far(self) -> "NewValues":
+        """Give the same for those only that lie beyond by more than the range is wide.
+
+        >>> NewValues(0.0, 10.0).far().codes(np.array([-5.0, 19.0, 21.0])).tolist()
+        [0, 0, 1]
+        """
+        width = self.high - self.low
+        return NewValues(self.low - width, self.high + width)
+
     def codes(self, values: Floats) -> Codes:
         """Give 1 for a new value, 0 for a known one; `MISSING` for what is not finite."""
         new = (values < self.low) | (values > self.high)

@@ -28,6 +28,8 @@ MISSING = 0.15
 """Of a column's budget, for the share of missing values..."""
 NEW = 0.05
 """...of which for new values, in a column of numbers."""
+_LONG_BURSTS = 4.0
+"""Where so many rows say as much as one, or more do."""
 _MANY_MISSING = 0.02
 _OF_MOMENTS = {"mean": 0.4, "spread": 0.3, "skew": 0.1, "tails": 0.2}
 """How the budget of a column of numbers is spent on its scores."""
@@ -123,17 +125,21 @@ def fit_new(
     """Learn how often a column of numbers has values that it never had; only a rise matters.
 
     How often is known from what each half of the reference has and the other has not, at its upper bound.
-    They come in bursts where the `values` do.
+    They come in bursts where the `values` do; where those are long, only values that are far out tell at
+    once: no burst brings them.
     """
-    bins = NewValues.of(cells[np.isfinite(cells)])
+    bins, bursts = NewValues.of(cells[np.isfinite(cells)]), max(values.column.inflation)
+    is_far = bursts > _LONG_BURSTS
+    if is_far:
+        bins, bursts = bins.far(), 1.0
     bins = bins.upwards() if name in terms.losses else bins
-    codes, as_new = bins.codes(cells), bins.as_new(cells)
+    codes = bins.codes(cells)
+    as_new = codes if is_far else bins.as_new(cells)
     rows = int(np.count_nonzero(codes >= 0))
     share = at_most(int(np.count_nonzero(as_new == 1)), rows)
     known = np.array([1 - share, share])
     wandering = as_new, scores.of_categories(shares(as_new, 2))[1:]
     table = scores.of_categories(known)[1:]
-    bursts = max(values.column.inflation)
     scoring = _Scoring(bins, codes, known, table, [NEW_VALUES], np.ones(1), rows, wandering, bursts=bursts)
     return _channel(name, "new", scoring, ABOVE, times_ms, terms)
 

@@ -20,6 +20,11 @@ _MARGIN = 1.25
 _BETTER = 8.0
 """Beyond one jump from the converted mean, a conversion must be so many times closer than none."""
 
+_TYPICAL = 0.5, 0.9
+"""Quantiles that a conversion must move..."""
+_PART = 0.25
+"""...by so much of its way, at least."""
+
 
 class Change(NamedTuple):
     """A number now and in the recent windows, and what is ordinary between them."""
@@ -92,12 +97,22 @@ def _fit(change: Change, conversion: Conversion) -> Fit:
         abs(now.mean - past.mean) / step.jump_max,
         abs(now.mean - expected) / (factor * step.jump_max),
     )
-    if not told_apart or not alike or left > max(1.0, jumps / _BETTER):
+    if not told_apart or not alike or left > max(1.0, jumps / _BETTER) or not _typical(change, conversion):
         return Fit(inf, conversion)
     usual = sqrt(step.ratio_min * step.ratio_max)
     badness = hypot(left, log2(ratio / usual)) if usual else left
     # A conversion of the feature's own quantity goes before a bare power of ten.
     return Fit(badness + (conversion.quantity == "scale"), conversion)
+
+
+def _typical(change: Change, conversion: Conversion) -> bool:
+    """Whether typical values were converted, too: a few that are far out move the mean as well."""
+    for share in _TYPICAL:
+        before = change.past.quantile(share)
+        converted = conversion.apply(before)
+        if converted != before and (change.now.quantile(share) - before) / (converted - before) < _PART:
+            return False
+    return True
 
 
 def _finding(case: Case, feature: str, change: Change, fits: list[Fit]) -> Finding:

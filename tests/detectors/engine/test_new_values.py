@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks.detection.healthy import autoregressive
 from detectors import Sentinel
 from detectors.engine.bins import NewValues, at_most
 from detectors.engine.channel import NEW
@@ -41,6 +42,20 @@ def test_new_values_come_no_more_often_than_health_brings_them():
             alarm.moved[0].move == "share of new values" for alarm in sentinel.update(rng.standard_t(2, rows))
         )
     assert alarms < NEW * streams * rows / 10_000  # what they may spend; at the rate itself it is spent
+
+
+@pytest.mark.parametrize(
+    ("share", "factor", "rows", "cause"), [(1.0, 1000, 40, "unit_change"), (0.05, 100, 300, "new_values")]
+)
+def test_values_far_out_are_told_at_once_though_the_column_wanders(share, factor, rows, cause):
+    for seed in range(RUNS):
+        rng = np.random.default_rng([45, seed])
+        temp = 60 + 15 * autoregressive(0.99)(rng, 8000)
+        sentinel = Sentinel.fit({"temp": temp[:5000]})
+        assert sentinel.update({"temp": temp[5000:6000]}) == []
+        broken = np.where(rng.random(2000) < share, factor * temp[6000:], temp[6000:])
+        alarm = sentinel.update({"temp": broken})[0]
+        assert (alarm.row < 1000 + rows, alarm.cause) == (True, cause)
 
 
 def test_each_half_of_the_reference_tells_what_the_other_lacks():
