@@ -13,8 +13,8 @@ from schemas.monitors import Monitor
 
 ROWS_MIN = 30
 """A window or past with fewer rows says nothing about shares."""
-REFERENCE = "the reference"
-"""How a sentence names it."""
+RECENT, REFERENCE = "the recent windows", "the reference"
+"""How a sentence names them."""
 _CONFIRMS = 0.01
 """The level of a window that only confirms what the engine is sure of."""
 
@@ -66,7 +66,7 @@ class Case:
     @cached_property
     def pasts(self) -> list[Past]:
         """List what the window can be compared with, the recent windows first."""
-        known = (("the recent windows", self.recent), (REFERENCE, self.reference))
+        known = ((RECENT, self.recent), (REFERENCE, self.reference))
         return [Past(name, past) for name, past in known if past is not None and past.rows >= ROWS_MIN]
 
     @cached_property

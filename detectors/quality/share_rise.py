@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, get_args
 
 from detectors import wording
-from detectors.case import REFERENCE, ROWS_MIN, Case, summary_of
+from detectors.case import RECENT, REFERENCE, ROWS_MIN, Case, summary_of
 from detectors.quality.proportions import rise_p_value
 from detectors.spans import BrokenKind
 from schemas.findings import Check, Finding
@@ -53,6 +53,7 @@ def is_rising(case: Case) -> bool:
     """Whether more values of some feature are broken than ever, beyond chance, be it by less than counts.
 
     Such a window must not say what is usual: a share that is just below the limit would raise its own bar.
+    The first windows are told from nothing but the reference, and do say it.
     """
     return any(
         _rises(Share(getattr(now, kind), now.rows), past_shares(case, feature, kind))
@@ -64,7 +65,7 @@ def is_rising(case: Case) -> bool:
 
 def _rises(now: Share, pasts: Sequence[Share]) -> bool:
     return (
-        bool(pasts)
+        RECENT in {past.name for past in pasts}
         and now.value > max(past.most for past in pasts)
         and all(rise_p_value(now.found, now.rows, past.found, past.rows) <= _RISING for past in pasts)
     )

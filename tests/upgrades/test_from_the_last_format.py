@@ -29,6 +29,8 @@ CHANGED: dict[str, set[str]] = {"rejected": {"message"}, "statistics": {"monitor
 MEASURES = ("psi", "psi_excess", "jensen_shannon", "hellinger", "total_variation", "wasserstein")
 DROPPED = {"orphan_labels", *MEASURES, *(f"prediction_{name}" for name in MEASURES)}
 """Statistics that are no more (an orphan belongs to no version and window), or measured better since."""
+TOLD_OTHERWISE = {"missing", "wrong_type", "out_of_range"}
+"""Checks that are told from the reference since, where they were told from the recent windows as well."""
 HERE = Path(__file__).parent
 
 
@@ -60,6 +62,10 @@ def as_before(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         window["statistics"] = [
             _rounded(each) for each in window["statistics"] if each["name"] not in DROPPED
         ]
+    for alert in kept["alerts"].values():
+        if any(each["check"] in TOLD_OTHERWISE for each in alert["evidence"]):
+            alert["evidence"] = [_without(each, {"explanation", "p_value"}) for each in alert["evidence"]]
+            alert["annotations"] = _without(alert["annotations"], {"description", "evidence"})
     return kept
 
 
