@@ -18,9 +18,9 @@ venv: $(READY)
 demo: $(READY)
 	@$(BIN)/watchkeeper demo $(ARGS)
 
-## test    run the tests on every Kafka broker that this machine can run, in two processes: ARGS='-n 0 -k NAME'
+## test    run the tests on every Kafka broker that this machine can run, in three processes: ARGS='-n 0 -k NAME'
 test: $(READY)
-	@$(BIN)/pytest -n 2 --dist loadscope $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 ## stack-test  run what compose/ configures without Docker, and print what each panel and rule returned
 stack-test: $(READY)

@@ -1,7 +1,7 @@
 """Fixtures of all tests: brokers that run for the whole session, and settings of its own for each test.
 
-`make test` shares the tests out over two processes (pytest-xdist). Those on brokers mostly wait, and would
-disturb each other: they stay in one process, one after the other. So does each other file.
+`make test` shares the tests out over three processes (pytest-xdist). Those on one broker mostly wait, and
+would disturb each other: they stay in one process, one after the other. So does each other file.
 """
 
 import os
@@ -21,7 +21,10 @@ from streams.topics import TOPICS, create_topics, topic_name
 from tests.brokers import BROKERS, Offline, Unavailable
 
 SEEN: dict[str, str] = {}
-_ON_BROKERS = re.compile(rf"^tests/integration/|\[.*\b({'|'.join(BROKERS)})\b")
+_ON_BROKER = re.compile(rf"\[.*\b({'|'.join(BROKERS)})\b")
+_LONG = "tests/demo/", "tests/compose/", "tests/faults/", "tests/fuzz/"
+_WITH_ITS_OWN = "embedded"
+"""The broker with whose tests those of tests/integration run that start one of their own."""
 
 # The same examples in every run, so that a red run is red again; `make fuzz` looks for new ones.
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -48,9 +51,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "brokers" if _ON_BROKERS.search(nodeid) else nodeid.partition("::")[0]
+            return _broker_of(nodeid) or nodeid.partition("::")[0]
 
     return ByFile(config, log)
+
+
+def _broker_of(nodeid: str) -> str:
+    if found := _ON_BROKER.search(nodeid):
+        return found[1]
+    return _WITH_ITS_OWN if nodeid.startswith("tests/integration/") else ""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest where several processes share the tests, so that none ends much later."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not (_broker_of(item.nodeid) or item.nodeid.startswith(_LONG)))
 
 
 @pytest.fixture(autouse=True)
