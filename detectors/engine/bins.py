@@ -23,6 +23,7 @@ CATEGORIES = 30
 """Rarer categories than so many are counted together..."""
 _OFTEN = 20
 """...and those that half of the reference has less often."""
+_QUARTERS = 4
 MISSING = -1
 _SURE = 0.999
 RARE = "rare categories"
@@ -104,6 +105,17 @@ class NewValues(Struct, frozen=True, tag="new"):
         """
         width = self.high - self.low
         return NewValues(self.low - width, self.high + width)
+
+    @staticmethod
+    def are_near(values: Floats) -> bool:
+        """Whether no quarter of the rows has values that would be far out for another one, as rain may be.
+
+        >>> NewValues.are_near(np.tile([0.0, 1.0, 2.0], 40)), NewValues.are_near(np.repeat([0.0, 3.0], 60))
+        (True, False)
+        """
+        quarters = [each[np.isfinite(each)] for each in np.array_split(values, _QUARTERS)]
+        known = [NewValues(float(each.min()), float(each.max())).far() for each in quarters if len(each)]
+        return not any(far.codes(values).max() > 0 for far in known)
 
     def codes(self, values: Floats) -> Codes:
         """Give 1 for a new value, 0 for a known one; `MISSING` for what is not finite."""

@@ -125,11 +125,11 @@ def fit_new(
     """Learn how often a column of numbers has values that it never had; only a rise matters.
 
     How often is known from what each half of the reference has and the other has not, at its upper bound.
-    They come in bursts where the `values` do; where those are long, only values that are far out tell at
-    once: no burst brings them.
+    They come in bursts where the `values` do; where those are long, values that are far out are watched
+    instead, if no burst of the reference brings them: they tell at once.
     """
     bins, bursts = NewValues.of(cells[np.isfinite(cells)]), max(values.column.inflation)
-    is_far = bursts > _LONG_BURSTS
+    is_far = bursts > _LONG_BURSTS and bins.are_near(cells)
     if is_far:
         bins, bursts = bins.far(), 1.0
     bins = bins.upwards() if name in terms.losses else bins

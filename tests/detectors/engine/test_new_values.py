@@ -58,6 +58,23 @@ def test_values_far_out_are_told_at_once_though_the_column_wanders(share, factor
         assert (alarm.row < 1000 + rows, alarm.cause) == (True, cause)
 
 
+def rain(rng, rows):
+    """Draw showers, dry for 500 rows on average between them, each as heavy as it likes."""
+    lengths = rng.geometric(np.where(np.arange(rows // 100) % 2, 1 / 50, 1 / 500))
+    heavy = np.where(np.arange(rows // 100) % 2, rng.lognormal(0, 1.5, rows // 100), 0.0)
+    return np.repeat(heavy, lengths)[:rows] * rng.lognormal(0, 0.5, rows)
+
+
+def test_a_heavy_shower_is_no_news():
+    alarms, streams, rows = 0, 12, 30_000
+    for seed in range(streams):
+        values = rain(np.random.default_rng([46, seed]), 5000 + rows)
+        sentinel = Sentinel.fit(values[:5000], per=10_000, after="restart")
+        told = sentinel.update(values[5000:])
+        alarms += sum(alarm.moved[0].move == "share of new values" for alarm in told)
+    assert alarms < NEW * streams * rows / 10_000
+
+
 def test_each_half_of_the_reference_tells_what_the_other_lacks():
     values = np.concatenate((np.tile([1.0, 2.0], 100), np.tile([1.0, 3.0], 100), [np.nan, np.nan]))
     bins = NewValues.of(values[:-2])
