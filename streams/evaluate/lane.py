@@ -157,7 +157,7 @@ class Lane:
         samples = label_samples(profile) if isinstance(profile, LabelsProfile) else row_samples(profile)
         watch.feed(samples, passed.end_ms)
         if self._engine is not None:
-            self._engine.feed(profile, passed.end_ms - terms.spans.grain_ms, passed.end_ms)
+            self._engine.feed(profile, passed.end_ms - terms.spans.pane_ms, passed.end_ms)
 
     def _watching(self, terms: Terms) -> Watch | None:
         """Return the detectors; a new reference means new ones."""
