@@ -33,7 +33,10 @@ def level(monitor: Monitor) -> float:
     return min(LEVEL_MAX, _OF_WINDOWS * monitor.false_pages.at_most / tests)
 
 
-def engine_budget_ms(monitor: Monitor) -> float:
-    """Give the mean time to a false alarm that the engine keeps to, on rows and on labels each."""
-    each = (1 - _OF_WINDOWS) / 2 * monitor.false_pages.at_most
+def engine_budget_ms(monitor: Monitor, share: float = 1.0) -> float:
+    """Give the mean time to a false alarm that the engine keeps to, on rows and on labels each.
+
+    What bets on a part of the rows only, as those of a segment, has a share of it.
+    """
+    each = (1 - _OF_WINDOWS) / 2 * monitor.false_pages.at_most * share
     return monitor.false_pages.per / timedelta(milliseconds=1) / each

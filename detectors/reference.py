@@ -28,6 +28,9 @@ KNOWN_MAX = 500
 SEGMENTS_MAX = 100
 """Segments beyond the 100 largest of a dimension have no reference of their own."""
 
+MODELS_MAX, MODELS_BYTES = 50, 4 * 2**20
+"""So many segments at most are bet on, the largest, as far as the record has room for what was learned."""
+
 MEASURED_MAX = 400
 """Of more windows than so many, as many are taken to learn how far windows ordinarily move."""
 
@@ -70,9 +73,9 @@ def build_reference(
         },
     )
     model = fit_model(layout, columns, times_ms, labels) if drift else None
-    reference = msgspec.structs.replace(
-        reference, engine=None if model is None else msgspec.msgpack.encode(model)
-    )
+    if model is not None:
+        model.segments = _models(layout, columns, times_ms, groups)
+        reference = msgspec.structs.replace(reference, engine=msgspec.msgpack.encode(model))
     if labels is None or columns.scores is None:
         return reference
     scores = columns.scores
@@ -181,6 +184,22 @@ def _count(layout: Layout, columns: Columns) -> RowsProfile:
     profile = RowsProfile.empty(layout)
     profile.add(columns)
     return profile
+
+
+def _models(
+    layout: Layout, columns: Columns, times_ms: Floats | None, groups: dict[str, NDArray[np.int64]]
+) -> dict[str, Model]:
+    """Fit the engine to the rows of each of the largest segments."""
+    found: dict[str, Model] = {}
+    room = MODELS_BYTES
+    for name, index in sorted(groups.items(), key=lambda each: (-len(each[1]), each[0]))[:MODELS_MAX]:
+        times = None if times_ms is None else times_ms[index]
+        model = fit_model(layout, columns.take(index), times, None)
+        room -= 0 if model is None else len(msgspec.msgpack.encode(model))
+        if model is None or room < 0:
+            break
+        found[name] = model
+    return found
 
 
 def _labels(layout: Layout, scores: Floats, labels: Floats) -> bytes:

@@ -1,6 +1,6 @@
 """Control of false discoveries over the segments of one window."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import numpy as np
 from scipy.stats import false_discovery_control
@@ -13,7 +13,9 @@ from schemas.monitors import Monitor
 CONTROLLED: frozenset[Check] = frozenset({"drift", "prediction_drift"})
 
 
-def over_segments(judged: Mapping[str, Judged], monitor: Monitor) -> dict[str, Judged]:
+def over_segments(
+    judged: Mapping[str, Judged], monitor: Monitor, answered: Container[str] = ()
+) -> dict[str, Judged]:
     """Keep those drifts of segments that stand out among all tests of all segments of the window.
 
     Each feature of each segment, and its output, is one of F tests. By Benjamini and Yekutieli (2001) the k
@@ -21,12 +23,12 @@ def over_segments(judged: Mapping[str, Judged], monitor: Monitor) -> dict[str, J
     what is found at most `level` is false on average, however segments and features depend. Where none has
     drifted, that is the chance of any finding: so many segments cost no more of the budget than one, and one
     that has drifted in earnest lets others count that are less sure. It is e-BH (Wang and Ramdas, 2022) with
-    p-values for which no e-value is as strong. All rows, "", are left as they are: the engine answers for
-    them.
+    p-values for which no e-value is as strong. All rows, "", and the segments that are `answered` for by the
+    engine, which has controlled for all of them, are left as they are.
 
     Cost: 1 ms for 50 segments of 20 features where any of them drifts, else next to nothing.
     """
-    segments = [name for name in judged if name]
+    segments = [name for name in judged if name and name not in answered]
     found = [
         (name, finding)
         for name in segments

@@ -34,6 +34,8 @@ class Model(Struct):
     labels: list[Channel] = []
     hours: int = 0
     """Of the cycle of the season; 0: none."""
+    segments: dict[str, "Model"] = {}
+    """Those of the rows of each segment that is bet on, without labels."""
 
 
 def fit_model(

@@ -4,19 +4,16 @@ from collections.abc import Iterator
 
 from msgspec import Struct, field
 
-from detectors.budget import engine_budget_ms
-from detectors.engine.model import OF_LABELS, OUTPUT
-from detectors.engine.pane_watch import Concluded as Bets
-from detectors.engine.pane_watch import PaneWatch, watch_of
 from detectors.layout import Layout
-from detectors.online.signals import Name, label_samples, label_signals, row_samples, row_signals
+from detectors.online.signals import label_samples, label_signals, row_samples, row_signals
 from detectors.online.watch import Concluded, SavedSignal, Watch
 from detectors.profile import LabelsProfile, RowsProfile
-from detectors.reference import reference_labels, reference_model, reference_rows
+from detectors.reference import reference_labels, reference_rows
 from schemas.findings import Kind, WindowFindings
 from schemas.profiles import Pane
 from schemas.statistics import Statistic, WindowStatistics
 from streams.evaluate import usual
+from streams.evaluate.engines import Engines
 from streams.evaluate.merging import merged
 from streams.evaluate.recent import Recent
 from streams.evaluate.terms import Course, LaneKey, Terms
@@ -57,7 +54,8 @@ class SavedLane(Struct):
     streaks: dict[str, int] = field(default_factory=dict)
     """Windows in a row that were not as usual: see `streams.evaluate.usual`."""
     engine: bytes | None = None
-    """What the engine's bets have come to."""
+    """What the engine's bets on all rows have come to."""
+    segment_engines: dict[str, bytes] = {}
 
 
 Output = WindowStatistics | WindowFindings
@@ -76,15 +74,16 @@ class Lane:
         self._passed_ms = saved.passed_ms
         self._streaks = saved.streaks
         self._watch: Watch | None = None
-        self._engine: PaneWatch | None = None
-        self._engine_saved = saved.engine
+        self._engines: Engines | None = None
+        self._bets = {} if saved.engine is None else {ALL: saved.engine, **saved.segment_engines}
 
     def saved(self) -> SavedLane:
         """Give the state."""
         signals = self._signals if self._watch is None else self._watch.snapshot()
+        bets = dict(self._bets if self._engines is None else self._engines.save())
         return SavedLane(
             self.key, self.windows, self._recent, self.counts, signals, self._baseline_ms,
-            self._passed_ms, self._streaks, self._engine.save() if self._engine else self._engine_saved,
+            self._passed_ms, self._streaks, bets.pop(ALL, None), bets,
         )  # fmt: skip
 
     def is_over(self, reached_ms: int, course: Course) -> bool:
@@ -148,7 +147,7 @@ class Lane:
         """Feed the detectors with the mean of a pane."""
         if passed.end_ms - self._passed_ms > _GAP_WINDOWS * terms.spans.size_ms:
             self._recent, self._watch, self._signals = Recent(), None, []
-            self._engine = self._engine_saved = None
+            self._engines, self._bets = None, {}
         self._passed_ms = max(self._passed_ms, passed.end_ms)
         watch = self._watching(terms)
         if watch is None or terms.layout is None:
@@ -156,30 +155,20 @@ class Lane:
         profile = self._merged(passed.part, terms.layout)
         samples = label_samples(profile) if isinstance(profile, LabelsProfile) else row_samples(profile)
         watch.feed(samples, passed.end_ms)
-        if self._engine is not None:
-            self._engine.feed(profile, passed.end_ms - terms.spans.pane_ms, passed.end_ms)
+        if self._engines is not None:
+            self._engines.feed(ALL, profile, passed.end_ms - terms.spans.pane_ms, passed.end_ms)
 
     def _watching(self, terms: Terms) -> Watch | None:
         """Return the detectors; a new reference means new ones."""
         built_ms = terms.reference.built_at_ms if terms.reference else None
         if self._watch is None or built_ms != self._baseline_ms:
             signals = self._signals if built_ms == self._baseline_ms else []
-            saved = self._engine_saved if built_ms == self._baseline_ms else None
-            self._engine, self._engine_saved = self._bets(terms, saved), None
+            bets = self._bets if built_ms == self._baseline_ms else {}
+            self._engines, self._bets = Engines.of(terms, self.key.kind, bets), {}
             self._watch, self._signals, self._baseline_ms = _watch(self.key.kind, terms), [], built_ms
             if self._watch is not None:
                 self._watch.restore(signals)
         return self._watch
-
-    def _bets(self, terms: Terms, saved: bytes | None) -> PaneWatch | None:
-        """Make the engine's watch of this lane, and let it go on from where it was."""
-        if terms.layout is None:
-            return None
-        model, budget_ms = reference_model(terms.reference), engine_budget_ms(terms.monitor)
-        engine = watch_of(model, self.key.kind, budget_ms, terms.layout)
-        if engine is not None and saved is not None:
-            engine.load(saved)
-        return engine
 
     def _merged(self, part: Part, layout: Layout) -> RowsProfile | LabelsProfile:
         if self.key.kind == "labels":
@@ -195,23 +184,35 @@ class Lane:
         told, self.counts = self.counts, Counts()
         watch = self._watching(terms)
         concluded = watch.conclude() if watch else Concluded([], {})
-        bets = self._engine.conclude() if self._engine else None
-        sure = None if bets is None or self.key.kind == "labels" else bets.since_ms.keys()
-        verdict = judge_window(self.key.kind, terms.layout, terms, closed, told.late_rows, self._recent, sure)
+        engines = self._bet_on_segments(closed, terms, terms.layout)
+        bets = engines.conclude()
+        verdict = judge_window(
+            self.key.kind, terms.layout, terms, closed, told.late_rows, self._recent, bets.moved
+        )
         more = counts(
             dropped_rows=told.dropped_rows, ignored_segments=len(closed.parts) - len(verdict.judged)
         )
         for segment, judged in verdict.judged.items():
-            extra = concluded.statistics + _evidence(bets) + more if segment == ALL else []
-            yield self._window_statistics(closed, segment, judged.statistics + extra, terms)
+            extra = concluded.statistics + more if segment == ALL else []
+            told_of = judged.statistics + extra + bets.evidence(segment)
+            yield self._window_statistics(closed, segment, told_of, terms)
         yield WindowFindings(
             self.key.subject, self.key.version, self.key.kind, closed.start_ms, closed.end_ms,
             closed.parts.get(ALL, Part()).rows,
-            with_alarms(verdict.findings, _alarms(concluded, bets, self.key.kind)), verdict.checked,
+            with_alarms(verdict.findings, bets.alarms(concluded.alarms)), verdict.checked,
         )  # fmt: skip
-        if self._engine is not None and bets is not None:
-            self._engine.clear(bets.since_ms.keys() - _changed(verdict))
+        engines.clear(bets, verdict.findings)
         self._settle(closed, verdict, terms, terms.layout)
+
+    def _bet_on_segments(self, closed: Closed, terms: Terms, layout: Layout) -> Engines:
+        """Feed the engine with what segments had since the window before."""
+        engines = self._engines or Engines(self.key.kind, {})
+        for start_ms, parts in self.windows.fresh(closed):
+            end_ms = min(start_ms + terms.spans.grain_ms, closed.end_ms)
+            for segment in engines.segments:
+                if segment in parts:
+                    engines.feed(segment, self._merged(parts[segment], layout), start_ms, end_ms)
+        return engines
 
     def _settle(self, closed: Closed, verdict: Verdict, terms: Terms, layout: Layout) -> None:
         spans = terms.spans
@@ -244,42 +245,6 @@ class Lane:
             key.subject, key.version, segment or None, key.kind, start_ms, end_ms, rows, statistics,
             terms.revision,
         )  # fmt: skip
-
-
-def _changed(verdict: Verdict) -> set[str]:
-    """Name the features that drift or are broken in all rows, as the engine knows them."""
-    bad = [each for each in verdict.findings if each.state == "bad" and each.segment is None]
-    changed = {each.feature for each in bad if each.feature is not None}
-    if any(each.check == "prediction_drift" for each in bad):
-        changed.add(OUTPUT)
-    if any(each.check == "performance" for each in bad):
-        changed |= OF_LABELS
-    return changed
-
-
-def _evidence(bets: Bets | None) -> list[Statistic]:
-    """Tell how far the engine's bets came; 1 for all features together is an alarm."""
-    peaks: dict[str | None, float] = {}
-    for name, peak in (bets.evidence if bets else {}).items():
-        feature = None if name == OUTPUT or name in OF_LABELS else name
-        peaks[feature] = max(peak, peaks.get(feature, 0.0))
-    return [Statistic("engine_evidence", peak, feature) for feature, peak in peaks.items()]
-
-
-def _alarms(concluded: Concluded, bets: Bets | None, kind: Kind) -> dict[Name, dict[str, int]]:
-    """Put the engine's alarms among those of the other detectors."""
-    alarms = {name: dict(alarms) for name, alarms in concluded.alarms.items()}
-    for feature, since_ms in (bets.since_ms if bets else {}).items():
-        name = (
-            Name("error")
-            if kind == "labels"
-            else Name("output")
-            if feature == OUTPUT
-            else Name("mean", feature)
-        )
-        known = alarms.setdefault(name, {})
-        known["engine"] = min(since_ms, known.get("engine", since_ms))
-    return alarms
 
 
 def _watch(kind: Kind, terms: Terms) -> Watch | None:

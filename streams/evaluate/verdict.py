@@ -74,11 +74,11 @@ def chosen(closed: Closed) -> list[str]:
 
 def judge_window(
     kind: Kind, layout: Layout, terms: Terms, closed: Closed, late_rows: int, recent: Recent,
-    moved: Container[str] | None = None,
+    moved: Mapping[str, Container[str]] = {},
 ) -> Verdict:  # fmt: skip
     """Judge a closed window; rows too late for any window are counted in it.
 
-    `moved` are the features of whose change in all rows the engine is sure; None: it knows nothing.
+    `moved` are the features of whose change the engine is sure, for each segment that it knows.
     """
     verdict = Verdict({}, {})
     for segment in chosen(closed):
@@ -92,26 +92,30 @@ def judge_window(
             rows = merged(RowsProfile, encoded, layout)
             rows.late += late
             past = recent.profile(segment, layout)
-            sure = moved if segment == ALL else None
+            sure = moved.get(segment)
             judged = judge_rows(terms.monitor, layout, terms.reference, rows, past, segment or None, sure)
             verdict.profiles[segment] = rows
         verdict.judged[segment] = judged
-    return verdict._replace(judged=over_segments(verdict.judged, terms.monitor))
+    return verdict._replace(judged=over_segments(verdict.judged, terms.monitor, moved))
 
 
-def with_alarms(findings: list[Finding], alarms: Mapping[Name, Mapping[str, int]]) -> list[Finding]:
-    """Add to the evidence which detectors alarmed on what a finding is about, and when."""
-    return [_with_alarm(finding, alarms) for finding in findings]
+Alarms = Mapping[Name, Mapping[str, int]]
+"""What is watched -> detector -> when it alarmed."""
 
 
-def _with_alarm(finding: Finding, alarms: Mapping[Name, Mapping[str, int]]) -> Finding:
+def with_alarms(findings: list[Finding], alarms: Mapping[str, Alarms]) -> list[Finding]:
+    """Add to the evidence which detectors alarmed on what a finding is about in its segment, and when."""
+    return [_with_alarm(finding, alarms.get(finding.segment or ALL, {})) for finding in findings]
+
+
+def _with_alarm(finding: Finding, alarms: Alarms) -> Finding:
     signal = _SIGNALS.get(finding.check)
     found = (
         alarms.get(Name(signal, finding.feature if signal in ("mean", "missing") else None))
         if signal
         else None
     )
-    if not found or finding.segment is not None or finding.state != "bad":
+    if not found or finding.state != "bad":
         return finding
     evidence = {**finding.evidence, "detector_alarms_ms": dict(found)}
     return msgspec.structs.replace(finding, evidence=evidence)

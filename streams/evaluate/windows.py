@@ -201,6 +201,13 @@ class Windows(Struct):
         over = [self.grains.pop(start_ms) for start_ms in sorted(self.grains) if start_ms < over_ms]
         return [grain.healthy() for grain in over]
 
+    def fresh(self, closed: Closed) -> list[tuple[int, Parts]]:
+        """Give those grains of a window that no window before it held, by their starts; before `settle`."""
+        starts = [
+            start_ms for start_ms in sorted(self.grains) if self.last_end_ms <= start_ms < closed.end_ms
+        ]
+        return [(start_ms, self.grains[start_ms].parts) for start_ms in starts]
+
     def _boundary_ms(self, spans: Spans) -> int:
         """Give the next end of a window by time that has rows; far in the future if there are none."""
         first = min(self.grains, default=FAR)
