@@ -168,7 +168,9 @@ def _groups(segments: dict[str, list[str]]) -> dict[str, NDArray[np.int64]]:
 def _rows(layout: Layout, columns: Columns, spans: Floats | None, drift: bool) -> bytes:
     if spans is None:
         return _count(layout, columns).encode()
-    parts = [_count(layout, columns.take(spans == span)) for span in np.unique(spans)]
+    in_order = np.argsort(spans, kind="stable")
+    _, starts = np.unique(spans[in_order], return_index=True)
+    parts = [_count(layout, columns.take(rows)) for rows in np.split(in_order, starts[1:])]
     profile = RowsProfile.empty(layout)
     for part in parts:
         part.seal()
