@@ -19,7 +19,7 @@ __all__ = ["apply", "demo_settings", "own_topics", "some_broker"]
 
 CHECKPOINT_SECONDS = 0.2
 """The year passes in two minutes: what is worth a checkpoint comes as much faster."""
-IDLE_SECONDS = 15.0
+IDLE_SECONDS = 30.0
 """Longer than any pause of the publishing, above all for training: a pause is no end of the stream."""
 DELETE_SECONDS = 30
 
