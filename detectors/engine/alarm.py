@@ -61,11 +61,12 @@ class Alarm(Struct, frozen=True):
         first = self.moved[0]
         others = f" and {len(self.moved) - 1} more" if len(self.moved) > 1 else ""
         what = (
-            self.findings[0].explanation
-            if self.findings
-            else (
-                f"{first.column}{others}: the {first.move} {'rose' if first.rises else 'fell'} "
-                f"from {first.before:.4g} to {first.now:.4g}."
-            )
+            f"{first.column}{others}: the {first.move} {'rose' if first.rises else 'fell'} "
+            f"from {first.before:.4g} to {first.now:.4g}."
         )
+        if self.findings:
+            broken = len({each.feature for each in self.findings})
+            what = self.findings[0].explanation + (
+                f" So are {broken - 1} more columns." if broken > 1 else ""
+            )
         return f"Row {self.row}, since about row {self.since}: {self.cause}: {what}"

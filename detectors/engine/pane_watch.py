@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from detectors import buckets
 from detectors.columns import Floats
+from detectors.engine.attribution import involved
 from detectors.engine.bank import Stakes, State
 from detectors.engine.bins import CategoryBins, NewValues, NumberBins
 from detectors.engine.channel import Channel
@@ -19,7 +20,6 @@ from detectors.layout import Layout
 from detectors.profile import LabelsProfile, RowsProfile
 
 EVIDENCE_MAX = 1e6
-_MEMBER = 0.05
 Profile = RowsProfile | LabelsProfile
 
 
@@ -69,7 +69,7 @@ class PaneWatch:
         for name, share in evidence.items():
             self._peaks[name] = min(EVIDENCE_MAX, max(self._peaks.get(name, 0.0), share))
         if total >= 1:
-            self._raise({name for name, share in evidence.items() if share >= _MEMBER * total}, end_ms)
+            self._raise(involved(evidence), end_ms)
 
     def _evidence(self) -> dict[str, float]:
         found: dict[str, float] = {}

@@ -32,8 +32,6 @@ _DOUBT = 3.0
 """...of those since when a change is twenty times as likely as since any later one."""
 _CHUNK = 64 * BLOCK
 After = Literal["relearn", "hold", "restart"]
-_MEMBER = 0.05
-"""Columns with a smaller share of the evidence are not named in an alarm."""
 
 
 class Sentinel:
@@ -226,7 +224,6 @@ class Sentinel:
         moved = [
             attribution.moved(name, shares[name], total, self._summary[name], changed.columns[name])
             for name in ranked
-            if shares[name][0] >= _MEMBER * total or name == ranked[0]
         ]
         columns = [each.column for each in moved]
         surely = attribution.age(self._groups, self._history.groups, *shares[ranked[0]][1:], _DOUBT)

@@ -184,3 +184,19 @@ def test_values_that_are_no_longer_missing_are_a_change_and_no_fault():
         "share of missing values",
         False,
     )
+
+
+@pytest.mark.parametrize("columns", [15, 30])
+def test_a_fault_that_many_columns_share_is_one_alarm_that_names_them_all(columns):
+    rng = np.random.default_rng(0)
+
+    def rows(count, missing):
+        values = rng.normal(size=(count, columns))
+        values[rng.random(values.shape) < missing] = np.nan
+        return {f"c{number}": values[:, number] for number in range(columns)}
+
+    sentinel = Sentinel.fit(rows(3000, 0.0), after="hold")
+    [alarm] = sentinel.update(rows(2000, 0.4))
+    assert {f"c{number}" for number in range(columns)} <= {each.column for each in alarm.moved}
+    assert alarm.cause == "missing"
+    assert str(alarm).endswith(f"So are {columns - 1} more columns.")

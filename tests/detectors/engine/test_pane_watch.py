@@ -8,6 +8,7 @@ from detectors.engine.model import ERROR, RESIDUAL, fit_model, residuals
 from detectors.engine.pane_watch import _of_residuals, watch_of
 from detectors.labels_profile import LabelsProfile
 from detectors.layout import Layout
+from detectors.profile import RowsProfile
 from schemas.references import Binning, NumberBins
 
 LAYOUT = Layout(
@@ -51,3 +52,80 @@ def test_a_model_that_is_too_sure_is_found_and_one_that_is_not_is_not(model, sur
         watch.feed(pane(*labelled(rng, 200, sure)), minute * MINUTE, (minute + 1) * MINUTE)
     assert {ERROR, RESIDUAL} == watch.conclude().evidence.keys()
     assert found <= watch.conclude().since_ms.keys() <= ({ERROR, RESIDUAL} if found else set())
+
+
+EDGES = NumberBins(tuple(np.linspace(-2, 2, 19).tolist()))
+
+
+class Rows:
+    """Panes of normal features, all of one value or each of its own, and of a category."""
+
+    def __init__(self, numbers, seed=1, alike=False, hours=0):
+        self.rng, self.alike, self.hours = np.random.default_rng(seed), alike, hours
+        names = [f"x{number}" for number in range(numbers)]
+        self.layout = Layout(Binning(dict.fromkeys(names, EDGES), {"sky": ("clear", "rain")}, None, None))
+
+    def columns(self, rows, moved=0.0, missing=0.0, snow=0.0, first_hour=0.0):
+        count = len(self.layout.numeric)
+        values = self.rng.normal(size=(1 if self.alike else count, rows))
+        values = np.repeat(values, count, axis=0) if self.alike else values
+        if self.hours:
+            values += 2 * np.sin(2 * np.pi * (first_hour + np.arange(rows) / self.hours) / 24)
+        values += np.atleast_1d(moved)[:, None]
+        values[:, self.rng.random(rows) < missing] = np.nan
+        sky = self.rng.choice(["clear", "rain", "snow"], rows, p=[0.5 - snow, 0.5, snow]).tolist()
+        return Columns(rows, values, [sky])
+
+    def watch(self, rows=5000, minutes=1e5):
+        columns = self.columns(rows)
+        times_ms = np.arange(rows) * 60.0 * MINUTE / self.hours if self.hours else None
+        return watch_of(
+            fit_model(self.layout, columns, times_ms, None), "rows", minutes * MINUTE, self.layout
+        )
+
+    def feed(self, watch, panes, start=0, rows=50, span=MINUTE, **changes):
+        for number in range(start, start + panes):
+            profile = RowsProfile.empty(self.layout)
+            profile.add(self.columns(rows, first_hour=number * span / MINUTE / 60, **changes))
+            watch.feed(profile, number * span, (number + 1) * span)
+        return watch.conclude()
+
+
+@pytest.mark.parametrize("alike", [False, True])
+@pytest.mark.parametrize("change", [{"moved": 1.0}, {"missing": 0.4}])
+def test_a_change_that_many_features_share_is_found_in_each(change, alike):
+    rows = Rows(25, alike=alike)
+    watch = rows.watch()
+    assert not rows.feed(watch, 20).since_ms
+    assert rows.feed(watch, 60, start=20, rows=500, **change).since_ms.keys() >= set(rows.layout.numeric)
+
+
+def test_after_an_alarm_the_search_begins_anew_for_those_that_are_not_in_it():
+    rows = Rows(2)
+    watch = rows.watch()
+    found = rows.feed(watch, 1, moved=[3.0, 0.25], rows=400)
+    assert found.since_ms.keys() == {"x0"}
+    assert found.evidence["x1"] > 100 * rows.feed(watch, 1, start=1, rows=1).evidence["x1"]
+
+
+def test_categories_that_the_reference_does_not_have_are_counted():
+    rows = Rows(1)
+    watch = rows.watch()
+    assert rows.feed(watch, 40, snow=0.1).since_ms.keys() == {"sky"}
+
+
+def test_the_season_of_the_reference_is_no_change():
+    rows = Rows(1, hours=60)  # a row a minute
+    watch = rows.watch(rows=28 * 24 * 60)
+    assert not rows.feed(watch, 7 * 24 * 4, rows=15, span=15 * MINUTE).since_ms
+    found = rows.feed(watch, 24 * 4, start=7 * 24 * 4, rows=15, span=15 * MINUTE, moved=1.5)
+    assert found.since_ms.keys() == {"x0"}
+
+
+def test_weights_are_shares_of_one_budget():
+    scores, labels = labelled(np.random.default_rng(1), 20_000)
+    columns = Columns(len(scores), np.empty((0, len(scores))), [], scores=scores)
+    fitted = fit_model(LAYOUT, columns, None, labels)
+    rows = Rows(5)
+    for channels in (fitted.labels, fitted.rows, fit_model(rows.layout, rows.columns(5000), None, None).rows):
+        assert 0.8 < sum(each.weight for each in channels) < 1 + 1e-9
