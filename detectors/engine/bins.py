@@ -152,7 +152,7 @@ class CategoryBins(Struct, frozen=True, weakref=True, tag="category"):
     """
 
     known: tuple[str, ...]
-    rare: frozenset[str] = frozenset()
+    rare: tuple[str, ...] = ()
     unseen: float = 0.0
     """Share of rows to come whose category has not been seen yet: Good and Turing's, of those seen once."""
 
@@ -171,11 +171,11 @@ class CategoryBins(Struct, frozen=True, weakref=True, tag="category"):
         chosen = Counter(value for value, draws in drawn if draws and value in counts)
         ranked = sorted(chosen, key=lambda name: (-chosen[name], name))
         known = [name for name in ranked[:CATEGORIES] if chosen[name] >= _OFTEN]
-        rare = counts.keys() - set(known)
+        rare = sorted(counts.keys() - set(known))
         if len(rare) == 1:
-            known, rare = [*known, *rare], set()
+            known, rare = [*known, *rare], []
         singles = sum(count == 1 for count in counts.values())
-        return cls(tuple(known), frozenset(rare), singles / usable)
+        return cls(tuple(known), tuple(rare), singles / usable)
 
     def basis(self, codes: Codes) -> Codes:
         """Give the rows that say how common the bins are."""

@@ -13,6 +13,8 @@ from detectors.multivariate.state import pack, unpack
 
 _COUNT = 8
 _SAMPLE = 2000
+_DIGITS = 9
+"""Equal rows have equal distances, whatever order a processor adds up in."""
 """Rows of the reference that landmarks are chosen among."""
 
 
@@ -73,7 +75,7 @@ class Landmarks(Struct):
             return np.full((len(vectors), len(places)), np.nan)
         rows = standard.apply(vectors)
         squares = (rows**2).sum(axis=1)[:, None] - 2 * rows @ places.T + (places**2).sum(axis=1)
-        distances: Floats = np.sqrt(np.maximum(squares, 0.0) / places.shape[1])
+        distances: Floats = np.sqrt(np.round(np.maximum(squares, 0.0) / places.shape[1], _DIGITS))
         distances[np.isnan(vectors).all(axis=1)] = np.nan
         return distances
 

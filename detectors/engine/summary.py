@@ -67,7 +67,7 @@ def of_cells(cells: Cells, like: Summary | None = None) -> Summary:
         return Summary(missing)
     low, high = np.quantile(usable, [0.05, 0.95]).tolist() if like is None else (like.low, like.high)
     spread = float(usable.std())
-    skew = float(np.mean((usable - usable.mean()) ** 3)) / spread**3 if spread > 0 else 0.0
+    skew = float(np.mean(((usable - usable.mean()) / spread) ** 3)) if spread > 0 else 0.0
     tails = float(np.mean((usable < low) | (usable > high)))
     known = NewValues.of(usable) if like is None else like.known
     new = 0.0 if known is None else float(known.codes(usable).mean())

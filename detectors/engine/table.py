@@ -1,7 +1,7 @@
 """Reads rows from what people have them in: arrays, pandas, polars, pyarrow, dicts, single values."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from decimal import Decimal
 from numbers import Real
 from typing import Any, Literal, NamedTuple
@@ -101,6 +101,8 @@ def read(
     """
     if hasattr(data, "collect"):  # of polars, not read yet
         data = data.collect()
+    if isinstance(data, Iterator):
+        data = list(data)
     _refuse_doubles(data)
     raw, time = _columns(data, like or {}), None if time is None else str(time)
     # A vector of one row alone looks like a column of numbers.

@@ -39,7 +39,11 @@ def read(column: Any, strict: bool = True, length: int | None = None) -> Floats 
 def of_rows(column: Any) -> Any:
     """Give the column; numbers alone are the vector of one row, and become a column of that row."""
     array = np.asarray(column)
-    if array.ndim != 1 or not all(isinstance(each, float | int | np.number) for each in array):
+    if (
+        array.ndim != 1
+        or not len(array)
+        or not all(isinstance(each, float | int | np.number) for each in array)
+    ):
         return column
     return array[None]
 

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from detectors.columns import Floats
 from detectors.engine import table as tables
-from detectors.engine.table import Table
+from detectors.engine.table import Cells, Table
 from detectors.threads import one_thread
 
 _FOLDS = 5
@@ -63,7 +63,10 @@ def explain(
     less: give the length of a block beyond which they do not. What a column explains is how much the AUC
     drops when its values are shuffled in the rows that are judged; columns that say the same share it.
 
-    ImportError: scikit-learn is missing. ValueError: fewer than 20 rows, or other columns.
+    Columns of vectors and those without any value are left out.
+
+    ImportError: scikit-learn is missing. ValueError: fewer than 20 rows, other columns or none, a `level` not
+    between 0 and 1, a `block` below 1.
 
     Papers: Lopez-Paz and Oquab (2017), Revisiting classifier two-sample tests; DeLong, DeLong and
     Clarke-Pearson (1988); Breiman (2001), Random forests, for the shuffling.
@@ -76,6 +79,8 @@ def explain(
     >>> found.auc > 0.85, found.p_value < 1e-9, found.columns[0].name, found.columns[0].share > 0.9
     (True, True, 'amount', True)
     """
+    if not (0 < level < 1 and block >= 1):
+        raise ValueError(f"level must be between 0 and 1 and block 1 or more, got {level} and {block}")
     before, after = _tables(reference, current, rows_max)
     x, categories = _matrix(before, after)
     is_new = np.repeat([False, True], [before.rows, after.rows])
@@ -99,7 +104,20 @@ def _tables(reference: Any, current: Any, rows_max: int) -> tuple[Table, Table]:
     for table in (before, after):
         if table.rows < _ROWS_MIN:
             raise ValueError(f"to tell tables apart takes {_ROWS_MIN} rows of each, got {table.rows}")
+    told = [name for name in before.columns if _says(before.columns[name]) or _says(after.columns[name])]
+    if not told:
+        raise ValueError("to tell tables apart takes a column of numbers or texts, and these have none")
+    before, after = (
+        each._replace(columns={name: each.columns[name] for name in told}) for each in (before, after)
+    )
     return _thinned(before, rows_max), _thinned(after, rows_max)
+
+
+def _says(cells: Cells) -> bool:
+    """Whether a column is of numbers or texts, and not all of them missing."""
+    if isinstance(cells, list):
+        return any(cell is not None for cell in cells)
+    return cells.ndim == 1 and bool((~np.isnan(cells)).any())
 
 
 def _thinned(table: Table, rows: int) -> Table:

@@ -34,6 +34,8 @@ class Mahalanobis(Projected):
     array([ 2., 34.,  0.])
     """
 
+    settings = ("share",)
+
     def __init__(self, share: float | None = None) -> None:
         self.share = share
         """The shrinkage; None chooses it."""

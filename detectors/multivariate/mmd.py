@@ -76,7 +76,9 @@ class MmdTest:
         return _embed(self.features, rows)
 
     def compare(self, window: MeanEmbedding, level: float = 0.05) -> Mmd | None:
-        """Compare a window with the reference; None is too few rows."""
+        """Compare a window with the reference; None is too few rows. ValueError: no level between 0 and 1."""
+        if not 0 < level < 1:
+            raise ValueError(f"level must be between 0 and 1, got {level}")
         if window.rows < max(_ROWS_MIN, 2 * self.block):
             return None
         noise = 1 / window.rows + 1 / self.reference.rows

@@ -27,6 +27,8 @@ class PcaError(Projected):
     [0.0, 3.3]
     """
 
+    settings = "explained", "components"
+
     def __init__(self, explained: float | None = None, components: int | None = None) -> None:
         if explained is not None and not 0 < explained < 1:
             raise ValueError(f"explained must be a share between 0 and 1, got {explained}")
@@ -44,7 +46,7 @@ class PcaError(Projected):
     def _kept(self, variances: Floats) -> int:
         """Count the directions to keep, of variances from the largest down."""
         if self.components is not None:
-            return self.components
+            return int(self.components)
         if self.explained is None:
             return int(np.count_nonzero(variances > variances.mean()))
         return int(np.searchsorted(np.cumsum(variances), self.explained * variances.sum())) + 1

@@ -1,7 +1,7 @@
 """Scores that are the length of a row's projection."""
 
 from abc import ABC, abstractmethod
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from detectors.multivariate.state import pack, unpack
 class Projected(ABC):
     """Scores a row by the length of (z - mean) M, z in deviations from the reference's median."""
 
+    settings: ClassVar[tuple[str, ...]]
+    """The attributes that were given, which a snapshot keeps."""
     _standard: Standard
     _mean: Floats
     _matrix: Floats
@@ -49,8 +51,9 @@ class Projected(ABC):
         return cross_fitted(self.fit(rows).alike, rows)
 
     def snapshot(self) -> bytes:
-        """Encode what was learned: some columns^2 floats."""
-        return pack(**self.learned())
+        """Encode what was learned and the settings: some columns^2 floats."""
+        given = (getattr(self, name) for name in self.settings)
+        return pack(**self.learned(), settings=np.array([np.nan if each is None else each for each in given]))
 
     def learned(self) -> dict[str, Floats]:
         """Give what was learned: the columns' centre, scale and mean, and the matrix."""
@@ -62,7 +65,9 @@ class Projected(ABC):
     @classmethod
     def restore(cls, state: bytes) -> Self:
         """Build the score that a snapshot was taken of."""
-        arrays, score = unpack(state), cls()
+        arrays = unpack(state)
+        given = zip(cls.settings, arrays.get("settings", np.empty(0)).tolist(), strict=False)
+        score = cls(**{name: each for name, each in given if not np.isnan(each)})
         score._standard = Standard(arrays["centre"], arrays["scale"])
         score._mean, score._matrix = arrays["mean"], arrays["matrix"]
         return score

@@ -233,6 +233,6 @@ def _checked(kind: str, reference: ArrayLike, arl: float, block_rows: int) -> Fl
         raise ValueError(f"the reference must be a list of {_REFERENCE_ROWS_MIN} values or more")
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError("the reference must have values in [0, 1] only")
-    if not (arl > 1 and block_rows >= 1):
-        raise ValueError(f"arl must be above 1 and block_rows 1 or more, got {arl} and {block_rows}")
+    if not (1 < arl < np.inf and block_rows >= 1):
+        raise ValueError(f"arl must be a number above 1 and block_rows 1 or more, got {arl} and {block_rows}")
     return values

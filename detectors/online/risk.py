@@ -4,9 +4,10 @@ from math import log, log1p, sqrt
 from typing import Self
 
 import msgspec
+import numpy as np
 from msgspec import Struct
+from numpy.typing import ArrayLike
 
-from detectors.columns import Floats
 from detectors.online.base import checked
 
 _BET_MAX = 0.5
@@ -54,15 +55,20 @@ class Risk(Struct):
             )
 
     @classmethod
-    def of_source(cls, losses: Floats, tolerance: float = 0.01, delta: float = 0.001) -> Self:
+    def of_source(cls, losses: ArrayLike, tolerance: float = 0.01, delta: float = 0.001) -> Self:
         """Allow what the source's losses have, at their upper bound, and a tolerance more; `delta` for both.
 
         The bound is Maurer and Pontil's (2009) empirical one of Bernstein.
+
+        ValueError: fewer than two losses, or one that is not in [0, 1].
 
         >>> import numpy as np
         >>> round(Risk.of_source(np.tile([0.0, 0.0, 0.0, 1.0], 2500)).allowed, 3)
         0.28
         """
+        losses = np.asarray(losses, float)
+        if losses.ndim != 1 or len(losses) < 2 or not ((losses >= 0) & (losses <= 1)).all():
+            raise ValueError("the source must have two losses or more, all of them in [0, 1]")
         n, mean, variance = len(losses), float(losses.mean()), float(losses.var(ddof=1))
         slack = log(4 / delta)
         bound = mean + sqrt(2 * variance * slack / n) + 7 * slack / (3 * (n - 1))

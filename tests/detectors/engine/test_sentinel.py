@@ -365,3 +365,28 @@ def test_a_copy_and_a_pickled_one_go_on_as_the_original():
     for other in others:
         assert [str(alarm) for alarm in other.update(rows)] == expected
         assert other.save() == sentinel.save()
+
+
+def test_an_iterator_is_read_to_its_end():
+    values = np.random.default_rng(1).normal(size=2000)
+    whole, read = Sentinel.fit(values), Sentinel.fit(float(value) for value in values)
+    later = values + np.repeat([0.0, 1.0], 1000)
+    assert whole.update(later)
+    assert [str(each) for each in read.update(value for value in later)] == [
+        str(each) for each in Sentinel.fit(values).update(later)
+    ]
+
+
+def test_numbers_may_be_tiny():
+    values = np.random.default_rng(1).normal(size=2000)
+    assert [each.row for each in Sentinel.fit(values * 1e-150).update((values + 1) * 1e-150)] == [
+        each.row for each in Sentinel.fit(values).update(values + 1)
+    ]
+
+
+def test_saved_bytes_are_the_same_after_loading():
+    rng = np.random.default_rng(1)
+    sentinel = Sentinel.fit({"shop": [f"shop {number}" for number in rng.zipf(1.5, 2000)]})
+    assert Sentinel.load(sentinel.save()).save() == sentinel.save()
+    [rare] = [each.bins.rare for each in sentinel.channels if getattr(each.bins, "rare", ())]
+    assert rare == tuple(sorted(rare))  # not as a process happens to hash

@@ -106,6 +106,22 @@ def test_one_row_at_a_time_and_saved_in_between_is_as_all_at_once() -> None:
     assert [each.row for each in at_once] == [each.row for each in one_by_one]
 
 
+def test_few_vectors_again_and_again_are_as_far_away_however_rows_are_cut() -> None:
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        distinct = rng.normal(size=(5, 64))
+        rows = distinct[rng.integers(0, 5, 400)]
+        landmarks = Landmarks.of("text", rows)
+        one_by_one = np.vstack([landmarks.distances(row[None]) for row in rows])
+        assert np.array_equal(landmarks.distances(rows), one_by_one)
+
+
+def test_no_rows_of_vectors_are_no_rows() -> None:
+    sentinel = Sentinel.fit({"text": texts(1, 1000), "amount": np.arange(1000.0) % 7})
+    assert sentinel.update({"text": [], "amount": []}) == []
+    assert sentinel.rows == 0
+
+
 def test_constant_and_wild_vectors_are_survived() -> None:
     constant = Landmarks.of("text", np.ones((100, 3)))
     assert len(constant.names) == 2

@@ -108,6 +108,22 @@ def test_too_few_rows_and_other_columns_are_refused():
         explain(table(100, 1), {k: v for k, v in table(100, 2).items() if k != "noise"})
 
 
+@pytest.mark.parametrize("settings", [{"level": 0.0}, {"level": 1.0}, {"block": 0}], ids=str)
+def test_settings_of_no_sense_are_refused(settings):
+    with pytest.raises(ValueError, match="level must be between 0 and 1 and block 1 or more"):
+        explain(table(100, 1), table(100, 2), **settings)
+
+
+def test_columns_of_vectors_and_of_nothing_are_left_out():
+    def wider(of):
+        return {**of, "text": np.ones((100, 3)), "empty": [None] * 100, "gone": [np.nan] * 100}
+
+    found = explain(wider(table(100, 1)), wider(table(100, 2)))
+    assert found == explain(table(100, 1), table(100, 2))
+    with pytest.raises(ValueError, match="these have none"):
+        explain({"text": np.ones((100, 3))}, {"text": np.ones((100, 3))})
+
+
 def test_without_scikit_learn_it_says_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
     with pytest.raises(ImportError, match=r"pip install 'watchkeeper\[explain\]'"):

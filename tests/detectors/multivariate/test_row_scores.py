@@ -76,7 +76,19 @@ def test_a_restored_score_is_the_same_to_the_last_bit(kind):
     assert restored.scores(rows).tolist() == score.scores(rows).tolist()
     assert restored.snapshot() == score.snapshot()
     floats = 256 + 5 * 128 if kind == "novelty" else 5 * 5
-    assert len(score.snapshot()) < 8 * (floats + 3 * 5) + 250
+    assert len(score.snapshot()) < 8 * (floats + 3 * 5) + 280
+
+
+@pytest.mark.parametrize(
+    "score", [PcaError(explained=0.5), PcaError(components=1), Mahalanobis(share=0.3), PcaError()]
+)
+def test_a_restored_score_chooses_as_it_was_told_when_it_is_fitted_anew(score):
+    rows, others = correlated(100, 5, 0.5, 1), correlated(100, 5, 0.2, 2)
+    restored = type(score).restore(score.fit(rows).snapshot())
+    assert restored.fit(others).scores(rows).tolist() == score.fit(others).scores(rows).tolist()
+    assert [getattr(restored, name) for name in restored.settings] == [
+        getattr(score, name) for name in score.settings
+    ]
 
 
 @each_score

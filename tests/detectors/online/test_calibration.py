@@ -104,7 +104,9 @@ def test_blocks_keep_neighbours_together():
         (("adwin", [[0.5] * 200], ARL), "100 values or more"),
         (("adwin", ERRORS + 0.5, ARL), r"values in \[0, 1\] only"),
         (("adwin", [float("nan")] * 200, ARL), r"values in \[0, 1\] only"),
-        (("adwin", ERRORS, 1.0), "arl must be above 1"),
+        (("adwin", ERRORS, 1.0), "arl must be a number above 1"),
+        (("adwin", ERRORS, float("inf")), "arl must be a number above 1"),
+        (("adwin", ERRORS, float("nan")), "arl must be a number above 1"),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments, said):

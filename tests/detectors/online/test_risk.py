@@ -50,3 +50,14 @@ def test_after_an_alarm_it_begins_anew():
 def test_a_mistake_is_named(allowed, delta):
     with pytest.raises(ValueError, match="allowed must be in"):
         Risk(allowed, delta)
+
+
+def test_the_allowance_of_a_source_without_mistakes_is_bernsteins_last_term():
+    allowed = Risk.of_source([0.0] * 1000, tolerance=0.0, delta=0.001).allowed
+    assert allowed == pytest.approx(7 * np.log(4 / 0.001) / (3 * 999))
+
+
+@pytest.mark.parametrize("losses", [[], [0.1], [0.1, np.nan], [0.1, 1.1], [0.1, -0.1], [[0.1, 0.2]]], ids=str)
+def test_a_source_of_no_use_is_refused(losses):
+    with pytest.raises(ValueError, match=r"two losses or more, all of them in \[0, 1\]"):
+        Risk.of_source(losses)
