@@ -61,12 +61,25 @@ class NumberSummary:
         """Read a quantile off the bins, spread evenly inside each; NaN when there are no values."""
         if not self.usable:
             return float("nan")
+        points, below = self._curve
+        return float(np.interp(share * self.usable, below, points))
+
+    def below(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Read off the bins what shares of the values lie below some others; there must be values."""
+        points, below = self._curve
+        shares: NDArray[np.float64] = (
+            np.interp(values, points, below, left=0, right=self.usable) / self.usable
+        )
+        return shares
+
+    @cached_property
+    def _curve(self) -> tuple[list[float], list[int]]:
+        """Give values from the lowest to the highest, and how many lie below each."""
         inner = [edge for edge in self.shape.edges if self.lowest < edge < self.highest]
-        points = [self.lowest, *inner, self.highest]
         below = np.concatenate(([0], np.cumsum(self.bins)))
         edges = np.array([-np.inf, *self.shape.edges, np.inf])
         at = [0, *(int(below[np.searchsorted(edges, edge)]) for edge in inner), self.usable]
-        return float(np.interp(share * self.usable, at, points))
+        return [self.lowest, *inner, self.highest], at
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from detectors import wording
 from detectors.case import ROWS_MIN, Case, number_of
-from detectors.quality.unit_odds import UnitOdds
+from detectors.quality.unit_odds import Rows, UnitOdds
+from detectors.quality.unit_part import part_of
 from detectors.quality.units import Conversion, conversions_for, rivals
 from detectors.spans import ENOUGH
 from detectors.steps import Step
@@ -29,16 +30,19 @@ _PART = 0.25
 class Change(NamedTuple):
     """A number now and in the recent windows, and what is ordinary between them."""
 
-    now: NumberSummary
+    now: Rows
     past: NumberSummary
     step: Step
 
 
 class Fit(NamedTuple):
-    """A conversion that maps the recent windows onto this one, and how badly: less is better."""
+    """A conversion that maps the recent windows onto these rows, and how badly: less is better."""
 
     badness: float
     conversion: Conversion
+    change: Change
+    share: float = 1.0
+    """Of the window's rows."""
 
 
 def check(case: Case, feature: str) -> Finding | None:
@@ -50,17 +54,18 @@ def check(case: Case, feature: str) -> Finding | None:
     as near to the converted one as it ever was. The best of those that the feature's name allows is reported,
     if it is likelier than that the number changed by itself: the more conversions a name allows and the fewer
     rows there are, the more often one of them fits by chance.
+
+    Where no conversion explains the window it may explain a part of its rows, as of some of the publishers.
     """
-    change = _change(case, feature)
-    if change is None:
+    now, past = number_of(case.window, feature), number_of(case.recent, feature)
+    if now is None or past is None or min(now.usable, past.usable) < ROWS_MIN or min(now.sd, past.sd) == 0.0:
         return None
-    fits = [_fit(change, conversion) for conversion in conversions_for(feature)]
-    best = sorted((fit for fit in fits if fit.badness < inf), key=lambda fit: fit.badness)
-    if not best:
-        return None
-    conversion = best[0].conversion
-    likelier = UnitOdds(*change).of(conversion, rivals(feature, conversion)) >= 1
-    return _finding(case, feature, change, best) if likelier else None
+    step = _ordinary(case, feature, past)
+    explained = [
+        fits for fits in (_of_all(now, past, step, feature), _of_a_part(now, past, step, feature)) if fits
+    ]
+    best = max(explained, key=lambda fits: _odds(fits[0], feature), default=None)
+    return _finding(case, feature, now, best) if best and _odds(best[0], feature) >= 1 else None
 
 
 def applies(case: Case) -> bool:
@@ -68,11 +73,37 @@ def applies(case: Case) -> bool:
     return case.recent is not None and case.recent.spans.count >= ENOUGH
 
 
-def _change(case: Case, feature: str) -> Change | None:
-    now, past = number_of(case.window, feature), number_of(case.recent, feature)
-    if now is None or past is None or min(now.usable, past.usable) < ROWS_MIN or min(now.sd, past.sd) == 0.0:
-        return None
-    step = _ordinary(case, feature, past)
+def _of_all(now: NumberSummary, past: NumberSummary, step: Step, feature: str) -> list[Fit]:
+    """Fit the conversions that tell the windows apart to all rows, the best first."""
+    change, fits = _change(now, past, step), []
+    for conversion in conversions_for(feature):
+        away = abs(conversion.apply(past.mean) - past.mean)
+        is_apart = away > change.step.jump_max * (_MARGIN + abs(conversion.factor))
+        if is_apart and _typical(now, past, conversion):
+            fits.append(_fit(change, conversion))
+    return _ranked(fits)
+
+
+def _of_a_part(now: NumberSummary, past: NumberSummary, step: Step, feature: str) -> list[Fit]:
+    """Fit the conversions that tell rows apart to those that look converted, the best first."""
+    fits = []
+    for conversion in conversions_for(feature):
+        part = part_of(now, past, step, conversion)
+        if part is not None:
+            doubted = step._replace(jump_max=step.jump_max + part.doubt / abs(conversion.factor))
+            fits.append(_fit(_change(part, past, doubted), conversion)._replace(share=part.share))
+    return _ranked(fits)
+
+
+def _ranked(fits: list[Fit]) -> list[Fit]:
+    return sorted((fit for fit in fits if fit.badness < inf), key=lambda fit: fit.badness)
+
+
+def _odds(fit: Fit, feature: str) -> float:
+    return UnitOdds(*fit.change).of(fit.conversion, rivals(feature, fit.conversion))
+
+
+def _change(now: Rows, past: NumberSummary, step: Step) -> Change:
     # A few windows whose means happen to be equal do not show that means never vary.
     error = past.sd * sqrt(1 / now.usable + 1 / past.usable)
     return Change(now, past, step._replace(jump_max=max(step.jump_max, error)))
@@ -90,46 +121,48 @@ def _ordinary(case: Case, feature: str, past: NumberSummary) -> Step:
 def _fit(change: Change, conversion: Conversion) -> Fit:
     now, past, step = change
     factor, expected = abs(conversion.factor), conversion.apply(past.mean)
-    told_apart = abs(expected - past.mean) > step.jump_max * (_MARGIN + factor)
     ratio = now.sd / (factor * past.sd)
     alike = step.ratio_min / _MARGIN <= ratio <= step.ratio_max * _MARGIN
     jumps, left = (
         abs(now.mean - past.mean) / step.jump_max,
         abs(now.mean - expected) / (factor * step.jump_max),
     )
-    if not told_apart or not alike or left > max(1.0, jumps / _BETTER) or not _typical(change, conversion):
-        return Fit(inf, conversion)
+    if not alike or left > max(1.0, jumps / _BETTER):
+        return Fit(inf, conversion, change)
     usual = sqrt(step.ratio_min * step.ratio_max)
     badness = hypot(left, log2(ratio / usual)) if usual else left
     # A conversion of the feature's own quantity goes before a bare power of ten.
-    return Fit(badness + (conversion.quantity == "scale"), conversion)
+    return Fit(badness + (conversion.quantity == "scale"), conversion, change)
 
 
-def _typical(change: Change, conversion: Conversion) -> bool:
+def _typical(now: NumberSummary, past: NumberSummary, conversion: Conversion) -> bool:
     """Whether typical values were converted, too: a few that are far out move the mean as well."""
     for share in _TYPICAL:
-        before = change.past.quantile(share)
+        before = past.quantile(share)
         converted = conversion.apply(before)
-        if converted != before and (change.now.quantile(share) - before) / (converted - before) < _PART:
+        if converted != before and (now.quantile(share) - before) / (converted - before) < _PART:
             return False
     return True
 
 
-def _finding(case: Case, feature: str, change: Change, fits: list[Fit]) -> Finding:
-    now, past, best = change.now, change.past, fits[0].conversion
+def _finding(case: Case, feature: str, now: NumberSummary, fits: list[Fit]) -> Finding:
+    best, (rows, past, _), share = fits[0].conversion, fits[0].change, fits[0].share
     same = [
         fit.conversion for fit in fits if fit.conversion[1:3] == best[1:3] and fit.badness == fits[0].badness
     ]
     name = " or ".join(conversion.name for conversion in same)
-    means = wording.number(past.mean), wording.number(now.mean), wording.number(best.apply(past.mean))
+    means = wording.number(past.mean), wording.number(rows.mean), wording.number(best.apply(past.mean))
+    part, its = (
+        ("", "its") if share == 1.0 else (f" in about {wording.share(share)} of {now.usable} rows", "their")
+    )
     return Finding(
         check="unit_change",
         state="bad",
         explanation=(
-            f"{case.where}{feature} looks converted from {name}: its mean went from {means[0]} in "
+            f"{case.where}{feature} looks converted from {name}{part}: {its} mean went from {means[0]} in "
             f"the recent windows to {means[1]}, and {best.formula} gives {means[2]}."
         ),
-        value=now.mean,
+        value=rows.mean,
         threshold=past.mean,
         feature=feature,
         segment=case.segment,
@@ -137,8 +170,12 @@ def _finding(case: Case, feature: str, change: Change, fits: list[Fit]) -> Findi
             "conversion": name,
             "factor": best.factor,
             "offset": best.offset,
+            **({"share": wording.tidy(share)} if part else {}),
             "also_fits": [fit.conversion.name for fit in fits if fit.conversion not in same][:_SHOWN],
-            "deviation": {"now": wording.tidy(now.sd), "converted": wording.tidy(abs(best.factor) * past.sd)},
+            "deviation": {
+                "now": wording.tidy(rows.sd),
+                "converted": wording.tidy(abs(best.factor) * past.sd),
+            },
             "range": {"now": [now.lowest, now.highest], "before": [past.lowest, past.highest]},
         },
     )

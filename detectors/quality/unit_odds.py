@@ -1,6 +1,7 @@
 """How much likelier it is that a number was converted than that it changed by itself."""
 
 from math import exp, hypot, log, pi, sqrt
+from typing import Protocol
 
 from detectors.quality.units import Conversion
 from detectors.steps import Step
@@ -16,6 +17,17 @@ _LOG_SCALE = 0.5
 _LOG_DEVIATION = 0.3
 """How far scale and deviation go then, as logarithms."""
 _TINY = 1e-300
+
+
+class Rows(Protocol):
+    """Rows of which some numbers are known."""
+
+    @property
+    def usable(self) -> float: ...  # noqa: D102
+    @property
+    def mean(self) -> float: ...  # noqa: D102
+    @property
+    def sd(self) -> float: ...  # noqa: D102
 
 
 class UnitOdds:
@@ -34,7 +46,7 @@ class UnitOdds:
     False
     """
 
-    def __init__(self, now: NumberSummary, past: NumberSummary, step: Step) -> None:
+    def __init__(self, now: Rows, past: NumberSummary, step: Step) -> None:
         self._now, self._past = now, past
         rows = sqrt(1 / now.usable + 1 / past.usable)
         least = max(step.ratio_min, step.ratio_max / _VARIES_MAX)

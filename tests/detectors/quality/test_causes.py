@@ -61,6 +61,51 @@ def test_a_conversion_of_a_steady_feature_is_named(world, factor, name):
     assert finding.evidence["factor"] == pytest.approx(factor)
 
 
+def partly(share, change, seed):
+    """Change a share of the rows, drawn at random."""
+    return lambda column: np.where(
+        np.random.default_rng(seed).random(len(column)) < share, change(column), column
+    )
+
+
+@pytest.mark.parametrize("number", range(NOW, NOW + 6))
+@pytest.mark.parametrize(
+    ("feature", "change", "share", "name"),
+    [
+        ("temp", lambda x: (x - 32) / 1.8, 0.5, "degF to degC"),
+        ("temp", lambda x: (x - 32) / 1.8 + 273.15, 0.1, "degF to K"),
+        ("temp", lambda x: (x - 32) / 1.8 + 273.15, 0.9, "degF to K"),
+        ("distance", lambda x: x * 1000, 0.1, "km to m or m to mm"),
+        ("distance", lambda x: x * 1000, 0.8, "km to m or m to mm"),
+        ("distance", lambda x: x * 100, 0.5, "m to cm"),
+    ],
+)
+def test_a_conversion_of_some_of_the_rows_is_named(world, feature, change, share, name, number):
+    finding, *others = world.faults(day(number, **{feature: partly(share, change, number)}))
+    assert (finding.check, finding.feature) == ("unit_change", feature)
+    assert finding.evidence["conversion"] == name
+    assert finding.evidence["share"] == pytest.approx(share, abs=0.15)
+    assert f"of {ROWS} rows: their mean" in finding.explanation
+    assert [other.check for other in others] == []
+
+
+@pytest.mark.parametrize("number", range(NOW, NOW + 6))
+@pytest.mark.parametrize(
+    ("feature", "change"),
+    [
+        ("temp", lambda x: x - 25),  # where no conversion of the name leads
+        ("temp", lambda x: x + 700),
+        ("distance", lambda x: x * 5.5),
+        ("distance", lambda x: x * 330),
+        ("distance", lambda x: x * np.linspace(1, 300, len(x))),  # and not everywhere between
+        ("temp", lambda x: np.full(len(x), 15.0)),  # all alike
+    ],
+)
+def test_a_second_sort_of_rows_is_no_conversion(world, feature, change, number):
+    faults = world.faults(day(number, **{feature: partly(0.5, change, number)}))
+    assert "unit_change" not in {each.check for each in faults}
+
+
 def test_a_unit_change_explains_what_is_out_of_range(world):
     finding = only(world.faults(day(NOW, temp=lambda x: (x - 32) / 1.8 + 273.15)), "unit_change", "temp")
     assert finding.evidence["conversion"] == "degF to K"
