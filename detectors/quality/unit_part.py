@@ -20,7 +20,7 @@ _KNOWN = 0.25
 _BEYOND = 4.0
 """Where so many rows are expected beyond a value, one at least is there with 98 %."""
 _MARGIN = 1.25
-"""How much less than ever seen a deviation may be."""
+"""How much further than ever seen a mean must be, and how much less a deviation may be."""
 _SURE = 3.0
 """Standard errors."""
 
@@ -58,7 +58,8 @@ def part_of(now: NumberSummary, past: NumberSummary, step: Step, conversion: Con
     varies = max(step.ratio_max, 1.0) ** 2 - 1
     doubt = step.jump_max * (1 - share) * abs(2 - 1 / share) + varies * within / abs(moved)
     is_known = doubt <= _KNOWN * abs(conversion.apply(past.mean))
-    is_apart = abs(away) >= _APART * (factor * step.jump_max + doubt)
+    off, jumps = factor * step.jump_max + doubt, step.jump_max * (_MARGIN + factor)
+    is_apart = abs(away) >= max(_APART * off, jumps)
     if not (is_known and is_apart and _are_there(now, past, share, conversion)):
         return None
     part = UnitPart(share, share * now.usable, past.mean + distance, factor * past.sd, doubt)
