@@ -50,13 +50,16 @@ class Case:
         """Give the level of one test: that of the monitor, shared over its features (Bonferroni)."""
         return level(self.monitor) / len(self.monitor.features)
 
+    def is_sure_of(self, name: str | None) -> bool:
+        """Whether the engine is sure of a change of one feature, or of the output, and may say so."""
+        return self.moved is not None and name in self.moved and self.monitor.sensitivity.p_value is None
+
     def level_of(self, name: str | None) -> float:
         """Give the level of a test of one feature, or of the output.
 
         Where the engine is sure of its change it has spent the budget on it: a window then only confirms it.
         """
-        is_sure = self.moved is not None and name in self.moved and self.monitor.sensitivity.p_value is None
-        return max(self.level, _CONFIRMS) if is_sure else self.level
+        return max(self.level, _CONFIRMS) if self.is_sure_of(name) else self.level
 
     @property
     def where(self) -> str:

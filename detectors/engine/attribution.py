@@ -93,6 +93,8 @@ def moved(name: str, share: Share, total: float, before: Summary, changed: Cells
     if move in _SHAPES and bank.shows(share.channel, channel.moves.index("mean")):
         move = "mean" if _far(before, after, len(changed)) else move
     rare = getattr(channel.bins, "rare", ())
+    if move in _SHAPES and before.of(move) == after.of(move):
+        move = "mean"  # of few values, those about the ends say nothing
     was, now = before.of(move, rare), after.of(move, rare)
     return Moved(name, move, now > was if now != was else side > 0, share.evidence / total, was, now)
 

@@ -58,13 +58,23 @@ class Faults:
         self._monitor = _monitor(known.names, known.kinds)
         self._layout = Layout.of(self._monitor, known.reference)
 
+    def name(self, since: Table, surely: Table, columns: Collection[str]) -> list[Finding]:
+        """List the faults of some columns since a change; rows that surely are after it may say more.
+
+        A few rows of before leave some of a renamed category, and make a part of a unit change of all rows.
+        """
+        found = self.find(since, columns)
+        if found and not any(each.check == "unseen_category" or "share" in each.evidence for each in found):
+            return found
+        return self.find(surely, columns) or found
+
     def find(self, rows: Table, columns: Collection[str]) -> list[Finding]:
         """List the faults of some columns in some rows, each with those that it explains left out."""
         profile = RowsProfile.empty(self._layout)
         profile.add(_columns(rows, self.known.kinds))
         normal = reference_rows(self.known.reference, None)
-        case = Case(self._monitor, profile, normal, recent=normal)
         asked = {safe: name for safe, name in self.known.names.items() if name in columns}
+        case = Case(self._monitor, profile, normal, recent=normal, moved=asked)
         return [_named(fault, name) for safe, name in asked.items() for fault in faults_of(case, safe)]
 
 

@@ -227,8 +227,7 @@ class Sentinel:
         ]
         columns = [each.column for each in moved]
         surely = attribution.age(self._groups, self._history.groups, *shares[ranked[0]][1:], _DOUBT)
-        find = self._faults.find
-        faults = find(changed, columns) or find(changed.cut(-BLOCK * surely), columns)
+        faults = self._faults.name(changed, changed.cut(-BLOCK * surely), columns)
         self._go_on(columns)
         return Alarm(self.rows - 1, since, total, moved, faults)
 

@@ -1,7 +1,6 @@
 """Reads rows from what people have them in: arrays, pandas, polars, pyarrow, dicts, single values."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from numbers import Real
 from typing import Any, Literal, NamedTuple
@@ -10,11 +9,10 @@ import numpy as np
 
 from detectors.columns import Bools, Floats
 from detectors.engine import times, vectors
+from detectors.engine.forms import columns_of
 from detectors.engine.nulls import is_null
 
 _NUMBERS = (Real, Decimal, np.bool_)
-VALUE = "value"
-"""The name of the only column of a plain sequence."""
 Kind = Literal["number", "category", "vector"]
 Cells = Floats | list[str | None]
 """Numbers with NaN where one is missing, or texts with None; vectors are a row of numbers each."""
@@ -99,12 +97,7 @@ def read(
     >>> table.columns["amount"].tolist(), table.columns["country"]
     ([1.5, nan], ['NL', None])
     """
-    if hasattr(data, "collect"):  # of polars, not read yet
-        data = data.collect()
-    if isinstance(data, Iterator):
-        data = list(data)
-    _refuse_doubles(data)
-    raw, time = _columns(data, like or {}), None if time is None else str(time)
+    raw, time = columns_of(data, like or {}), None if time is None else str(time)
     # A vector of one row alone looks like a column of numbers.
     for name in (name for name, kind in (like or {}).items() if kind == "vector" and name in raw):
         raw[name] = vectors.of_rows(raw[name])
@@ -139,52 +132,6 @@ def names(given: Any) -> tuple[str, ...]:
 def _none(kind: Kind) -> Cells:
     """Give a column without rows."""
     return [] if kind == "category" else np.zeros((0, 1) if kind == "vector" else 0)
-
-
-def _columns(data: Any, like: Mapping[str, Kind]) -> dict[str, Any]:
-    if isinstance(data, Mapping):
-        return {str(name): _sequence(name, column) for name, column in data.items()}
-    if hasattr(data, "column_names"):
-        return {str(name): np.array(data[name].to_pylist(), object) for name in data.column_names}
-    if hasattr(data, "columns"):
-        return {str(name): data[name].to_numpy() for name in data.columns}
-    if isinstance(data, Sequence) and data and isinstance(data[0], Mapping):
-        names = dict.fromkeys(name for row in data for name in row)
-        if names.keys() & like.keys():  # what a row lacks is missing in it, whatever others have
-            names |= dict.fromkeys(like)
-        return {str(name): np.array([row.get(name) for row in data], object) for name in names}
-    try:
-        array = np.asarray(data.to_numpy() if hasattr(data, "to_numpy") else data)
-    except ValueError:
-        raise ValueError("rows must all have as many values, and these have not") from None
-    if array.ndim > 2:
-        raise ValueError(f"rows must be a table, this has {array.ndim} dimensions")
-    if array.ndim == 2:
-        return {f"column_{index}": array[:, index] for index in range(array.shape[1])}
-    return {VALUE: np.atleast_1d(array)}
-
-
-def _refuse_doubles(data: Any) -> None:
-    if isinstance(data, Mapping):
-        return
-    # The `columns` of pandas and polars are names, those of pyarrow are the values.
-    names = Counter(getattr(data, "column_names", None) or list(getattr(data, "columns", ())))
-    doubles = sorted(str(name) for name, count in names.items() if count > 1)
-    if doubles:
-        raise ValueError(f"several columns are named {', '.join(doubles)}; each needs a name of its own")
-
-
-def _sequence(name: Any, column: Any) -> Any:
-    if isinstance(column, str | bytes | Mapping | Set) or not hasattr(column, "__len__"):
-        return np.array([column], object)
-    if hasattr(column, "to_numpy"):
-        return column.to_numpy()
-    array = column if isinstance(column, np.ndarray) else np.array(column, object)
-    if array.ndim > 2:
-        raise ValueError(
-            f"the column {name!r} has {array.ndim} dimensions; it may have one, or two for vectors"
-        )
-    return array.reshape(1) if array.ndim == 0 else array
 
 
 def _times(

@@ -16,6 +16,8 @@ _ALIKE = 1.5
 """The most factor between the share of the old and of the new category."""
 _CHANCE = 1e-3
 """The least chance that both shares are the same, for them to count as the same."""
+_LIKELY = 0.05
+"""The least where they differ by more than the factor, as those of few rows do."""
 _OF_LEAST = 0.2
 """A rename explains itself, so this part of the least effect of other checks is enough."""
 
@@ -42,19 +44,19 @@ def check(case: Case, feature: str) -> Finding | None:
     known = [past for past in pasts if past is not None and past.usable >= ROWS_MIN]
     if now is None or now.usable < ROWS_MIN or not known:
         return None
-    pairs = _pairs(case, now, known)
+    pairs = _pairs(case, now, known, case.level_of(feature))
     return _finding(case, feature, pairs) if pairs else None
 
 
-def _pairs(case: Case, now: CategorySummary, pasts: list[CategorySummary]) -> list[Renamed]:
+def _pairs(case: Case, now: CategorySummary, pasts: list[CategorySummary], level: float) -> list[Renamed]:
     new = {name: share for name, share in _shares(now).items() if _is_new(name, share, pasts)}
     before = _shares(pasts[0])
-    pairs = _respelled(case, now, before, new)
+    pairs = _respelled(case, now, before, new, level)
     for pair in pairs:
         del new[pair.new], before[pair.old]
     for old in sorted(before, key=lambda name: (-before[name].found, name)):
         fits = [_renamed(old, name, before[old], now, share) for name, share in new.items()]
-        good = [fit for fit in fits if _holds(case, fit)]
+        good = [fit for fit in fits if _holds(case, fit, level)]
         if good:
             pairs.append(min(good, key=_unlikeness))
             del new[pairs[-1].new]
@@ -62,7 +64,7 @@ def _pairs(case: Case, now: CategorySummary, pasts: list[CategorySummary]) -> li
 
 
 def _respelled(
-    case: Case, now: CategorySummary, before: Mapping[str, Share], new: Mapping[str, Share]
+    case: Case, now: CategorySummary, before: Mapping[str, Share], new: Mapping[str, Share], level: float
 ) -> list[Renamed]:
     spelled: dict[str, list[str]] = {}
     for name in before:
@@ -81,7 +83,7 @@ def _respelled(
     least = case.monitor.sensitivity.missing_ratio * _OF_LEAST
     return (
         [pair._replace(p_value=p_value) for pair in pairs]
-        if p_value <= case.level and were >= least * rows
+        if p_value <= level and were >= least * rows
         else []
     )
 
@@ -106,16 +108,15 @@ def _renamed(old: str, new: str, before: Share, now: CategorySummary, share: Sha
     return Renamed(old, new, before, share, fall if gone else 1.0)
 
 
-def _holds(case: Case, pair: Renamed) -> bool:
+def _holds(case: Case, pair: Renamed, level: float) -> bool:
     before, now = pair.before, pair.now
     least = case.monitor.sensitivity.missing_ratio * _OF_LEAST
-    if min(before.value, now.value) < least or pair.p_value > case.level:
-        return False
-    if not 1 / _ALIKE <= now.value / before.value <= _ALIKE:
+    if min(before.value, now.value) < least or pair.p_value > level:
         return False
     rise = rise_p_value(now.found, now.rows, before.found, before.rows)
     fall = rise_p_value(before.found, before.rows, now.found, now.rows)
-    return min(rise, fall) > _CHANCE
+    alike = 1 / _ALIKE <= now.value / before.value <= _ALIKE
+    return min(rise, fall) > (_CHANCE if alike else _LIKELY)
 
 
 def _unlikeness(pair: Renamed) -> tuple[bool, float, str]:

@@ -12,8 +12,8 @@ from detectors.spans import MANY
 from detectors.summaries import NumberSummary
 from schemas.findings import Finding
 
-_USUAL = 0.5
-"""A value that this share of the past has is not a sign of anything when it comes in a row."""
+_USUAL, _USUAL_OF_SURE = 0.5, 0.9
+"""A value that this share of the past has is no sign of anything in a row, or where the engine is sure."""
 
 
 class Run(NamedTuple):
@@ -38,10 +38,14 @@ def check(case: Case, feature: str) -> Finding | None:
     if case.spans is None or not applies(case) or case.spans.constant.get(feature):
         return None
     run = _number_run(case, feature) or _category_run(case, feature)
-    if run is None or run.rows < ROWS_MIN or run.share > _USUAL:
+    if (
+        run is None
+        or run.rows < ROWS_MIN
+        or run.share > (_USUAL_OF_SURE if case.is_sure_of(feature) else _USUAL)
+    ):
         return None
     p_value = exp(run.rows * log(run.share)) if run.share else 0.0
-    if p_value > case.level:
+    if p_value > case.level_of(feature):
         return None
     return Finding(
         check="stuck",

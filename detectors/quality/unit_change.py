@@ -7,7 +7,7 @@ from detectors import wording
 from detectors.case import ROWS_MIN, Case, number_of
 from detectors.quality.unit_odds import Rows, UnitOdds
 from detectors.quality.unit_part import part_of
-from detectors.quality.units import Conversion, conversions_for, rivals
+from detectors.quality.units import Conversion, conversions_for, rivals, suggests_quantity
 from detectors.spans import ENOUGH
 from detectors.steps import Step
 from detectors.summaries import NumberSummary
@@ -80,7 +80,7 @@ def _of_all(now: NumberSummary, past: NumberSummary, step: Step, feature: str) -
         away = abs(conversion.apply(past.mean) - past.mean)
         is_apart = away > change.step.jump_max * (_MARGIN + abs(conversion.factor))
         if is_apart and _typical(now, past, conversion):
-            fits.append(_fit(change, conversion))
+            fits.append(_fit(change, conversion, suggests_quantity(feature)))
     return _ranked(fits)
 
 
@@ -91,7 +91,8 @@ def _of_a_part(now: NumberSummary, past: NumberSummary, step: Step, feature: str
         part = part_of(now, past, step, conversion)
         if part is not None:
             doubted = step._replace(jump_max=step.jump_max + part.doubt / abs(conversion.factor))
-            fits.append(_fit(_change(part, past, doubted), conversion)._replace(share=part.share))
+            fit = _fit(_change(part, past, doubted), conversion, suggests_quantity(feature))
+            fits.append(fit._replace(share=part.share))
     return _ranked(fits)
 
 
@@ -118,7 +119,7 @@ def _ordinary(case: Case, feature: str, past: NumberSummary) -> Step:
     return Step(_SPREADS * spread, 0.2, spread / past.sd)
 
 
-def _fit(change: Change, conversion: Conversion) -> Fit:
+def _fit(change: Change, conversion: Conversion, is_named: bool) -> Fit:
     now, past, step = change
     factor, expected = abs(conversion.factor), conversion.apply(past.mean)
     ratio = now.sd / (factor * past.sd)
@@ -131,8 +132,9 @@ def _fit(change: Change, conversion: Conversion) -> Fit:
         return Fit(inf, conversion, change)
     usual = sqrt(step.ratio_min * step.ratio_max)
     badness = hypot(left, log2(ratio / usual)) if usual else left
-    # A conversion of the feature's own quantity goes before a bare power of ten.
-    return Fit(badness + (conversion.quantity == "scale"), conversion, change)
+    # A conversion of the feature's own quantity goes before a bare power of ten, and that before any other.
+    is_first = (conversion.quantity != "scale") == is_named
+    return Fit(badness + (not is_first), conversion, change)
 
 
 def _typical(now: NumberSummary, past: NumberSummary, conversion: Conversion) -> bool:
@@ -143,6 +145,12 @@ def _typical(now: NumberSummary, past: NumberSummary, conversion: Conversion) ->
         if converted != before and (now.quantile(share) - before) / (converted - before) < _PART:
             return False
     return True
+
+
+def _verb(conversion: Conversion, name: str) -> str:
+    if conversion.quantity != "scale":
+        return f"converted from {name}"
+    return f"multiplied by {name[1:]}" if conversion.factor > 1 else f"divided by {name[2:]}"
 
 
 def _finding(case: Case, feature: str, now: NumberSummary, fits: list[Fit]) -> Finding:
@@ -159,7 +167,7 @@ def _finding(case: Case, feature: str, now: NumberSummary, fits: list[Fit]) -> F
         check="unit_change",
         state="bad",
         explanation=(
-            f"{case.where}{feature} looks converted from {name}{part}: {its} mean went from {means[0]} in "
+            f"{case.where}{feature} looks {_verb(best, name)}{part}: {its} mean went from {means[0]} in "
             f"the recent windows to {means[1]}, and {best.formula} gives {means[2]}."
         ),
         value=rows.mean,

@@ -21,6 +21,8 @@ _BEYOND = 4.0
 """Where so many rows are expected beyond a value, one at least is there with 98 %."""
 _MARGIN = 1.25
 """How much further than ever seen a mean must be, and how much less a deviation may be."""
+_LARGEST = 1e150
+"""Squares of larger deviations are no numbers."""
 _SURE = 3.0
 """Standard errors."""
 
@@ -47,7 +49,7 @@ def part_of(now: NumberSummary, past: NumberSummary, step: Step, conversion: Con
     """
     away, moved = conversion.apply(past.mean) - past.mean, now.mean - past.mean
     share = moved / away if away else 0.0
-    if not 0 < share < 1:
+    if not (0 < share < 1 and max(past.sd, now.sd) < _LARGEST):
         return None
     factor = abs(conversion.factor)
     within = past.sd**2 * (1 - share + share * factor**2)

@@ -50,6 +50,14 @@ _ONE_WAY = (
     ("mass", "kg", "lb", 2.204622622, 0.0),
     ("mass", "kg", "g", 1000.0, 0.0),
     ("mass", "oz", "g", 28.349523125, 0.0),
+    ("mass", "g", "mg", 1000.0, 0.0),
+    ("mass", "ct", "mg", 200.0, 0.0),
+    ("volume", "gal", "l", 3.785411784, 0.0),
+    ("volume", "l", "ml", 1000.0, 0.0),
+    ("volume", "cu in", "cm3", 16.387064, 0.0),
+    ("power", "hp", "kW", 0.745699872, 0.0),
+    ("power", "kW", "W", 1000.0, 0.0),
+    ("consumption", "mpg", "km/l", 0.425143707, 0.0),
     ("pressure", "inHg", "hPa", 33.86388667, 0.0),
     ("pressure", "mmHg", "hPa", 1.333223684, 0.0),
     ("pressure", "psi", "kPa", 6.894757293, 0.0),
@@ -62,11 +70,14 @@ _ONE_WAY = (
     ("time", "h", "s", 3600.0, 0.0),
     ("time", "day", "h", 24.0, 0.0),
     ("time", "day", "s", 86400.0, 0.0),
+    ("time", "year", "month", 12.0, 0.0),
+    ("time", "year", "day", 365.25, 0.0),
     ("share", "ratio", "percent", 100.0, 0.0),
     ("angle", "rad", "deg", 57.29577951, 0.0),
     ("money", "units", "cents", 100.0, 0.0),
     ("size", "KiB", "bytes", 1024.0, 0.0),
     ("size", "MiB", "bytes", 1048576.0, 0.0),
+    ("size", "MB", "KB", 1000.0, 0.0),
     ("scale", "", "x10", 10.0, 0.0),
     ("scale", "", "x100", 100.0, 0.0),
     ("scale", "", "x1000", 1000.0, 0.0),
@@ -76,15 +87,19 @@ _ONE_WAY = (
 
 _WORDS = {
     "temperature": "temp temperature dewp dewpoint celsius fahrenheit degc degf kelvin",
-    "length": "distance dist length height width depth altitude elevation km precip rain snow visib",
+    "length": "distance dist length height width depth altitude elevation km mm cm mile meter metre feet foot"
+    " inch precip precipitation rain rainfall snow visib visibility",
     "speed": "speed wind velocity gust",
-    "mass": "weight mass load",
+    "mass": "weight mass load carat kg lb pound gram",
+    "volume": "volume capacity displacement gallon litre liter",
+    "power": "power horsepower hp kw watt",
+    "consumption": "mpg consumption",
     "pressure": "pressure press barometer",
-    "time": "time duration delay latency age seconds minutes hours elapsed wait",
+    "time": "time duration delay latency age seconds minutes hours days months years elapsed wait tenure",
     "share": "ratio share percent pct rate humid humidity probability fraction",
     "angle": "angle dir direction bearing heading",
-    "money": "price amount cost fare revenue fee income balance",
-    "size": "bytes memory disk filesize",
+    "money": "price amount cost fare revenue fee income balance wage salary charge spend payment usd eur",
+    "size": "bytes memory disk filesize kb mb gb",
 }
 
 
@@ -103,23 +118,36 @@ def conversions_for(feature: str) -> tuple[Conversion, ...]:
     >>> sorted({conversion.quantity for conversion in conversions_for("air_temp")})
     ['scale', 'temperature']
     """
+    suited = _quantities(feature)
+    if not suited:
+        return CONVERSIONS
+    return tuple(conversion for conversion in CONVERSIONS if conversion.quantity in suited | {"scale"})
+
+
+def suggests_quantity(feature: str) -> bool:
+    """Whether a name says what it is a number of.
+
+    >>> suggests_quantity("precipitation_mm"), suggests_quantity("x7")
+    (True, False)
+    """
+    return bool(_quantities(feature))
+
+
+def _quantities(feature: str) -> set[str]:
     parts = {part.removesuffix("s") for part in re.split(r"[^a-z]+", feature.lower())}
-    suited = {
+    return {
         quantity
         for quantity, words in _WORDS.items()
         if parts & {word.removesuffix("s") for word in words.split()}
     }
-    if not suited:
-        return CONVERSIONS
-    return tuple(conversion for conversion in CONVERSIONS if conversion.quantity in suited | {"scale"})
 
 
 def rivals(feature: str, conversion: Conversion) -> int:
     """Count the conversions that are as likely as one of them, for a feature of such a name.
 
     >>> rivals("air_temp", conversions_for("air_temp")[0]), rivals("x7", CONVERSIONS[0])
-    (6, 62)
+    (6, 74)
     """
     possible = conversions_for(feature)
-    named = len(possible) < len(CONVERSIONS)
+    named = suggests_quantity(feature)
     return len({each[1:3] for each in possible if not named or each.quantity == conversion.quantity})

@@ -54,7 +54,7 @@ def test_a_column_of_any_name_is_named_as_it_is():
     later = pd.DataFrame({"my amount": rng.normal(5000, 1000, 300), "column0": rng.normal(size=300)})
     [alarm, *_] = sentinel.update(later)
     assert alarm.findings[0].feature == "my amount"
-    assert alarm.findings[0].explanation.startswith("my amount looks converted from ")
+    assert alarm.findings[0].explanation.startswith("my amount looks multiplied by 100: ")
     assert "column0" not in str(alarm)
 
 
@@ -200,3 +200,51 @@ def test_a_fault_that_many_columns_share_is_one_alarm_that_names_them_all(column
     assert {f"c{number}" for number in range(columns)} <= {each.column for each in alarm.moved}
     assert alarm.cause == "missing"
     assert str(alarm).endswith(f"So are {columns - 1} more columns.")
+
+
+@pytest.mark.parametrize("probabilities", [[0.2] * 5, [0.3, *[0.175] * 4]], ids=str)
+def test_a_category_that_was_renamed_is_told_as_such_from_few_rows(probabilities):
+    named = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        sentinel = Sentinel.fit({"shop": rng.choice(list("abcde"), 5000, p=probabilities)})
+        rows = rng.choice(list("abcde"), 500, p=probabilities)
+        [first, *_] = sentinel.update({"shop": np.where(rows == "a", "Z", rows)})
+        named += first.cause == "category_renamed"
+    assert named >= 17  # of 20; 1 where each test had to be sure by itself
+
+
+@pytest.mark.parametrize("share", [0.4, 0.6])
+def test_a_column_that_is_stuck_at_its_usual_value_is_stuck(share):
+    rng = np.random.default_rng(1)
+
+    def rows(count, share):
+        return {"flag": rng.choice(["F", "M"], count, p=[share, 1 - share])}
+
+    sentinel = Sentinel.fit(rows(5000, share))
+    [alarm] = sentinel.update(rows(200, 1.0))
+    assert alarm.cause == "stuck"
+
+
+def test_of_few_values_the_mean_is_told_where_the_ends_say_nothing():
+    rng = np.random.default_rng(2)
+    for _ in range(10):
+        sentinel = Sentinel.fit(rng.choice([0.0, 1.0, 4.0], 5000, p=[0.1, 0.2, 0.7]))
+        for alarm in sentinel.update(0.6 * rng.choice([0.0, 1.0, 4.0], 300, p=[0.1, 0.2, 0.7])):
+            assert all(each.before != each.now for each in alarm.moved)
+
+
+@pytest.mark.parametrize(
+    ("name", "factor", "said"),
+    [
+        ("precipitation_mm", 1 / 25.4, "converted from mm to in"),
+        ("carat", 200, "converted from ct to mg"),
+        ("age_years", 12, "converted from year to month"),
+        ("x", 0.1, "divided by 10"),
+    ],
+)
+def test_a_unit_is_one_that_the_name_of_the_column_may_have(name, factor, said):
+    rng = np.random.default_rng(3)
+    sentinel = Sentinel.fit({name: rng.gamma(4, 10, 4000)})
+    [alarm, *_] = sentinel.update({name: rng.gamma(4, 10, 400) * factor})
+    assert said in str(alarm)
