@@ -10,6 +10,8 @@ SIZES = (0.06, 0.13, 0.25, 0.5, 1.0)
 """Moves of a score's mean that bets are best at, in standard deviations of the rows."""
 _WEIGHTS = (0.04, 0.78, 0.13, 0.03, 0.02)
 """A weight w costs log(1/w) / KL rows of delay: little where a row says much, so large moves get little."""
+_DEPENDENT = (0.02, 0.08, 0.3, 0.3, 0.3)
+"""Those where rows depend on each other, and say little."""
 _WARY = 0.5
 """Where rows depend on each other the reference does not show all they may do: half of the budget is kept."""
 _DOUBT = 0.25
@@ -50,10 +52,10 @@ def place(
         steepest = _STRIDE_MAX / float(np.abs(score).max())
         depends = wander.inflation[:, index].max() > 1 or wander.reach[:, index].max() > 0
         spent = float(weights[index]) * (_WARY if depends else 1.0) / len(sides)
+        scales = [_fastest(size, wander, index) for size in SIZES]
+        shared = _weights(wander.inflation[scales, index])
         for side in sides:
-            for size, weight in zip(SIZES, _WEIGHTS, strict=True):
-                speed = np.maximum(size - wander.reach[:, index], 0.0) ** 2 / wander.inflation[:, index]
-                scale = int(np.argmax(speed))
+            for size, scale, weight in zip(SIZES, scales, shared, strict=True):
                 tilt = side * min(size, steepest)
                 cost = float(np.log(shares @ np.exp(tilt * score)))
                 margin = float(wander.reach[scale, index] + tolerance[index])
@@ -61,6 +63,25 @@ def place(
                 inflation = float(wander.inflation[scale, index])
                 placed.append((index, tilt, cost, inflation, margin, spent * weight))
     return Bets(*(list(column) for column in zip(*placed, strict=True)))
+
+
+def _fastest(size: float, wander: Wander, index: int) -> int:
+    speed = np.maximum(size - wander.reach[:, index], 0.0) ** 2 / wander.inflation[:, index]
+    return int(np.argmax(speed))
+
+
+def _weights(inflation: Floats) -> list[float]:
+    """Share the weight out over sizes: where many rows say as much as one, small moves are lost anyway.
+
+    >>> [round(weight, 2) for weight in _weights(np.ones(5))]
+    [0.04, 0.78, 0.13, 0.03, 0.02]
+    >>> [round(weight, 2) for weight in _weights(np.full(5, 100.0))]
+    [0.02, 0.15, 0.28, 0.27, 0.27]
+    """
+    alone = 1 / np.sqrt(inflation)
+    weights = alone * np.array(_WEIGHTS) + (1 - alone) * np.array(_DEPENDENT)
+    shared: list[float] = (weights / weights.sum()).tolist()
+    return shared
 
 
 def doubt(inflation: Floats, known: Floats, rows: Floats) -> Floats:
