@@ -1,9 +1,9 @@
 """Delays where rows depend on each other, beside a CUSUM of means: `python -m benchmarks.dependent`.
 
-It takes two minutes. Both learn from the same reference and are allowed one false alarm in 100,000 rows. The
-CUSUM is one-sided, of means of 100 rows, with an allowance of a quarter of a deviation, and the threshold at which
-it alarms so often on a block bootstrap of the reference. It knows which way the mean moves, and looks for nothing
-else.
+It takes two minutes. Both learn from the same reference and are allowed one false alarm in 100,000 rows.
+The CUSUM is one-sided, of means of 100 rows, with an allowance of a quarter of a deviation, and the threshold
+at which it alarms so often on a block bootstrap of the reference. It knows which way the mean moves, and
+looks for nothing else.
 """
 
 import numpy as np
