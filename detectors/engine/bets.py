@@ -38,13 +38,22 @@ class Bets(Struct, array_like=True):
 
 
 def place(
-    scores: Floats, shares: Floats, wander: Wander, sides: tuple[int, ...], weights: Floats, tolerance: Floats
+    scores: Floats,
+    shares: Floats,
+    wander: Wander,
+    sides: tuple[int, ...],
+    weights: Floats,
+    tolerance: Floats,
+    worst: Floats | None = None,
+    doubted: float = 0.0,
 ) -> Bets:
     """Place a bet of each size on each side of each score.
 
     A bet on a move of d takes that scale of the reference's wander at which it grows fastest,
     (d - reach)^2 / inflation: large moves are told within few rows from what wanders slowly, small ones over
-    many rows from bursts. Weights share the budget over scores; tolerances are each score's.
+    many rows from bursts. Weights share the budget over scores; tolerances are each score's. Of a score of
+    two values, as of being a category, `worst` is how far its mean may truly be off, and `doubted` what of it
+    the bank leaves as a margin: a bet that wins by much at once is worth more the oftener it does.
     Cost: 0.1 ms a score.
     """
     placed: list[tuple[int, float, float, float, float, float]] = []
@@ -58,11 +67,22 @@ def place(
             for size, scale, weight in zip(SIZES, scales, shared, strict=True):
                 tilt = side * min(size, steepest)
                 cost = float(np.log(shares @ np.exp(tilt * score)))
+                if worst is not None:
+                    lacks = float(worst[index] - doubted - tolerance[index])
+                    cost = max(cost, _cost_at(score, tilt, side * float(worst[index])) + abs(tilt) * lacks)
                 margin = float(wander.reach[scale, index] + tolerance[index])
                 margin += abs(tilt) / 2 * float(wander.swell[scale, index])
                 inflation = float(wander.inflation[scale, index])
                 placed.append((index, tilt, cost, inflation, margin, spent * weight))
     return Bets(*(list(column) for column in zip(*placed, strict=True)))
+
+
+def _cost_at(score: Floats, tilt: float, mean: float) -> float:
+    """Give what a row costs where a score of two values has some mean, which is known."""
+    low, high = float(score.min()), float(score.max())
+    share = min(1.0, max(0.0, (mean - low) / (high - low))) if high > low else 0.0
+    mean = low + share * (high - low)
+    return float(np.log((1 - share) * np.exp(tilt * (low - mean)) + share * np.exp(tilt * (high - mean))))
 
 
 def _fastest(size: float, wander: Wander, index: int) -> int:
@@ -98,19 +118,26 @@ def beyond(shares: Floats, known: float) -> Floats:
     """Give what that margin lacks for shares of so many rows, of which rare ones are the less certain.
 
     By as much as Wilson's bound of a share lies above that which takes its error for known: of few rows, a
-    share that looks small may be twice as large. Source: Wilson (1927), Probable inference.
+    share that looks small may be twice as large; or one that looks large, its complement. Source: Wilson
+    (1927), Probable inference.
 
-    >>> beyond(np.array([0.5, 0.02]), 100.0).round(3).tolist()
-    [0.0, 0.063]
+    >>> beyond(np.array([0.5, 0.02, 0.98]), 100.0).round(3).tolist()
+    [0.0, 0.063, 0.063]
     >>> beyond(np.array([0.5, 0.02]), 10_000.0).round(5).tolist()
     [0.0, 3e-05]
     """
     errors = _doubted(np.array(known))
+    shares = np.minimum(shares, 1 - shares)
     variance = shares * (1 - shares)
     squared = errors**2 / known
     upper = (shares + squared / 2 + np.sqrt(squared * (variance + squared / 4))) / (1 + squared)
     lacking: Floats = np.maximum(0.0, upper - shares - np.sqrt(squared * variance)) / np.sqrt(variance)
     return lacking
+
+
+def margin_of(known: float) -> float:
+    """Give the margin that the error of so many independent rows takes."""
+    return float(_doubted(np.array(known)) / np.sqrt(known))
 
 
 def _doubted(known: Floats) -> Floats:

@@ -28,6 +28,8 @@ MISSING = 0.15
 """Of a column's budget, for the share of missing values..."""
 NEW = 0.05
 """...of which for new values, in a column of numbers."""
+_WORST = 0.75
+"""Of what the error of a category's share may be, so much makes it worth more to a bet on it."""
 _LONG_BURSTS = 4.0
 """Where so many rows say as much as one, or more do."""
 _MANY_MISSING = 0.02
@@ -114,7 +116,8 @@ def fit_missing(
     codes = _is_missing(cells)
     known = shares(codes, 2)
     table, moves = scores.of_categories(known)[1:], ["share of missing values"]
-    scoring = _Scoring(None, codes, known, table, moves, np.ones(1), len(codes))
+    tolerances = bets.beyond(known, len(codes))[1:]
+    scoring = _Scoring(None, codes, known, table, moves, np.ones(1), len(codes), tolerances=tolerances)
     sides = BOTH_SIDES if known[1] > _MANY_MISSING else ABOVE
     return _channel(name, "missing", scoring, sides, times_ms, terms)
 
@@ -228,7 +231,9 @@ def _channel(
     if isinstance(bins, NumberBins):
         wandered = wander.with_powers(wander.with_bursts(wandered, _SHAPES))
     tolerance = terms.tolerance + (np.zeros(len(table)) if tolerances is None else tolerances)
-    placed = bets.place(table, known, wandered, sides, weights, tolerance)
+    doubted = bets.margin_of(rows)
+    worst = None if tolerances is None else _WORST * (bets.beyond(known[-len(table) :], rows) + doubted)
+    placed = bets.place(table, known, wandered, sides, weights, tolerance, worst, doubted)
     column = Column(placed, float(rows), wandered.inflation[-1].tolist())
     return Channel(name, part, bins, table.tolist(), moves, column, 1.0), found
 

@@ -248,3 +248,17 @@ def test_a_unit_is_one_that_the_name_of_the_column_may_have(name, factor, said):
     sentinel = Sentinel.fit({name: rng.gamma(4, 10, 4000)})
     [alarm, *_] = sentinel.update({name: rng.gamma(4, 10, 400) * factor})
     assert said in str(alarm)
+
+
+@pytest.mark.parametrize(("rows", "share"), [(200, 0.01), (300, 0.01), (1000, 0.003)])
+def test_rare_answers_of_a_short_reference_stay_within_the_budget(rows, share):
+    """Few of them say little of how rare they are, and bets on rare things win by much at once."""
+    raised = 0
+    for seed in range(8):
+        rng = np.random.default_rng([8, seed])
+
+        def answers(count, rng=rng):
+            return {f"flag {i}": np.where(rng.random(count) < share, "yes", "no") for i in range(10)}
+
+        raised += len(Sentinel.fit(answers(rows)).update(answers(50_000)))
+    assert raised <= 4  # 20 to 30 where only the mean of a share was taken for uncertain
