@@ -10,6 +10,7 @@ from detectors.online.signals import Name
 from detectors.profile import LabelsProfile, RowsProfile
 from detectors.reference import reference_model
 from schemas.findings import Finding, Kind
+from schemas.monitors import Monitor
 from schemas.statistics import Statistic
 from streams.evaluate.terms import Terms
 from streams.evaluate.verdict import Alarms
@@ -61,16 +62,17 @@ class Bets(NamedTuple):
 class Engines:
     """The watches of one lane, by segment."""
 
-    def __init__(self, kind: Kind, watches: dict[str, PaneWatch]) -> None:
+    def __init__(self, kind: Kind, watches: dict[str, PaneWatch], monitor: Monitor) -> None:
         self._kind = kind
         self._watches = watches
+        self._made_for = _relevant(monitor)
 
     @classmethod
     def of(cls, terms: Terms, kind: Kind, saved: Mapping[str, bytes]) -> "Engines":
         """Make those that the reference has something to say to, and let them go on from where they were."""
         model, watches = reference_model(terms.reference), {}
         if model is None or terms.layout is None:
-            return cls(kind, {})
+            return cls(kind, {}, terms.monitor)
         declared = {} if kind == "labels" else model.segments
         models = {name: of for name, of in declared.items() if _dimension(name) in terms.monitor.segments}
         for segment, of_segment in {ALL: model, **models}.items():
@@ -80,7 +82,11 @@ class Engines:
                 watches[segment] = watch
         for segment in watches.keys() & saved.keys():
             watches[segment].load(saved[segment])
-        return cls(kind, watches)
+        return cls(kind, watches, terms.monitor)
+
+    def suit(self, monitor: Monitor) -> bool:
+        """Whether they are what a monitor asks for; of a changed one others are made, with what is saved."""
+        return self._made_for == _relevant(monitor)
 
     @property
     def segments(self) -> list[str]:
@@ -105,6 +111,10 @@ class Engines:
     def save(self) -> dict[str, bytes]:
         """Encode the state; the reference gives the rest."""
         return {segment: watch.save() for segment, watch in self._watches.items()}
+
+
+def _relevant(monitor: Monitor) -> tuple[list[str], float]:
+    return monitor.segments, engine_budget_ms(monitor)
 
 
 def _dimension(segment: str) -> str:

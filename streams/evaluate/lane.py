@@ -168,6 +168,8 @@ class Lane:
             self._watch, self._signals, self._baseline_ms = _watch(self.key.kind, terms), [], built_ms
             if self._watch is not None:
                 self._watch.restore(signals)
+        elif self._engines is not None and not self._engines.suit(terms.monitor):
+            self._engines = Engines.of(terms, self.key.kind, self._engines.save())
         return self._watch
 
     def _merged(self, part: Part, layout: Layout) -> RowsProfile | LabelsProfile:
@@ -206,7 +208,7 @@ class Lane:
 
     def _bet_on_segments(self, closed: Closed, terms: Terms, layout: Layout) -> Engines:
         """Feed the engine with what segments had since the window before."""
-        engines = self._engines or Engines(self.key.kind, {})
+        engines = self._engines or Engines(self.key.kind, {}, terms.monitor)
         for start_ms, parts in self.windows.fresh(closed):
             end_ms = min(start_ms + terms.spans.grain_ms, closed.end_ms)
             for segment in engines.segments:

@@ -40,6 +40,7 @@ CASES = {
         },
     ),
     "segments": (watched(), {"segments": ["sky"]}),
+    "the budget": (watched(), {"false_pages": {"at_most": 5, "per": "P7D"}}),
     "the owner, with windows that overlap": (
         watched(windows={"pane": "PT1M", "size": "PT10M", "every": "PT5M", "lateness": "PT1M"}),
         {"owner": {"team": "others"}},
