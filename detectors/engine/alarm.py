@@ -65,8 +65,7 @@ class Alarm(Struct, frozen=True):
             f"from {first.before:.4g} to {first.now:.4g}."
         )
         if self.findings:
-            broken = len({each.feature for each in self.findings})
-            what = self.findings[0].explanation + (
-                f" So are {broken - 1} more columns." if broken > 1 else ""
-            )
+            more = len({each.feature for each in self.findings}) - 1
+            too = f" {more} more column{'s are' if more > 1 else ' is'} broken, too." if more else ""
+            what = self.findings[0].explanation + too
         return f"Row {self.row}, since about row {self.since}: {self.cause}: {what}"

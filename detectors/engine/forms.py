@@ -75,8 +75,6 @@ def _numbered(columns: int) -> list[str]:
 
 
 def _refuse_doubles(data: Any) -> None:
-    if isinstance(data, Mapping):
-        return
     # The `columns` of pandas and polars are names, those of pyarrow are the values.
     names = Counter(getattr(data, "column_names", None) or list(getattr(data, "columns", ())))
     doubles = sorted(str(name) for name, count in names.items() if count > 1)

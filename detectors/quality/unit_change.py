@@ -6,7 +6,7 @@ from typing import NamedTuple
 from detectors import wording
 from detectors.case import ROWS_MIN, Case, number_of
 from detectors.quality.unit_odds import Rows, UnitOdds
-from detectors.quality.unit_part import part_of
+from detectors.quality.unit_part import MARGIN, part_of
 from detectors.quality.units import Conversion, conversions_for, rivals, suggests_quantity
 from detectors.spans import ENOUGH
 from detectors.steps import Step
@@ -16,8 +16,6 @@ from schemas.findings import Finding
 _SHOWN = 2
 _SPREADS = 3.0
 """Where the steps between windows are not known, so many deviations are the most that is ordinary."""
-_MARGIN = 1.25
-"""How much further than ever seen a mean must be to need an explanation, and a deviation may be."""
 _BETTER = 8.0
 """Beyond one jump from the converted mean, a conversion must be so many times closer than none."""
 
@@ -78,7 +76,7 @@ def _of_all(now: NumberSummary, past: NumberSummary, step: Step, feature: str) -
     change, fits = _change(now, past, step), []
     for conversion in conversions_for(feature):
         away = abs(conversion.apply(past.mean) - past.mean)
-        is_apart = away > change.step.jump_max * (_MARGIN + abs(conversion.factor))
+        is_apart = away > change.step.jump_max * (MARGIN + abs(conversion.factor))
         if is_apart and _typical(now, past, conversion):
             fits.append(_fit(change, conversion, suggests_quantity(feature)))
     return _ranked(fits)
@@ -123,7 +121,7 @@ def _fit(change: Change, conversion: Conversion, is_named: bool) -> Fit:
     now, past, step = change
     factor, expected = abs(conversion.factor), conversion.apply(past.mean)
     ratio = now.sd / (factor * past.sd)
-    alike = step.ratio_min / _MARGIN <= ratio <= step.ratio_max * _MARGIN
+    alike = step.ratio_min / MARGIN <= ratio <= step.ratio_max * MARGIN
     jumps, left = (
         abs(now.mean - past.mean) / step.jump_max,
         abs(now.mean - expected) / (factor * step.jump_max),

@@ -9,7 +9,7 @@ from detectors.quality.units import Conversion
 from detectors.steps import Step
 from detectors.summaries import NumberSummary
 
-ROWS_MIN = 5
+_ROWS_MIN = 5
 """Fewer rows of either sort say nothing."""
 _THERE = 0.9
 """Of the rows that were converted so many must be in other bins than the rest."""
@@ -19,7 +19,7 @@ _KNOWN = 0.25
 """Of the converted mean it may be off, at most: or all that makes numbers much smaller would look alike."""
 _BEYOND = 4.0
 """Where so many rows are expected beyond a value, one at least is there with 98 %."""
-_MARGIN = 1.25
+MARGIN = 1.25
 """How much further than ever seen a mean must be, and how much less a deviation may be."""
 _LARGEST = 1e150
 """Squares of larger deviations are no numbers."""
@@ -55,12 +55,12 @@ def part_of(now: NumberSummary, past: NumberSummary, step: Step, conversion: Con
     within = past.sd**2 * (1 - share + share * factor**2)
     distance = moved + (now.sd**2 - within) / moved
     share = moved / distance if distance else 0.0
-    if not ROWS_MIN <= share * now.usable <= now.usable - ROWS_MIN:
+    if not _ROWS_MIN <= share * now.usable <= now.usable - _ROWS_MIN:
         return None
     varies = max(step.ratio_max, 1.0) ** 2 - 1
     doubt = step.jump_max * (1 - share) * abs(2 - 1 / share) + varies * within / abs(moved)
     is_known = doubt <= _KNOWN * abs(conversion.apply(past.mean))
-    off, jumps = factor * step.jump_max + doubt, step.jump_max * (_MARGIN + factor)
+    off, jumps = factor * step.jump_max + doubt, step.jump_max * (MARGIN + factor)
     is_apart = abs(away) >= max(_APART * off, jumps)
     if not (is_known and is_apart and _are_there(now, past, share, conversion)):
         return None
@@ -90,6 +90,6 @@ def _explains(now: NumberSummary, past: NumberSummary, part: UnitPart, step: Ste
     rises = part.mean > past.mean
     beyond = min(0.5, _BEYOND / part.usable)
     furthest = past.quantile(1 - beyond if rises == (to.factor > 0) else beyond)
-    nearest = part.mean + to.factor * (furthest - past.mean) * step.ratio_min / _MARGIN
+    nearest = part.mean + to.factor * (furthest - past.mean) * step.ratio_min / MARGIN
     nearly = part.doubt + step.jump_max
     return now.highest >= nearest - nearly if rises else now.lowest <= nearest + nearly
