@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Self
 
 import aiohttp
 
-from schemas.alerts import Notice
+from watchkeeper.schemas.alerts import Notice
 
 logger = logging.getLogger(__name__)
 

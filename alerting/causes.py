@@ -11,10 +11,10 @@
 from collections.abc import Collection, Container, Iterable, Mapping
 from typing import NamedTuple
 
-from alerting.names import NAMES
-from alerting.symptoms import Spot, Symptoms
-from alerting.versions import Answering
-from schemas.findings import Check, Kind
+from watchkeeper.alerting.names import NAMES
+from watchkeeper.alerting.symptoms import Spot, Symptoms
+from watchkeeper.alerting.versions import Answering
+from watchkeeper.schemas.findings import Check, Kind
 
 MANY = 3
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from alerting.symptoms import Spot, Symptom, Symptoms, effect
-from schemas.findings import Finding
+from watchkeeper.alerting.symptoms import Spot, Symptom, Symptoms, effect
+from watchkeeper.schemas.findings import Finding
 
 MOST = 20
 

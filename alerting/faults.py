@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from schemas.monitors import Monitor
+from watchkeeper.schemas.monitors import Monitor
 
 MOST = 200
 

@@ -6,9 +6,9 @@ late is worth a ticket; nobody is woken for it.
 
 from typing import Literal, NamedTuple
 
-from schemas.alerts import Severity
-from schemas.findings import Check
-from schemas.monitors import Owner
+from watchkeeper.schemas.alerts import Severity
+from watchkeeper.schemas.findings import Check
+from watchkeeper.schemas.monitors import Owner
 
 AlertKind = Literal[
     "data_quality", "freshness", "traffic", "performance", "prediction_drift", "feature_drift"

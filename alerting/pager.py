@@ -5,7 +5,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from schemas.alerts import Alert
+from watchkeeper.schemas.alerts import Alert
 
 _COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}
 _WHERE = ("model", "feature_view", "model_version", "feature", "segment")

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from schemas.findings import Check, State
-from schemas.monitors import Sensitivity
+from watchkeeper.schemas.findings import Check, State
+from watchkeeper.schemas.monitors import Sensitivity
 
 # A window of these is noisier than a window of broken data, so one more must agree.
 _SLOWER: frozenset[Check] = frozenset({"performance", "prediction_drift", "drift"})

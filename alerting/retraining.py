@@ -7,13 +7,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from alerting.evidence import stamp, when
-from alerting.faults import Fault, Faults, reach_ms
-from alerting.symptoms import is_unknown
-from alerting.wording import fault_in_words
-from schemas.findings import Finding, State, WindowFindings
-from schemas.monitors import Monitor, Retraining
-from schemas.retraining import DataWindow, RetrainingRequest
+from watchkeeper.alerting.evidence import stamp, when
+from watchkeeper.alerting.faults import Fault, Faults, reach_ms
+from watchkeeper.alerting.symptoms import is_unknown
+from watchkeeper.alerting.wording import fault_in_words
+from watchkeeper.schemas.findings import Finding, State, WindowFindings
+from watchkeeper.schemas.monitors import Monitor, Retraining
+from watchkeeper.schemas.retraining import DataWindow, RetrainingRequest
 
 
 class Streak(Struct):

@@ -1,6 +1,6 @@
 """Where the runbook of an alert is."""
 
-from schemas.monitors import Monitor
+from watchkeeper.schemas.monitors import Monitor
 
 OWN_RUNBOOKS = "docs/runbooks/"
 
@@ -8,7 +8,7 @@ OWN_RUNBOOKS = "docs/runbooks/"
 def runbook_url(monitor: Monitor, alertname: str, base: str = OWN_RUNBOOKS) -> str:
     """Return the page for an alert: the owner's where the monitor names one, else the one shipped here.
 
-    >>> from schemas.monitors import Feature, Owner
+    >>> from watchkeeper.schemas.monitors import Feature, Owner
     >>> features = {"temp": Feature(type="number")}
     >>> view = Monitor(feature_view="weather", owner=Owner(team="ml"), features=features)
     >>> runbook_url(view, "FeatureMissing")

@@ -11,18 +11,18 @@ from datetime import timedelta
 
 from msgspec import Struct, field
 
-from alerting.causes import Cause, Causes, group
-from alerting.faults import Faults
-from alerting.names import BROKEN, NAMES
-from alerting.pages import Pages
-from alerting.retraining import Course
-from alerting.symptoms import CHECKS, Spot, Symptom, explained_features, observe
-from alerting.versions import Answering, Versions
-from alerting.wording import Telling, firing_alert, resolved_alert
-from schemas.alerts import Alert
-from schemas.findings import Check, Kind, WindowFindings
-from schemas.monitors import Monitor
-from schemas.retraining import RetrainingRequest
+from watchkeeper.alerting.causes import Cause, Causes, group
+from watchkeeper.alerting.faults import Faults
+from watchkeeper.alerting.names import BROKEN, NAMES
+from watchkeeper.alerting.pages import Pages
+from watchkeeper.alerting.retraining import Course
+from watchkeeper.alerting.symptoms import CHECKS, Spot, Symptom, explained_features, observe
+from watchkeeper.alerting.versions import Answering, Versions
+from watchkeeper.alerting.wording import Telling, firing_alert, resolved_alert
+from watchkeeper.schemas.alerts import Alert
+from watchkeeper.schemas.findings import Check, Kind, WindowFindings
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.retraining import RetrainingRequest
 
 LABEL_CHECKS: frozenset[Check] = frozenset({"performance", "labels_late"})
 ROW_CHECKS: frozenset[Check] = frozenset(CHECKS) - LABEL_CHECKS

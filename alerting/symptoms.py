@@ -10,10 +10,10 @@ from typing import NamedTuple, get_args
 
 from msgspec import Struct
 
-from alerting.names import BROKEN
-from alerting.policy import Standing, judge, policy_of
-from schemas.findings import Check, Finding, Kind, State, WindowFindings
-from schemas.monitors import Sensitivity
+from watchkeeper.alerting.names import BROKEN
+from watchkeeper.alerting.policy import Standing, judge, policy_of
+from watchkeeper.schemas.findings import Check, Finding, Kind, State, WindowFindings
+from watchkeeper.schemas.monitors import Sensitivity
 
 EXPLAINED_MOST = 100
 """Symptoms of one check in one window whose findings are kept, so that a flood of them stays small."""

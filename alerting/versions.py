@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from schemas.findings import Kind, WindowFindings
+from watchkeeper.schemas.findings import Kind, WindowFindings
 
 MOST = 100
 """Changes that are remembered for windows of labels to come."""

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from alerting.causes import Cause
-from alerting.evidence import as_data, in_words, ranked, said, when
-from alerting.faults import Fault, Faults, reach_ms
-from alerting.names import NAMES, severity
-from alerting.runbooks import runbook_url
-from alerting.symptoms import Spot, Symptom, Symptoms
-from schemas.alerts import Alert, fingerprint
-from schemas.monitors import Monitor
+from watchkeeper.alerting.causes import Cause
+from watchkeeper.alerting.evidence import as_data, in_words, ranked, said, when
+from watchkeeper.alerting.faults import Fault, Faults, reach_ms
+from watchkeeper.alerting.names import NAMES, severity
+from watchkeeper.alerting.runbooks import runbook_url
+from watchkeeper.alerting.symptoms import Spot, Symptom, Symptoms
+from watchkeeper.schemas.alerts import Alert, fingerprint
+from watchkeeper.schemas.monitors import Monitor
 
 SERVICE = "watchkeeper"
 LISTED = 10

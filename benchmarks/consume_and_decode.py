@@ -8,7 +8,7 @@ import msgspec
 
 from benchmarks.events import CATEGORIES, NUMBERS
 from benchmarks.span import Span
-from schemas.events import Output
+from watchkeeper.schemas.events import Output
 
 _BATCH = 1000
 

@@ -15,7 +15,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from detectors import Sentinel
+from watchkeeper.detectors import Sentinel
 
 ROWS, REFERENCE, CHUNK, ROUNDS = 20_000, 10_000, 1000, 5
 NUMBERS, CATEGORIES = 16, 4

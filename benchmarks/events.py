@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 import numpy as np
 
-from schemas.events import Output, Prediction
+from watchkeeper.schemas.events import Output, Prediction
 
 SUBJECT = "bench"
 NUMBERS = tuple(f"number_{i:02d}" for i in range(16))

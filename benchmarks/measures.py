@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from detectors.drift import (
+from watchkeeper.detectors.checks.build_reference import fit_number
+from watchkeeper.detectors.checks.drift import (
     Measure,
     chi_squared,
     hellinger,
@@ -32,11 +33,10 @@ from detectors.drift import (
     total_variation,
     wasserstein,
 )
-from detectors.drift.places import places
-from detectors.fixed_point import exact_sums, to_grid
-from detectors.reference import fit_number
-from detectors.summaries import NumberSummary
-from schemas.references import NumberBins
+from watchkeeper.detectors.checks.drift.places import places
+from watchkeeper.detectors.profiles.fixed_point import exact_sums, to_grid
+from watchkeeper.detectors.profiles.summaries import NumberSummary
+from watchkeeper.schemas.references import NumberBins
 
 LEVELS = (0.05, 0.01, 0.001)
 WINDOWS_OF_A_REFERENCE = 10

@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import ks_2samp
 
-from detectors.columns import Floats
-from detectors.multivariate.mahalanobis import Mahalanobis
-from detectors.multivariate.mmd import MmdTest
-from detectors.multivariate.pca import PcaError
-from detectors.multivariate.short_window import ShortWindow
+from watchkeeper.detectors.multivariate.mahalanobis import Mahalanobis
+from watchkeeper.detectors.multivariate.mmd import MmdTest
+from watchkeeper.detectors.multivariate.pca import PcaError
+from watchkeeper.detectors.multivariate.short_window import ShortWindow
+from watchkeeper.detectors.profiles.columns import Floats
 
 ARL, REFERENCE, WINDOW, LONGEST = 10_000, 2_000, 100, 2_000
 """A test of each window of 100 rows is at level 100 / 10,000; an unseen change counts as 2,000 rows."""

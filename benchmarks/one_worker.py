@@ -13,13 +13,13 @@ import urllib.request
 from collections.abc import Callable
 
 from benchmarks.contest import tail
-from streams.broker import free_port
-from streams.settings import Settings
+from watchkeeper.streams.kafka.embedded import free_port
+from watchkeeper.streams.settings import Settings
 
 TIMEOUT_SECONDS = 300
 LOG_BYTES_MAX = 1 << 20
 STAGES = "ingest", "evaluate", "page", "notify"
-COMMAND = [sys.executable, "-m", "streams.cli", "worker"]
+COMMAND = [sys.executable, "-m", "watchkeeper.streams.cli", "worker"]
 
 
 class Worker:

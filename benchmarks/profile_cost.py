@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.events import FEATURES, events, monitor
-from detectors.columns import Columns
-from detectors.layout import Layout
-from detectors.profile import RowsProfile
-from detectors.reference import build_reference
-from schemas.monitors import Monitor
-from streams.ingest.batch import Columnizer
-from streams.ingest.decode import EventDecoder, Subject
+from watchkeeper.detectors.checks.build_reference import build_reference
+from watchkeeper.detectors.profiles.columns import Columns
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.ingest.columnizer import Columnizer
+from watchkeeper.streams.ingest.decode import EventDecoder, SubjectDecoder
 
 BATCHES = (50, 500, 4000)
 
@@ -58,7 +58,7 @@ MONITOR = Monitor.model_validate(monitor())
 
 def to_columns(values: Sequence[bytes]) -> Columns:
     """Decode events of the benchmark's model into one batch of columns."""
-    subject = Subject(MONITOR)
+    subject = SubjectDecoder(MONITOR)
     decode = EventDecoder([subject], "model").decode_fast
     return Columnizer(subject).columns([decode(value) for value in values], {})
 

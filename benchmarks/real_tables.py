@@ -12,8 +12,8 @@ from rich.table import Table
 from river import datasets as of_river
 from sklearn import datasets as of_sklearn
 
-from detectors import Sentinel
-from streams.demo.flights import load
+from watchkeeper.demo.flights import load
+from watchkeeper.detectors import Sentinel
 
 REFERENCES = (200, 500, 2000)
 STREAMS, ROWS, PER = 4, 10_000, 5_000

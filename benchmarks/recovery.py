@@ -33,10 +33,10 @@ from rich.table import Table
 
 from benchmarks.one_worker import Worker
 from benchmarks.thousand import SPAN_SECONDS, event, events, monitor, reference_of
-from streams.broker import EmbeddedBroker
-from streams.kafka import producer, read_to_end
-from streams.settings import Settings
-from streams.topics import create_topics, topic_name
+from watchkeeper.streams.kafka.client import producer, read_to_end
+from watchkeeper.streams.kafka.embedded import EmbeddedBroker
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import create_topics, topic_name
 
 LIMIT_SECONDS = 10
 """For all but `session`, which is the broker's."""

@@ -15,15 +15,15 @@ from rich.table import Table
 
 from benchmarks.events import SUBJECT, events
 from benchmarks.profile_cost import MONITOR, to_columns
-from detectors.profile import RowsProfile
-from detectors.reference import build_reference
-from streams.config.state import Watched
-from streams.fold import Record
-from streams.ingest import reading
-from streams.ingest import stage as ingest
-from streams.ingest.batch import Columnizer
-from streams.ingest.labels import LabelsIntake
-from streams.run import GC_THRESHOLDS
+from watchkeeper.detectors.checks.build_reference import build_reference
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.ingest import reading
+from watchkeeper.streams.ingest import stage as ingest
+from watchkeeper.streams.ingest.columnizer import Columnizer
+from watchkeeper.streams.ingest.labels import LabelsIntake
+from watchkeeper.streams.worker.run import GC_THRESHOLDS
 
 _CHUNK = 1500  # about what one fetch of one partition brings
 _ROUNDS = 3

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import numpy as np
 
-from detectors.reference import Reference, build_reference
-from schemas.monitors import Monitor
-from streams.ingest.batch import Columnizer
-from streams.ingest.decode import EventDecoder, Subject
+from watchkeeper.detectors.checks.build_reference import Reference, build_reference
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.ingest.columnizer import Columnizer
+from watchkeeper.streams.ingest.decode import EventDecoder, SubjectDecoder
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SPAN_SECONDS = 2400  # of event time: several panes of an open window
@@ -57,7 +57,7 @@ def events(monitors: int, rows: int, features: int) -> Iterator[tuple[str, bytes
 
 def reference_of(watched: Monitor, features: int) -> Reference:
     """Build a reference from events like those that are folded."""
-    subject = Subject(watched)
+    subject = SubjectDecoder(watched)
     decode = EventDecoder([subject], "model").decode_fast
     number = int(watched.subject.removeprefix("model-"))
     values = np.random.default_rng(1).random((REFERENCE_ROWS, features)).round(6).tolist()

@@ -48,8 +48,8 @@ from benchmarks.contest import ContestantFailed, Figures, run_contestant
 from benchmarks.cores import OTHER_CORES, pinned
 from benchmarks.events import FEATURES, events
 from benchmarks.topic import delete_topics, fill_topic
-from streams.broker import EmbeddedBroker
-from streams.kafka import BrokerError
+from watchkeeper.streams.kafka.client import BrokerError
+from watchkeeper.streams.kafka.embedded import EmbeddedBroker
 
 WATCHKEEPER = watchkeeper_json.NAME
 _SHARE = {WATCHKEEPER: 1, "plain_faust_river": 10, "quix_river": 4, "consume_and_decode": 1}

@@ -32,8 +32,8 @@ from benchmarks import watchkeeper_json
 from benchmarks.events import events
 from benchmarks.one_worker import STAGES, Worker
 from benchmarks.topic import delete_topics, fill_topic
-from streams.broker import EmbeddedBroker
-from streams.settings import Settings
+from watchkeeper.streams.kafka.embedded import EmbeddedBroker
+from watchkeeper.streams.settings import Settings
 
 PARTITIONS = 4
 SHARES = PARTITIONS * len(STAGES)

@@ -21,10 +21,10 @@ from benchmarks.contest import ContestantFailed, Figures, tail
 from benchmarks.cores import CONTESTANT_CORE, pinned
 from benchmarks.events import SUBJECT, events
 from benchmarks.profile_cost import MONITOR, to_columns
-from detectors.reference import build_reference
-from streams.kafka import producer
-from streams.settings import Settings
-from streams.topics import create_topics, topic_name
+from watchkeeper.detectors.checks.build_reference import build_reference
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import create_topics, topic_name
 
 NAME = "watchkeeper_json"
 _PAUSE_SECONDS = 0.02
@@ -76,7 +76,7 @@ def run(broker: str, topic_prefix: str, events: int) -> Figures:
     command = [
         sys.executable,
         "-c",
-        "from streams.cli import main; main()",
+        "from watchkeeper.streams.cli import main; main()",
         "worker",
     ]
     with tempfile.TemporaryFile("w+") as log:

@@ -6,8 +6,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from detectors.engine.alarm import Alarm, Moved
-    from detectors.engine.sentinel import Sentinel
+    from watchkeeper.detectors.sentinel.alarm import Alarm, Moved
+    from watchkeeper.detectors.sentinel.sentinel import Sentinel
 
 __all__ = ["Alarm", "Moved", "Sentinel"]
 
@@ -15,11 +15,11 @@ __all__ = ["Alarm", "Moved", "Sentinel"]
 def __getattr__(name: str) -> Any:
     # Not at import: a worker that reads a profile need not load all of it.
     if name == "Sentinel":
-        from detectors.engine.sentinel import Sentinel
+        from watchkeeper.detectors.sentinel.sentinel import Sentinel
 
         return Sentinel
     if name in __all__:
-        from detectors.engine import alarm
+        from watchkeeper.detectors.sentinel import alarm
 
         return getattr(alarm, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from schemas.findings import LATEST_MS, Count, Kind, TimeMs
+from watchkeeper.schemas.findings import LATEST_MS, Count, Kind, TimeMs
 
 Sum = Annotated[bytes, Meta(max_length=64)]
 """A signed little-endian number: it may exceed 64 bits."""

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Struct
 from pydantic import Field, model_validator
 
-from schemas.monitors import Monitor, Section
-from schemas.references import Reference
+from watchkeeper.schemas.monitors import Monitor, Section
+from watchkeeper.schemas.references import Reference
 
 FORMAT = 1
 LATEST_MS = 253_402_300_799_999

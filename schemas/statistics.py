@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from schemas.findings import Kind
+from watchkeeper.schemas.findings import Kind
 
 
 class Statistic(Struct, frozen=True, omit_defaults=True):

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, FilePath, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from streams.errors import uncapital
-from streams.tls import client_context
+from watchkeeper.streams.errors import uncapital
+from watchkeeper.streams.tls import client_context
 
 __all__ = ["PREFIX", "Settings", "SettingsError", "read_settings", "variable"]
 
@@ -230,7 +230,7 @@ def read_settings(**given: Any) -> Settings:
     >>> read_settings(web_port=-1)
     Traceback (most recent call last):
     ...
-    streams.settings.SettingsError: --web-port: input should be greater than or equal to 0, not -1
+    watchkeeper.streams.settings.SettingsError: --web-port: input should be greater than or equal to 0, not -1
     """
     given = {name: value for name, value in given.items() if value is not None}
     try:

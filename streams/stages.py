@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from streams.config.registry import Registry
-from streams.evaluate.stage import EvaluateFold
-from streams.fold import Fold
-from streams.ingest.quarantine import Limit
-from streams.ingest.stage import IngestFold
-from streams.ingest.subjects import Subjects
-from streams.notify import NotifyFold
-from streams.page import PageFold
-from streams.settings import Settings
+from watchkeeper.streams.config.registry import Registry
+from watchkeeper.streams.evaluate.stage import EvaluateFold
+from watchkeeper.streams.fold.protocol import Fold
+from watchkeeper.streams.ingest.intakes import Subjects
+from watchkeeper.streams.ingest.quarantine import RejectedLimit
+from watchkeeper.streams.ingest.stage import IngestFold
+from watchkeeper.streams.notify.stage import NotifyFold
+from watchkeeper.streams.page.stage import PageFold
+from watchkeeper.streams.settings import Settings
 
 
 class Stage(NamedTuple):
@@ -26,7 +26,7 @@ class Stage(NamedTuple):
 def stages(settings: Settings, registry: Registry) -> list[Stage]:
     """Return the stages, in the order of the flow."""
     sources = [f"ingest/{number}" for number in range(settings.partitions)]
-    limit = Limit(settings.rejected_share_max, settings.rejected_events_min)
+    limit = RejectedLimit(settings.rejected_share_max, settings.rejected_events_min)
     subjects = Subjects(registry)
     idle_ms = round(settings.idle_seconds * 1000)
     return [

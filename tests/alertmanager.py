@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from streams.broker import free_port
+from watchkeeper.streams.kafka.embedded import free_port
 
 BINARIES = ("prometheus-alertmanager", "alertmanager")
 CONFIG = """

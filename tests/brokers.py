@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from streams.broker import EmbeddedBroker, free_port, wait_for_port
-from streams.guarded import GuardedProcess
-from streams.kafka import BrokerError, describe
-from streams.settings import Settings
+from watchkeeper.streams.kafka.client import BrokerError, describe
+from watchkeeper.streams.kafka.embedded import EmbeddedBroker, free_port, wait_for_port
+from watchkeeper.streams.kafka.guarded_process import GuardedProcess
+from watchkeeper.streams.settings import Settings
 
 KAFKA = "4.1.1"
 CLUSTER_ID = "WatchkeepersTestBroker"

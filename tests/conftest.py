@@ -16,9 +16,9 @@ from confluent_kafka.admin import AdminClient
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from streams.settings import Settings
-from streams.topics import TOPICS, create_topics, topic_name
 from tests.brokers import BROKERS, Offline, Unavailable
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import TOPICS, create_topics, topic_name
 
 SEEN: dict[str, str] = {}
 _ON_BROKER = re.compile(rf"\[.*\b({'|'.join(BROKERS)})\b")

@@ -16,12 +16,12 @@ import typer
 import yaml
 from pydantic import BaseModel, TypeAdapter
 
-from schemas.events import FeatureEvent, Label, Prediction
-from schemas.monitors import Monitor, Section
-from schemas.rejections import Reason
-from schemas.retraining import RetrainingRequest
-from streams.cli.app import app
-from streams.topics import TOPICS
+from watchkeeper.schemas.events import FeatureEvent, Label, Prediction
+from watchkeeper.schemas.monitors import Monitor, Section
+from watchkeeper.schemas.rejections import Reason
+from watchkeeper.schemas.retraining import RetrainingRequest
+from watchkeeper.streams.cli.app import app
+from watchkeeper.streams.topics.topics import TOPICS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [

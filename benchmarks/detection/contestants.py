@@ -10,8 +10,8 @@ from benchmarks.detection.engine import CALIBRATED, Engine
 from benchmarks.detection.river_own import RiversOwn
 from benchmarks.detection.scipy_ks import TumblingKs
 from benchmarks.detection.shipped import calibrated, with_defaults
-from detectors.online.calibration import KNOBS
-from detectors.online.registry import DETECTORS
+from watchkeeper.detectors.online.calibration import KNOBS
+from watchkeeper.detectors.online.registry import DETECTORS
 
 TARGETS = (1e4, 1e5)
 """Rows to a false alarm that contestants with a target are asked for."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.detection.contestant import Floats
-from detectors import Sentinel
+from watchkeeper.detectors import Sentinel
 
 CALIBRATED = 0.62
 """The engine promises at least its budget; with this share of a target it measures about the target."""

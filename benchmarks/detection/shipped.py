@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from benchmarks.detection.contestant import Floats
 from benchmarks.detection.shares import Shares
-from detectors.online.base import Detector
-from detectors.online.calibration import calibrate
-from detectors.online.registry import DETECTORS
+from watchkeeper.detectors.online.base import Detector
+from watchkeeper.detectors.online.calibration import calibrate
+from watchkeeper.detectors.online.registry import DETECTORS
 
 _TOLD = ("e_sr", "risk")
 """They are told the mean of the reference; the others learn it."""

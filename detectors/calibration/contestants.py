@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.engine.sentinel import After, Sentinel
-from detectors.engine.table import Cells, Table
-from detectors.online.registry import DETECTORS
+from watchkeeper.detectors.online.registry import DETECTORS
+from watchkeeper.detectors.profiles.columns import Floats
+from watchkeeper.detectors.sentinel.sentinel import After, Sentinel
+from watchkeeper.detectors.tables.table import Cells, Table
 
 _TIME = "time of the row"
 ON_DEMAND = frozenset(("kswin", "risk"))

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.engine.table import Cells, Table
+from watchkeeper.detectors.profiles.columns import Floats
+from watchkeeper.detectors.tables.table import Cells, Table
 
 NEW_CATEGORY = "a new category"
 _SPELL = 200

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from scipy import stats
 
-from detectors.calibration.contestants import (
+from watchkeeper.detectors.calibration.contestants import (
     ALWAYS,
     ENGINE,
     NEVER,
@@ -19,9 +19,9 @@ from detectors.calibration.contestants import (
     Never,
     Online,
 )
-from detectors.calibration.injection import KINDS, columns_for, inject
-from detectors.engine.table import Table
-from detectors.online.registry import DETECTORS
+from watchkeeper.detectors.calibration.injection import KINDS, columns_for, inject
+from watchkeeper.detectors.online.registry import DETECTORS
+from watchkeeper.detectors.tables.table import Table
 
 ROWS_MIN = 2000
 """Half of a shorter history is no reference, or the other half is no stream."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from detectors.control.e_bh import e_bh
+from watchkeeper.detectors.control.e_bh import e_bh
 
 _TOTAL = 2.6123753486854883
 """Sum of t^-1.5 over all t."""

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtri
 
-from detectors.drift.measure import ROWS_MIN
-from detectors.drift.pooling import Counts
+from watchkeeper.detectors.checks.drift.measure import ROWS_MIN
+from watchkeeper.detectors.checks.drift.pooling import Counts
 
 _SIZES = (2.0, 4.0, 8.0, 16.0, 32.0)
 """Changes that are bet on, in standard errors."""

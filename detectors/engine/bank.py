@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from detectors.columns import Floats
-from detectors.engine.bets import Bets, doubt
+from watchkeeper.detectors.engine.bets import Bets, doubt
+from watchkeeper.detectors.profiles.columns import Floats
 
 _LEARN = 3.0
 """Standard errors of the reference within which the stream may correct its mean."""

@@ -3,8 +3,8 @@
 import numpy as np
 from msgspec import Struct
 
-from detectors.columns import Floats
-from detectors.engine.wander import Wander
+from watchkeeper.detectors.engine.variability import Wander
+from watchkeeper.detectors.profiles.columns import Floats
 
 SIZES = (0.06, 0.13, 0.25, 0.5, 1.0)
 """Moves of a score's mean that bets are best at, in standard deviations of the rows."""

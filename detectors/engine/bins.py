@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
-from detectors.columns import Floats
-from detectors.edges import equal_shares
+from watchkeeper.detectors.profiles.columns import Floats
+from watchkeeper.detectors.profiles.edges import equal_shares
 
 Codes = NDArray[np.intp]
 BINS = 40

@@ -6,10 +6,10 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detectors.columns import Floats
-from detectors.engine import bets, scores, season, wander
-from detectors.engine.bank import Column
-from detectors.engine.bins import (
+from watchkeeper.detectors.engine import bets, scores, season
+from watchkeeper.detectors.engine import variability as wander
+from watchkeeper.detectors.engine.bank import Column
+from watchkeeper.detectors.engine.bins import (
     NEW_VALUES,
     Bins,
     CategoryBins,
@@ -19,9 +19,10 @@ from detectors.engine.bins import (
     at_most,
     shares,
 )
-from detectors.engine.season import Season
-from detectors.engine.series import Scored, hourly
-from detectors.engine.table import Cells
+from watchkeeper.detectors.engine.season import Season
+from watchkeeper.detectors.engine.series import Scored, hourly
+from watchkeeper.detectors.profiles.columns import Floats
+from watchkeeper.detectors.tables.table import Cells
 
 Part = Literal["values", "missing", "new"]
 MISSING = 0.15

@@ -4,11 +4,11 @@ from collections.abc import Sequence, Set
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.engine.bank import Bank
-from detectors.engine.channel import Channel
-from detectors.engine.season import phase
-from detectors.engine.table import Table
+from watchkeeper.detectors.engine.bank import Bank
+from watchkeeper.detectors.engine.channel import Channel
+from watchkeeper.detectors.engine.season import phase
+from watchkeeper.detectors.profiles.columns import Floats
+from watchkeeper.detectors.tables.table import Table
 
 _MOMENTS = 24
 """At so many moments of a span of time it is asked what is ordinary then."""

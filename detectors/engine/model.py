@@ -6,12 +6,12 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detectors.columns import Columns, Floats
-from detectors.engine.bins import CategoryBins, NumberBins
-from detectors.engine.channel import MISSING, Channel, Terms, fit_missing, fit_values
-from detectors.engine.season import Season
-from detectors.labels_profile import SCORE_BINS
-from detectors.layout import Layout
+from watchkeeper.detectors.engine.bins import CategoryBins, NumberBins
+from watchkeeper.detectors.engine.channel import MISSING, Channel, Terms, fit_missing, fit_values
+from watchkeeper.detectors.engine.season import Season
+from watchkeeper.detectors.profiles.columns import Columns, Floats
+from watchkeeper.detectors.profiles.labels import SCORE_BINS
+from watchkeeper.detectors.profiles.layout import Layout
 
 OUTPUT = ""
 """Stands for the model's output among the names of features."""

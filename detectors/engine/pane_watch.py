@@ -7,17 +7,17 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from detectors import buckets
-from detectors.columns import Floats
-from detectors.engine.attribution import involved
-from detectors.engine.bank import Stakes, State
-from detectors.engine.bins import CategoryBins, NewValues, NumberBins
-from detectors.engine.channel import Channel
-from detectors.engine.group import grouped, silence
-from detectors.engine.model import OUTPUT, RESIDUAL, Model, category_places, residuals
-from detectors.labels_profile import SCORE_BINS
-from detectors.layout import Layout
-from detectors.profile import LabelsProfile, RowsProfile
+from watchkeeper.detectors.engine.bank import Stakes, State
+from watchkeeper.detectors.engine.bins import CategoryBins, NewValues, NumberBins
+from watchkeeper.detectors.engine.channel import Channel
+from watchkeeper.detectors.engine.group import grouped, silence
+from watchkeeper.detectors.engine.involved import involved
+from watchkeeper.detectors.engine.model import OUTPUT, RESIDUAL, Model, category_places, residuals
+from watchkeeper.detectors.profiles import buckets
+from watchkeeper.detectors.profiles.columns import Floats
+from watchkeeper.detectors.profiles.labels import SCORE_BINS
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
 
 EVIDENCE_MAX = 1e6
 Profile = RowsProfile | LabelsProfile
@@ -43,7 +43,7 @@ class Concluded(NamedTuple):
 class PaneWatch:
     """Bets on the counts of panes, within a budget of false alarms per time.
 
-    A pane of n rows is one block of the bank (`detectors.engine.bank`), and its span of time is what it
+    A pane of n rows is one block of the bank (`watchkeeper.detectors.engine.bank`), and its span of time is what it
     spends of the budget: so the promise is a mean time to a false alarm, whatever the traffic. A column that
     raised an alarm is silent until it is cleared. Cost: 0.1 ms per pane of 20 features.
     """

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import ndtri
 
-from detectors.columns import Floats
+from watchkeeper.detectors.profiles.columns import Floats
 
 DEGREE = 4
 MOMENTS = ("mean", "spread", "skew", "tails")

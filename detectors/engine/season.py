@@ -6,8 +6,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from detectors.columns import Floats
-from detectors.engine.bins import Codes
+from watchkeeper.detectors.engine.bins import Codes
+from watchkeeper.detectors.profiles.columns import Floats
 
 Chosen = NDArray[np.bool_]
 HOUR_MS = 3_600_000.0

@@ -5,9 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.engine.bins import Codes
-from detectors.engine.season import HOUR_MS, Hourly, Season
+from watchkeeper.detectors.engine.bins import Codes
+from watchkeeper.detectors.engine.season import HOUR_MS, Hourly, Season
+from watchkeeper.detectors.profiles.columns import Floats
 
 CHUNK = 8192
 """Rows that are looked up together: the scores of so many stay in the processor's cache."""

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 
-from detectors.columns import Floats
-from detectors.engine import table as tables
-from detectors.engine.table import Cells, Table
-from detectors.threads import one_thread
+from watchkeeper.detectors.profiles.columns import Floats
+from watchkeeper.detectors.tables import table as tables
+from watchkeeper.detectors.tables.table import Cells, Table
+from watchkeeper.detectors.threads import one_thread
 
 _FOLDS = 5
 _LEVELS = 100

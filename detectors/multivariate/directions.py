@@ -5,10 +5,10 @@ from typing import Self
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.multivariate.fourier import Fourier
-from detectors.multivariate.row_score import as_reference
-from detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.multivariate.fourier import Fourier
+from watchkeeper.detectors.multivariate.row_score import as_reference
+from watchkeeper.detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.profiles.columns import Floats
 
 _FOLDS = 10
 

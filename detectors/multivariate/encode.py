@@ -7,8 +7,8 @@ from typing import Self
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.multivariate.standard import Standard
+from watchkeeper.detectors.multivariate.standard import Standard
+from watchkeeper.detectors.profiles.columns import Floats
 
 Cells = Floats | Sequence[str | None]
 """A column: numbers with NaN where one is missing, or texts with None."""

@@ -6,9 +6,9 @@ from typing import Self
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from detectors.columns import Floats
-from detectors.multivariate.standard import Standard
-from detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.multivariate.standard import Standard
+from watchkeeper.detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.profiles.columns import Floats
 
 _FEATURES = 256
 _SAMPLE = 500

@@ -6,8 +6,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.columns import Floats
-from detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.profiles.columns import Floats
 
 _STEPS = 2.0**20
 """Of one unit: sums are of whole steps, which integers add without an error."""

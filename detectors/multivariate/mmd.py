@@ -7,10 +7,10 @@ from typing import NamedTuple, Self
 import numpy as np
 from scipy.special import chdtrc, ndtri
 
-from detectors.columns import Floats
-from detectors.multivariate.fourier import Fourier
-from detectors.multivariate.mean_embedding import MeanEmbedding, squared_mmd
-from detectors.multivariate.row_score import as_reference
+from watchkeeper.detectors.multivariate.fourier import Fourier
+from watchkeeper.detectors.multivariate.mean_embedding import MeanEmbedding, squared_mmd
+from watchkeeper.detectors.multivariate.row_score import as_reference
+from watchkeeper.detectors.profiles.columns import Floats
 
 _CHUNK = 4096
 _ROWS_MIN = 8

@@ -6,8 +6,8 @@ import numpy as np
 from msgspec import Struct
 from scipy.special import rel_entr
 
-from detectors.columns import Floats
-from detectors.drift.pooling import Counts
+from watchkeeper.detectors.checks.drift.pooling import Counts
+from watchkeeper.detectors.profiles.columns import Floats
 
 _SHOWN = 5
 

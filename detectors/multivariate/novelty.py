@@ -5,11 +5,11 @@ from typing import Self
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.multivariate.fourier import Fourier
-from detectors.multivariate.mean_embedding import MeanEmbedding
-from detectors.multivariate.row_score import as_reference, as_rows
-from detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.multivariate.fourier import Fourier
+from watchkeeper.detectors.multivariate.mean_embedding import MeanEmbedding
+from watchkeeper.detectors.multivariate.row_score import as_reference, as_rows
+from watchkeeper.detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.profiles.columns import Floats
 
 _CHUNK = 4096
 

@@ -4,8 +4,8 @@ from typing import Self
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.multivariate.projected import Projected
+from watchkeeper.detectors.multivariate.projected import Projected
+from watchkeeper.detectors.profiles.columns import Floats
 
 
 class PcaError(Projected):

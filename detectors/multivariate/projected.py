@@ -5,10 +5,10 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.multivariate.row_score import cross_fitted
-from detectors.multivariate.standard import Standard
-from detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.multivariate.row_score import cross_fitted
+from watchkeeper.detectors.multivariate.standard import Standard
+from watchkeeper.detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.profiles.columns import Floats
 
 
 class Projected(ABC):

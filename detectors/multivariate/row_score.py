@@ -6,7 +6,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from detectors.columns import Floats
+from watchkeeper.detectors.profiles.columns import Floats
 
 ROWS_MIN = 8
 """Fewer rows are no reference."""
@@ -77,7 +77,7 @@ def cross_fitted(make: Callable[[], RowScore], rows: Floats) -> Floats:
     Paper: Barber et al. (2021), Predictive inference with the jackknife+. Cost: 20 fits, more below 500
     rows, 5 for many.
 
-    >>> from detectors.multivariate.mahalanobis import Mahalanobis
+    >>> from watchkeeper.detectors.multivariate.mahalanobis import Mahalanobis
     >>> rows = np.random.default_rng(1).normal(size=(100, 20))
     >>> fit = Mahalanobis().fit(rows)
     >>> bool(cross_fitted(Mahalanobis, rows).mean() > fit.scores(rows).mean())

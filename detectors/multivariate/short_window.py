@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from detectors.columns import Floats
-from detectors.multivariate.mahalanobis import Mahalanobis
-from detectors.multivariate.novelty import Novelty
-from detectors.multivariate.pca import PcaError
-from detectors.multivariate.row_score import RowScore, as_reference
-from detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.multivariate.mahalanobis import Mahalanobis
+from watchkeeper.detectors.multivariate.novelty import Novelty
+from watchkeeper.detectors.multivariate.pca import PcaError
+from watchkeeper.detectors.multivariate.row_score import RowScore, as_reference
+from watchkeeper.detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.profiles.columns import Floats
 
 LENGTHS = (8, 16, 32, 64)
 _AXES = 16

@@ -5,8 +5,8 @@ from typing import Self
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.multivariate.row_score import as_reference, as_rows
+from watchkeeper.detectors.multivariate.row_score import as_reference, as_rows
+from watchkeeper.detectors.profiles.columns import Floats
 
 LIMIT = 20.0
 """Values further from the median than this many deviations, infinite ones too, count as this far."""

@@ -4,8 +4,8 @@ from math import log, sqrt
 
 from msgspec import field
 
-from detectors.online.base import checked
-from detectors.online.stateful import Stateful
+from watchkeeper.detectors.online.base import checked
+from watchkeeper.detectors.online.stateful import Stateful
 
 
 class Adwin(Stateful, kw_only=True):

@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import poisson
 
-from detectors.online.adwin import Adwin
-from detectors.online.base import Detector
-from detectors.online.ddm import Ddm
-from detectors.online.e_sr import ESr
-from detectors.online.eddm import Eddm
-from detectors.online.fhddm import Fhddm
-from detectors.online.hddm_a import HddmA
-from detectors.online.hddm_w import HddmW
-from detectors.online.kswin import Kswin
-from detectors.online.page_hinkley import PageHinkley
+from watchkeeper.detectors.online.adwin import Adwin
+from watchkeeper.detectors.online.base import Detector
+from watchkeeper.detectors.online.ddm import Ddm
+from watchkeeper.detectors.online.e_sr import ESr
+from watchkeeper.detectors.online.eddm import Eddm
+from watchkeeper.detectors.online.fhddm import Fhddm
+from watchkeeper.detectors.online.hddm_a import HddmA
+from watchkeeper.detectors.online.hddm_w import HddmW
+from watchkeeper.detectors.online.kswin import Kswin
+from watchkeeper.detectors.online.page_hinkley import PageHinkley
 
 BLOCK_ROWS = 200
 ALARMS = 30

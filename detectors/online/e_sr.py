@@ -6,7 +6,7 @@ from typing import Self
 import msgspec
 from msgspec import Struct, field
 
-from detectors.online.base import checked
+from watchkeeper.detectors.online.base import checked
 
 BETS = tuple(0.02 * 45 ** (k / 7) for k in range(8))
 """Shares of the wealth that are bet, from cautious (small changes) to bold (0.9, large ones)."""

@@ -2,8 +2,8 @@
 
 from math import inf, log, sqrt
 
-from detectors.online.base import checked
-from detectors.online.stateful import Stateful
+from watchkeeper.detectors.online.base import checked
+from watchkeeper.detectors.online.stateful import Stateful
 
 
 class HddmW(Stateful, kw_only=True):

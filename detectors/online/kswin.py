@@ -5,8 +5,8 @@ from math import comb
 
 from msgspec import field
 
-from detectors.online.base import checked
-from detectors.online.stateful import Stateful
+from watchkeeper.detectors.online.base import checked
+from watchkeeper.detectors.online.stateful import Stateful
 
 WINDOW = 100
 RECENT = 30

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from detectors.online.tape import Taped
+from watchkeeper.detectors.online.tape import Taped
 
 
 class PaneAdwin(Taped):

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import ArrayLike
 
-from detectors.online.base import checked
+from watchkeeper.detectors.online.base import checked
 
 _BET_MAX = 0.5
 

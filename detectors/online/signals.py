@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.layout import Layout
-from detectors.profile import LabelsProfile, RowsProfile
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
 
 UNIT = 0.5
 """A mean that moved by so many standard deviations of the rows becomes 0.84 or 0.16."""

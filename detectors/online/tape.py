@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from array import array
 from typing import Any, Self
 
-from detectors.online.base import checked
+from watchkeeper.detectors.online.base import checked
 
 TAPE_MAX = 128
 

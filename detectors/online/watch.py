@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from detectors.online.base import Detector
-from detectors.online.registry import OF_PANES
-from detectors.online.signals import Name, Sample, Signal
-from schemas.statistics import Statistic
+from watchkeeper.detectors.online.base import Detector
+from watchkeeper.detectors.online.registry import OF_PANES
+from watchkeeper.detectors.online.signals import Name, Sample, Signal
+from watchkeeper.schemas.statistics import Statistic
 
 SIGNALS_MAX = 200
 """Further signals are not watched: each takes 2 kB of state and 10 us per pane."""

@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from alerting.alertmanager import Alertmanager, Refusal
-from schemas.monitors import Monitor
-from streams.canary.metrics import CanaryMetrics
-from streams.canary.missed import MissedAlert
-from streams.canary.round import Place, Plan, Result, Round
-from streams.canary.subject import ALERTNAME
-from streams.canary.topics import Topics
-from streams.canary.trickle import Trickle
-from streams.errors import UserError
-from streams.web import Health
+from watchkeeper.alerting.alertmanager import Alertmanager, Refusal
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.canary.metrics import CanaryMetrics
+from watchkeeper.streams.canary.missed import MissedAlert
+from watchkeeper.streams.canary.round import Place, Plan, Result, Round
+from watchkeeper.streams.canary.subject import ALERTNAME
+from watchkeeper.streams.canary.topics import Topics
+from watchkeeper.streams.canary.trickle import Trickle
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.worker.web import Health
 
 __all__ = ["Canary"]
 

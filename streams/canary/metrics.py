@@ -4,8 +4,8 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from streams.canary.round import Result
-from streams.metrics import PREFIX, Described
+from watchkeeper.streams.canary.round import Result
+from watchkeeper.streams.metrics.metrics import PREFIX, Described
 
 __all__ = ["CanaryMetrics"]
 

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from alerting.alertmanager import Alertmanager, Refusal, payload
-from alerting.evidence import when
-from alerting.pager import show
-from alerting.runbooks import runbook_url_of
-from schemas.alerts import Alert, Notice, fingerprint
-from streams.canary.round import Result
-from streams.notify import EXPIRE_AFTER_RESENDS, RESEND_SECONDS
+from watchkeeper.alerting.alertmanager import Alertmanager, Refusal, payload
+from watchkeeper.alerting.evidence import when
+from watchkeeper.alerting.pager import show
+from watchkeeper.alerting.runbooks import runbook_url_of
+from watchkeeper.schemas.alerts import Alert, Notice, fingerprint
+from watchkeeper.streams.canary.round import Result
+from watchkeeper.streams.notify.stage import EXPIRE_AFTER_RESENDS, RESEND_SECONDS
 
 __all__ = ["MissedAlert"]
 
@@ -19,7 +19,7 @@ ALERTNAME = "CanaryMissed"
 _RETRY_MS = 5_000
 
 
-class Told(NamedTuple):
+class MissReport(NamedTuple):
     """What is to be told now."""
 
     began_ms: int
@@ -55,7 +55,7 @@ class MissedAlert:
         self._alertmanager = alertmanager
         self._console = console
         self._resend_ms = round(resend_seconds * 1000)
-        self._told: Told | None = None
+        self._told: MissReport | None = None
         self._due_ms = 0
         self._refused = False
 
@@ -80,18 +80,18 @@ class MissedAlert:
         if isinstance(found, Refusal):
             return False
         if self.labels in found:
-            self._told, self._due_ms = Told(now_ms, "an earlier canary missed its drift"), now_ms
+            self._told, self._due_ms = MissReport(now_ms, "an earlier canary missed its drift"), now_ms
         return True
 
     def settle(self, result: Result, now_ms: int) -> None:
         """Take in how a round ended; `tell` says it."""
         if result.outcome == "missed":
             began_ms = self._told.began_ms if self._told is not None and self.firing else now_ms
-            self._change(Told(began_ms, result.why), now_ms)
+            self._change(MissReport(began_ms, result.why), now_ms)
         elif self._told is not None and self.firing:
             self._change(self._told._replace(resolved_ms=now_ms), now_ms)
 
-    def _change(self, told: Told, now_ms: int) -> None:
+    def _change(self, told: MissReport, now_ms: int) -> None:
         news = self._told is None or self._told.resolved_ms != told.resolved_ms
         self._told, self._due_ms = told, now_ms
         if self._alertmanager is None and news:
@@ -118,7 +118,7 @@ class MissedAlert:
                 self._told = None
         return refusal
 
-    def _alert(self, told: Told) -> Alert:
+    def _alert(self, told: MissReport) -> Alert:
         model, ended = self.labels["model"], told.resolved_ms
         annotations = {
             "summary": "Watchkeeper did not see the drift of its canary",

@@ -11,20 +11,20 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from alerting.alertmanager import Alertmanager
-from schemas.monitors import Monitor
-from streams.canary.canary import Canary
-from streams.canary.metrics import CanaryMetrics
-from streams.canary.missed import MissedAlert
-from streams.canary.round import Plan, Result
-from streams.canary.topics import Topics
-from streams.canary.trickle import Trickle, beat_seconds
-from streams.errors import UserError
-from streams.receiver import credentials
-from streams.settings import Settings
-from streams.web import listen, start_web, web_app
+from watchkeeper.alerting.alertmanager import Alertmanager
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.canary.canary import Canary
+from watchkeeper.streams.canary.metrics import CanaryMetrics
+from watchkeeper.streams.canary.missed import MissedAlert
+from watchkeeper.streams.canary.round import Plan, Result
+from watchkeeper.streams.canary.topics import Topics
+from watchkeeper.streams.canary.trickle import Trickle, beat_seconds
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.notify.receiver import credentials
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.worker.web import listen, start_web, web_app
 
-__all__ = ["Terms", "run_canary"]
+__all__ = ["CanaryOptions", "run_canary"]
 
 log = logging.getLogger("watchkeeper.canary")
 
@@ -33,7 +33,7 @@ SETTLE_SECONDS = 2.0
 """Workers take up a new monitor within a second; what comes before would be rejected."""
 
 
-class Terms(NamedTuple):
+class CanaryOptions(NamedTuple):
     """What a canary is asked to do."""
 
     watched: Monitor
@@ -45,7 +45,7 @@ class Terms(NamedTuple):
 
 def run_canary(
     settings: Settings,
-    terms: Terms,
+    terms: CanaryOptions,
     apply: Callable[[], object],
     remove: Callable[[], object],
     ended: Callable[[Result], object],
@@ -73,7 +73,7 @@ def run_canary(
             listening.close()
 
 
-def _refuse_a_second(topics: Topics, terms: Terms, now_ms: int) -> None:
+def _refuse_a_second(topics: Topics, terms: CanaryOptions, now_ms: int) -> None:
     """Of two that run one round at any time, one would take the other's drift for its own."""
     left_ms = topics.applied_ms + terms.plan.round_ms + 2 * terms.plan.pane_ms - now_ms
     if topics.monitor is not None and left_ms > 0:
@@ -85,7 +85,7 @@ def _refuse_a_second(topics: Topics, terms: Terms, now_ms: int) -> None:
 
 async def _run(
     settings: Settings,
-    terms: Terms,
+    terms: CanaryOptions,
     topics: Topics,
     listening: socket | None,
     ended: Callable[[Result], object],

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from alerting.names import NAMES
-from schemas.monitors import Monitor
-from schemas.references import Reference
-from streams.config.examples import Examples
+from watchkeeper.alerting.names import NAMES
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.references import Reference
+from watchkeeper.streams.files.examples import Examples
 
 __all__ = ["ALERTNAME", "MODEL", "MODEL_ONCE", "TEAM", "event", "level", "monitor", "reference"]
 

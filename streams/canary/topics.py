@@ -5,14 +5,14 @@ import time
 from confluent_kafka import Message
 from pydantic import ValidationError
 
-from schemas.alerts import Alert
-from schemas.monitors import Monitor
-from streams.canary.subject import ALERTNAME
-from streams.config.state import Configuration
-from streams.following import Behind, follow
-from streams.kafka import BrokerError
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.schemas.alerts import Alert
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.canary.subject import ALERTNAME
+from watchkeeper.streams.config.state import Configuration
+from watchkeeper.streams.kafka.client import BrokerError
+from watchkeeper.streams.kafka.following import Behind, follow
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["Topics"]
 

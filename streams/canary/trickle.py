@@ -5,11 +5,11 @@ import uuid
 
 from confluent_kafka import KafkaError, Message
 
-from streams.canary.metrics import CanaryMetrics
-from streams.canary.subject import event
-from streams.kafka import producer
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.streams.canary.metrics import CanaryMetrics
+from watchkeeper.streams.canary.subject import event
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["Trickle", "beat_seconds"]
 

@@ -1,5 +1,5 @@
 """The command line: a file for each command, `options` for what they share, `output` for what they print."""
 
-from streams.cli.app import app, main
+from watchkeeper.streams.cli.app import app, main
 
 __all__ = ["app", "main"]

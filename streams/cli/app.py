@@ -5,11 +5,22 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import apply, calibrate, canary, demo, doctor, publish, reference, rejected, topics, worker
-from streams.cli.output import note
-from streams.errors import UserError
-from streams.kafka import BrokerError
-from streams.settings import SettingsError
+from watchkeeper.demo import command as demo
+from watchkeeper.streams.cli import (
+    apply,
+    calibrate,
+    canary,
+    doctor,
+    publish,
+    reference,
+    rejected,
+    topics,
+    worker,
+)
+from watchkeeper.streams.cli.output import note
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.kafka.client import BrokerError
+from watchkeeper.streams.settings import SettingsError
 
 __all__ = ["app", "main"]
 

@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.changes import Change, Wanted, When, plan
-from streams.cli.connection import reach_topics
-from streams.cli.current import read_configuration, send_configuration
-from streams.cli.effect import EffectiveFrom, tell_start, time_of
-from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
-from streams.cli.output import note, print_json
-from streams.config.changing import Start
-from streams.config.monitor_file import read_monitor
-from streams.config.reference_file import ReferenceFile
-from streams.errors import UserError
+from watchkeeper.streams.cli.changes import AppliedChange, Wanted, When, plan
+from watchkeeper.streams.cli.connection import reach_topics
+from watchkeeper.streams.cli.current import read_configuration, send_configuration
+from watchkeeper.streams.cli.effect import EffectiveFrom, tell_start, time_of
+from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
+from watchkeeper.streams.cli.output import note, print_json
+from watchkeeper.streams.config.changing import Start
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.files.monitor_file import read_monitor
+from watchkeeper.streams.files.reference_file import ReferenceFile
 
 __all__ = ["apply"]
 
@@ -91,7 +91,7 @@ def _read(file: Path) -> Wanted:
     return Wanted(monitor, source.examples.reference(None, time.time_ns() // 1_000_000))
 
 
-def _tell(changes: Sequence[Change], when: When, dry_run: bool) -> None:
+def _tell(changes: Sequence[AppliedChange], when: When, dry_run: bool) -> None:
     for change in changes:
         typer.echo(f"{change.subject}: monitor {change.monitor}, reference {change.reference}")
         for detail in change.changes:

@@ -7,18 +7,18 @@ from typing import Annotated
 import msgspec
 import typer
 
-from detectors.calibration.contestants import NAMES
-from detectors.calibration.injection import KINDS
-from detectors.calibration.measure import Calibration, Delays, names
-from detectors.calibration.measure import calibrate as measured
-from detectors.engine.table import Table
-from schemas.monitors import Monitor
-from streams.cli.calibrate_plots import draw, needs
-from streams.cli.output import note, print_table, progress
-from streams.cli.writing import must_be_writable
-from streams.config.monitor_file import read_monitor
-from streams.config.reference_file import ReferenceFile
-from streams.errors import UserError
+from watchkeeper.detectors.calibration.contestants import NAMES
+from watchkeeper.detectors.calibration.injection import KINDS
+from watchkeeper.detectors.calibration.measure import Calibration, Delays, names
+from watchkeeper.detectors.calibration.measure import calibrate as measured
+from watchkeeper.detectors.tables.table import Table
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.cli.calibrate_plots import draw, needs
+from watchkeeper.streams.cli.output import note, print_table, progress
+from watchkeeper.streams.cli.writing import must_be_writable
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.files.monitor_file import read_monitor
+from watchkeeper.streams.files.reference_file import ReferenceFile
 
 _ROWS = 100_000
 """To a false alarm, where rows have no times and nothing else is said."""

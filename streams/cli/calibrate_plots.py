@@ -4,10 +4,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from detectors.calibration.contestants import ALWAYS, NEVER
-from detectors.calibration.injection import KINDS
-from detectors.calibration.measure import Calibration
-from streams.errors import UserError
+from watchkeeper.detectors.calibration.contestants import ALWAYS, NEVER
+from watchkeeper.detectors.calibration.injection import KINDS
+from watchkeeper.detectors.calibration.measure import Calibration
+from watchkeeper.streams.errors import UserError
 
 __all__ = ["draw", "needs"]
 

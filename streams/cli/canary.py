@@ -11,17 +11,17 @@ import msgspec
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.monitors import Monitor, Name, Positive
-from streams.canary.round import LEAST_PANES, Plan, Result
-from streams.canary.subject import MODEL, MODEL_ONCE, monitor, reference
-from streams.cli.changes import Wanted, plan
-from streams.cli.connection import reach
-from streams.cli.current import read_configuration, send_configuration
-from streams.cli.options import AsJson, Broker, TopicPrefix
-from streams.cli.worker import Alertmanagers
-from streams.errors import UserError
-from streams.settings import Settings, read_settings
-from streams.topics import topic_problems
+from watchkeeper.schemas.monitors import Monitor, Name, Positive
+from watchkeeper.streams.canary.round import LEAST_PANES, Plan, Result
+from watchkeeper.streams.canary.subject import MODEL, MODEL_ONCE, monitor, reference
+from watchkeeper.streams.cli.changes import Wanted, plan
+from watchkeeper.streams.cli.connection import reach
+from watchkeeper.streams.cli.current import read_configuration, send_configuration
+from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix
+from watchkeeper.streams.cli.worker import Alertmanagers
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.settings import Settings, read_settings
+from watchkeeper.streams.topics.topics import topic_problems
 
 __all__ = ["canary"]
 
@@ -103,11 +103,11 @@ def canary(
     logging.basicConfig(
         stream=sys.stderr, level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    from streams.canary.run import Terms, run_canary  # the web server is slow to import
+    from watchkeeper.streams.canary.run import CanaryOptions, run_canary  # the web server is slow to import
 
     result = run_canary(
         settings,
-        Terms(watched, times, team, once),
+        CanaryOptions(watched, times, team, once),
         lambda: _apply(settings, watched),
         lambda: _remove(settings, name),
         _teller(as_json),

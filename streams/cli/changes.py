@@ -5,16 +5,22 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from schemas.monitors import Monitor
-from schemas.references import Reference
-from schemas.revisions import FORMAT, MonitorRecord, MonitorRevision, ReferenceRecord, ReferenceRevision
-from streams.cli.current import ConfigRecord
-from streams.config.changing import Start, amended, newest, soonest, stated
-from streams.config.state import Configuration, reference_key
-from streams.errors import UserError
-from streams.kafka import MAX_MESSAGE_BYTES
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.references import Reference
+from watchkeeper.schemas.revisions import (
+    FORMAT,
+    MonitorRecord,
+    MonitorRevision,
+    ReferenceRecord,
+    ReferenceRevision,
+)
+from watchkeeper.streams.cli.current import ConfigRecord
+from watchkeeper.streams.config.changing import Start, amended, newest, soonest, stated
+from watchkeeper.streams.config.state import Configuration, reference_key
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.kafka.client import MAX_MESSAGE_BYTES
 
-__all__ = ["Change", "Wanted", "When", "plan", "reference_record"]
+__all__ = ["AppliedChange", "Wanted", "When", "plan", "reference_record"]
 
 
 RECORD_BYTES_MAX = MAX_MESSAGE_BYTES - 2**16
@@ -41,7 +47,7 @@ class When(NamedTuple):
         return stated(before, after, self.stated_ms)
 
 
-class Change(msgspec.Struct, frozen=True):
+class AppliedChange(msgspec.Struct, frozen=True):
     """What applying one file, or removing one subject, changes."""
 
     subject: str
@@ -56,12 +62,12 @@ class Change(msgspec.Struct, frozen=True):
 
 def plan(
     wanted: Sequence[Wanted], remove: Sequence[str], current: Configuration, when: When | None = None
-) -> tuple[list[Change], list[ConfigRecord]]:
+) -> tuple[list[AppliedChange], list[ConfigRecord]]:
     """Return what changes, and the records that change it: a reference always before its monitor.
 
     Without `when` a change replaces what is in force from the beginning of time.
     """
-    changes: list[Change] = []
+    changes: list[AppliedChange] = []
     records: list[ConfigRecord] = []
     for each in wanted:
         change, more = _change(each, current, when)
@@ -83,7 +89,9 @@ def reference_record(
     return _reference_record(reference, current, when, start), start
 
 
-def _change(wanted: Wanted, current: Configuration, when: When | None) -> tuple[Change, list[ConfigRecord]]:
+def _change(
+    wanted: Wanted, current: Configuration, when: When | None
+) -> tuple[AppliedChange, list[ConfigRecord]]:
     monitor, reference = wanted
     subject, latest = monitor.subject, current.watched(monitor.subject)
     if latest is not None and latest.monitor.model != monitor.model:
@@ -109,7 +117,7 @@ def _change(wanted: Wanted, current: Configuration, when: When | None) -> tuple[
             state = "as it was: the change that was to come is withdrawn"
             start = start if len(records) > 1 else None
     cuts = list(start.cuts) if start else []
-    return Change(subject, state, of_reference, details, _at(start), cuts), records
+    return AppliedChange(subject, state, of_reference, details, _at(start), cuts), records
 
 
 def _reference_record(
@@ -152,14 +160,16 @@ def _reference_state(reference: Reference | None, known: Reference | None, monit
     return "unchanged" if same else "changed"
 
 
-def _removal(subject: str, current: Configuration) -> tuple[Change, list[ConfigRecord]]:
+def _removal(subject: str, current: Configuration) -> tuple[AppliedChange, list[ConfigRecord]]:
     watched, references = current.watched(subject), current.references(subject)
     if watched is None and not references:
         known = ", ".join(current.subjects()) or "nothing"
         raise UserError(f"{subject}: is not watched, so it can't be removed; {known} is")
     records = [ConfigRecord("monitors", subject, None)] if watched else []
     records += [ConfigRecord("references", reference_key(subject, version), None) for version in references]
-    return Change(subject, "removed" if watched else "none", "removed" if references else "none", []), records
+    return AppliedChange(
+        subject, "removed" if watched else "none", "removed" if references else "none", []
+    ), records
 
 
 def _differences(before: Monitor, after: Monitor) -> list[str]:

@@ -8,13 +8,13 @@ import msgspec
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, ResourceType
 
-from detectors.profile import RowsProfile
-from detectors.reference import reference_labels, reference_rows
-from streams.cli.current import read_configuration
-from streams.config.state import Configuration, Watched, reference_key
-from streams.series_bound import series_bound
-from streams.settings import PREFIX, Settings, variable
-from streams.topics import TOPICS, topic_name
+from watchkeeper.detectors.profiles.reference import reference_labels, reference_rows
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.streams.cli.current import read_configuration
+from watchkeeper.streams.config.state import Configuration, Watched, reference_key
+from watchkeeper.streams.metrics.series_bound import series_bound
+from watchkeeper.streams.settings import PREFIX, Settings, variable
+from watchkeeper.streams.topics.topics import TOPICS, topic_name
 
 __all__ = ["Checkup", "check_configuration", "check_environment", "check_topics"]
 
@@ -146,7 +146,10 @@ def _check_series(settings: Settings, configuration: Configuration) -> Checkup:
 
 def series_count(watched: Watched) -> int:
     """Estimate the Prometheus series of one version: those of a window like the reference, per segment."""
-    from detectors.judge import judge_labels, judge_rows  # brings scipy, which no other command needs
+    from watchkeeper.detectors.checks.judge_rows import (  # brings scipy, which no other command needs
+        judge_labels,
+        judge_rows,
+    )
 
     monitor, reference, layout = watched.monitor, watched.reference(None), watched.layout(None)
     rows = reference_rows(reference, None) or RowsProfile.empty(layout)

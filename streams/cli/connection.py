@@ -5,10 +5,10 @@ import time
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
-from streams.access import Component
-from streams.errors import UserError
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.access import Component
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["reach", "reach_topics", "see_rights"]
 
@@ -62,7 +62,7 @@ def see_rights(settings: Settings, component: Component) -> None:
     """See that the user may do all that a component does; UserError names what is missing."""
     if not (settings.uses_sasl or settings.uses_ssl):
         return  # nobody has a name there
-    from streams.permissions import lacking
+    from watchkeeper.streams.topics.permissions import lacking
 
     if missing := lacking(settings, component):
         names = "; ".join(str(right) for right in missing)

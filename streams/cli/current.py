@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, Message
 
-from streams.cli.connection import reach
-from streams.config.state import Configuration
-from streams.errors import UserError
-from streams.kafka import producer, read_to_end
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.streams.cli.connection import reach
+from watchkeeper.streams.config.state import Configuration
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.kafka.client import producer, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["ConfigRecord", "read_configuration", "send_configuration"]
 

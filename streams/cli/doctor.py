@@ -4,13 +4,13 @@ import os
 
 import typer
 
-from streams.cli.checkups import Checkup, check_configuration, check_environment, check_topics
-from streams.cli.connection import reach
-from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
-from streams.cli.output import print_json
-from streams.errors import UserError
-from streams.kafka import BrokerError
-from streams.settings import Settings
+from watchkeeper.streams.cli.checkups import Checkup, check_configuration, check_environment, check_topics
+from watchkeeper.streams.cli.connection import reach
+from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
+from watchkeeper.streams.cli.output import print_json
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.kafka.client import BrokerError
+from watchkeeper.streams.settings import Settings
 
 __all__ = ["doctor"]
 

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.changes import When
-from streams.cli.output import note
-from streams.config.changing import MARGIN_MS, Start, says
-from streams.errors import UserError
+from watchkeeper.streams.cli.changes import When
+from watchkeeper.streams.cli.output import note
+from watchkeeper.streams.config.changing import MARGIN_MS, Start, says
+from watchkeeper.streams.errors import UserError
 
 __all__ = ["EffectiveFrom", "tell_start", "time_of"]
 

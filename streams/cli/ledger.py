@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 import msgspec
 
-from schemas.rejections import Reason, Rejection
+from watchkeeper.schemas.rejections import Reason, Rejection
 
 __all__ = ["Filter", "Ledger", "Tally", "subject_of"]
 

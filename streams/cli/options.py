@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streams.settings import Settings, read_settings
+from watchkeeper.streams.settings import Settings, read_settings
 
 __all__ = ["AsJson", "Broker", "MonitorFile", "TopicPrefix", "settings_of"]
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from confluent_kafka import Message
 
-from schemas.rejections import KEPT_PART_BYTES, KEPT_VALUE_BYTES, Rejection
-from streams.kafka import BrokerError, headers_of, read_to_end
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.schemas.rejections import KEPT_PART_BYTES, KEPT_VALUE_BYTES, Rejection
+from watchkeeper.streams.kafka.client import BrokerError, headers_of, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["Original", "Originals"]
 

@@ -8,20 +8,20 @@ from typing import Annotated
 
 import typer
 
-from schemas.findings import Kind
-from schemas.monitors import Monitor, Windows
-from streams.cli.connection import reach, reach_topics
-from streams.cli.current import read_configuration
-from streams.cli.options import Broker, MonitorFile, TopicPrefix, settings_of
-from streams.cli.output import note, progress
-from streams.cli.sender import Sender
-from streams.config.monitor_file import read_monitor
-from streams.config.publishing import BadRow, Disorder, Outgoing, Pace, outgoing
-from streams.config.rows import RowMapping
-from streams.config.tables import row_count
-from streams.errors import UserError
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.monitors import Monitor, Windows
+from watchkeeper.streams.cli.connection import reach, reach_topics
+from watchkeeper.streams.cli.current import read_configuration
+from watchkeeper.streams.cli.options import Broker, MonitorFile, TopicPrefix, settings_of
+from watchkeeper.streams.cli.output import note, progress
+from watchkeeper.streams.cli.sender import Sender
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.files.monitor_file import read_monitor
+from watchkeeper.streams.files.publishing import BadRow, Disorder, Outgoing, PublishingPace, outgoing
+from watchkeeper.streams.files.rows import RowMapping
+from watchkeeper.streams.files.tables import row_count
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["publish"]
 
@@ -128,10 +128,10 @@ def _monitor(topic: Kind, monitor_file: Path | None) -> Monitor | None:
     return monitor
 
 
-def _pace(speed: float | None) -> Pace | None:
+def _pace(speed: float | None) -> PublishingPace | None:
     if speed is not None and speed <= 0:
         raise UserError(f"--speed should be more than 0, not {speed:g}")
-    return Pace(speed) if speed else None
+    return PublishingPace(speed) if speed else None
 
 
 def _send(

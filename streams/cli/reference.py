@@ -6,21 +6,21 @@ from typing import Annotated
 
 import typer
 
-from schemas.monitors import Monitor
-from schemas.references import Reference
-from streams.cli.changes import When, reference_record
-from streams.cli.connection import reach_topics
-from streams.cli.current import read_configuration, send_configuration
-from streams.cli.effect import EffectiveFrom, tell_start, time_of
-from streams.cli.options import Broker, TopicPrefix, settings_of
-from streams.cli.output import note, print_table
-from streams.cli.writing import must_be_writable
-from streams.config.examples import Examples
-from streams.config.history import first_examples
-from streams.config.monitor_file import read_monitor
-from streams.config.reference_file import ReferenceFile
-from streams.errors import UserError
-from streams.settings import Settings
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.references import Reference
+from watchkeeper.streams.cli.changes import When, reference_record
+from watchkeeper.streams.cli.connection import reach_topics
+from watchkeeper.streams.cli.current import read_configuration, send_configuration
+from watchkeeper.streams.cli.effect import EffectiveFrom, tell_start, time_of
+from watchkeeper.streams.cli.options import Broker, TopicPrefix, settings_of
+from watchkeeper.streams.cli.output import note, print_table
+from watchkeeper.streams.cli.writing import must_be_writable
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.files.examples import Examples
+from watchkeeper.streams.files.history import first_examples
+from watchkeeper.streams.files.monitor_file import read_monitor
+from watchkeeper.streams.files.reference_file import ReferenceFile
+from watchkeeper.streams.settings import Settings
 
 app = typer.Typer(name="reference", help="Build what normal looks like for a subject.", no_args_is_help=True)
 

@@ -1,4 +1,4 @@
-"""Writes the reference pages that are made from the code: `python -m streams.cli.reference_pages`."""
+"""Writes the reference pages that are made from the code: `python -m watchkeeper.streams.cli.reference_pages`."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,10 +7,10 @@ from typing import Any
 
 import typer
 
-from schemas.monitors import Monitor
-from streams.cli.app import app
-from streams.cli.output import note
-from streams.settings import PREFIX, Settings
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.cli.app import app
+from watchkeeper.streams.cli.output import note
+from watchkeeper.streams.settings import PREFIX, Settings
 
 __all__ = ["PAGES", "ROOT"]
 

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from schemas.rejections import Reason
-from streams.cli.connection import reach_topics
-from streams.cli.ledger import Filter, Ledger
-from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
-from streams.cli.output import note, print_json, print_table, progress
-from streams.cli.rejections import document, read_rejections, row, whole_documents
-from streams.cli.replaying import Replayer
-from streams.errors import UserError
-from streams.settings import Settings
+from watchkeeper.schemas.rejections import Reason
+from watchkeeper.streams.cli.connection import reach_topics
+from watchkeeper.streams.cli.ledger import Filter, Ledger
+from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
+from watchkeeper.streams.cli.output import note, print_json, print_table, progress
+from watchkeeper.streams.cli.rejections import document, read_rejections, row, whole_documents
+from watchkeeper.streams.cli.replaying import Replayer
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.settings import Settings
 
 EXIT_SOME_LEFT = 1
 _SHOWN = 10

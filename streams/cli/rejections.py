@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from schemas.rejections import REPLAY_HEADER, Rejection
-from streams.cli.connection import reach
-from streams.cli.ledger import Filter
-from streams.cli.output import note
-from streams.kafka import read_to_end
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.schemas.rejections import REPLAY_HEADER, Rejection
+from watchkeeper.streams.cli.connection import reach
+from watchkeeper.streams.cli.ledger import Filter
+from watchkeeper.streams.cli.output import note
+from watchkeeper.streams.kafka.client import read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["document", "read_rejections", "row", "whole_documents"]
 

@@ -12,14 +12,14 @@ from typing import NamedTuple
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from schemas.rejections import REPLAY_HEADER, Rejection, Replay
-from streams.cli.originals import Original, Originals
-from streams.errors import UserError
-from streams.formats import SEQUENCE_HEADER, SOURCE_HEADER
-from streams.kafka import producer
-from streams.keeper import INTERNAL_TOPICS
-from streams.settings import Settings
-from streams.topics import TOPICS, topic_name
+from watchkeeper.schemas.rejections import REPLAY_HEADER, Rejection, Replay
+from watchkeeper.streams.cli.originals import Original, Originals
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.fold.formats import SEQUENCE_HEADER, SOURCE_HEADER
+from watchkeeper.streams.fold.keeper import INTERNAL_TOPICS
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import TOPICS, topic_name
 
 __all__ = ["Left", "Replayer"]
 

@@ -4,11 +4,11 @@ import time
 
 from confluent_kafka import KafkaError, Message
 
-from streams.config.publishing import Outgoing, Pace
-from streams.errors import UserError
-from streams.kafka import producer
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.files.publishing import Outgoing, PublishingPace
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["Sender"]
 
@@ -18,7 +18,7 @@ _DELIVERY_SECONDS = 60
 class Sender:
     """Sends to one topic; UserError when the broker does not take what it is given."""
 
-    def __init__(self, settings: Settings, topic: str, pace: Pace | None) -> None:
+    def __init__(self, settings: Settings, topic: str, pace: PublishingPace | None) -> None:
         self._broker = settings.broker
         self._topic = topic_name(settings, topic)
         self._producer = producer(

@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 from confluent_kafka.admin import ClusterMetadata
 
-from streams.access import COMPONENTS, Component, Right, rights
-from streams.broker import CLUSTER_ID
-from streams.cli.connection import reach
-from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
-from streams.cli.output import note, print_json, print_table
-from streams.errors import UserError
-from streams.settings import Settings
-from streams.topics import TOPICS, create_topics, topic_name
+from watchkeeper.streams.cli.connection import reach
+from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
+from watchkeeper.streams.cli.output import note, print_json, print_table
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.kafka.embedded import CLUSTER_ID
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.access import COMPONENTS, Component, Right, rights
+from watchkeeper.streams.topics.topics import TOPICS, create_topics, topic_name
 
 app = typer.Typer(
     name="topics",
@@ -113,7 +113,7 @@ def acls(
 
 
 def _give(settings: Settings, wanted: dict[Component, list[Right]], user: str | None) -> None:
-    from streams.permissions import give as give_rights
+    from watchkeeper.streams.topics.permissions import give as give_rights
 
     if reach(settings).cluster_id == CLUSTER_ID:  # asked for them, it would end this process
         raise UserError(

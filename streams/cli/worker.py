@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from streams.cli.connection import reach, see_rights
-from streams.cli.options import Broker, TopicPrefix
-from streams.settings import read_settings
+from watchkeeper.streams.cli.connection import reach, see_rights
+from watchkeeper.streams.cli.options import Broker, TopicPrefix
+from watchkeeper.streams.settings import read_settings
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -54,6 +54,6 @@ def worker(
     )
     reach(settings)
     see_rights(settings, "worker")
-    from streams.run import run  # Faust takes a second to import, and only workers need it
+    from watchkeeper.streams.worker.run import run  # Faust takes a second to import, and only workers need it
 
     raise typer.Exit(run(settings, json_pages=json_pages, log_level=log_level))

@@ -7,11 +7,11 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from schemas.monitors import Monitor
-from schemas.references import Reference
-from schemas.revisions import LATEST_MS, MonitorRevision, ReferenceRevision
-from streams.config.state import pane_ms
-from streams.errors import UserError
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.references import Reference
+from watchkeeper.schemas.revisions import LATEST_MS, MonitorRevision, ReferenceRevision
+from watchkeeper.streams.config.state import pane_ms
+from watchkeeper.streams.errors import UserError
 
 __all__ = ["MARGIN_MS", "Start", "amended", "newest", "says", "soonest", "stated"]
 

@@ -7,10 +7,10 @@ from typing import Self
 
 from confluent_kafka import Consumer, KafkaException
 
-from streams.config.state import Configuration, Watched
-from streams.following import Behind, follow
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.streams.config.state import Configuration, Watched
+from watchkeeper.streams.kafka.following import Behind, follow
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["Registry", "Watched"]
 

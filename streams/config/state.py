@@ -7,11 +7,11 @@ from datetime import timedelta
 from math import lcm
 from typing import TypeVar
 
-from detectors.layout import Layout
-from detectors.reference import reference_labels, reference_rows
-from schemas.monitors import Monitor
-from schemas.references import Reference
-from schemas.revisions import MonitorRecord, MonitorRevision, ReferenceRecord, ReferenceRevision
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.reference import reference_labels, reference_rows
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.references import Reference
+from watchkeeper.schemas.revisions import MonitorRecord, MonitorRevision, ReferenceRecord, ReferenceRevision
 
 __all__ = ["BEGINNING_MS", "Configuration", "Watched", "pane_ms", "reference_key"]
 

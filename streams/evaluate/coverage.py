@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from schemas.findings import Finding, WindowFindings
+from watchkeeper.schemas.findings import Finding, WindowFindings
 
 FEWEST = 0.5
 """Labels below this share of the expected ones are missing."""
@@ -30,7 +30,7 @@ class Expectation(NamedTuple):
         return -(-self.within_ms // self.window_ms) * self.window_ms + self.window_ms
 
 
-class Judged(NamedTuple):
+class CohortCoverage(NamedTuple):
     """The judgement on one cohort."""
 
     end_ms: int
@@ -77,7 +77,7 @@ class Coverage(Struct):
         counts = self.labels if labels else self.predictions
         counts[bucket_ms] = counts.get(bucket_ms, 0) + rows
 
-    def judge(self, until_ms: int, expected: Expectations) -> list[Judged]:
+    def judge(self, until_ms: int, expected: Expectations) -> list[CohortCoverage]:
         """Judge cohorts that are old enough."""
         judged = []
         for start_ms in sorted(self.predictions):
@@ -93,7 +93,7 @@ class Coverage(Struct):
             enough = rows >= wanted.min_labels or (share or 0.0) * rows >= EXPECTED_MIN
             finding = _finding(rows, came, share) if enough else None
             if enough:
-                judged.append(Judged(start_ms + wanted.wait_ms, rows, finding, wanted.window_ms))
+                judged.append(CohortCoverage(start_ms + wanted.wait_ms, rows, finding, wanted.window_ms))
             self._age(start_ms + wanted.window_ms, rows if finding is None else 0)
         latest = expected.at(until_ms)
         needed_ms = until_ms - latest.wait_ms if latest is not None else until_ms
@@ -126,7 +126,7 @@ def _finding(rows: int, came: int, share: float | None) -> Finding | None:
     )
 
 
-def window(subject: str, version: str, judged: Judged) -> WindowFindings:
+def window(subject: str, version: str, judged: CohortCoverage) -> WindowFindings:
     """Put the judgement on one cohort into words of the topic `findings`."""
     end_ms, rows, finding, size_ms = judged
     found = [finding] if finding else []

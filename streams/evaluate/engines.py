@@ -3,24 +3,23 @@
 from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
-from detectors.budget import engine_budget_ms
-from detectors.engine.model import OF_LABELS, OUTPUT
-from detectors.engine.pane_watch import Concluded, PaneWatch, watch_of
-from detectors.online.signals import Name
-from detectors.profile import LabelsProfile, RowsProfile
-from detectors.reference import reference_model
-from schemas.findings import Finding, Kind
-from schemas.monitors import Monitor
-from schemas.statistics import Statistic
-from streams.evaluate.terms import Terms
-from streams.evaluate.verdict import Alarms
-from streams.evaluate.windows import ALL
+from watchkeeper.detectors.checks.budget import engine_budget_ms
+from watchkeeper.detectors.engine.model import OF_LABELS, OUTPUT, reference_model
+from watchkeeper.detectors.engine.pane_watch import Concluded, PaneWatch, watch_of
+from watchkeeper.detectors.online.signals import Name
+from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.schemas.findings import Finding, Kind
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.statistics import Statistic
+from watchkeeper.streams.evaluate.judgement import Alarms
+from watchkeeper.streams.evaluate.window_rules import WindowRules
+from watchkeeper.streams.evaluate.windows import ALL
 
 _OF_SEGMENTS = 0.5
 """Of the engine's budget is for the segments together, where any are bet on."""
 
 
-class Bets(NamedTuple):
+class WindowBets(NamedTuple):
     """What the bets of one window came to, by segment."""
 
     kind: Kind
@@ -68,7 +67,7 @@ class Engines:
         self._made_for = _relevant(monitor)
 
     @classmethod
-    def of(cls, terms: Terms, kind: Kind, saved: Mapping[str, bytes]) -> "Engines":
+    def of(cls, terms: WindowRules, kind: Kind, saved: Mapping[str, bytes]) -> "Engines":
         """Make those that the reference has something to say to, and let them go on from where they were."""
         model, watches = reference_model(terms.reference), {}
         if model is None or terms.layout is None:
@@ -98,11 +97,11 @@ class Engines:
         if segment in self._watches:
             self._watches[segment].feed(profile, start_ms, end_ms)
 
-    def conclude(self) -> Bets:
+    def conclude(self) -> WindowBets:
         """Sum up what was fed since the last call."""
-        return Bets(self._kind, {segment: watch.conclude() for segment, watch in self._watches.items()})
+        return WindowBets(self._kind, {segment: watch.conclude() for segment, watch in self._watches.items()})
 
-    def clear(self, bets: Bets, findings: Iterable[Finding]) -> None:
+    def clear(self, bets: WindowBets, findings: Iterable[Finding]) -> None:
         """Watch anew what the engine was sure of and the window did not confirm."""
         changed = _changed(findings)
         for segment, each in bets.concluded.items():

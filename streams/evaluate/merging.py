@@ -4,9 +4,9 @@ import logging
 from collections.abc import Iterable
 from typing import TypeVar
 
-from detectors.layout import Layout
-from detectors.profile import LabelsProfile, RowsProfile
-from schemas.profiles import Pane
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.schemas.profiles import Pane
 
 log = logging.getLogger("watchkeeper.evaluate")
 AnyProfile = TypeVar("AnyProfile", RowsProfile, LabelsProfile)

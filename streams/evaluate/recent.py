@@ -2,10 +2,10 @@
 
 from msgspec import Struct, field
 
-from detectors.layout import Layout
-from detectors.profile import RowsProfile
-from streams.evaluate.merging import merged
-from streams.evaluate.windows import ALL
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.streams.evaluate.merging import merged
+from watchkeeper.streams.evaluate.windows import ALL
 
 WINDOWS = 4
 """A generation holds so many windows; the past is the current and the previous one, so 4 to 8 windows."""

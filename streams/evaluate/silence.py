@@ -2,10 +2,10 @@
 
 from msgspec import Struct
 
-from schemas.findings import Finding, Kind, WindowFindings
-from schemas.monitors import Monitor
-from streams.evaluate.watermarks import NEVER
-from streams.evaluate.windows import Spans, ms
+from watchkeeper.schemas.findings import Finding, Kind, WindowFindings
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.evaluate.watermarks import NEVER
+from watchkeeper.streams.evaluate.windows import WindowDurations, ms
 
 
 class Silence(Struct):
@@ -40,7 +40,7 @@ class Silence(Struct):
 
         It belongs to no version: nobody can say which one should have published.
         """
-        spans = Spans.of(monitor, self.kind)
+        spans = WindowDurations.of(monitor, self.kind)
         after_ms = ms(monitor.sensitivity.silent_after or 2 * monitor.windows.size)
         silent_ms = clock_ms - self.heard_ms if idle else 0
         end_ms = spans.floor(self.event_now_ms(idle, clock_ms))

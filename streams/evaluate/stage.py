@@ -5,19 +5,19 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import Struct, field
 
-from schemas.findings import Kind
-from schemas.profiles import Pane, ToEvaluate, Watermark
-from schemas.statistics import WindowStatistics
-from streams.evaluate.coverage import Coverage, window
-from streams.evaluate.lane import Output, SavedLane
-from streams.evaluate.lanes import Lanes
-from streams.evaluate.merging import check_profile
-from streams.evaluate.silence import Silence
-from streams.evaluate.terms import Course, LaneKey, Registry, TermsOf
-from streams.evaluate.watermarks import NEVER, News, Watermarks
-from streams.fold import Message, Record
-from streams.ingest.partition import partition_of
-from streams.rejecting import rejection
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.profiles import Pane, ToEvaluate, Watermark
+from watchkeeper.schemas.statistics import WindowStatistics
+from watchkeeper.streams.evaluate.all_windows import AllWindows
+from watchkeeper.streams.evaluate.coverage import Coverage, window
+from watchkeeper.streams.evaluate.merging import check_profile
+from watchkeeper.streams.evaluate.silence import Silence
+from watchkeeper.streams.evaluate.subject_windows import Output, SavedLane
+from watchkeeper.streams.evaluate.watermarks import NEVER, News, Watermarks
+from watchkeeper.streams.evaluate.window_rules import Course, LaneKey, MonitorHistory, TermsOf
+from watchkeeper.streams.fold.protocol import Message, Record
+from watchkeeper.streams.fold.rejection import rejection
+from watchkeeper.streams.topics.partitioning import partition_of
 
 SWEEP_MS = 1000
 """How often idle subjects are looked at, by the clocks of the sources."""
@@ -38,7 +38,7 @@ class Lost(Struct):
     """Panes of versions or layouts beyond the most that are kept."""
 
 
-class Saved(Struct):
+class EvaluateState(Struct):
     """The whole state, in a checkpoint."""
 
     watermarks: Watermarks = field(default_factory=Watermarks)
@@ -50,20 +50,20 @@ class Saved(Struct):
 
 
 class EvaluateFold:
-    """Folds panes and watermarks of a partition's subjects. See `streams.fold.Fold`.
+    """Folds panes and watermarks of a partition's subjects. See `watchkeeper.streams.fold.protocol.Fold`.
 
     Time is what the messages say: there is no clock here. In which order messages of different sources come
     does not change what is said of the windows of a subject and kind, nor its order. What is said of labels
     comes after what is said of predictions until then; how much later does depend on that order.
     """
 
-    def __init__(self, registry: Registry, sources: Sequence[str], number: int = 0) -> None:
+    def __init__(self, registry: MonitorHistory, sources: Sequence[str], number: int = 0) -> None:
         self._registry = registry
         self._number = number
         self._sources = list(sources)
         self._terms = TermsOf(registry)
         self._outputs: list[Message] = []
-        self._load(Saved())
+        self._load(EvaluateState())
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Take in panes and watermarks, in order."""
@@ -109,7 +109,7 @@ class EvaluateFold:
 
     def snapshot(self) -> bytes:
         """Encode the whole state; `size_bytes` says how large it was."""
-        saved = Saved(
+        saved = EvaluateState(
             self._watermarks, self._lanes.saved(), self._silences, self._coverages, self._swept_ms, self.lost
         )
         state = msgspec.msgpack.encode(saved)
@@ -118,7 +118,7 @@ class EvaluateFold:
 
     def restore(self, state: bytes) -> None:
         """Replace the state."""
-        self._load(msgspec.msgpack.decode(state, type=Saved))
+        self._load(msgspec.msgpack.decode(state, type=EvaluateState))
 
     def needs(self) -> Mapping[str, int]:
         """Need no old records: the state is small."""
@@ -127,9 +127,9 @@ class EvaluateFold:
     def remember(self, topic: str, records: Sequence[Record]) -> None:
         """Rebuild nothing; never called, as nothing is needed."""
 
-    def _load(self, saved: Saved) -> None:
+    def _load(self, saved: EvaluateState) -> None:
         self._watermarks = saved.watermarks
-        self._lanes = Lanes(saved.lanes)
+        self._lanes = AllWindows(saved.lanes)
         self._silences = saved.silences
         self._coverages = saved.coverages
         self._swept_ms = saved.swept_ms

@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from schemas.findings import Kind
-from schemas.profiles import Watermark
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.profiles import Watermark
 
 NEVER = -(2**62)
 SURE_MS = 200
 """What clocks of two machines may differ by, and what a record may take from its producer to a reader."""
 
 
-class Heard(Struct, array_like=True):
+class SourceWatermark(Struct, array_like=True):
     """What one source said last of one subject and kind."""
 
     time_ms: int
@@ -33,7 +33,7 @@ class News(NamedTuple):
 class Progress(Struct):
     """One subject's events of one kind."""
 
-    sources: dict[str, Heard] = {}
+    sources: dict[str, SourceWatermark] = {}
     reached_ms: int = NEVER
     """No more panes that end at or before this are to come; never goes back."""
     least_ms: int = NEVER
@@ -85,7 +85,7 @@ class Watermarks(Struct):
 
     def _note(self, kind: Kind, subject: str, message: Watermark, expected: Sequence[str]) -> News:
         progress = self.progress.setdefault(kind, {}).setdefault(subject, Progress())
-        heard = progress.sources.setdefault(message.source, Heard(NEVER, True))
+        heard = progress.sources.setdefault(message.source, SourceWatermark(NEVER, True))
         idle = subject in message.idle.get(kind, ())
         news = News(
             kind, subject, message.event_time_ms.get(kind, {}).get(subject, NEVER), not (idle and heard.idle)

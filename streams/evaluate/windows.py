@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from schemas.findings import Kind
-from schemas.monitors import Monitor
-from schemas.profiles import Pane
-from streams.evaluate.watermarks import NEVER
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.profiles import Pane
+from watchkeeper.streams.evaluate.watermarks import NEVER
 
 FAR = -NEVER
 ALL = ""
@@ -21,7 +21,7 @@ def ms(span: timedelta) -> int:
     return span // timedelta(milliseconds=1)
 
 
-class Spans(NamedTuple):
+class WindowDurations(NamedTuple):
     """The durations that decide when windows close, for panes that start at `from_ms` or later.
 
     No window holds panes from both sides of a change: the last one before it ends there at the latest, and
@@ -38,7 +38,7 @@ class Spans(NamedTuple):
     """When a later monitor or reference takes effect."""
 
     @classmethod
-    def of(cls, monitor: Monitor, kind: Kind) -> "Spans":
+    def of(cls, monitor: Monitor, kind: Kind) -> "WindowDurations":
         """Read them off a monitor; labels may have windows of another size."""
         windows = monitor.windows
         size, rows = windows.size, windows.rows
@@ -123,11 +123,11 @@ class Closed(NamedTuple):
     parts: Parts
 
 
-class Windows(Struct):
+class OpenWindows(Struct):
     """The open panes and windows of one subject, version, kind and layout.
 
-    >>> spans = Spans(size_ms=20, every_ms=20, pane_ms=10)
-    >>> windows = Windows()
+    >>> spans = WindowDurations(size_ms=20, every_ms=20, pane_ms=10)
+    >>> windows = OpenWindows()
     >>> _ = windows.add(Pane("m", "1", None, "predictions", 0, 10, "l", 7, b"profile"), spans)
     >>> windows.next(until_ms=10, spans=spans)
     Passed(end_ms=10, part=Part(rows=7, profiles=[b'profile']))
@@ -145,7 +145,7 @@ class Windows(Struct):
     """The end of the pane that filled the window, until that is closed."""
     last_end_ms: int = NEVER
 
-    def add(self, pane: Pane, spans: Spans) -> Part:
+    def add(self, pane: Pane, spans: WindowDurations) -> Part:
         """Take in a pane; return the part that it went into."""
         if pane.segment is None:
             self.waiting.setdefault(pane.end_ms, Part()).add(pane.rows, [pane.profile])
@@ -155,14 +155,14 @@ class Windows(Struct):
         part.add(pane.rows, [pane.profile])
         return part
 
-    def is_late(self, pane: Pane, reached_ms: int, spans: Spans) -> bool:
+    def is_late(self, pane: Pane, reached_ms: int, spans: WindowDurations) -> bool:
         """Whether a window that the pane belongs to has closed, or event time has passed its end.
 
         It may have closed by count or, because all was idle, by the clock: no window is told twice.
         """
         return pane.start_ms < max(spans.floor(reached_ms), self.last_end_ms)
 
-    def open_until_ms(self, spans: Spans) -> int:
+    def open_until_ms(self, spans: WindowDurations) -> int:
         """Give the end of the first window that holds the latest rows."""
         return spans.next(self.latest_ms)
 
@@ -171,7 +171,7 @@ class Windows(Struct):
         """Give the start of the latest rows."""
         return max(self.grains, default=NEVER)
 
-    def next(self, until_ms: int, spans: Spans) -> Passed | Closed | None:
+    def next(self, until_ms: int, spans: WindowDurations) -> Passed | Closed | None:
         """Give what comes next in order of time, or None when nothing has ended by then.
 
         After a window comes `settle`.
@@ -190,7 +190,7 @@ class Windows(Struct):
             self.full = pane_end_ms
         return Passed(pane_end_ms, part)
 
-    def settle(self, closed: Closed, faulty: set[str], spans: Spans) -> list[Parts]:
+    def settle(self, closed: Closed, faulty: set[str], spans: WindowDurations) -> list[Parts]:
         """Forget what no later window holds; return what of it was never in a window with a fault."""
         for start_ms, grain in self.grains.items():
             if closed.start_ms <= start_ms < closed.end_ms:
@@ -208,7 +208,7 @@ class Windows(Struct):
         ]
         return [(start_ms, self.grains[start_ms].parts) for start_ms in starts]
 
-    def _boundary_ms(self, spans: Spans) -> int:
+    def _boundary_ms(self, spans: WindowDurations) -> int:
         """Give the next end of a window by time that has rows; far in the future if there are none."""
         first = min(self.grains, default=FAR)
         if first >= spans.until_ms:
@@ -216,7 +216,7 @@ class Windows(Struct):
         holds_first, after_last = spans.next(first), spans.next(self.last_end_ms)
         return after_last if holds_first < after_last <= first + spans.size_ms else holds_first
 
-    def _window(self, end_ms: int, spans: Spans) -> Closed:
+    def _window(self, end_ms: int, spans: WindowDurations) -> Closed:
         first, last_end_ms = min(self.grains, default=end_ms), self.last_end_ms
         start_ms = max(end_ms - spans.size_ms, spans.from_ms)
         if spans.tumbling:
@@ -231,6 +231,6 @@ class Windows(Struct):
         return Closed(start_ms, end_ms, parts)
 
 
-def _kept_from_ms(end_ms: int, spans: Spans) -> int:
+def _kept_from_ms(end_ms: int, spans: WindowDurations) -> int:
     """Give the start of the window after the one that ended."""
     return end_ms if spans.tumbling or end_ms >= spans.until_ms else spans.next(end_ms) - spans.size_ms

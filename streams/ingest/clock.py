@@ -6,7 +6,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from streams.ingest.spans import Spans
+from watchkeeper.streams.ingest.spans import PaneDurations
 
 NEVER = -(2**62)
 
@@ -16,7 +16,7 @@ class Clock(Struct):
 
     A row is late if its pane had been closed by the rows before it, however they came in chunks.
 
-    >>> spans = Spans(pane_ms=100, lateness_ms=500, label_ms=0)
+    >>> spans = PaneDurations(pane_ms=100, lateness_ms=500, label_ms=0)
     >>> Clock().late(np.array([0, 700, 100, 200]), spans)[0].tolist()
     [False, False, True, False]
     """
@@ -32,7 +32,9 @@ class Clock(Struct):
     """When rows last came, by the worker's clock."""
     idle: bool = False
 
-    def late(self, times: NDArray[np.int64], spans: Spans) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    def late(
+        self, times: NDArray[np.int64], spans: PaneDurations
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Say which rows are late and in which pane, by its start, each is counted; move on to the latest."""
         running = np.maximum.accumulate(np.concatenate(([self.latest_ms], times)))
         starts = spans.starts(times)
@@ -42,7 +44,7 @@ class Clock(Struct):
         self.before_ms, self.latest_ms = self.latest_ms, int(running[-1])
         return late, np.where(late, open_ms, starts)
 
-    def late_by_clock(self, times: NDArray[np.int64], spans: Spans) -> NDArray[np.intp]:
+    def late_by_clock(self, times: NDArray[np.int64], spans: PaneDurations) -> NDArray[np.intp]:
         """Say, before `late`, which rows will be late only because no rows came for long and time went on."""
         if self.closed_ms <= spans.closed_to(self.latest_ms):
             return np.array([], dtype=np.intp)

@@ -15,12 +15,19 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from schemas.events import LabelValue, Output, Time
-from schemas.monitors import Feature, Monitor
-from streams.config.state import BEGINNING_MS
-from streams.fold import Record
-from streams.ingest.clock import time_ms
-from streams.ingest.envelope import EVENT_BYTES_MAX, KNOWN_TYPES, Refusal, is_bare, open_event, unwatched
+from watchkeeper.schemas.events import LabelValue, Output, Time
+from watchkeeper.schemas.monitors import Feature, Monitor
+from watchkeeper.streams.config.state import BEGINNING_MS
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.ingest.clock import time_ms
+from watchkeeper.streams.ingest.envelope import (
+    EVENT_BYTES_MAX,
+    KNOWN_TYPES,
+    EventRefusal,
+    is_bare,
+    open_event,
+    unwatched,
+)
 
 _NAN = float("nan")
 
@@ -33,7 +40,7 @@ class Row(NamedTuple):
 
 
 class ScoredOutput(Struct, frozen=True):
-    """What a classifier said: the fields of `schemas.events.Output`, with the score held to its range."""
+    """What a classifier said: the fields of `watchkeeper.schemas.events.Output`, with the score held to its range."""
 
     score: Annotated[float, Meta(ge=0, le=1)] | None = None
     label: bool | int | str | None = None
@@ -42,7 +49,7 @@ class ScoredOutput(Struct, frozen=True):
 
 
 class LabelRow(Struct, frozen=True):
-    """A decoded label event; the same fields as `schemas.events.Label`."""
+    """A decoded label event; the same fields as `watchkeeper.schemas.events.Label`."""
 
     prediction_id: str
     label_time: Time
@@ -67,14 +74,14 @@ class _Named(Struct):
     feature_view: str | None = None
 
 
-class Subject:
+class SubjectDecoder:
     """How one monitor's events are decoded: a struct with the declared features as typed fields.
 
     It is for events from `from_ms` on, until the monitor after it; `before` is for earlier ones.
     """
 
     def __init__(
-        self, monitor: Monitor, from_ms: int = BEGINNING_MS, before: "Subject | None" = None
+        self, monitor: Monitor, from_ms: int = BEGINNING_MS, before: "SubjectDecoder | None" = None
     ) -> None:
         self.from_ms = from_ms
         self.until_ms = -BEGINNING_MS
@@ -104,13 +111,13 @@ class Subject:
         """Decode an event of this subject; raises on one that is not good."""
         return msgspec.json.Decoder(self.struct).decode
 
-    def history(self) -> "Iterator[Subject]":
+    def history(self) -> "Iterator[SubjectDecoder]":
         """Yield this and all before it."""
         yield self
         if self.before is not None:
             yield from self.before.history()
 
-    def at(self, time_ms: int) -> "Subject":
+    def at(self, time_ms: int) -> "SubjectDecoder":
         """Return what an event of a time is decoded with."""
         return next(each for each in self.history() if each.before is None or time_ms >= each.from_ms)
 
@@ -159,7 +166,7 @@ def _fits(value: Any, feature: Feature) -> bool:
 class EventDecoder:
     """Decodes one kind of event for all subjects of that kind."""
 
-    def __init__(self, subjects: Iterable[Subject], tag_field: str) -> None:
+    def __init__(self, subjects: Iterable[SubjectDecoder], tag_field: str) -> None:
         self.subjects = {subject.name: subject for subject in subjects}
         self.by_struct = {
             each.struct: each for subject in self.subjects.values() for each in subject.history()
@@ -168,7 +175,7 @@ class EventDecoder:
         self._first = dict(self.subjects)
         self.prefer(())
 
-    def prefer(self, subjects: Iterable[Subject]) -> None:
+    def prefer(self, subjects: Iterable[SubjectDecoder]) -> None:
         """Try these first for their names: a union has one struct for each name. No copy of this does so."""
         self._first = self._first | {subject.name: subject for subject in subjects}
         nothing = _Nothing if self._tag_field == "model" else _NoView
@@ -181,12 +188,12 @@ class EventDecoder:
         """Whether a monitor changes, so that events of two times are decoded in two ways."""
         return len(self.by_struct) > len(self.subjects)
 
-    def decode(self, record: Record) -> Row | Refusal:
+    def decode(self, record: Record) -> Row | EventRefusal:
         """Decode one record the slow and forgiving way."""
         if self.is_changing and is_bare(record) and (row := self._decode_in_time(record)) is not None:
             return row
         event = open_event(record)
-        if isinstance(event, Refusal):
+        if isinstance(event, EventRefusal):
             return event
         name = event.get(self._tag_field)
         subject = self.subjects.get(name) if isinstance(name, str) else None
@@ -195,7 +202,7 @@ class EventDecoder:
         try:
             return _in_time(subject, event).convert(event)
         except (msgspec.ValidationError, OverflowError) as error:
-            return Refusal("invalid_event", str(error))
+            return EventRefusal("invalid_event", str(error))
 
     def _decode_in_time(self, record: Record) -> Row | None:
         """Decode an event that is good for the monitor of its time, though not for the one tried first."""
@@ -205,13 +212,13 @@ class EventDecoder:
             return Row(subject.at(time_ms(named.event_time)).decode_fast(record.value or b""))
         return None
 
-    def _unknown(self, name: object) -> Refusal:
+    def _unknown(self, name: object) -> EventRefusal:
         if name is None:
-            return Refusal("invalid_event", f"Object missing required field `{self._tag_field}`")
+            return EventRefusal("invalid_event", f"Object missing required field `{self._tag_field}`")
         return unwatched(self._tag_field, str(name))
 
 
-def _in_time(subject: Subject, event: Mapping[str, Any]) -> Subject:
+def _in_time(subject: SubjectDecoder, event: Mapping[str, Any]) -> SubjectDecoder:
     """Return what is in force at an event's time; one without a good time is refused by any."""
     if subject.before is None:
         return subject
@@ -226,15 +233,15 @@ class LabelDecoder:
 
     decode_fast = staticmethod(msgspec.json.Decoder(LabelRow).decode)
 
-    def decode(self, record: Record) -> Row | Refusal:
+    def decode(self, record: Record) -> Row | EventRefusal:
         """Decode one record the slow and forgiving way."""
         event = open_event(record)
-        if isinstance(event, Refusal):
+        if isinstance(event, EventRefusal):
             return event
         try:
             return Row(msgspec.convert(event, LabelRow))
         except (msgspec.ValidationError, OverflowError) as error:
-            return Refusal("invalid_event", str(error))
+            return EventRefusal("invalid_event", str(error))
 
 
 class DecodedChunk(NamedTuple):
@@ -243,7 +250,7 @@ class DecodedChunk(NamedTuple):
     events: list[Any]
     at: Sequence[int]
     wrong: dict[int, tuple[str, ...]]
-    refused: dict[int, Refusal]
+    refused: dict[int, EventRefusal]
 
 
 def decode_all(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) -> DecodedChunk:
@@ -267,7 +274,7 @@ def _decode_each(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]
     chunk = DecodedChunk(events, at, {}, {})
     for index, record in enumerate(records):
         row = _decode_one(decoder, record)
-        if isinstance(row, Refusal):
+        if isinstance(row, EventRefusal):
             chunk.refused[index] = row
             continue
         events.append(row.event)
@@ -277,7 +284,7 @@ def _decode_each(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]
     return chunk
 
 
-def _decode_one(decoder: EventDecoder | LabelDecoder, record: Record) -> Row | Refusal:
+def _decode_one(decoder: EventDecoder | LabelDecoder, record: Record) -> Row | EventRefusal:
     if is_bare(record):
         try:
             return Row(decoder.decode_fast(record.value or b""))

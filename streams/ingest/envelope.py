@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas.rejections import Reason
-from streams.fold import Record
+from watchkeeper.schemas.rejections import Reason
+from watchkeeper.streams.fold.protocol import Record
 
 EVENT_BYTES_MAX = 1_000_000
 _CLOUDEVENTS_JSON = b"application/cloudevents+json"
@@ -18,27 +18,27 @@ KNOWN_TYPES = frozenset(
 )
 
 
-class Refusal(NamedTuple):
+class EventRefusal(NamedTuple):
     """Why an event can't be used."""
 
     reason: Reason
     message: str
 
 
-def open_event(record: Record) -> dict[str, Any] | Refusal:
+def open_event(record: Record) -> dict[str, Any] | EventRefusal:
     """Return the event's object, out of its CloudEvents envelope if it has one."""
     if not record.value:
-        return Refusal("empty", "the record has no value")
+        return EventRefusal("empty", "the record has no value")
     if len(record.value) > EVENT_BYTES_MAX:
-        return Refusal("too_large", f"{len(record.value)} bytes; at most {EVENT_BYTES_MAX} are taken")
+        return EventRefusal("too_large", f"{len(record.value)} bytes; at most {EVENT_BYTES_MAX} are taken")
     headers = {name: value or b"" for name, value in record.headers}  # Kafka has headers without a value
     content_type = headers.get("content-type", b"").split(b";")[0].strip().lower()
     if content_type and content_type not in (*_JSON_TYPES, _CLOUDEVENTS_JSON):
-        return Refusal("unsupported_content", f"content-type {content_type[:100]!r} is not JSON")
+        return EventRefusal("unsupported_content", f"content-type {content_type[:100]!r} is not JSON")
     try:
         event = msgspec.json.decode(record.value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Refusal("malformed_json", str(error))
+        return EventRefusal("malformed_json", str(error))
     texts = {name: value.decode(errors="replace") for name, value in headers.items()}
     said: tuple[Any, Any] = texts.get("ce_type"), texts.get("ce_specversion", "1.0")
     if isinstance(event, dict) and "specversion" in event:
@@ -47,22 +47,24 @@ def open_event(record: Record) -> dict[str, Any] | Refusal:
     if (newer := _newer(*said)) is not None:
         return newer
     if not isinstance(event, dict):
-        return Refusal("invalid_event", "the event is not a JSON object")
+        return EventRefusal("invalid_event", "the event is not a JSON object")
     if headers.get("ce_time"):
         event.setdefault("event_time", texts["ce_time"])
     return event
 
 
-def _newer(ce_type: object, specversion: object = "1.0") -> Refusal | None:
+def _newer(ce_type: object, specversion: object = "1.0") -> EventRefusal | None:
     """Refuse an event that says it is of a version that is not known; types that are not ours say nothing."""
     if not isinstance(specversion, str) or specversion.split(".")[0] != "1":
-        return Refusal(
+        return EventRefusal(
             "unsupported_content", f"specversion {str(specversion)[:50]!r} of CloudEvents is not 1.x"
         )
     found = _OUR_TYPE.fullmatch(ce_type) if isinstance(ce_type, str) else None
     if found is None or found["version"] == "1":
         return None
-    return Refusal("unsupported_content", f"the event is of type {found[0][:100]}: this program reads v1")
+    return EventRefusal(
+        "unsupported_content", f"the event is of type {found[0][:100]}: this program reads v1"
+    )
 
 
 def is_bare(record: Record) -> bool:
@@ -73,7 +75,7 @@ def is_bare(record: Record) -> bool:
     return not any(_newer((value or b"").decode(errors="replace")) for value in types)
 
 
-def unwatched(tag_field: str, name: str) -> Refusal:
+def unwatched(tag_field: str, name: str) -> EventRefusal:
     """Refuse an event of a model or feature view without a monitor.
 
     >>> unwatched("model", "delay").message
@@ -82,4 +84,4 @@ def unwatched(tag_field: str, name: str) -> Refusal:
     reason: Reason = "unknown_model" if tag_field == "model" else "unknown_feature_view"
     given = name[:100]
     again = f"watchkeeper rejected replay --model {shlex.quote(given)}"
-    return Refusal(reason, f"no monitor for {tag_field} {given!r}: apply one, then run: {again}")
+    return EventRefusal(reason, f"no monitor for {tag_field} {given!r}: apply one, then run: {again}")

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from streams.fold import Record
-from streams.ingest.envelope import Refusal
-from streams.ingest.partition import Partition
-from streams.ingest.quarantine import UNWATCHED, Excess, Limit, Quarantine
-from streams.ingest.replays import Replays, origin_of, replays_in
-from streams.rejecting import rejection
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.fold.rejection import rejection
+from watchkeeper.streams.ingest.envelope import EventRefusal
+from watchkeeper.streams.ingest.partition import Partition
+from watchkeeper.streams.ingest.quarantine import UNWATCHED, Excess, Quarantine, RejectedLimit
+from watchkeeper.streams.ingest.replays import Replays, origin_of, replays_in
 
 
 class RejectedShareHigh(Exception):
@@ -25,7 +25,7 @@ class RejectedShareHigh(Exception):
 class Gate:
     """The gate of one partition. Its state is the partition's."""
 
-    def __init__(self, partition: Partition, number: int, limit: Limit) -> None:
+    def __init__(self, partition: Partition, number: int, limit: RejectedLimit) -> None:
         self._partition = partition
         self._number = number
         self._limit = limit
@@ -45,7 +45,7 @@ class Gate:
         return replays.known(self._place(topic), records) if replays else records
 
     def reject(
-        self, topic: str, records: Sequence[Record], refused: Mapping[int, Refusal], now_ms: int
+        self, topic: str, records: Sequence[Record], refused: Mapping[int, EventRefusal], now_ms: int
     ) -> None:
         """Send what was refused to `rejected`; RejectedShareHigh where that is too much."""
         self._partition.accounts[topic].rejected += len(refused)
@@ -67,7 +67,7 @@ class Gate:
         return quarantine.share(self._limit) if quarantine else 0.0
 
     def _uncounted(
-        self, topic: str, records: Sequence[Record], refused: Mapping[int, Refusal]
+        self, topic: str, records: Sequence[Record], refused: Mapping[int, EventRefusal]
     ) -> frozenset[int]:
         """Name, by index, what says nothing of a publisher: others' events, and those rejected before."""
         unwatched = frozenset(index for index, refusal in refused.items() if refusal.reason in UNWATCHED)

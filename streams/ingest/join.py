@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.ingest.early import EarlyLabels, Truth
+from watchkeeper.streams.ingest.early_labels import EarlyLabels, LabelValue
 
 WAITING_MAX = 1_000_000
 CLOCKS_DIFFER_MS = 60_000
@@ -80,11 +80,11 @@ class Waiting:
         self.within_ms = within_ms
         self.overdue_ms = overdue_ms
         self.offset = offset
-        self.labels: dict[int, Truth] = {}
+        self.labels: dict[int, LabelValue] = {}
         """By row, the label that counts."""
-        self.heard: dict[int, Truth] = {}
+        self.heard: dict[int, LabelValue] = {}
         """By row, the last label that came, where that is not the only one or does not count."""
-        self.first_labels: dict[str | None, Truth] = {}
+        self.first_labels: dict[str | None, LabelValue] = {}
         """By the model that labels name, the first of all that came."""
 
 
@@ -115,7 +115,7 @@ class VersionJoin:
         self.index.update(zip(rows.ids, zip(repeat(rows), range(len(rows.ids))), strict=True))
         self.waiting.append(rows)
 
-    def match(self, truth: Truth, is_late: IsLate) -> Labelled | None:
+    def match(self, truth: LabelValue, is_late: IsLate) -> Labelled | None:
         """Give a label to its prediction; None where that is unknown or the label is not for its time.
 
         A label that is late is told of, and the one before it goes on to count.
@@ -152,7 +152,7 @@ class VersionJoin:
             late,
         )
 
-    def _note(self, rows: Waiting, i: int, truth: Truth, late: bool) -> None:
+    def _note(self, rows: Waiting, i: int, truth: LabelValue, late: bool) -> None:
         first = rows.first_labels.get(truth.model)
         if first is None or truth.offset < first.offset:
             rows.first_labels[truth.model] = truth
@@ -162,7 +162,7 @@ class VersionJoin:
         if not late:
             rows.labels[i] = truth if truth.earlier is None else truth._replace(earlier=None)
 
-    def labels_of(self, ids: Sequence[str]) -> list[Truth]:
+    def labels_of(self, ids: Sequence[str]) -> list[LabelValue]:
         """Return the last label that came for each of these predictions."""
         known = (self.index[i] for i in ids if i in self.index)
         found = (rows.heard.get(i) or rows.labels.get(i) for rows, i in known)
@@ -203,7 +203,7 @@ class Join:
             self.of_subject.setdefault(subject, []).append(self.versions[key])
         return self.versions[key]
 
-    def labels_before(self, rows: VersionJoin, ids: Sequence[str]) -> list[Truth]:
+    def labels_before(self, rows: VersionJoin, ids: Sequence[str]) -> list[LabelValue]:
         """Return the labels that came before these predictions, early ones and those of sibling versions."""
         found = self.early.of(rows.subject, ids) if self.early else []
         for sibling in self.of_subject.get(rows.subject, ()):
@@ -211,7 +211,7 @@ class Join:
                 found += [truth for last in sibling.labels_of(ids) for truth in last.history()]
         return sorted(dict.fromkeys(truth._replace(earlier=None) for truth in found), key=_offset)
 
-    def match(self, truth: Truth, subjects: Container[str], is_late: IsLate) -> list[Labelled]:
+    def match(self, truth: LabelValue, subjects: Container[str], is_late: IsLate) -> list[Labelled]:
         """Give a label to every version that made the prediction; none yet: keep it for when they come."""
         candidates = (
             join for join in self.versions.values() if truth.model is None or join.subject == truth.model
@@ -258,12 +258,12 @@ class Join:
     def _chunks(self) -> Iterator[Waiting]:
         return (rows for join in self.versions.values() for rows in join.waiting)
 
-    def _first_labels(self) -> Iterator[Truth]:
+    def _first_labels(self) -> Iterator[LabelValue]:
         yield from (truth for rows in self._chunks() for truth in rows.first_labels.values())
         yield from self.early.firsts()
 
 
-def _offset(truth: Truth) -> int:
+def _offset(truth: LabelValue) -> int:
     return truth.offset
 
 

@@ -6,14 +6,14 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.profile import LabelsProfile
-from streams.ingest.clock import NEVER
-from streams.ingest.early import Truth
-from streams.ingest.join import CLOCKS_DIFFER_MS, Labelled, Waiting
-from streams.ingest.panes import SEGMENTS_MAX, PaneKey
-from streams.ingest.partition import Partition
-from streams.ingest.rows import Batch
-from streams.ingest.subjects import Intake
+from watchkeeper.detectors.profiles.rows import LabelsProfile
+from watchkeeper.streams.ingest.clock import NEVER
+from watchkeeper.streams.ingest.early_labels import LabelValue
+from watchkeeper.streams.ingest.intakes import Intake
+from watchkeeper.streams.ingest.join import CLOCKS_DIFFER_MS, Labelled, Waiting
+from watchkeeper.streams.ingest.panes import SEGMENTS_MAX, PaneKey
+from watchkeeper.streams.ingest.partition import Partition
+from watchkeeper.streams.ingest.rows import VersionRows
 
 NO_SCORE = float("nan")
 Scores = NDArray[np.float64] | None
@@ -26,7 +26,7 @@ class LabelsIntake:
         self._partition = partition
 
     def wait(
-        self, batch: Batch, scores: Scores, late: NDArray[np.bool_], before_ms: int
+        self, batch: VersionRows, scores: Scores, late: NDArray[np.bool_], before_ms: int
     ) -> tuple[list[int], list[Labelled]]:
         """Let predictions wait for their labels; return repeats, and labels that came before them.
 
@@ -48,7 +48,7 @@ class LabelsIntake:
                 matches.append(match)
         return repeats, matches
 
-    def match(self, truths: Sequence[Truth]) -> list[Labelled]:
+    def match(self, truths: Sequence[LabelValue]) -> list[Labelled]:
         """Give labels to the predictions that are known; the others are kept until theirs come."""
         watched = self._partition.subjects.intakes
         join = self._partition.join
@@ -161,7 +161,7 @@ class LabelsIntake:
 
 
 def _waiting(
-    batch: Batch, scores: Scores, ids: list[str], others: list[int], before_ms: int
+    batch: VersionRows, scores: Scores, ids: list[str], others: list[int], before_ms: int
 ) -> Waiting | None:
     left_out = set(others)
     first = [i for i in range(len(ids)) if i not in left_out] if others else list(range(len(ids)))
@@ -190,7 +190,7 @@ def _overdue_ms(intake: Intake) -> int:
 _label = attrgetter("prediction.label")
 
 
-def _said(batch: Batch, rows: list[int]) -> list[float]:
+def _said(batch: VersionRows, rows: list[int]) -> list[float]:
     """Return the labels that the model published: 0, 1 or NaN for none."""
     labels = list(map(_label, batch.rows.events))
     if labels.count(None) == len(labels):

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from detectors.layout import Layout
-from detectors.profile import LabelsProfile, RowsProfile
-from schemas.findings import Kind
-from schemas.profiles import Pane
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.profiles import Pane
 
 VERSIONS_MAX = 20
 SEGMENTS_MAX = 50

@@ -5,23 +5,23 @@ from zlib import crc32
 
 import msgspec
 
-from schemas.findings import Kind
-from schemas.profiles import Watermark
-from streams.fold import Message
-from streams.ingest.accounts import Account, LabelAccount
-from streams.ingest.clock import NEVER, Clock
-from streams.ingest.join import Join
-from streams.ingest.panes import Panes, SavedPane
-from streams.ingest.quarantine import Quarantine
-from streams.ingest.replays import Replays
-from streams.ingest.spans import Spans
-from streams.ingest.subjects import Subjects
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.profiles import Watermark
+from watchkeeper.streams.fold.protocol import Message
+from watchkeeper.streams.ingest.accounts import Account, LabelAccount
+from watchkeeper.streams.ingest.clock import NEVER, Clock
+from watchkeeper.streams.ingest.intakes import Subjects
+from watchkeeper.streams.ingest.join import Join
+from watchkeeper.streams.ingest.panes import Panes, SavedPane
+from watchkeeper.streams.ingest.quarantine import Quarantine
+from watchkeeper.streams.ingest.replays import Replays
+from watchkeeper.streams.ingest.spans import PaneDurations
 
 MISTIMED_MAX = 100_000
 LAST_OFFSET = 2**62
 
 
-class Saved(msgspec.Struct):
+class PartitionState(msgspec.Struct):
     """All of the state, in a checkpoint."""
 
     clocks: list[tuple[Kind, str, Clock]]
@@ -38,7 +38,7 @@ class Saved(msgspec.Struct):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decoder = msgspec.msgpack.Decoder(Saved)
+_decoder = msgspec.msgpack.Decoder(PartitionState)
 
 
 def partition_of(subject: str, partitions: int) -> int:
@@ -102,13 +102,13 @@ class Partition:
                 reached[kind] = max(reached.get(kind, NEVER), clock.closed_ms)
         return reached
 
-    def close(self, kind: Kind, subject: str, spans: Spans) -> None:
+    def close(self, kind: Kind, subject: str, spans: PaneDurations) -> None:
         """Close the panes that event time has passed, and tell evaluate how far it has come."""
         clock = self.clock(kind, subject)
         clock.advance(spans.closed_to(self._reached_ms(kind, subject)))
         self._emit_panes(kind, subject, clock)
 
-    def close_by_wall_clock(self, kind: Kind, subject: str, spans: Spans, now_ms: int) -> None:
+    def close_by_wall_clock(self, kind: Kind, subject: str, spans: PaneDurations, now_ms: int) -> None:
         """Close what is open of an idle subject, if its time has passed in the real world too."""
         end_ms = self.panes.last_end_ms(kind, subject)
         if end_ms is not None and end_ms + spans.at(end_ms - 1).lateness_ms < now_ms:
@@ -158,7 +158,7 @@ class Partition:
             for topic, offsets in self.mistimed.items()
             if topic in needs
         }
-        saved = Saved(
+        saved = PartitionState(
             clocks,
             self.panes.freeze(),
             self.accounts,

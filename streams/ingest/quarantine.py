@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from schemas.rejections import Reason
+from watchkeeper.schemas.rejections import Reason
 
 UNWATCHED: frozenset[Reason] = frozenset({"unknown_model", "unknown_feature_view"})
 """On a shared topic these are other people's events. They are neither good nor bad, and are not counted."""
 
 
-class Limit(NamedTuple):
+class RejectedLimit(NamedTuple):
     """When too much is rejected."""
 
     share_max: float = 0.5
@@ -40,8 +40,8 @@ class Quarantine(Struct):
     """Which of the last events of one topic and partition were rejected, and why.
 
     >>> quarantine = Quarantine()
-    >>> quarantine.take(4, {1: "empty", 2: "empty"}, (), Limit(0.5, 4))
-    >>> quarantine.take(4, {0: "empty", 1: "invalid_event"}, (), Limit(0.5, 4))
+    >>> quarantine.take(4, {1: "empty", 2: "empty"}, (), RejectedLimit(0.5, 4))
+    >>> quarantine.take(4, {0: "empty", 1: "invalid_event"}, (), RejectedLimit(0.5, 4))
     Excess(at=0, rejected=3, events=4, reason='empty')
     """
 
@@ -51,7 +51,7 @@ class Quarantine(Struct):
     """The number and reason of each that was rejected, of the last `events_min`."""
 
     def take(
-        self, events: int, refused: Mapping[int, Reason], uncounted: Collection[int], limit: Limit
+        self, events: int, refused: Mapping[int, Reason], uncounted: Collection[int], limit: RejectedLimit
     ) -> Excess | None:
         """Take in a chunk: how many events, which were refused, and which of all do not count, by index.
 
@@ -73,6 +73,6 @@ class Quarantine(Struct):
         del self.rejected[: bisect_right(self.rejected, self.events - limit.events_min, key=lambda e: e[0])]
         return None
 
-    def share(self, limit: Limit) -> float:
+    def share(self, limit: RejectedLimit) -> float:
         """Return the share that was rejected of the last `events_min` events, or of all if they are fewer."""
         return len(self.rejected) / min(self.events, limit.events_min) if self.events else 0.0

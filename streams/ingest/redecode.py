@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.fold import Record
-from streams.ingest.decode import UNDECODABLE, DecodedChunk, EventDecoder, Row, Subject
-from streams.ingest.envelope import Refusal
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.ingest.decode import UNDECODABLE, DecodedChunk, EventDecoder, Row, SubjectDecoder
+from watchkeeper.streams.ingest.envelope import EventRefusal
 
 Times = NDArray[np.int64]
 
@@ -31,7 +31,7 @@ def decode_in_time(
         name = decoder.by_struct[type(events[i])].name
         names.add(name)
         row = _decode(decoder, decoder.subjects[name].at(int(times[i])), records[chunk.at[i]])
-        if isinstance(row, Refusal):
+        if isinstance(row, EventRefusal):
             chunk.refused[chunk.at[i]] = row
             gone.add(i)
             continue
@@ -55,7 +55,7 @@ def _stale(decoder: EventDecoder, events: Sequence[Any], times: Times) -> list[i
     return sorted(found)
 
 
-def _decode(decoder: EventDecoder, subject: Subject, record: Record) -> Row | Refusal:
+def _decode(decoder: EventDecoder, subject: SubjectDecoder, record: Record) -> Row | EventRefusal:
     try:
         return Row(subject.decode_fast(record.value or b""))
     except UNDECODABLE:

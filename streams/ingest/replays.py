@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from schemas.rejections import REPLAY_HEADER
-from streams.fold import Record
+from watchkeeper.schemas.rejections import REPLAY_HEADER
+from watchkeeper.streams.fold.protocol import Record
 
 REMEMBERED = 10_000
 

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.columns import Columns
-from detectors.layout import Layout
-from schemas.findings import Kind
-from streams.ingest.panes import SEGMENTS_MAX, VERSIONS_MAX, PaneKey
-from streams.ingest.partition import Partition
-from streams.ingest.subjects import Intake
+from watchkeeper.detectors.profiles.columns import Columns
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.streams.ingest.intakes import Intake
+from watchkeeper.streams.ingest.panes import SEGMENTS_MAX, VERSIONS_MAX, PaneKey
+from watchkeeper.streams.ingest.partition import Partition
 
 UNVERSIONED = "unversioned"
 Indices = NDArray[np.intp]
@@ -45,7 +45,7 @@ class Places(NamedTuple):
         return self if index is None else Places(self.late[index], self.starts[index])
 
 
-class Batch:
+class VersionRows:
     """Rows of one version."""
 
     def __init__(self, subject: str, version: str, intake: Intake, rows: Rows) -> None:
@@ -70,7 +70,7 @@ class Batch:
         return self.intake.columnizer.segments(self.rows.events)
 
 
-def batches(partition: Partition, subject: str, rows: Rows) -> Iterator[tuple[Batch, Indices | None]]:
+def batches(partition: Partition, subject: str, rows: Rows) -> Iterator[tuple[VersionRows, Indices | None]]:
     """Split a subject's rows by version, and where its monitor changes; None: the positions of all rows."""
     for version, index in _by_version(rows.events):
         name = partition.panes.name(VERSIONS_MAX, subject, version)
@@ -81,7 +81,7 @@ def batches(partition: Partition, subject: str, rows: Rows) -> Iterator[tuple[Ba
             if len(runs) > 1:
                 positions = np.arange(len(whole.events))[run]
                 at, part = positions if index is None else index[run], whole.take(positions)
-            yield Batch(subject, name, intake, part), at
+            yield VersionRows(subject, name, intake, part), at
 
 
 def _by_version(events: Sequence[Any]) -> list[tuple[str, Indices | None]]:
@@ -106,7 +106,7 @@ class RowsIntake:
         clock = self._partition.clock(self._kind, subject)
         return Places(*clock.late(rows.times, spans))
 
-    def add(self, batch: Batch, places: Places, repeats: Sequence[int]) -> None:
+    def add(self, batch: VersionRows, places: Places, repeats: Sequence[int]) -> None:
         """Fold the rows that are neither late nor repeats; count those that are."""
         repeated = np.zeros(len(places.late), dtype=np.bool_)
         repeated[repeats] = True
@@ -119,11 +119,11 @@ class RowsIntake:
             for dimension, values in zip(batch.intake.watched.monitor.segments, batch.segments, strict=True):
                 self._fold_segments(key, batch, index, dimension, values)
 
-    def _key(self, batch: Batch, intake: Intake, start_ms: int) -> PaneKey:
+    def _key(self, batch: VersionRows, intake: Intake, start_ms: int) -> PaneKey:
         end_ms, layout = start_ms + intake.spans.pane_ms, intake.watched.layout(batch.version)
         return PaneKey(self._kind, batch.subject, batch.version, None, start_ms, end_ms, layout.id)
 
-    def _fold(self, key: PaneKey, batch: Batch, index: Indices) -> None:
+    def _fold(self, key: PaneKey, batch: VersionRows, index: Indices) -> None:
         profile = self._partition.panes.rows(key, batch.layout)
         whole = len(index) == batch.columns.rows
         profile.add(batch.columns if whole else batch.columns.take(index))
@@ -131,7 +131,7 @@ class RowsIntake:
         profile.see_times(int(times.min()), int(times.max()))
 
     def _fold_segments(
-        self, key: PaneKey, batch: Batch, index: Indices, dimension: str, values: list[str]
+        self, key: PaneKey, batch: VersionRows, index: Indices, dimension: str, values: list[str]
     ) -> None:
         groups: dict[str, list[int]] = {}
         for i in index.tolist():
@@ -140,7 +140,7 @@ class RowsIntake:
             name = self._partition.panes.name(SEGMENTS_MAX, batch.subject, dimension, value)
             self._fold(key._replace(segment=f"{dimension}={name}"), batch, np.array(rows))
 
-    def _count(self, batch: Batch, places: Places, repeated: NDArray[np.bool_]) -> None:
+    def _count(self, batch: VersionRows, places: Places, repeated: NDArray[np.bool_]) -> None:
         late = places.late & ~repeated
         n_late, n_repeated = int(np.count_nonzero(late)), int(np.count_nonzero(repeated))
         account = self._partition.accounts[self._kind]

@@ -6,16 +6,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.monitors import Monitor
-from streams.config.state import BEGINNING_MS
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.config.state import BEGINNING_MS
 
 Times = NDArray[np.int64]
 
 
-class Spans(NamedTuple):
+class PaneDurations(NamedTuple):
     """The monitor's durations in milliseconds, for panes from `from_ms` on; `before` has those before.
 
-    >>> spans = Spans(20, 0, 0, from_ms=40, before=Spans(10, 5, 0))
+    >>> spans = PaneDurations(20, 0, 0, from_ms=40, before=PaneDurations(10, 5, 0))
     >>> spans.starts(np.array([31, 39, 40, 59])).tolist()
     [30, 30, 40, 40]
     >>> [spans.closed_to(reached_ms) for reached_ms in (44, 45, 60)]
@@ -27,16 +27,16 @@ class Spans(NamedTuple):
     label_ms: int
     """How long a prediction waits for its label; 0 where none is expected."""
     from_ms: int = BEGINNING_MS
-    before: "Spans | None" = None
+    before: "PaneDurations | None" = None
 
     @classmethod
-    def of(cls, monitor: Monitor, from_ms: int, before: "Spans | None") -> "Spans":
+    def of(cls, monitor: Monitor, from_ms: int, before: "PaneDurations | None") -> "PaneDurations":
         """Read them off a monitor that is in force from a time on."""
         windows, labels = monitor.windows, monitor.labels
         within = labels.expected_within if labels else timedelta(0)
         return cls(_ms(windows.pane), _ms(windows.lateness), _ms(within), from_ms, before)
 
-    def at(self, time_ms: int) -> "Spans":
+    def at(self, time_ms: int) -> "PaneDurations":
         """Return those that hold for the pane that starts at a time."""
         found = self
         while found.before is not None and time_ms < found.from_ms:

@@ -10,18 +10,18 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import get_args
 
-from schemas.findings import Kind
-from streams.fold import Message, Record
-from streams.ingest.clock import NEVER, Clock
-from streams.ingest.early import Truth
-from streams.ingest.envelope import Refusal
-from streams.ingest.gate import Gate
-from streams.ingest.labels import LabelsIntake
-from streams.ingest.partition import Partition
-from streams.ingest.quarantine import Limit
-from streams.ingest.reading import AHEAD_MS_MAX, Decoded, Reading
-from streams.ingest.rows import RowsIntake, batches
-from streams.ingest.subjects import Registry, Subjects
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.streams.fold.protocol import Message, Record
+from watchkeeper.streams.ingest.clock import NEVER, Clock
+from watchkeeper.streams.ingest.early_labels import LabelValue
+from watchkeeper.streams.ingest.envelope import EventRefusal
+from watchkeeper.streams.ingest.gate import Gate
+from watchkeeper.streams.ingest.intakes import MonitorsInForce, Subjects
+from watchkeeper.streams.ingest.labels import LabelsIntake
+from watchkeeper.streams.ingest.partition import Partition
+from watchkeeper.streams.ingest.quarantine import RejectedLimit
+from watchkeeper.streams.ingest.reading import AHEAD_MS_MAX, Decoded, Reading
+from watchkeeper.streams.ingest.rows import RowsIntake, batches
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CERTAIN_MS = 500
@@ -31,15 +31,15 @@ LATER = 2**62
 
 
 class IngestFold:
-    """Folds predictions, labels and features of one partition into panes. See `streams.fold.Fold`."""
+    """Folds predictions, labels and features of one partition into panes. See `watchkeeper.streams.fold.protocol.Fold`."""
 
     def __init__(
         self,
         number: int,
         partitions: int,
-        registry: Registry,
+        registry: MonitorsInForce,
         idle_ms: int = 5_000,
-        limit: Limit = Limit(),  # noqa: B008 - it never changes
+        limit: RejectedLimit = RejectedLimit(),  # noqa: B008 - it never changes
         common: Subjects | None = None,
     ) -> None:
         self._idle_ms = idle_ms
@@ -71,7 +71,7 @@ class IngestFold:
         )
         self.gate.reject(topic, records, refused, now_ms)
 
-    def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, Refusal]:
+    def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
         decoded = self._reading.rows(kind, records, now_ms)
         for subject, rows in decoded.rows.items():
             if self.partition.clock(kind, subject).see(now_ms):
@@ -100,7 +100,7 @@ class IngestFold:
             at = (decoded.at[decoded.events[subject][row]] for row in late.tolist())
             self.partition.mistimed.setdefault(kind, []).extend(records[index].offset for index in at)
 
-    def _fold_labels(self, records: Sequence[Record], now_ms: int) -> dict[int, Refusal]:
+    def _fold_labels(self, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
         truths, refused = self._reading.truths(records, now_ms)
         truths = [self._in_time(truth, now_ms) for truth in truths]
         self._labels.add(self._labels.match(truths))
@@ -110,7 +110,7 @@ class IngestFold:
         self.partition.join.bound()
         return refused
 
-    def _in_time(self, truth: Truth, now_ms: int) -> Truth:
+    def _in_time(self, truth: LabelValue, now_ms: int) -> LabelValue:
         """Move the clocks of a label's subjects on, and note how far they had come before it."""
         subjects = [truth.model] if truth.model else [name for name, _ in self._subjects.of_kind("labels")]
         latest_ms = NEVER
@@ -244,7 +244,7 @@ class IngestFold:
                 self._labels.wait(batch, scores, late if index is None else late[index], clock.before_ms)
 
 
-def _as_before(truth: Truth, clocks: dict[str, Clock]) -> Truth:
+def _as_before(truth: LabelValue, clocks: dict[str, Clock]) -> LabelValue:
     """Note how far labels had come before this one when it came first."""
     every = clocks.setdefault("", Clock())  # the labels that name no model are for all
     own = clocks.setdefault(truth.model or "", Clock())

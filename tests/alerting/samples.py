@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from schemas.alerts import Alert, Notice
-from schemas.retraining import RetrainingRequest
 from tests.alerting.windows import Teller, bad, window
+from watchkeeper.schemas.alerts import Alert, Notice
+from watchkeeper.schemas.retraining import RetrainingRequest
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -1,7 +1,7 @@
 import msgspec
 
-from alerting.faults import MOST, Faults, reach_ms
 from tests.alerting.windows import HOUR_MS, monitor
+from watchkeeper.alerting.faults import MOST, Faults, reach_ms
 
 
 def test_a_fault_that_ended_where_a_window_begins_is_not_in_it():

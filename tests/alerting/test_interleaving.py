@@ -9,9 +9,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerting.names import BROKEN, NAMES
-from schemas.findings import Finding, WindowFindings
 from tests.alerting.windows import Teller, bad, no_data, window
+from watchkeeper.alerting.names import BROKEN, NAMES
+from watchkeeper.schemas.findings import Finding, WindowFindings
 
 HOURS = 24
 ROW_FINDINGS = [bad("missing", "temp"), bad("stuck", "x1"), bad("unit_change", "temp"), bad("drift", "x2")]

@@ -2,9 +2,9 @@ import json
 
 from rich.console import Console
 
-from alerting.pager import heading, show
 from tests.alerting.samples import alerts
 from tests.alerting.windows import Teller, bad, window
+from watchkeeper.alerting.pager import heading, show
 
 
 def shown(alert, as_json=False, width=100) -> str:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.policy import Policy, Standing, judge
+from watchkeeper.alerting.policy import Policy, Standing, judge
 
 policies = st.builds(Policy, fire_after=st.integers(1, 4), resolve_after=st.integers(1, 4))
 # Long enough that most lists fire and resolve: a shorter one makes the tests below pass on silence.

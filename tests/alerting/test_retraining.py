@@ -6,8 +6,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerting.retraining import request_id
 from tests.alerting.windows import HOUR_MS, START_MS, Teller, bad, no_data, window
+from watchkeeper.alerting.retraining import request_id
 
 WORSE = bad("performance", value=0.61, explanation="AUROC is 0.61, 0.06 below the reference.")
 

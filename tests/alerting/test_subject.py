@@ -4,9 +4,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerting.names import NAMES
-from alerting.subject import Subject
 from tests.alerting.windows import Teller, bad, no_data, told, window
+from watchkeeper.alerting.names import NAMES
+from watchkeeper.alerting.subject import Subject
 
 
 def test_a_fault_fires_once_and_resolves_after_two_good_windows():

@@ -1,5 +1,5 @@
-from alerting.versions import MOST, Answering, Versions
 from tests.alerting.windows import HOUR_MS, window
+from watchkeeper.alerting.versions import MOST, Answering, Versions
 
 
 def seen(*windows):

@@ -4,11 +4,11 @@ from typing import Any, get_args
 
 import msgspec
 
-from alerting.subject import Subject
-from schemas.alerts import Alert
-from schemas.findings import Check, Finding, Kind, WindowFindings
-from schemas.monitors import Monitor
-from schemas.retraining import RetrainingRequest
+from watchkeeper.alerting.subject import Subject
+from watchkeeper.schemas.alerts import Alert
+from watchkeeper.schemas.findings import Check, Finding, Kind, WindowFindings
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.retraining import RetrainingRequest
 
 HOUR_MS = 3_600_000
 START_MS = 1_378_000_800_000  # 2013-09-01 02:00 UTC

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 from confluent_kafka import Message
 
-from client import Counts, Publisher
-from schemas.monitors import Monitor
-from streams.fold import Record
-from streams.ingest.decode import EventDecoder, LabelDecoder, Row, Subject
-from streams.kafka import describe, read_to_end
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.ingest.decode import EventDecoder, LabelDecoder, Row, SubjectDecoder
+from watchkeeper.streams.kafka.client import describe, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
+from watchkeeper_client import Counts, Publisher
 
 MONITOR = Monitor.model_validate(
     {
@@ -50,7 +50,7 @@ def test_events_arrive_decodable_and_labels_beside_their_predictions(settings: S
     assert sorted(places) == sorted(ids)
     assert len(set(places.values())) > 1
     assert {message.key().decode(): message.partition() for message in labels} == places
-    decoder = EventDecoder([Subject(MONITOR)], "model")
+    decoder = EventDecoder([SubjectDecoder(MONITOR)], "model")
     rows = [decoder.decode(record(message)) for message in predictions]
     assert all(isinstance(row, Row) and not row.wrong for row in rows)
     assert all(isinstance(LabelDecoder().decode(record(message)), Row) for message in labels)

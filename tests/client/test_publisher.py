@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-import client
-from client import Publisher
+import watchkeeper_client as client
+from watchkeeper_client import Publisher
 
 NOBODY = "127.0.0.1:1"  # nothing listens on this port
 
@@ -82,7 +82,7 @@ def test_a_full_queue_drops_counts_and_does_not_wait() -> None:
 
 def test_many_drops_make_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     publisher = Publisher(NOBODY, queue_buffering_max_messages=10)
-    with caplog.at_level(logging.WARNING, logger="client.publisher"):
+    with caplog.at_level(logging.WARNING, logger="watchkeeper_client.publisher"):
         for _ in range(100):
             publisher.label("p", True)
     assert caplog.text.count("the queue is full") == 1
@@ -115,7 +115,7 @@ def test_leaving_the_context_flushes() -> None:
 
 FORKING = f"""
 import os, sys
-from client import Counts, Publisher
+from watchkeeper_client import Counts, Publisher
 publisher = Publisher("{NOBODY}", message_timeout_ms=100)
 publisher.label("before", True)
 child = os.fork()

@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 import yaml
 
-from alerting.names import NAMES
-from streams.demo.page_receiver import Page
 from tests.compose.locally import (
     COMPOSE,
     Places,
@@ -25,6 +23,8 @@ from tests.compose.locally import (
     receiver,
     until,
 )
+from watchkeeper.alerting.names import NAMES
+from watchkeeper.demo.page_receiver import ReceivedPage
 
 FILE = COMPOSE / "alertmanager/alertmanager.yml"
 CONFIG: dict[str, Any] = yaml.safe_load(FILE.read_text())
@@ -132,7 +132,9 @@ SAID = {
 class Scene:
     """Alertmanager and its receivers."""
 
-    def __init__(self, places: Places, program: Program, pages: deque[Page], mails: list[str]) -> None:
+    def __init__(
+        self, places: Places, program: Program, pages: deque[ReceivedPage], mails: list[str]
+    ) -> None:
         self.program, self.pages, self.mails = program, pages, mails
         self.runbook = f"http://{places['localhost:8090']}/docs/runbooks/FeatureMissing.md"
 

@@ -23,17 +23,17 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from streams.access import COMPONENTS, Right, rights
-from streams.kafka import producer
-from streams.permissions import give, lacking
-from streams.topics import create_topics, topic_name
 from tests.brokers import Offline, Unavailable
 from tests.compose.locally import COMPOSE, until
 from tests.compose.secured import CLUSTER_ID, SecuredKafka, settings_of
 from tests.integration.running import apply, publish, values
 from tests.integration.test_page import MONITOR, predictions
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.topics.access import COMPONENTS, Right, rights
+from watchkeeper.streams.topics.permissions import give, lacking
+from watchkeeper.streams.topics.topics import create_topics, topic_name
 
-COMMAND = (sys.executable, "-m", "streams.cli")
+COMMAND = (sys.executable, "-m", "watchkeeper.streams.cli")
 FAST = {"WATCHKEEPER_CHECKPOINT_SECONDS": "0.3", "WATCHKEEPER_IDLE_SECONDS": "2", "WATCHKEEPER_WEB_PORT": "0"}
 
 pytestmark = pytest.mark.timeout(900)

@@ -13,10 +13,10 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from streams.settings import PREFIX, Settings
 from tests.brokers import KAFKA
 from tests.compose.locally import COMPOSE, PLACES, ROOT
 from tests.compose.test_alertmanager import CONFIG, FILE, SECRETS
+from watchkeeper.streams.settings import PREFIX, Settings
 
 STACK: dict[str, Any] = yaml.safe_load((COMPOSE / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]

@@ -16,8 +16,6 @@ from urllib.parse import urlencode
 
 import yaml
 
-from streams.broker import free_port
-from streams.demo.page_receiver import Page
 from tests.brokers import KafkaFromJars
 from tests.compose.locally import (
     COMPOSE,
@@ -30,9 +28,11 @@ from tests.compose.locally import (
     receiver,
     until,
 )
+from watchkeeper.demo.page_receiver import ReceivedPage
+from watchkeeper.streams.kafka.embedded import free_port
 
 STACK: dict[str, Any] = yaml.safe_load((COMPOSE / "docker-compose.yml").read_text())
-COMMAND = (sys.executable, "-m", "streams.cli")
+COMMAND = (sys.executable, "-m", "watchkeeper.streams.cli")
 
 
 def kafka_properties(environment: dict[str, str], places: Places) -> dict[str, str]:
@@ -63,7 +63,7 @@ class Running:
     """What runs, and what came of it."""
 
     def __init__(
-        self, places: Places, pages: deque[Page], mails: list[str], prom: Program, alerts: Program
+        self, places: Places, pages: deque[ReceivedPage], mails: list[str], prom: Program, alerts: Program
     ) -> None:
         self.places, self.pages, self.mails = places, pages, mails
         self.prometheus, self.alertmanager = prom, alerts

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.demo.flights import Flights, Weather, load
+from watchkeeper.demo.flights import Flights, Weather, load
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.alerts import Alert, fingerprint
+from watchkeeper.schemas.alerts import Alert, fingerprint
 
 
 def day(month: int, of_month: int, hour: int = 0) -> datetime:

@@ -10,16 +10,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from streams.demo.report import Report
+from watchkeeper.demo.report import Report
 
-COMMAND = (sys.executable, "-m", "streams.cli", "demo")
+COMMAND = (sys.executable, "-m", "watchkeeper.streams.cli", "demo")
 SECONDS = 150
 # Libraries in C lose the KeyboardInterrupt now and then; this one does it for sure, and goes on.
 LOSSY = """
 import sys
 import time
-from streams.cli import main
-from streams.demo import run
+from watchkeeper.streams.cli import main
+from watchkeeper.demo import run
 def make_world(start_ms, made=run.make_world):
     try:
         time.sleep(60)

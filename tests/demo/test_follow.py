@@ -2,10 +2,10 @@
 
 import msgspec
 
-from schemas.retraining import DataWindow, RetrainingRequest
-from schemas.statistics import WindowStatistics
-from streams.demo.follow import Heard
 from tests.demo.making import alert, day
+from watchkeeper.demo.follow import Followed
+from watchkeeper.schemas.retraining import DataWindow, RetrainingRequest
+from watchkeeper.schemas.statistics import WindowStatistics
 
 
 def window(end_ms: int, segment: str | None = None) -> bytes:
@@ -13,7 +13,7 @@ def window(end_ms: int, segment: str | None = None) -> bytes:
 
 
 def test_windows_count_once_and_tell_how_far_evaluation_has_come() -> None:
-    heard = Heard()
+    heard = Followed()
     for value in (window(10), window(30), window(20), window(30), window(30, "origin=EWR")):
         heard.take("statistics", value)
     assert len(heard.windows) == 4
@@ -22,7 +22,7 @@ def test_windows_count_once_and_tell_how_far_evaluation_has_come() -> None:
 
 
 def test_an_incident_is_open_until_it_is_resolved() -> None:
-    heard = Heard()
+    heard = Followed()
     fired = alert("FeatureMissing", day(6, 11), day(6, 12), feature="humid")
     over = alert("FeatureMissing", day(6, 11), day(6, 14), status="resolved", feature="humid")
     heard.take("alerts", fired.model_dump_json().encode())
@@ -34,7 +34,7 @@ def test_an_incident_is_open_until_it_is_resolved() -> None:
 
 
 def test_a_request_that_comes_again_is_obeyed_once() -> None:
-    heard = Heard()
+    heard = Followed()
     request = RetrainingRequest(
         request_id="r", model="m", model_version="1", requested_at=day(5, 2), reasons=["It was bad."],
         data_window=DataWindow(start=day(1, 1), end=day(5, 2)), cooldown_until=day(7, 1),

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from streams.demo.interrupt import Interrupt
+from watchkeeper.demo.interrupt import Interrupt
 
 
 def test_a_lost_interrupt_comes_again_at_each_check() -> None:

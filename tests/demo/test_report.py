@@ -5,9 +5,9 @@ from collections import Counter
 import msgspec
 import pytest
 
-from streams.demo.faults import FAULTS
-from streams.demo.report import Report, count_events, find_faults, incidents, pages_of
 from tests.demo.making import alert, day
+from watchkeeper.demo.faults import FAULTS
+from watchkeeper.demo.report import Report, count_events, find_faults, incidents, pages_of
 
 HUMID, TEMP, CARRIER = FAULTS
 

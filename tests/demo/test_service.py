@@ -6,11 +6,11 @@ from datetime import date
 import numpy as np
 import pytest
 
-from streams.demo import training
-from streams.demo.events import BROKEN_EVERY
-from streams.demo.flights import Flights
-from streams.demo.service import DAY_MS, Service, Trained, learn
-from streams.demo.year import START, at_ms
+from watchkeeper.demo import training
+from watchkeeper.demo.events import BROKEN_EVERY
+from watchkeeper.demo.flights import Flights
+from watchkeeper.demo.service import DAY_MS, Service, Trained, learn
+from watchkeeper.demo.year import START, at_ms
 
 START_MS = at_ms(START)
 

@@ -4,9 +4,9 @@ import time
 
 from confluent_kafka.admin import AdminClient
 
-from streams.demo.stage import IDLE_SECONDS, demo_settings, own_topics
-from streams.settings import Settings
-from streams.topics import missing_topics
+from watchkeeper.demo.stage import IDLE_SECONDS, demo_settings, own_topics
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import missing_topics
 
 
 def test_topics_of_the_demo_are_gone_at_its_end_and_nobody_elses(settings, broker: str) -> None:

@@ -6,12 +6,20 @@ from io import StringIO
 
 from rich.console import Console
 
-from streams.demo.faults import FAULTS
-from streams.demo.follow import Heard
-from streams.demo.live import Live
-from streams.demo.report import Auroc, Report, Retraining, Span, count_events, find_faults, pages_of
-from streams.demo.telling import tell
 from tests.demo.making import alert, day
+from watchkeeper.demo.faults import FAULTS
+from watchkeeper.demo.follow import Followed
+from watchkeeper.demo.live import Live
+from watchkeeper.demo.report import (
+    Auroc,
+    Report,
+    ReportedRetraining,
+    Span,
+    count_events,
+    find_faults,
+    pages_of,
+)
+from watchkeeper.demo.telling import tell
 
 DAY_MS = 86_400_000
 MAY_MS = round(datetime(2013, 5, 1, tzinfo=UTC).timestamp() * 1000)
@@ -30,13 +38,13 @@ def test_without_a_terminal_there_is_one_line_a_month() -> None:
     target = console()
     with Live(target, MAY_MS, MAY_MS + 90 * DAY_MS) as live:
         for at in range(60):
-            live.show(MAY_MS + at * DAY_MS, 1234.0, Heard())
+            live.show(MAY_MS + at * DAY_MS, 1234.0, Followed())
     lines = [line for line in written(target).splitlines() if line.strip()]
     assert lines == [f"2013-0{m}-01  1,234 events/s · 0 windows · 0 open alerts" for m in (5, 6)]
 
 
 def test_a_page_is_told_when_it_fires_and_when_it_is_over_and_not_between() -> None:
-    target, heard = console(), Heard()
+    target, heard = console(), Followed()
     fired = alert("FeatureMissing", day(6, 11), day(6, 12), feature="humid")
     worse = fired.model_copy(update={"updated_at": day(6, 13)})
     over = alert("FeatureMissing", day(6, 11), day(6, 15), status="resolved", feature="humid")
@@ -56,7 +64,7 @@ def whole_report() -> Report:
     events = count_events(Counter(labels=2), Counter({("labels", "accepted"): 2}))
     told = alert("FeatureMissing", day(6, 11), day(6, 12), feature="humid")
     auroc = Auroc(0.7021, 0.7096, "1", "2", 5000, day(5, 5), day(12, 31))
-    asked = Retraining(
+    asked = ReportedRetraining(
         day(5, 2), ["It was bad.", "Twice."], "1", Span(day(1, 1), day(5, 2)), [], "2", 99, day(5, 5), auroc
     )
     return Report(

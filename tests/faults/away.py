@@ -15,9 +15,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from streams.kafka import producer
-from streams.settings import Settings
-from streams.topics import create_topics, topic_name
 from tests.alertmanager import installed_alertmanager
 from tests.brokers import Unavailable
 from tests.faults.cluster import Cluster, cluster
@@ -25,7 +22,7 @@ from tests.faults.oracle import EVENTS, expect
 from tests.faults.publisher import keys_by_partition
 from tests.faults.receiver import Webhook
 from tests.faults.recovery import Recoveries
-from tests.faults.run import (
+from tests.faults.run import (  # fmt: skip
     FINISH_SECONDS,
     START_SECONDS,
     TOLD_SECONDS,
@@ -35,8 +32,11 @@ from tests.faults.run import (
     scene_fleet,
     scene_settings,
     wait_until,
-)  # fmt: skip
+)
 from tests.faults.stream import MONITORS, Event, closing, stream
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import create_topics, topic_name
 
 GOES_AT, COMES_AT = 7.0, 25.0
 """Minutes of event time: within the missing values, and within the cents."""

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from streams.broker import EmbeddedBroker, free_port, wait_for_port
-from streams.guarded import GuardedProcess
-from streams.kafka import BrokerError, describe
-from streams.settings import Settings
 from tests.brokers import CLUSTER_ID, jars, run
 from tests.faults.proxy import Proxy
+from watchkeeper.streams.kafka.client import BrokerError, describe
+from watchkeeper.streams.kafka.embedded import EmbeddedBroker, free_port, wait_for_port
+from watchkeeper.streams.kafka.guarded_process import GuardedProcess
+from watchkeeper.streams.settings import Settings
 
 DISK_BYTES = 768 << 20
 START_SECONDS = 120

@@ -16,8 +16,8 @@ import time
 import urllib.request
 from pathlib import Path
 
-from streams.settings import Settings
 from tests.faults.worker import TRIGGER
+from watchkeeper.streams.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SAVE_SECONDS = 5.0

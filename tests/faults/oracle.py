@@ -11,23 +11,23 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas.monitors import Monitor
-from schemas.rejections import Rejection
-from schemas.statistics import WindowStatistics
-from streams.checkpoint import decode
-from streams.config.state import Configuration
-from streams.evaluate.stage import EvaluateFold
-from streams.fold import Fold, Message, Record
-from streams.formats import SEQUENCE_HEADER, SOURCE_HEADER
-from streams.ingest.accounts import Account
-from streams.ingest.partition import Partition, Saved
-from streams.ingest.stage import IngestFold
-from streams.kafka import read_to_end
-from streams.page import PageFold
-from streams.parts import Assembly
-from streams.settings import Settings
-from streams.topics import topic_name
 from tests.faults.recount import Window, recount
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.rejections import Rejection
+from watchkeeper.schemas.statistics import WindowStatistics
+from watchkeeper.streams.config.state import Configuration
+from watchkeeper.streams.evaluate.stage import EvaluateFold
+from watchkeeper.streams.fold.checkpoint import decode
+from watchkeeper.streams.fold.formats import SEQUENCE_HEADER, SOURCE_HEADER
+from watchkeeper.streams.fold.parts import Assembly
+from watchkeeper.streams.fold.protocol import Fold, Message, Record
+from watchkeeper.streams.ingest.accounts import Account
+from watchkeeper.streams.ingest.partition import Partition, PartitionState
+from watchkeeper.streams.ingest.stage import IngestFold
+from watchkeeper.streams.kafka.client import read_to_end
+from watchkeeper.streams.page.stage import PageFold
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 EVENTS = ("predictions", "labels", "features")
 OUTCOMES = ("profiles", "statistics", "findings", "alerts", "retraining")
@@ -156,7 +156,7 @@ def _stage(said: Sequence[Message], topic: str, partitions: int, make: Callable[
     return outputs
 
 
-def _accounts(partitions: Iterable[Partition | Saved]) -> dict[str, int]:
+def _accounts(partitions: Iterable[Partition | PartitionState]) -> dict[str, int]:
     total: Counter[str] = Counter()
     for each in partitions:
         for account in each.accounts.values():
@@ -166,7 +166,7 @@ def _accounts(partitions: Iterable[Partition | Saved]) -> dict[str, int]:
     return dict(total)
 
 
-def _saved(settings: Settings) -> list[Saved]:
+def _saved(settings: Settings) -> list[PartitionState]:
     """Read the state of ingest from the last checkpoint of each partition."""
     found = []
     for number, records in read_log(settings, "checkpoints").items():
@@ -176,7 +176,7 @@ def _saved(settings: Settings) -> list[Saved]:
                 assembly.see(record.key, record.value)
         value = assembly.values.get(f"ingest/{number}".encode())
         if value is not None:
-            found.append(msgspec.msgpack.decode(decode(value, f"ingest/{number}").state, type=Saved))
+            found.append(msgspec.msgpack.decode(decode(value, f"ingest/{number}").state, type=PartitionState))
     return found
 
 

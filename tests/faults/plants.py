@@ -8,13 +8,13 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from streams import fence
-from streams.checkpoint import Checkpoint
-from streams.fold import Message, Record
-from streams.kafka import producer
-from streams.keeper import INTERNAL_TOPICS, Keeper, Store
-from streams.stages import Stage
-from streams.worker import Worker
+from watchkeeper.streams.fold import fence
+from watchkeeper.streams.fold.checkpoint import Checkpoint
+from watchkeeper.streams.fold.keeper import INTERNAL_TOPICS, Keeper, Store
+from watchkeeper.streams.fold.protocol import Message, Record
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.stages import Stage
+from watchkeeper.streams.worker.worker import Worker
 
 
 class Plant(NamedTuple):

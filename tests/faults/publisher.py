@@ -8,11 +8,11 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from streams.kafka import producer
-from streams.settings import Settings
-from streams.topics import TOPICS, topic_name
 from tests.faults.oracle import EVENTS
 from tests.faults.stream import MINUTES, Event, closing, stream
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import TOPICS, topic_name
 
 POISON = [b"", b"\x00", b"\xff" * 40, b"{", b"[[[[[", b'{"model": "risk"}', b"\x93\x01\x02", b"9" * 5000]
 REPEATED = 200

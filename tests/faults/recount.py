@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from schemas.monitors import Monitor
-from streams.fold import Record
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.fold.protocol import Record
 
 POSSIBLE_MS = 946_684_800_000, 4_102_444_800_000
 """From 2000 to 2100; what lies outside is rejected."""

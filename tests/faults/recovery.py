@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 POLL_SECONDS = 0.25
 THE_END = "the end of the stream"

@@ -12,10 +12,6 @@ from typing import Any, NamedTuple
 
 from confluent_kafka.admin import AdminClient
 
-from schemas.alerts import Alert
-from streams.kafka import producer, read_to_end
-from streams.settings import Settings
-from streams.topics import TOPICS, create_topics, topic_name
 from tests.alertmanager import RealAlertmanager, installed_alertmanager
 from tests.faults.cluster import Cluster
 from tests.faults.fleet import Fleet, wrong_clock
@@ -26,6 +22,10 @@ from tests.faults.recovery import THE_END, Places, Recoveries, Recovery
 from tests.faults.schedule import RECEIVER, SAVES, STREAM, WORKER, Fault, Schedule, draw
 from tests.faults.stream import ALERTS_AT_LEAST, MONITORS
 from tests.faults.worker import PLANT
+from watchkeeper.schemas.alerts import Alert
+from watchkeeper.streams.kafka.client import producer, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import TOPICS, create_topics, topic_name
 
 SECONDS = 22.0
 """How long the stream is published; faults happen in this time."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas.monitors import Monitor
+from watchkeeper.schemas.monitors import Monitor
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTES = 40

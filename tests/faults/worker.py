@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from streams.fence import Fence
 from tests.faults import plants
+from watchkeeper.streams.fold.fence import Fence
 
 TRIGGER = "FAULTS_FREEZE_FILE"
 PLANT = "FAULTS_PLANT"
@@ -35,7 +35,7 @@ def freeze_when_asked(trigger: Path) -> None:
 
 
 if __name__ == "__main__":
-    from streams.cli.app import main
+    from watchkeeper.streams.cli.app import main
 
     if PLANT in os.environ:
         plants.PLANTS[os.environ[PLANT]].plant()

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerting.alertmanager import Alertmanager, Refusal
 from tests.fuzz.mutations import broken_bytes
+from watchkeeper.alerting.alertmanager import Alertmanager, Refusal
 
 SEEN: Counter[str] = Counter()
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"

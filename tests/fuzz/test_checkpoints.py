@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams import checkpoint as wire
-from streams import formats
-from streams.fold import Message
-from streams.keeper import Keeper
 from tests.fuzz.mutations import HUGE, broken_bytes, broken_msgpack
 from tests.fuzz.whole import FOLDS, states
+from watchkeeper.streams.fold import checkpoint as wire
+from watchkeeper.streams.fold import formats
+from watchkeeper.streams.fold.keeper import Keeper
+from watchkeeper.streams.fold.protocol import Message
 
 GOOD = wire.Checkpoint(
     wire.VERSION,

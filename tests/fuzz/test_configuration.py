@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.revisions import MonitorRecord, ReferenceRecord
-from streams.config.state import Configuration
 from tests.fuzz.mutations import HUGE, broken_json, broken_msgpack
 from tests.upgrades import golden
+from watchkeeper.schemas.revisions import MonitorRecord, ReferenceRecord
+from watchkeeper.streams.config.state import Configuration
 
 RECORDS = golden.configuration()
 PLAIN_MONITOR = next(value for topic, key, value in RECORDS if key == b"risk" and topic == "monitors")

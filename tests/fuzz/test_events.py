@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.profiles import ToEvaluate
-from schemas.rejections import Rejection
-from streams.fold import Record
 from tests.fuzz.mutations import broken_json
-from tests.streams.test_ingest import NOW_MS, at, fold, label, prediction
+from tests.streams.ingest.test_stage import NOW_MS, at, fold, label, prediction
+from watchkeeper.schemas.profiles import ToEvaluate
+from watchkeeper.schemas.rejections import Rejection
+from watchkeeper.streams.fold.protocol import Record
 
 FEATURE = {"feature_view": "weather", "event_time": at(3), "features": {"temp": 3.5}, "entity_id": "EWR"}
 GOOD: dict[str, list[dict[str, Any]]] = {

@@ -11,18 +11,18 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.layout import Layout
-from schemas.monitors import Monitor
-from schemas.revisions import MonitorRecord, MonitorRevision
-from streams.config.changing import soonest
-from streams.config.monitor_file import read_monitor
-from streams.config.reference_file import ReferenceFile
-from streams.config.state import Configuration
-from streams.errors import UserError
-from streams.ingest.decode import Subject
-from streams.ingest.spans import Spans
 from tests.fuzz.mutations import broken_bytes, broken_value, odd
-from tests.streams.cli_runs import COLUMNS, MONITOR, rows, write_csv
+from tests.streams.cli.cli_runs import COLUMNS, MONITOR, rows, write_csv
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.revisions import MonitorRecord, MonitorRevision
+from watchkeeper.streams.config.changing import soonest
+from watchkeeper.streams.config.state import Configuration
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.files.monitor_file import read_monitor
+from watchkeeper.streams.files.reference_file import ReferenceFile
+from watchkeeper.streams.ingest.decode import SubjectDecoder
+from watchkeeper.streams.ingest.spans import PaneDurations
 
 WHOLE = (
     MONITOR
@@ -94,8 +94,8 @@ def _is_fit(monitor: Monitor) -> None:
     watched = configuration.watched(monitor.subject)
     assert watched is not None
     assert watched.monitor == monitor
-    Subject(monitor)
-    assert Spans.of(monitor, 0, None).pane_ms > 0
+    SubjectDecoder(monitor)
+    assert PaneDurations.of(monitor, 0, None).pane_ms > 0
     Layout.of(monitor, None)
     try:
         assert soonest(monitor, monitor, 1_700_000_000_000).at_ms >= 1_700_000_010_000

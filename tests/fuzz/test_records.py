@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.rejections import Rejection
-from streams.fold import Record
 from tests.fuzz.mutations import HUGE, broken_bytes, broken_json, broken_msgpack, broken_value, packed
 from tests.fuzz.whole import FOLDS, records, states
 from tests.upgrades.world import NOW_MS
+from watchkeeper.schemas.rejections import Rejection
+from watchkeeper.streams.fold.protocol import Record
 
 TOPICS = {"evaluate": "profiles", "page": "findings", "notify": "alerts"}
 SEEN: Counter[str] = Counter()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors import Sentinel
+from watchkeeper.detectors import Sentinel
 
 Rng = np.random.Generator
 SEEN: Counter[str] = Counter()

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.config.publishing import BadRow, Outgoing, outgoing
-from streams.config.rows import RowMapping
-from streams.config.tables import read_lines, row_count
-from streams.errors import UserError
 from tests.fuzz.mutations import ODD_NUMBERS, broken_bytes, broken_json, odd
-from tests.streams.test_ingest import MONITOR, at, label, prediction
+from tests.streams.ingest.test_stage import MONITOR, at, label, prediction
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.files.publishing import BadRow, Outgoing, outgoing
+from watchkeeper.streams.files.rows import RowMapping
+from watchkeeper.streams.files.tables import read_lines, row_count
 
 SEEN: Counter[str] = Counter()
 HEAD = b"prediction_id,event_time,age,income,country,member,score\n"

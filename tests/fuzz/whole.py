@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from streams.fold import Fold, Record
-from streams.stages import stages
 from tests.upgrades import golden
 from tests.upgrades.world import SETTINGS, registry, wire
+from watchkeeper.streams.fold.protocol import Fold, Record
+from watchkeeper.streams.stages import stages
 
 Make = Callable[[], Fold]
 

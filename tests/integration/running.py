@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 from confluent_kafka import Producer
 
-from schemas.monitors import Monitor
-from schemas.rejections import Rejection
-from streams.kafka import producer, read_to_end
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.rejections import Rejection
+from watchkeeper.streams.kafka.client import producer, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 WindowKey = tuple[str, str, str | None, str, int, int]
 
@@ -53,7 +53,7 @@ class Workers:
         return [self._start() for _ in range(count)]
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "streams.cli", "worker"]
+        command = [sys.executable, "-m", "watchkeeper.streams.cli", "worker"]
         with (self._folder / f"worker-{len(self._processes)}.log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment)
         self._processes.append(process)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.monitors import Monitor
+from watchkeeper.schemas.monitors import Monitor
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PER_SECOND = 20

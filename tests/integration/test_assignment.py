@@ -4,9 +4,9 @@ import re
 import time
 from pathlib import Path
 
-from streams.settings import Settings
 from tests.integration.running import Workers, apply
 from tests.integration.scene import MONITOR
+from watchkeeper.streams.settings import Settings
 
 GENERATION = re.compile(r"generation (\d+): (.+)")
 

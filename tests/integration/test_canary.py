@@ -7,11 +7,11 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.cli.current import read_configuration
-from streams.settings import Settings
 from tests.alertmanager import RealAlertmanager, installed_alertmanager
 from tests.integration.running import Workers
-from tests.streams.cli_runs import run
+from tests.streams.cli.cli_runs import run
+from watchkeeper.streams.cli.current import read_configuration
+from watchkeeper.streams.settings import Settings
 
 STAGES = ("ingest", "evaluate", "page", "notify")
 FAST = ("canary", "--once", "--pane", "PT1S", "--json")

@@ -7,20 +7,20 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from schemas.monitors import Monitor
-from streams.broker import free_port
-from streams.cli.changes import Wanted, When, plan
-from streams.cli.current import read_configuration, send_configuration
-from streams.config.registry import Registry
-from streams.config.state import Watched
-from streams.evaluate.stage import EvaluateFold
-from streams.fold import Record
-from streams.ingest.stage import IngestFold
-from streams.kafka import read_to_end
-from streams.settings import Settings
-from streams.topics import topic_name
 from tests.integration.running import Workers, apply, publish, rows, wait_for_rows
 from tests.integration.scene import MONITOR, START, events
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.cli.changes import Wanted, When, plan
+from watchkeeper.streams.cli.current import read_configuration, send_configuration
+from watchkeeper.streams.config.registry import Registry
+from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.evaluate.stage import EvaluateFold
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.ingest.stage import IngestFold
+from watchkeeper.streams.kafka.client import read_to_end
+from watchkeeper.streams.kafka.embedded import free_port
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 ROWS = 12_000
 CHANGE_MS = round(START.timestamp() * 1000) + 5 * 60_000

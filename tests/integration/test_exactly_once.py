@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from streams.settings import Settings
-from streams.topics import create_topics
 from tests.integration.running import Workers, apply, publish, rejected, wait_for_rows
 from tests.integration.scene import LABEL_AFTER, MONITOR, events
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import create_topics
 
 ROWS = 24_000
 GARBAGE = len(range(0, ROWS, 97))

@@ -6,10 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from schemas.rejections import Reason
-from streams.settings import Settings
 from tests.integration.running import Workers, apply, publish, rejected, wait_for_rows
 from tests.integration.scene import MONITOR, at
+from watchkeeper.schemas.rejections import Reason
+from watchkeeper.streams.settings import Settings
 
 GOOD = 3_000
 Event = tuple[str, str, bytes | None]

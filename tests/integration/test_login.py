@@ -10,10 +10,10 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from streams.broker import free_port
-from streams.kafka import BrokerError, describe
-from streams.settings import Settings, read_settings
 from tests.brokers import KafkaFromJars, Offline, Unavailable
+from watchkeeper.streams.kafka.client import BrokerError, describe
+from watchkeeper.streams.kafka.embedded import free_port
+from watchkeeper.streams.settings import Settings, read_settings
 
 PASSWORD = "only for tests"  # noqa: S105
 JAAS = "org.apache.kafka.common.security"

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from streams.settings import Settings
-from streams.topics import create_topics
 from tests.brokers import KafkaFromJars, Unavailable
 from tests.integration.running import Workers, apply, publish, wait_for_rows
 from tests.integration.scene import LABEL_AFTER, MONITOR, events
 from tests.integration.test_page import until
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import create_topics
 
 ROWS = 6000
 GARBAGE = len(range(0, ROWS, 97))

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from schemas.monitors import Monitor
-from streams.settings import Settings
 from tests.alertmanager import installed_alertmanager
 from tests.integration.running import Workers, apply, publish
 from tests.integration.scene import at
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PANE_ROWS = 600  # half a minute, at 20 a second

@@ -12,11 +12,11 @@ from aiokafka.producer import producer as sending
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Producer
 
-from streams.kafka import headers_of, producer, read_to_end
-from streams.settings import Settings
-from streams.topics import topic_name
 from tests.integration.running import Workers, apply, values, wait_for_rows
 from tests.integration.scene import MONITOR, at
+from watchkeeper.streams.kafka.client import headers_of, producer, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 CODECS = "none", "gzip", "snappy", "lz4", "zstd"
 EACH = 200

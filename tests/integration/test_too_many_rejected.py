@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from schemas.monitors import Monitor
-from streams.settings import Settings
-from streams.topics import topic_name
 from tests.alertmanager import installed_alertmanager
 from tests.integration.running import Workers, apply, publish, rejected, wait_for_rows
 from tests.integration.scene import at
 from tests.integration.test_page import until
-from tests.streams.cli_runs import run
+from tests.streams.cli.cli_runs import run
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 EVENTS = 4_000
 FIRST = 200

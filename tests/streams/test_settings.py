@@ -7,7 +7,7 @@ from pathlib import Path
 import faust
 import pytest
 
-from streams.settings import Settings, SettingsError, read_settings
+from watchkeeper.streams.settings import Settings, SettingsError, read_settings
 
 SECRET = "not for the log"  # noqa: S105
 LOGIN = {"security_protocol": "SASL_SSL", "sasl_username": "amy", "sasl_password": SECRET}

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from streams.fold import Record
+from watchkeeper.streams.fold.protocol import Record
 
 FOLDER = Path(__file__).parent / "golden" / "format-1"
 

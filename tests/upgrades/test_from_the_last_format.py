@@ -12,15 +12,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.alerts import Alert
-from schemas.findings import WindowFindings
-from schemas.profiles import ToEvaluate
-from schemas.rejections import Rejection
-from schemas.retraining import RetrainingRequest
-from schemas.statistics import WindowStatistics
-from streams import formats
 from tests.upgrades import golden
 from tests.upgrades.world import Memory, live, outcome, registry, wire
+from watchkeeper.schemas.alerts import Alert
+from watchkeeper.schemas.findings import WindowFindings
+from watchkeeper.schemas.profiles import ToEvaluate
+from watchkeeper.schemas.rejections import Rejection
+from watchkeeper.schemas.retraining import RetrainingRequest
+from watchkeeper.schemas.statistics import WindowStatistics
+from watchkeeper.streams.fold import formats
 
 LAST_COMMIT = "14df77e"
 """The last that wrote format 1."""

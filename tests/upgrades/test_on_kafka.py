@@ -12,14 +12,14 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.fold import Record
-from streams.kafka import producer, read_to_end
-from streams.settings import Settings
-from streams.topics import create_topics, topic_name
 from tests.integration.running import Workers, apply, publish, statistics, values
 from tests.integration.scene import MONITOR, events
 from tests.upgrades import golden
 from tests.upgrades.test_from_the_last_format import as_before, old_code
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.kafka.client import producer, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import create_topics, topic_name
 
 
 def _seed(settings: Settings) -> None:
@@ -123,7 +123,7 @@ def _old_worker(settings: Settings, code: Path, log: Path) -> subprocess.Popen[b
         "WATCHKEEPER_IDLE_SECONDS": "3",
         "PYTHONPATH": str(code),
     }
-    command = [sys.executable, "-m", "streams.cli", "worker"]
+    command = [sys.executable, "-m", "watchkeeper.streams.cli", "worker"]
     with log.open("wb") as output:
         return subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=code)
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import msgspec
 
-from streams import checkpoint as wire
-from streams.config.registry import Registry
-from streams.config.state import Configuration
-from streams.fold import Message, Record
-from streams.keeper import Keeper
-from streams.settings import Settings
-from streams.stages import stages
+from watchkeeper.streams.config.registry import Registry
+from watchkeeper.streams.config.state import Configuration
+from watchkeeper.streams.fold import checkpoint as wire
+from watchkeeper.streams.fold.keeper import Keeper
+from watchkeeper.streams.fold.protocol import Message, Record
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.stages import stages
 
 PARTITIONS = 2
 IDLE_SECONDS = 5

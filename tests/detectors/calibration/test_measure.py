@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from detectors.calibration.contestants import ALWAYS, ENGINE, NEVER
-from detectors.calibration.injection import KINDS, columns_for, inject
-from detectors.calibration.measure import Calibration, calibrate, interval
-from detectors.engine.table import Table
+from watchkeeper.detectors.calibration.contestants import ALWAYS, ENGINE, NEVER
+from watchkeeper.detectors.calibration.injection import KINDS, columns_for, inject
+from watchkeeper.detectors.calibration.measure import Calibration, calibrate, interval
+from watchkeeper.detectors.tables.table import Table
 
 ROWS = 6000
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from detectors.engine import bets, scores, wander
-from detectors.engine.bank import Bank, Column, Stakes
+from watchkeeper.detectors.engine import bets, scores
+from watchkeeper.detectors.engine import variability as wander
+from watchkeeper.detectors.engine.bank import Bank, Column, Stakes
 
 SHARES = np.full(8, 1 / 8)
 SCORES = scores.of_numbers(SHARES)

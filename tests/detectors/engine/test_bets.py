@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, norm
 
-from detectors import Sentinel
-from detectors.engine.bets import beyond
+from watchkeeper.detectors import Sentinel
+from watchkeeper.detectors.engine.bets import beyond
 
 
 @pytest.mark.parametrize("count", [1, 4, 30, 100])

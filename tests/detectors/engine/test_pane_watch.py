@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from detectors.columns import Columns
-from detectors.engine.model import ERROR, RESIDUAL, fit_model, residuals
-from detectors.engine.pane_watch import _of_residuals, watch_of
-from detectors.labels_profile import LabelsProfile
-from detectors.layout import Layout
-from detectors.profile import RowsProfile
-from schemas.references import Binning, NumberBins
+from watchkeeper.detectors.engine.model import ERROR, RESIDUAL, fit_model, residuals
+from watchkeeper.detectors.engine.pane_watch import _of_residuals, watch_of
+from watchkeeper.detectors.profiles.columns import Columns
+from watchkeeper.detectors.profiles.labels import LabelsProfile
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.schemas.references import Binning, NumberBins
 
 LAYOUT = Layout(
     Binning({}, {}, NumberBins(tuple(np.linspace(0.05, 0.95, 19).tolist())), "binary-classification")

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from detectors.columns import Floats
-from detectors.engine import season, series, wander
-from detectors.engine.season import HOUR_MS, Season
+from watchkeeper.detectors.engine import season, series
+from watchkeeper.detectors.engine import variability as wander
+from watchkeeper.detectors.engine.season import HOUR_MS, Season
+from watchkeeper.detectors.profiles.columns import Floats
 
 ROWS = 3 * series.CHUNK + 1234
 

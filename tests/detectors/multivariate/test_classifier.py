@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from detectors.multivariate.classifier import _delong, explain
+from watchkeeper.detectors.multivariate.classifier import _delong, explain
 
 
 def table(n, seed, **changed):

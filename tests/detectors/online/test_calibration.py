@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from detectors.online.calibration import KNOBS, calibrate, resampled
-from detectors.online.registry import DETECTORS
+from watchkeeper.detectors.online.calibration import KNOBS, calibrate, resampled
+from watchkeeper.detectors.online.registry import DETECTORS
 
 RNG = np.random.default_rng(5)
 ERRORS = (RNG.random(1500) < 0.2).astype(float)

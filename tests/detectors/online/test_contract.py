@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from detectors.online.eddm import Eddm
-from detectors.online.fhddm import Fhddm
-from detectors.online.hddm_w import HddmW
-from detectors.online.kswin import Kswin
-from detectors.online.page_hinkley import PageHinkley
-from detectors.online.registry import DETECTORS, OF_PANES
+from watchkeeper.detectors.online.eddm import Eddm
+from watchkeeper.detectors.online.fhddm import Fhddm
+from watchkeeper.detectors.online.hddm_w import HddmW
+from watchkeeper.detectors.online.kswin import Kswin
+from watchkeeper.detectors.online.page_hinkley import PageHinkley
+from watchkeeper.detectors.online.registry import DETECTORS, OF_PANES
 
 BASELINE, TOLERANCE = 0.5, 0.1
 SNAPSHOT_BYTES_MAX = 1200

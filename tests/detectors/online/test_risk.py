@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detectors.online.risk import Risk
+from watchkeeper.detectors.online.risk import Risk
 
 
 def first_alarm(risk, losses):

@@ -1,14 +1,22 @@
 import numpy as np
 import pytest
 
-from detectors.columns import Columns
-from detectors.layout import Layout
-from detectors.online.registry import OF_PANES
-from detectors.online.signals import Name, Signal, label_samples, label_signals, row_samples, row_signals
-from detectors.online.watch import ROWS_MIN, SIGNALS_MAX, Watch
-from detectors.profile import LabelsProfile, RowsProfile
-from detectors.reference import build_reference, reference_labels, reference_rows
-from schemas.monitors import Monitor
+from watchkeeper.detectors.checks.build_reference import build_reference
+from watchkeeper.detectors.online.registry import OF_PANES
+from watchkeeper.detectors.online.signals import (
+    Name,
+    Signal,
+    label_samples,
+    label_signals,
+    row_samples,
+    row_signals,
+)
+from watchkeeper.detectors.online.watch import ROWS_MIN, SIGNALS_MAX, Watch
+from watchkeeper.detectors.profiles.columns import Columns
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.reference import reference_labels, reference_rows
+from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.schemas.monitors import Monitor
 
 RNG = np.random.default_rng(7)
 MODEL = {

@@ -1,9 +1,0 @@
-"""What a service imports to publish its predictions, labels and features.
-
-One call that never blocks and never breaks serving. Needs `confluent-kafka` and `msgspec` and nothing of
-Watchkeeper's own, so that it can be vendored into a service as it is.
-"""
-
-from client.publisher import Counts, Publisher
-
-__all__ = ["Counts", "Publisher"]

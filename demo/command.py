@@ -1,0 +1,61 @@
+"""`watchkeeper demo`: the whole of it, on a year of real flights."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Broker = Annotated[
+    str | None,
+    typer.Option(
+        "--broker",
+        envvar="WATCHKEEPER_BROKER",
+        metavar="HOST:PORT",
+        help="A Kafka to run it on.  [default: one in memory]",
+    ),
+]
+
+
+def demo(
+    broker: Broker = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave it running at the end, for a look at /metrics.")
+    ] = False,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the report to a file as JSON, too."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option("--until", formats=["%Y-%m-%d"], help="Stop at this day of 2013.  [default: the end]"),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", formats=["%Y-%m-%d"], help="With --join: begin at this day of 2013."),
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=4, help="Worker processes.")] = 1,
+    join: Annotated[
+        bool,
+        typer.Option("--join", help="Only publish, to the topics and workers that the settings name."),
+    ] = False,
+) -> None:
+    """Watch a model over a year of real flights.
+
+    Three faults are injected; found, they page, and a model is trained anew. It takes three minutes.
+    Without --broker a broker is started in memory, and stopped at the end. With --join nothing is started:
+    it needs `watchkeeper topics create` and workers, and leaves everything as it is.
+
+    \b
+    Examples:
+      watchkeeper demo
+      watchkeeper demo --keep
+      watchkeeper demo --broker localhost:9092 --json report.json
+      watchkeeper demo --join --since 2013-06-05 --until 2013-06-20
+    """  # noqa: D301
+    # They bring pandas and scikit-learn, which only the demo needs.
+    from watchkeeper.demo.run import run
+    from watchkeeper.demo.year import END, START
+
+    first, last = since.date() if since else START, until.date() if until else END
+    raise typer.Exit(run(broker, keep, json_file, last, workers, join=join, since=first))

@@ -1,0 +1,119 @@
+"""What the demo hears from the watch: statistics, findings, alerts and retraining requests, as they come."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from watchkeeper.schemas.alerts import Alert
+from watchkeeper.schemas.findings import Finding, Kind, WindowFindings
+from watchkeeper.schemas.retraining import RetrainingRequest
+from watchkeeper.schemas.statistics import WindowStatistics
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
+
+__all__ = ["Follower", "Followed"]
+
+FOLLOWED = ("statistics", "findings", "alerts", "retraining")
+_statistics = msgspec.json.Decoder(WindowStatistics)
+_findings = msgspec.msgpack.Decoder(WindowFindings)
+WindowKey = tuple[str, str, str | None, Kind, int, int]
+
+
+class Followed:
+    """All that was heard so far. A window, alert or request that comes again counts once."""
+
+    def __init__(self) -> None:
+        self.windows: dict[WindowKey, WindowStatistics] = {}
+        self.alerts: list[Alert] = []
+        self.requests: dict[str, RetrainingRequest] = {}
+        self.judged_ms = 0
+        """The end of the last window of labels that was judged; 0 before the first."""
+        self._hurting_ms: dict[str, int] = {}
+        self._reached_ms: dict[tuple[str, Kind], int] = {}
+
+    def take(self, topic: str, value: bytes) -> None:
+        """Take in one record; `topic` is the name without prefix."""
+        if topic == "statistics":
+            window = _statistics.decode(value)
+            self.windows[_key(window)] = window
+            about = window.subject, window.kind
+            self._reached_ms[about] = max(window.window_end_ms, self.reached_ms(*about))
+        elif topic == "findings":
+            self._judge(_findings.decode(value))
+        elif topic == "alerts":
+            alert = Alert.model_validate_json(value)
+            if alert not in self.alerts:
+                self.alerts.append(alert)
+        else:
+            request = RetrainingRequest.model_validate_json(value)
+            self.requests.setdefault(request.request_id, request)
+
+    def _judge(self, window: WindowFindings) -> None:
+        if window.kind == "labels" and "performance" in window.checked:
+            self.judged_ms = max(self.judged_ms, window.window_end_ms)
+            if any(_is_bad(found) for found in window.findings):
+                before_ms = self.hurting_ms(window.version)
+                self._hurting_ms[window.version] = max(before_ms, window.window_end_ms)
+
+    def hurting_ms(self, version: str) -> int:
+        """Return the end of the last window in which a version did badly: retraining may be asked for."""
+        return self._hurting_ms.get(version, 0)
+
+    def reached_ms(self, subject: str, kind: Kind) -> int:
+        """Return the end of the last window of a subject that was evaluated; 0 before the first."""
+        return self._reached_ms.get((subject, kind), 0)
+
+    def of(self, subject: str, kind: Kind) -> Iterable[WindowStatistics]:
+        """Return the windows of all rows of a subject, without those of segments."""
+        return [w for w in self.windows.values() if (w.subject, w.kind, w.segment) == (subject, kind, None)]
+
+    def open_incidents(self) -> list[Alert]:
+        """Return what is firing now."""
+        newest = {alert.fingerprint: alert for alert in self.alerts}
+        return [alert for alert in newest.values() if alert.status == "firing"]
+
+
+class Follower:
+    """Reads the topics from their start, whenever it is asked to."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.heard = Followed()
+        self._names = {topic_name(settings, name): name for name in FOLLOWED}
+        self._consumer = Consumer(
+            settings.client_config()
+            | {
+                "group.id": f"{settings.application}-demo",  # librdkafka wants one; nothing is committed
+                "enable.auto.commit": False,
+                "fetch.wait.max.ms": 50,
+            }
+        )
+        self._consumer.assign(
+            [
+                TopicPartition(name, partition, OFFSET_BEGINNING)
+                for name in self._names
+                for partition in range(settings.partitions)
+            ]
+        )
+
+    def poll(self, timeout_seconds: float) -> int:
+        """Take in what came, waiting at most so long for the first record; return how many there were."""
+        messages: list[Any] = self._consumer.consume(1000, timeout_seconds)
+        good = [message for message in messages if message.error() is None]
+        for message in good:
+            self.heard.take(self._names[message.topic()], message.value())
+        return len(good)
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._consumer.close()
+
+
+def _is_bad(found: Finding) -> bool:
+    return (found.check, found.segment, found.state) == ("performance", None, "bad")
+
+
+def _key(window: WindowStatistics) -> WindowKey:
+    span = window.window_start_ms, window.window_end_ms
+    return window.subject, window.version, window.segment, window.kind, *span

@@ -1,0 +1,47 @@
+"""Publishes the demo's events and counts what the broker has taken."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from watchkeeper.demo.events import DemoEvent
+from watchkeeper.streams.kafka.client import BrokerError, producer
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
+
+__all__ = ["DemoPublisher"]
+
+FLUSH_SECONDS = 30
+
+
+class DemoPublisher:
+    """An idempotent producer; `published` counts by topic, and is right after each `publish`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer = producer(settings, **{"delivery.report.only.error": True})
+        self._failures: list[str] = []
+        self.published: Counter[str] = Counter()
+
+    def publish(self, events: Iterable[DemoEvent]) -> None:
+        """Publish events and wait until the broker has taken all of them; BrokerError if it did not."""
+        for topic, key, value in events:
+            self._produce(topic, key, value)
+            self.published[topic] += 1
+        left = self._producer.flush(FLUSH_SECONDS)
+        if left or self._failures:
+            why = self._failures[0] if self._failures else f"{left} events are not acknowledged"
+            raise BrokerError(f"the broker did not take the demo's events: {why}")
+
+    def _produce(self, topic: str, key: bytes, value: bytes) -> None:
+        name = topic_name(self._settings, topic)
+        while True:
+            try:
+                self._producer.produce(name, value, key, on_delivery=self._delivered)
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                return
+
+    def _delivered(self, error: object, _: object) -> None:
+        if error is not None:
+            self._failures.append(str(error))

@@ -1,0 +1,1 @@
+"""Checks: what is judged in a closed window."""

@@ -1,0 +1,29 @@
+"""How far the windows of a reference ordinarily lie from the reference as a whole."""
+
+from collections.abc import Sequence
+
+from watchkeeper.detectors.checks.drift.moved import OUTPUT, Drift, NumberDrift, of_feature, of_output
+from watchkeeper.detectors.checks.window_case import ROWS_MIN
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.detectors.profiles.spans import Moved
+
+
+def ordinary_moves(then: RowsProfile, windows: Sequence[RowsProfile]) -> dict[str, Moved]:
+    """Measure windows against the whole that they make up; the model's output has the empty name.
+
+    Windows of a feature with seasons, or of one that is constant all day, differ from the whole without any
+    fault: what a healthy window did is no drift. Cost: 0.1 ms for each feature of each window.
+    """
+    filled = [window for window in windows if window.rows >= ROWS_MIN]
+    names = [*then.layout.numeric, *then.layout.categorical]
+    moves = {name: _extremes([of_feature(window, then, name) for window in filled]) for name in names}
+    moves[OUTPUT] = _extremes([of_output(window, then) for window in filled])
+    return {name: move for name, move in moves.items() if move is not None}
+
+
+def _extremes(drifts: Sequence[Drift | None]) -> Moved | None:
+    excesses = [drift.psi.excess for drift in drifts if drift is not None]
+    means = [drift.now.mean for drift in drifts if isinstance(drift, NumberDrift)]
+    if not excesses:
+        return None
+    return Moved(max(excesses), min(means, default=0.0), max(means, default=0.0))

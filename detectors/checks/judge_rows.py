@@ -1,0 +1,158 @@
+"""Judges the rows of one closed window: its numbers, and what is wrong with them, named for the cause."""
+
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from watchkeeper.detectors.checks.drift import moved
+from watchkeeper.detectors.checks.drift.moved import Drift
+from watchkeeper.detectors.checks.judge_labels import judge_labels
+from watchkeeper.detectors.checks.judged import Judgement, no_data
+from watchkeeper.detectors.checks.quality import (
+    category_renamed,
+    duplicates,
+    latency,
+    missing,
+    out_of_range,
+    stuck,
+    unit_change,
+    unseen_category,
+    volume,
+    wrong_type,
+)
+from watchkeeper.detectors.checks.quality.share_rise import is_rising
+from watchkeeper.detectors.checks.rows_statistics import statistics_of_drift, statistics_of_rows
+from watchkeeper.detectors.checks.window_case import ROWS_MIN, Case
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.reference import reference_rows
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.schemas.findings import Check, Finding
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.references import Reference
+
+__all__ = ["Judgement", "judge_labels", "judge_rows"]
+
+
+class FeatureCheck(NamedTuple):
+    """A check of one feature, when it can be made, and which later ones it makes superfluous."""
+
+    find: Callable[[Case, str], Finding | None]
+    applies: Callable[[Case], bool] = lambda _: True
+    explains: frozenset[Check] = frozenset()
+
+
+class StreamCheck(NamedTuple):
+    """A check of all rows, and when it can be made."""
+
+    find: Callable[[Case], Finding | None]
+    applies: Callable[[Case], bool] = lambda _: True
+
+
+def _has_past(case: Case) -> bool:
+    return bool(case.pasts)
+
+
+# In order of precedence. Whatever is found of a feature explains its drift.
+FEATURE_CHECKS: dict[Check, FeatureCheck] = {
+    "unit_change": FeatureCheck(unit_change.check, unit_change.applies, frozenset({"out_of_range"})),
+    "category_renamed": FeatureCheck(category_renamed.check, _has_past, frozenset({"unseen_category"})),
+    "missing": FeatureCheck(missing.check),
+    "wrong_type": FeatureCheck(wrong_type.check),
+    "out_of_range": FeatureCheck(out_of_range.check, explains=frozenset({"stuck"})),
+    "unseen_category": FeatureCheck(unseen_category.check, explains=frozenset({"stuck"})),
+    "stuck": FeatureCheck(stuck.check, stuck.applies),
+}
+STREAM_CHECKS: dict[Check, StreamCheck] = {
+    "volume": StreamCheck(volume.check, volume.applies),
+    "latency": StreamCheck(latency.check, latency.applies),
+    "duplicates": StreamCheck(duplicates.check),
+}
+
+
+def judge_rows(
+    monitor: Monitor,
+    layout: Layout,
+    reference: Reference | None,
+    window: RowsProfile,
+    recent: RowsProfile | None,
+    segment: str | None,
+    moved_features: Container[str] | None = None,
+) -> Judgement:
+    """Judge the rows of one window against the recent windows (abrupt faults) and the reference (drift).
+
+    `moved_features` are those whose change the engine is sure of; only they drift. None: that is not known.
+
+    A past of sealed spans also tells how windows vary, which the checks of volume and stuck values need.
+    """
+    if window.layout.id != layout.id:
+        raise ValueError(f"the window has layout {window.layout.id}, the monitor {layout.id}")
+    case = Case(monitor, window, reference_rows(reference, segment), recent, segment, moved_features)
+    drifts = {feature: moved.of_feature(window, case.reference, feature) for feature in monitor.features}
+    prediction = moved.of_output(window, case.reference)
+    checked = [check for check, rule in STREAM_CHECKS.items() if rule.applies(case)]
+    checked += [check for check, rule in FEATURE_CHECKS.items() if rule.applies(case)]
+    if monitor.reference is not None or reference is not None:
+        checked += ["prediction_drift", "drift"] if monitor.model else ["drift"]
+    return Judgement(
+        statistics=[*statistics_of_rows(case), *statistics_of_drift(drifts, prediction)],
+        findings=_findings(case, checked, drifts, prediction),
+        checked=checked,
+        rising=is_rising(case),
+    )
+
+
+def _findings(
+    case: Case, checked: list[Check], drifts: Mapping[str, Drift | None], prediction: Drift | None
+) -> list[Finding]:
+    findings = [STREAM_CHECKS[check].find(case) for check in checked if check in STREAM_CHECKS]
+    if case.window.rows < ROWS_MIN:
+        few = f"{case.where}{case.window.rows} rows are too few to judge; {ROWS_MIN} are needed."
+        findings += [no_data(check, few, case.segment) for check in checked if check != "volume"]
+    else:
+        findings += [
+            finding
+            for feature, drift in drifts.items()
+            for finding in _of_feature(case, checked, feature, drift)
+        ]
+        findings += _of_reference(case, checked, drifts, prediction)
+    return [finding for finding in findings if finding is not None]
+
+
+def _of_feature(case: Case, checked: list[Check], feature: str, drift: Drift | None) -> list[Finding]:
+    """Find the faults of a feature, without those that another one explains, or else its drift."""
+    drifted = moved.judge(case, "drift", feature, drift) if drift is not None else None
+    faults = faults_of(case, feature, checked, also=["drift"] if drifted is not None else [])
+    return faults or ([drifted] if drifted is not None else [])
+
+
+def faults_of(
+    case: Case, feature: str, checked: Container[Check] | None = None, also: Iterable[Check] = ()
+) -> list[Finding]:
+    """Find the faults of a feature, without those that another one explains; the first says which it does."""
+    rules = {check: rule for check, rule in FEATURE_CHECKS.items() if checked is None or check in checked}
+    found = [rule.find(case, feature) for rule in rules.values() if checked is not None or rule.applies(case)]
+    faults = [fault for fault in found if fault is not None]
+    if not faults:
+        return []
+    explained = {check for fault in faults for check in FEATURE_CHECKS[fault.check].explains}
+    left = [fault for fault in faults if fault.check not in explained]
+    explains = [*(fault.check for fault in faults if fault.check in explained), *also]
+    return [replace(left[0], evidence={**left[0].evidence, "explains": explains}), *left[1:]]
+
+
+def _of_reference(
+    case: Case, checked: list[Check], drifts: Mapping[str, Drift | None], prediction: Drift | None
+) -> list[Finding | None]:
+    """Find drift of the output, and say where there is nothing to compare with."""
+    findings: list[Finding | None] = []
+    lacks = f"{case.where}there is no reference with the same bins and enough rows to compare with."
+    if "drift" in checked and not any(drifts.values()):
+        findings.append(no_data("drift", lacks, case.segment))
+    if "prediction_drift" in checked:
+        findings.append(
+            moved.judge(case, "prediction_drift", None, prediction)
+            if prediction is not None
+            else no_data("prediction_drift", lacks, case.segment)
+        )
+    return findings

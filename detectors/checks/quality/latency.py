@@ -1,0 +1,56 @@
+"""Serving latency far above that of the recent windows."""
+
+import numpy as np
+
+from watchkeeper.detectors.checks import wording
+from watchkeeper.detectors.checks.budget import level
+from watchkeeper.detectors.checks.quality.proportions import rise_p_value
+from watchkeeper.detectors.checks.window_case import ROWS_MIN, Case
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.schemas.findings import Finding
+
+_FACTOR = 2.0
+_SHARE = 0.95
+
+
+def applies(case: Case) -> bool:
+    """Whether latencies are published."""
+    return bool(case.window.latency.any())
+
+
+def check(case: Case) -> Finding | None:
+    """Find a 95th percentile that has doubled; chance is ruled out by the share above the old one."""
+    timed = [past for past in case.pasts if past.profile.latency.sum() >= ROWS_MIN]
+    now = case.window.latency_quantile_ms(_SHARE)
+    if not timed or now is None or case.window.latency.sum() < ROWS_MIN:
+        return None
+    past = timed[0]
+    before = past.profile.latency_quantile_ms(_SHARE)
+    if before is None or now < _FACTOR * before:
+        return None
+    p_value = _rise(case.window, past.profile)
+    if p_value > level(case.monitor):
+        return None
+    return Finding(
+        check="latency",
+        state="bad",
+        explanation=(
+            f"{case.where}serving takes {wording.number(now)} ms at the 95th percentile, against "
+            f"{wording.number(before)} ms in {past.name}."
+        ),
+        value=now,
+        threshold=_FACTOR * before,
+        p_value=p_value,
+        segment=case.segment,
+        evidence={"now_ms": _quantiles(case.window), "before_ms": _quantiles(past.profile)},
+    )
+
+
+def _rise(window: RowsProfile, past: RowsProfile) -> float:
+    place = int(np.searchsorted(np.cumsum(past.latency), _SHARE * past.latency.sum()))
+    above = [int(profile.latency[place + 1 :].sum()) for profile in (window, past)]
+    return rise_p_value(above[0], int(window.latency.sum()), above[1], int(past.latency.sum()))
+
+
+def _quantiles(profile: RowsProfile) -> dict[str, float | None]:
+    return {f"p{share}": profile.latency_quantile_ms(share / 100) for share in (50, 95, 99)}

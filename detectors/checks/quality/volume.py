@@ -1,0 +1,58 @@
+"""Far fewer or far more events than in any window before."""
+
+from datetime import timedelta
+
+from scipy.special import gammainc, gammaincc
+
+from watchkeeper.detectors.checks import wording
+from watchkeeper.detectors.checks.budget import level
+from watchkeeper.detectors.checks.window_case import Case
+from watchkeeper.detectors.profiles.spans import ENOUGH, MANY, span_ms
+from watchkeeper.schemas.findings import Finding
+
+_FACTOR = 5.0
+
+
+def applies(case: Case) -> bool:
+    """Whether windows close by time, and it is known how they vary: over days, or else over many windows."""
+    windows = case.monitor.windows
+    if case.spans is None or windows.rows is not None:
+        return False
+    # A night is not a fault, and only a day's worth of windows knows of nights.
+    enough = ENOUGH if span_ms(windows) >= timedelta(days=1) / timedelta(milliseconds=1) else MANY
+    return case.spans.count >= enough
+
+
+def check(case: Case) -> Finding | None:
+    """Find a window with a fifth of the rows of the smallest one before, or five times those of the largest.
+
+    Chance is ruled out by a Poisson test against that window, so that few rows, where a fifth is nothing
+    unusual, do not count.
+    """
+    rows = case.window.rows
+    if case.spans is None or not applies(case):
+        return None
+    windows = case.monitor.windows
+    spans = windows.size // timedelta(milliseconds=span_ms(windows))
+    fewest, most = case.spans.rows_min * spans, case.spans.rows_max * spans
+    if rows * _FACTOR < fewest:
+        return _finding(case, "fewer", fewest, float(gammaincc(rows + 1, fewest)))
+    if rows > most * _FACTOR:
+        return _finding(case, "more", most, float(gammainc(rows, most)))
+    return None
+
+
+def _finding(case: Case, how: str, usual: int, p_value: float) -> Finding | None:
+    if p_value > level(case.monitor):
+        return None
+    rows, least = case.window.rows, "fewest" if how == "fewer" else "most"
+    return Finding(
+        check="volume",
+        state="bad",
+        explanation=f"{case.where}{rows} rows came, far {how} than the {least} in a window before, {usual}.",
+        value=float(rows),
+        threshold=usual / _FACTOR if how == "fewer" else usual * _FACTOR,
+        p_value=p_value,
+        segment=case.segment,
+        evidence={"rows": rows, f"{least}_before": usual, "ratio": wording.tidy(rows / usual)},
+    )

@@ -1,0 +1,1 @@
+"""Files of a user: monitors, references, tables, and publishing them as events."""

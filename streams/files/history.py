@@ -1,0 +1,69 @@
+"""Reads the first events of a subject back from the stream, to build its reference from them."""
+
+import contextlib
+import heapq
+from collections.abc import Iterator
+from itertools import islice
+
+from confluent_kafka import Message
+
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.files.examples import Examples
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.ingest.clock import time_ms
+from watchkeeper.streams.ingest.decode import EventDecoder, LabelDecoder, Row, SubjectDecoder, decode_all
+from watchkeeper.streams.kafka.client import describe, headers_of, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
+
+__all__ = ["first_examples"]
+
+
+def first_examples(settings: Settings, monitor: Monitor, count: int) -> Examples:
+    """Collect the first so many events of a subject that are still on their topic, with the labels known now.
+
+    First is by event time, among the first `count` events of each partition.
+    """
+    topic = "predictions" if monitor.model else "features"
+    decoder = EventDecoder([SubjectDecoder(monitor)], "model" if monitor.model else "feature_view")
+    parts = (islice(_rows(part, decoder), count) for part in _partitions(settings, topic))
+    earliest = heapq.nsmallest(
+        count, (row for part in parts for row in part), key=lambda row: time_ms(row.event.event_time)
+    )
+    examples = Examples(monitor)
+    for row in earliest:
+        with contextlib.suppress(ValueError):  # ingest rejected it, so it is no example either
+            examples.add(row)
+    if monitor.labels is not None and examples.rows:
+        for part in _partitions(settings, "labels"):
+            _add_labels(part, examples)
+    return examples
+
+
+def _partitions(settings: Settings, name: str) -> Iterator[Iterator[Message]]:
+    topic = topic_name(settings, name)
+    found = describe(settings).topics.get(topic)
+    for number in sorted(found.partitions) if found else ():
+        yield read_to_end(settings, topic, number)
+
+
+def _rows(messages: Iterator[Message], decoder: EventDecoder) -> Iterator[Row]:
+    for message in messages:
+        events, _, wrong, _ = decode_all(decoder, [_record(message)])
+        for event in events:
+            yield Row(event, wrong.get(0, ()))
+
+
+def _add_labels(messages: Iterator[Message], examples: Examples) -> None:
+    """Give the examples their labels; of two for one prediction the later record counts, as in ingest."""
+    decoder = LabelDecoder()
+    for message in messages:
+        for label in decode_all(decoder, [_record(message)])[0]:
+            if label.model in (examples.monitor.subject, None):
+                with contextlib.suppress(ValueError):  # ingest rejected it
+                    examples.label(label.prediction_id, None if label.retracted else label.label)
+
+
+def _record(message: Message) -> Record:
+    headers = [(name, value or b"") for name, value in headers_of(message)]
+    return Record(message.offset(), message.timestamp()[1], message.key(), message.value(), headers)

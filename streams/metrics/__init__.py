@@ -1,0 +1,1 @@
+"""The metrics of a worker and the bound on their number."""

@@ -1,0 +1,1 @@
+"""The stage notify: alerts are delivered to receivers."""

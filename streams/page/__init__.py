@@ -1,0 +1,1 @@
+"""The stage page: findings become alerts and retraining requests."""

@@ -1,0 +1,1 @@
+"""What flows: the topics, who may read and write them, the rights that follow."""

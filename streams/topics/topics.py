@@ -1,0 +1,145 @@
+"""What flows: every topic, whether it is compacted, how it is split, and how long it is kept."""
+
+import time
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from watchkeeper.streams.kafka.client import MAX_MESSAGE_BYTES, BrokerError, describe
+from watchkeeper.streams.settings import Settings
+
+__all__ = ["TOPICS", "Topic", "create_topics", "missing_topics", "topic_name", "topic_problems"]
+
+
+class Topic(NamedTuple):
+    """One topic; its name on the broker is the settings' prefix and `name`."""
+
+    name: str
+    purpose: str
+    compacted: bool = False
+    """Whether only the last record of each key is kept, for ever."""
+    partitions: int | None = None
+    """None: as many as the settings say."""
+    retention: timedelta = timedelta(days=7)
+    """How long records stay, where the topic is not compacted."""
+
+    def config(self) -> dict[str, str]:
+        """Return the broker's settings for this topic."""
+        if not self.compacted:
+            retention_ms = self.retention // timedelta(milliseconds=1)
+            return {"cleanup.policy": "delete", "retention.ms": str(retention_ms)} | _ALWAYS
+        # A reader goes through the whole topic, and the broker never compacts the segment it writes to.
+        return {
+            "cleanup.policy": "compact",
+            "segment.bytes": str(16 * 2**20),
+            "segment.ms": str(timedelta(minutes=10) // timedelta(milliseconds=1)),
+            "min.cleanable.dirty.ratio": "0.1",
+        } | _ALWAYS
+
+
+_ALWAYS = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "message.timestamp.type": "LogAppendTime"}
+"""By the broker's clock: it refuses records whose producer's clock is an hour ahead."""
+
+TOPICS: dict[str, Topic] = {
+    topic.name: topic
+    for topic in (
+        Topic("predictions", "what models answered, from services"),
+        Topic("labels", "the truth about predictions, from services"),
+        Topic("features", "rows of feature views, from services"),
+        Topic("profiles", "panes of mergeable profiles and watermarks, from ingest to evaluate"),
+        Topic("statistics", "the numbers of each closed window", retention=timedelta(days=30)),
+        Topic("findings", "the judgement on each closed window, from evaluate to page"),
+        Topic("alerts", "the state of each incident, from page to notify", compacted=True),
+        Topic("retraining", "requests to retrain a model", retention=timedelta(days=90)),
+        Topic("rejected", "events that could not be used, and why", retention=timedelta(days=14)),
+        Topic("monitors", "what is watched and how", compacted=True, partitions=1),
+        Topic("references", "what normal looks like", compacted=True, partitions=1),
+        Topic("checkpoints", "offsets, state and outbox of every stage and partition", compacted=True),
+    )
+}
+
+
+def topic_name(settings: Settings, name: str) -> str:
+    """Return what a topic is called on the broker.
+
+    >>> topic_name(Settings(topic_prefix="ml."), "labels")
+    'ml.labels'
+    """
+    return settings.topic_prefix + TOPICS[name].name
+
+
+def missing_topics(settings: Settings) -> list[str]:
+    """Return the names on the broker of the topics that do not exist there."""
+    there = describe(settings).topics
+    names = [topic_name(settings, name) for name in TOPICS]
+    return [name for name in names if name not in there]
+
+
+def topic_problems(settings: Settings) -> list[str]:
+    """Return one sentence for each topic that is missing or split otherwise than the settings say."""
+    there = describe(settings).topics
+    problems = []
+    for topic in TOPICS.values():
+        name, wanted = topic_name(settings, topic.name), topic.partitions or settings.partitions
+        if name not in there:
+            problems.append(f"topic {name} does not exist; run: watchkeeper topics create")
+        elif (found := len(there[name].partitions)) != wanted:
+            problems.append(f"topic {name} has {found} partitions, but the settings say {wanted}")
+    return problems
+
+
+def create_topics(settings: Settings, timeout_seconds: float = 30) -> list[str]:
+    """Create the topics that do not exist, wait until they can be used, and return their names there."""
+    missing = missing_topics(settings)
+    wanted = [
+        new for new in (_new_topic(settings, topic) for topic in TOPICS.values()) if new.topic in missing
+    ]
+    if not wanted:
+        return []
+    admin = AdminClient(settings.client_config())  # results end unanswered when it is collected
+    results = admin.create_topics(wanted, operation_timeout=timeout_seconds)
+    created = [name for name, result in results.items() if _created(name, result)]
+    _wait_for_leaders(settings, missing, timeout_seconds)
+    return created
+
+
+def _new_topic(settings: Settings, topic: Topic) -> NewTopic:
+    return NewTopic(
+        topic_name(settings, topic.name),
+        num_partitions=topic.partitions or settings.partitions,
+        replication_factor=settings.replication,
+        config=topic.config() | {"min.insync.replicas": str(max(1, settings.replication - 1))},
+    )
+
+
+def _created(name: str, result: Future[None]) -> bool:
+    try:
+        result.result()
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:  # another command was faster
+            return False
+        raise BrokerError(f"topic {name} could not be created: {error.args[0].str()}") from None
+    return True
+
+
+def _wait_for_leaders(settings: Settings, names: list[str], timeout_seconds: float) -> None:
+    """Return when clients can use the topics: a broker says "created" before it has told the others."""
+    deadline = time.monotonic() + timeout_seconds
+    while waiting := _without_leader(settings, names):
+        if time.monotonic() > deadline:
+            raise BrokerError(
+                f"topic {waiting[0]} has no leader {timeout_seconds:g} seconds after its creation"
+            )
+        time.sleep(0.05)
+
+
+def _without_leader(settings: Settings, names: list[str]) -> list[str]:
+    there = describe(settings).topics
+    return [
+        name
+        for name in names
+        if name not in there or any(part.leader < 0 for part in there[name].partitions.values())
+    ]

@@ -1,0 +1,92 @@
+"""Whether a worker is alive and ready: by its progress, not by the web server answering.
+
+Alive means that a restart would not help. A broker or an Alertmanager that is away is not mended by one.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from watchkeeper.streams.config.registry import Registry
+from watchkeeper.streams.fold.keeper import Keeper
+from watchkeeper.streams.worker.clock import elapsed_ms
+from watchkeeper.streams.worker.web import Health
+from watchkeeper.streams.worker.worker import Worker
+
+__all__ = ["AWAY_SECONDS", "STUCK_SECONDS", "Probes"]
+
+STUCK_SECONDS = 60.0
+AWAY_SECONDS = 15.0
+"""Silence after which a broker is taken to be away: it is asked every five seconds."""
+BEAT_SECONDS = 1.0
+DELIVERS_OUTSIDE = "notify"
+"""The stage whose saves wait for Alertmanager."""
+
+
+class Probes:
+    """Answers probes about one worker."""
+
+    def __init__(
+        self, worker: Worker, registry: Registry, elapsed_ms: Callable[[], int] = elapsed_ms
+    ) -> None:
+        self._worker = worker
+        self._registry = registry
+        self._elapsed_ms = elapsed_ms
+        self._beat_ms = self._settled_ms = elapsed_ms()
+
+    async def beat_for_ever(self) -> None:
+        """Note again and again that the loop turns."""
+        while True:
+            self.beat()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    def beat(self) -> None:
+        """Note that the loop turns, and leave out of account the time for which the broker is away."""
+        self._beat_ms = self._elapsed_ms()
+        if self._is_away():
+            for keeper in self._worker.keepers.values():
+                keeper.progressed_ms = self._beat_ms
+        if self._is_away() or not self._worker.app.rebalancing:
+            self._settled_ms = self._beat_ms
+
+    def live(self) -> Health:
+        """Say whether the loop turns, the group settles, and whatever waits makes progress."""
+        stuck = sorted(
+            keeper.source for keeper in list(self._worker.keepers.values()) if self._is_stuck(keeper)
+        )
+        loop, rebalance = self._age_seconds(self._beat_ms), self._age_seconds(self._settled_ms)
+        ok = not stuck and loop < STUCK_SECONDS and rebalance < STUCK_SECONDS and not self._worker.app.crashed
+        detail = {"stuck": stuck, "loop_age_seconds": loop, "rebalance_age_seconds": rebalance}
+        return Health(ok, detail | self._broker())
+
+    def ready(self) -> Health:
+        """Say whether all that is assigned is restored, the configuration read, and the broker there."""
+        keepers = sorted(keeper.source for keeper in list(self._worker.keepers.values()))
+        missing = sorted(f"{stage}/{partition}" for stage, partition in self._worker.unrestored)
+        rebalancing = bool(self._worker.app.rebalancing)
+        ok = bool(keepers) and not missing and not rebalancing and self._registry.ready.is_set()
+        detail = {
+            "partitions": keepers,
+            "restoring": missing,
+            "rebalancing": rebalancing,
+            "subjects": self._registry.subjects(),
+            "ignored": self._registry.broken,
+        }
+        return Health(ok and not self._is_away(), detail | self._broker())
+
+    def _is_stuck(self, keeper: Keeper) -> bool:
+        """Whether it has records or outputs, and has done nothing with them for long."""
+        if keeper.stage == DELIVERS_OUTSIDE or self._age_seconds(keeper.progressed_ms) < STUCK_SECONDS:
+            return False
+        return any(keeper.waiting.values()) or keeper.is_unsaved
+
+    def _is_away(self) -> bool:
+        return self._worker.broker_silence_ms >= AWAY_SECONDS * 1000
+
+    def _broker(self) -> dict[str, object]:
+        return {
+            "broker_silence_seconds": self._worker.broker_silence_ms / 1000,
+            "broker_away": self._is_away(),
+        }
+
+    def _age_seconds(self, since_ms: int) -> float:
+        return (self._elapsed_ms() - since_ms) / 1000

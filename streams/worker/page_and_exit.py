@@ -1,0 +1,70 @@
+"""The end of a worker that would have to reject too much: one sentence, one page, one exit code."""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import NoReturn
+
+from watchkeeper.alerting.evidence import when
+from watchkeeper.alerting.watchkeeper_alerts import rejected_share_alert
+from watchkeeper.schemas.alerts import Alert, Notice
+from watchkeeper.streams.fold.protocol import Message
+from watchkeeper.streams.ingest.gate import RejectedShareHigh
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
+
+log = logging.getLogger("watchkeeper.worker")
+
+EXIT_TOO_MANY_REJECTED = 71
+PAGE_SECONDS = 20
+FIRES_FOR = timedelta(minutes=15)
+"""Longer than any supervisor waits before it starts a worker again, which says the same again."""
+
+
+def sentence(error: RejectedShareHigh) -> str:
+    """Say what was too much."""
+    topic, partition, _ = error.event.rsplit("/", 2)
+    excess = error.excess
+    return (
+        f"{excess.rejected} of the last {excess.events} events of {topic}, partition {partition}, were "
+        f"rejected, most as {excess.reason}; {error.event} is the first that is left unread: {error.why}"
+    )
+
+
+def alert_of(error: RejectedShareHigh, settings: Settings, now_ms: int) -> Alert:
+    """Return the alert; it is known by installation and topic alone."""
+    topic = topic_name(settings, error.event.rsplit("/", 2)[0])
+    found, _, why = sentence(error).partition("; ")
+    return rejected_share_alert(
+        settings.application, settings.team, topic, f"{found}.", why, now_ms, settings.runbooks
+    )
+
+
+async def page_and_exit(
+    error: RejectedShareHigh,
+    settings: Settings,
+    deliver: Callable[[list[Message]], Awaitable[None]],
+    now_ms: int,
+) -> NoReturn:
+    """Tell on-call, and end the process."""
+    alert = alert_of(error, settings, now_ms)
+    # Nobody will be there to resolve it, so it is told with its end.
+    over = when(now_ms) + FIRES_FOR
+    notice = Notice(change="fired", alert=alert, fired_at=alert.started_at, resolved_at=over)
+    try:
+        async with asyncio.timeout(PAGE_SECONDS):
+            await deliver([Message("notify", alert.fingerprint.encode(), notice.model_dump_json().encode())])
+    except Exception as trouble:  # whatever it is, the worker must end
+        log.error("no receiver has taken the page within %s s (%r)", PAGE_SECONDS, trouble)
+    log.critical(
+        "stopping: %s; mend the publisher or the monitor, or let them pass with "
+        "WATCHKEEPER_REJECTED_SHARE_MAX=1; see %s",
+        sentence(error),
+        alert.annotations["runbook_url"],
+    )
+    sys.stdout.flush()
+    logging.shutdown()
+    os._exit(EXIT_TOO_MANY_REJECTED)

@@ -1,0 +1,105 @@
+"""Runs one worker process until a signal: registry, web endpoint, Faust."""
+
+import asyncio
+import gc
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import faust
+import uvloop
+from aiokafka.errors import KafkaConnectionError
+from prometheus_client import CollectorRegistry, disable_created_metrics
+
+from watchkeeper.streams.config.registry import Registry
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.metrics.metrics import Metrics
+from watchkeeper.streams.notify.receiver import Receiver
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.stages import stages
+from watchkeeper.streams.topics.topics import topic_problems
+from watchkeeper.streams.worker.clock import SteadyClock
+from watchkeeper.streams.worker.health import Probes
+from watchkeeper.streams.worker.logs import start_logging
+from watchkeeper.streams.worker.shutdown import EXIT_STOPPED, Shutdown, give_up, leave
+from watchkeeper.streams.worker.web import listen, start_web, web_app
+from watchkeeper.streams.worker.worker import Worker
+
+log = logging.getLogger("watchkeeper.run")
+
+EXIT_NO_BROKER = 2
+REGISTRY_SECONDS = 60
+# Decoded events are plain structs without cycles: looking at all of them for garbage costs more than folding.
+GC_THRESHOLDS = 100_000, 50, 100
+
+
+def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -> NoReturn:
+    """Run until SIGTERM or SIGINT, and end the process. See docs/reference/exit-codes.md."""
+    start_logging(log_level)
+    shutdown = Shutdown()
+    shutdown.watch()
+    listening = listen(settings.web_host, settings.web_port)
+    problems = topic_problems(settings)
+    if problems:
+        raise UserError(problems[0])
+    registry = Registry(settings)
+    registry.start()
+    if not registry.ready.wait(REGISTRY_SECONDS):
+        raise UserError(
+            f"monitors and references could not be read from {settings.broker}; see the log above"
+        )
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    clock_ms = SteadyClock()
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series each
+    metrics = Metrics(CollectorRegistry(), settings.max_series, lambda: clock_ms() / 1000)
+    metrics.follow_configuration(lambda: len(registry.broken))
+    receiver = Receiver(settings, metrics, json_pages, lambda: clock_ms() / 1000)
+    worker = Worker(settings, stages(settings, registry), {"notify": receiver.deliver}, metrics, clock_ms)
+    worker.app.on_before_shutdown.connect(receiver.close, weak=False)
+    probes = Probes(worker, registry)
+    worker.app.task(_web(listening, metrics, probes))
+    worker.app.task(probes.beat_for_ever)
+    log.info("%s monitors are read, joining the group", len(registry.subjects()))
+    _run(worker.app, shutdown)
+
+
+def _web(listening: socket.socket, metrics: Metrics, probes: Probes) -> Callable[[], Awaitable[None]]:
+    async def serve() -> None:
+        _, address = await start_web(web_app(metrics, probes.live, probes.ready), listening)
+        log.info("metrics at %s/metrics", address)
+
+    return serve
+
+
+def _run(app: faust.App, shutdown: Shutdown) -> NoReturn:
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker = faust.Worker(
+        app, loop=loop, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False
+    )
+    worker.install_signal_handlers = lambda: None  # `Shutdown` hears them also when this loop stands still
+    asked = asyncio.Event()
+    shutdown.stop_by(lambda: loop.call_soon_threadsafe(asked.set))
+    try:
+        loop.run_until_complete(_live(worker, asked, shutdown))
+    except KafkaConnectionError as error:  # only at the start: later it tries again by itself
+        log.critical("no Kafka broker answers any more, so nothing was begun; start it again: %s", error)
+        leave(EXIT_NO_BROKER)
+    except Exception:
+        give_up("Faust ended with an error", exc_info=True)
+    crash = worker.crash_reason or app.crash_reason
+    if crash is not None:
+        give_up("Faust ended with an error: %r", crash)
+    leave(EXIT_STOPPED)
+
+
+async def _live(worker: faust.Worker, asked: asyncio.Event, shutdown: Shutdown) -> None:
+    """Run Faust until it is asked to stop, or ends by itself because something in it crashed."""
+    shutdown.listen()
+    running = asyncio.ensure_future(worker.start())
+    await asyncio.wait({running, asyncio.ensure_future(asked.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        running.result()
+    await worker.stop()

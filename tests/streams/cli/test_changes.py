@@ -1,0 +1,106 @@
+"""What `apply` and `reference build` say of when a change takes effect, on a real broker."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from tests.streams.cli.cli_runs import MONITOR, rows, run, write_csv, write_monitor
+from watchkeeper.schemas.revisions import MonitorRecord, MonitorRevision
+from watchkeeper.streams.cli.current import read_configuration
+from watchkeeper.streams.settings import Settings
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(settings: Settings) -> Command:
+    """Run a command against the broker of this test."""
+
+    def call(*arguments: object, code: int = 0) -> Result:
+        shared = {"WATCHKEEPER_BROKER": settings.broker, "WATCHKEEPER_TOPIC_PREFIX": settings.topic_prefix}
+        result = run(*arguments, **shared)
+        assert result.exit_code == code, result.output
+        return result
+
+    return call
+
+
+def test_a_change_takes_effect_where_windows_end_and_gives_way_to_the_next(
+    command: Command, settings: Settings, tmp_path: Path
+) -> None:
+    path = write_monitor(tmp_path)
+    command("apply", path)
+    path.write_text(MONITOR.replace("ops-ml", "ml-two"))
+    told = command("apply", path, "--effective-from", "2100-01-01T12:03Z")
+    assert "takes effect for windows from 2100-01-01T12:05Z on" in told.stdout
+    assert "windows and labels.window has no end there: the window is cut in two" in told.stderr
+    assert [each.monitor.owner.team for each in revisions(settings)] == ["ops-ml", "ml-two"]
+    path.write_text(MONITOR.replace("ops-ml", "ml-three"))
+    command("apply", path)
+    assert [each.monitor.owner.team for each in revisions(settings)] == ["ops-ml", "ml-three"]
+    path.write_text(MONITOR)
+    assert "the change that was to come is withdrawn" in command("apply", path).stdout
+    assert [each.revision for each in revisions(settings)] == [1]
+
+
+def test_a_past_time_may_be_stated_and_is_warned_of(
+    command: Command, settings: Settings, tmp_path: Path
+) -> None:
+    write_csv(tmp_path / "rows.csv", rows())
+    path = write_monitor(tmp_path, "reference: {file: rows.csv}\n")
+    command("apply", write_monitor(tmp_path, name="none.yaml"))
+    told = command("apply", path, "--effective-from", "2026-01-01T12:00Z")
+    assert "what was counted before workers hear of it, stays as it is" in told.stderr
+    watched = read_configuration(settings).watched("flight-delay")
+    assert watched is not None
+    assert [bool(each.references) for each in watched.history()] == [False, True]
+    assert watched.from_ms == 1_767_268_800_000
+    command("apply", path, "--effective-from", "noon", code=2)
+
+
+def test_a_model_does_not_become_a_feature_view(command: Command, tmp_path: Path) -> None:
+    command("apply", write_monitor(tmp_path))
+    view = "feature_view: flight-delay\nowner: {team: a}\nfeatures: {x: {type: number}}\n"
+    (tmp_path / "view.yaml").write_text(view)
+    said = command("apply", tmp_path / "view.yaml", code=2).stderr
+    assert said == "flight-delay: is a model in one place and a feature view in the other; remove it first\n"
+
+
+def test_a_new_reference_of_what_is_watched_takes_effect_where_windows_end(
+    command: Command, settings: Settings, tmp_path: Path
+) -> None:
+    table = write_csv(tmp_path / "rows.csv", rows())
+    path = write_monitor(tmp_path, "reference: {file: rows.csv}\n")
+    command("apply", path)
+    build = "reference", "build", path, "--from", table, "--publish"
+    assert "takes effect for windows from" in command(*build, "--version", "2").stdout
+    command(*build)
+    watched = read_configuration(settings).watched("flight-delay")
+    assert watched is not None
+    assert [set(each.references) for each in watched.history()] == [{None}, {None, "2"}]
+    assert len(read_configuration(settings).reference_revisions("flight-delay", None)) == 2
+
+
+def revisions(settings: Settings) -> list[MonitorRevision]:
+    return read_configuration(settings).monitor_revisions("flight-delay")
+
+
+def test_a_record_holds_what_fits_and_says_what_does_not(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    path = write_monitor(tmp_path)
+    for team in ("a", "b", "c"):
+        path.write_text(MONITOR.replace("ops-ml", team))
+        command("apply", path, "--effective-from", f"2026-01-0{ord(team) - 96}T00:00Z")
+    assert len(revisions(settings)) == 3
+    size = len(MonitorRecord(revisions=revisions(settings)).encode())
+    monkeypatch.setattr("watchkeeper.streams.cli.changes.RECORD_BYTES_MAX", size)
+    path.write_text(MONITOR.replace("ops-ml", "d"))
+    command("apply", path, "--effective-from", "2026-01-04T00:00Z")
+    assert [each.monitor.owner.team for each in revisions(settings)] == ["b", "c", "d"]
+    assert revisions(settings)[0].takes_effect_at_ms is None
+    monkeypatch.setattr("watchkeeper.streams.cli.changes.RECORD_BYTES_MAX", 100)
+    path.write_text(MONITOR)
+    assert "at most 100 fit; declare less" in command("apply", path, code=2).stderr
