@@ -1,9 +1,10 @@
-"""What a service imports to publish its predictions, labels and features.
+"""What a service imports to publish its predictions, labels and features to Watchkeeper.
 
-One call that never blocks and never breaks serving. Needs `confluent-kafka` and `msgspec` and nothing of
-Watchkeeper's own, so that it can be vendored into a service as it is.
+`Publisher` never blocks and never breaks serving. The package needs `confluent-kafka` and `msgspec`, and no other
+part of Watchkeeper.
 """
 
 from watchkeeper_client.publisher import Counts, Publisher
 
+__version__ = "0.1.0"
 __all__ = ["Counts", "Publisher"]

@@ -86,29 +86,6 @@ def build_reference(
     )
 
 
-def reference_rows(reference: Reference | None, segment: str | None) -> RowsProfile | None:
-    """Read the reference's profile of all rows or of one segment; None where there is none."""
-    if reference is None:
-        return None
-    data = reference.profile if segment is None else reference.segments.get(segment)
-    return None if data is None else RowsProfile.decode(data, Layout(reference.binning))
-
-
-def reference_labels(reference: Reference | None, segment: str | None) -> LabelsProfile | None:
-    """Read the reference's labels of all rows or of one segment; None where there are none."""
-    if reference is None:
-        return None
-    data = reference.labels if segment is None else reference.segment_labels.get(segment)
-    return None if data is None else LabelsProfile.decode(data, Layout(reference.binning))
-
-
-def reference_model(reference: Reference | None) -> Model | None:
-    """Read what the engine knows of a reference; None for a short one, and one older than the engine."""
-    if reference is None or reference.engine is None:
-        return None
-    return msgspec.msgpack.decode(reference.engine, type=Model)
-
-
 def fit_number(bins: NumberBins, values: Floats) -> NumberBins:
     """Fit bins of equal share and a grid of sums to values; with no usable value the bins stay.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from watchkeeper.detectors.engine.season import Season
 from watchkeeper.detectors.profiles.columns import Columns, Floats
 from watchkeeper.detectors.profiles.labels import SCORE_BINS
 from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.schemas.references import Reference
 
 OUTPUT = ""
 """Stands for the model's output among the names of features."""
@@ -123,3 +125,10 @@ def _with_seasons(fits: list[Fit], hours: int) -> list[Channel]:
 def category_places(bins: CategoryBins, known: tuple[str, ...]) -> Mapping[str, int]:
     """Say in which bin of the engine each known category of a layout is counted."""
     return dict(zip(known, bins.codes(known).tolist(), strict=True))
+
+
+def reference_model(reference: Reference | None) -> Model | None:
+    """Read what the engine knows of a reference; None for a short one, and one older than the engine."""
+    if reference is None or reference.engine is None:
+        return None
+    return msgspec.msgpack.decode(reference.engine, type=Model)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from watchkeeper.detectors.engine.group import Group
+from watchkeeper.detectors.engine.involved import MEMBER, involved
 from watchkeeper.detectors.sentinel import summary
 from watchkeeper.detectors.sentinel.alarm import Moved
 from watchkeeper.detectors.sentinel.history import Sums
@@ -18,8 +19,6 @@ _SURE = 4.0
 """Standard errors."""
 _SHOWS = 0.01
 """So much of the evidence for an alarm."""
-_MEMBER = 0.05
-"""Of the evidence of the column that has most."""
 
 
 class Share(NamedTuple):
@@ -56,20 +55,8 @@ def ranked(shares: Mapping[str, Share]) -> list[str]:
     evidence = {name: share.evidence for name, share in shares.items()}
     shows = any(of >= _SHOWS for name, of in evidence.items() if name not in JOINT)
     found = involved({name: of for name, of in evidence.items() if not (shows and name in JOINT)})
-    found |= {name for name in JOINT if evidence.get(name, 0.0) >= _MEMBER * sum(evidence.values())}
+    found |= {name for name in JOINT if evidence.get(name, 0.0) >= MEMBER * sum(evidence.values())}
     return sorted(found, key=lambda name: (shows and name in JOINT, -evidence[name], name))
-
-
-def involved(evidence: Mapping[str, float]) -> set[str]:
-    """Name those of whose change an alarm speaks: what is one by itself, or has a twentieth of the most.
-
-    >>> sorted(involved({"a": 1e6, "b": 2.0, "c": 0.5}))
-    ['a', 'b']
-    >>> len(involved({f"feature {number}": 0.04 for number in range(25)}))
-    25
-    """
-    least = min(1.0, _MEMBER * max(evidence.values(), default=0.0))
-    return {name for name, share in evidence.items() if share >= least}
 
 
 def age(

@@ -1,11 +1,11 @@
 """The program `watchkeeper`: its commands, and how it ends when a user has made a mistake."""
 
+from importlib.metadata import entry_points, version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from watchkeeper.demo import command as demo
 from watchkeeper.streams.cli import (
     apply,
     calibrate,
@@ -52,8 +52,6 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
-
         typer.echo(version("watchkeeper"))
         raise typer.Exit
 
@@ -71,8 +69,10 @@ def watchkeeper(
 
 
 COMMANDS = (
-    demo.demo, worker.worker, apply.apply, publish.publish, doctor.doctor, canary.canary, calibrate.calibrate,
+    worker.worker, apply.apply, publish.publish, doctor.doctor, canary.canary, calibrate.calibrate,
 )  # fmt: skip
+for plugin in entry_points(group="watchkeeper.commands"):
+    app.command()(plugin.load())
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(reference.app)

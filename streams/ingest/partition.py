@@ -1,7 +1,6 @@
 """The state of ingest in one partition, shared by the intakes of rows and labels."""
 
 from collections.abc import Iterable
-from zlib import crc32
 
 import msgspec
 
@@ -16,6 +15,7 @@ from watchkeeper.streams.ingest.panes import Panes, SavedPane
 from watchkeeper.streams.ingest.quarantine import Quarantine
 from watchkeeper.streams.ingest.replays import Replays
 from watchkeeper.streams.ingest.spans import PaneDurations
+from watchkeeper.streams.topics.partitioning import partition_of
 
 MISTIMED_MAX = 100_000
 LAST_OFFSET = 2**62
@@ -39,15 +39,6 @@ class PartitionState(msgspec.Struct):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(PartitionState)
-
-
-def partition_of(subject: str, partitions: int) -> int:
-    """Return the partition of `profiles` and `findings` that a subject belongs to.
-
-    >>> partition_of("flight-delay", 4) == partition_of("flight-delay", 4)
-    True
-    """
-    return crc32(subject.encode()) % partitions
 
 
 class Partition:

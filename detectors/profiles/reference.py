@@ -1,0 +1,22 @@
+"""Reads the profiles that a reference holds."""
+
+from watchkeeper.detectors.profiles.labels import LabelsProfile
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.schemas.references import Reference
+
+
+def reference_rows(reference: Reference | None, segment: str | None) -> RowsProfile | None:
+    """Read the reference's profile of all rows or of one segment; None where there is none."""
+    if reference is None:
+        return None
+    data = reference.profile if segment is None else reference.segments.get(segment)
+    return None if data is None else RowsProfile.decode(data, Layout(reference.binning))
+
+
+def reference_labels(reference: Reference | None, segment: str | None) -> LabelsProfile | None:
+    """Read the reference's labels of all rows or of one segment; None where there are none."""
+    if reference is None:
+        return None
+    data = reference.labels if segment is None else reference.segment_labels.get(segment)
+    return None if data is None else LabelsProfile.decode(data, Layout(reference.binning))
