@@ -7,7 +7,7 @@ all alike (equicorrelated, 0.5) or in blocks of ten neighbours (autoregressive, 
 the means of five features move by 0.1 to 0.3 deviations. Windows are counted in 40 bins of equal share of the
 reference, and told from it by counts alone. A discovery is a feature at a look. Rules:
 
-- `e-LOND`: `watchkeeper.detectors.control`, on e-values of windows; its share of false discoveries is bounded;
+- `e-LOND`: `detectors/control/`, on e-values of windows; its share of false discoveries is bounded;
 - `Bonferroni`: p-values of KS below level / (features x looks); bounds the chance of any false discovery;
 - `BH`: Benjamini and Hochberg on the p-values of KS, anew at each look: no promise over looks, and none for
   features that depend on each other in any way;

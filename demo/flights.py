@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from watchkeeper.streams.errors import UserError
 
-__all__ = ["Flights", "FlightTable", "Weather", "load"]
+__all__ = ["FlightTable", "Flights", "Weather", "load"]
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]

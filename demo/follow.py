@@ -13,7 +13,7 @@ from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import topic_name
 
-__all__ = ["Follower", "Followed"]
+__all__ = ["Followed", "Follower"]
 
 FOLLOWED = ("statistics", "findings", "alerts", "retraining")
 _statistics = msgspec.json.Decoder(WindowStatistics)

@@ -13,7 +13,7 @@ from watchkeeper.demo.faults import DemoFault
 from watchkeeper.demo.workers import EventCount
 from watchkeeper.schemas.alerts import Alert
 
-__all__ = ["Auroc", "Events", "FaultFound", "ReportedPage", "Report", "ReportedRetraining", "Span"]
+__all__ = ["Auroc", "Events", "FaultFound", "Report", "ReportedPage", "ReportedRetraining", "Span"]
 
 CHECK_OF = {name.alertname: check for check, name in NAMES.items()}
 CHANCE = 0.01

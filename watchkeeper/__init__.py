@@ -1,7 +1,7 @@
 """Watchkeeper monitors machine-learning models in production.
 
-The links in this folder lead to the folders beside it: `watchkeeper.streams` is `streams/`, and so on. The names
-below are what a user of the library needs; `docs/reference/python/` describes them.
+The links in this folder lead to the folders beside it: `watchkeeper.streams` is `streams/`, and so on. The
+names below are what a user of the library needs; `docs/reference/python/` describes them.
 """
 
 from typing import TYPE_CHECKING, Any

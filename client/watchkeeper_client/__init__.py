@@ -1,7 +1,7 @@
 """What a service imports to publish its predictions, labels and features to Watchkeeper.
 
-`Publisher` never blocks and never breaks serving. The package needs `confluent-kafka` and `msgspec`, and no other
-part of Watchkeeper.
+`Publisher` never blocks and never breaks serving. The package needs `confluent-kafka` and `msgspec`, and no
+other part of Watchkeeper.
 """
 
 from watchkeeper_client.publisher import Counts, Publisher

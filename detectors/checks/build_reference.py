@@ -21,7 +21,7 @@ from watchkeeper.detectors.profiles.unseen import shorten
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Binning, NumberBins, Reference
 
-__all__ = ["Reference", "build_reference", "fit_number", "reference_labels", "reference_rows"]
+__all__ = ["Reference", "build_reference", "fit_number"]
 
 KNOWN_MAX = 500
 """Rarer categories than the 500 most common are counted as unseen, in the reference as in the stream."""

@@ -43,7 +43,7 @@ class Concluded(NamedTuple):
 class PaneWatch:
     """Bets on the counts of panes, within a budget of false alarms per time.
 
-    A pane of n rows is one block of the bank (`watchkeeper.detectors.engine.bank`), and its span of time is what it
+    A pane of n rows is one block of the bank (`bank.py`), and its span of time is what it
     spends of the budget: so the promise is a mean time to a false alarm, whatever the traffic. A column that
     raised an alarm is silent until it is cleared. Cost: 0.1 ms per pane of 20 features.
     """

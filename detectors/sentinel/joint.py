@@ -32,7 +32,7 @@ class Joint(Struct):
     Correlations that break and regions that were empty show in them. Each quarter of the reference is scored
     by a fit on the others, and new rows by the four fits in turns: so both are scored alike by fits that have
     not seen them. With one fit on all of the reference for new rows, values of few kinds fell into other bins
-    than the same values of the reference. Cost: 0.5 us per row of 16 columns. See `watchkeeper.detectors.multivariate`.
+    than the same values of the reference. Cost: 0.5 us per row of 16 columns. See `detectors/multivariate/`.
 
     Paper: Barber et al. (2021), Predictive inference with the jackknife+.
     """

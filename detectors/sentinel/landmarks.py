@@ -28,7 +28,7 @@ class Landmarks(Struct):
     """Says how far a vector is from the middle of the reference, and from eight of its rows.
 
     Distances are root mean squares over the dimensions, in deviations of the reference
-    (`watchkeeper.detectors.multivariate.standard`). The eight rows are chosen far from each other, each with a chance
+    (`detectors/multivariate/standard.py`). The eight rows are chosen far from each other, each with a chance
     that grows with the square of its distance from those chosen before. Vectors from where the reference had
     none, or more than before from some part of it, are nearer to some landmarks and further from others; as
     landmarks are rows, an alarm names rows to look at. Nothing is fitted closely, so distances of the

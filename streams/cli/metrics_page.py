@@ -1,4 +1,4 @@
-"""The reference page of all metrics: `python -m watchkeeper.streams.cli.metrics_page > docs/reference/metrics.md`."""
+"""Writes docs/reference/metrics.md: `python -m watchkeeper.streams.cli.metrics_page > ...`."""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Writes the reference pages that are made from the code: `python -m watchkeeper.streams.cli.reference_pages`."""
+"""Writes the generated reference pages: `python -m watchkeeper.streams.cli.reference_pages`."""
 
 import json
 from collections.abc import Callable, Iterator

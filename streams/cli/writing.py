@@ -12,7 +12,7 @@ def must_be_writable(path: Path | None) -> None:
     >>> must_be_writable(Path("no/such/folder/figures.json"))
     Traceback (most recent call last):
       ...
-    watchkeeper.streams.errors.UserError: no/such/folder/figures.json: can't be written: there is no folder no/such/folder
+    watchkeeper.streams.errors.UserError: no/such/folder/figures.json: can't be written: ...
     """
     if path is None:
         return

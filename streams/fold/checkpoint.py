@@ -72,7 +72,7 @@ def decode(value: bytes, source: str = "") -> Checkpoint:
     >>> decode(b"no checkpoint", "ingest/0")
     Traceback (most recent call last):
       ...
-    watchkeeper.streams.fold.checkpoint.UnreadableCheckpoint: checkpoint ingest/0 is damaged: Error -3 while ...header check
+    watchkeeper.streams.fold.checkpoint.UnreadableCheckpoint: checkpoint ingest/0 is damaged: Error -3 ...
     """
     name = f"checkpoint {source}".strip()
     try:

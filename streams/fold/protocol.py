@@ -1,6 +1,6 @@
 """The one primitive: a fold over one partition, whose state can be saved and restored.
 
-A fold is plain Python: no Kafka, no clock, no metrics inside. `Keeper` (`streams/fold/keeper.py`) gives it each
+A fold is plain Python: no Kafka, no clock, no metrics inside. `Keeper` (`keeper.py`) gives it each
 record exactly once, saves it, and delivers what it owes.
 """
 

@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 class ScoredOutput(Struct, frozen=True):
-    """What a classifier said: the fields of `watchkeeper.schemas.events.Output`, with the score held to its range."""
+    """What a classifier said: the fields of `schemas.events.Output`, with the score held to its range."""
 
     score: Annotated[float, Meta(ge=0, le=1)] | None = None
     label: bool | int | str | None = None

@@ -31,7 +31,7 @@ LATER = 2**62
 
 
 class IngestFold:
-    """Folds predictions, labels and features of one partition into panes. See `watchkeeper.streams.fold.protocol.Fold`."""
+    """Folds predictions, labels and features of one partition into panes. See `streams/fold/protocol.py`."""
 
     def __init__(
         self,

@@ -103,7 +103,7 @@ def _record(batch: Any, written: memoryview) -> _DefaultRecordPy:
 
 
 def _texts(headers: list[tuple[bytes, bytes | None]]) -> list[tuple[str, bytes | None]]:
-    """Return the headers, or none of them: so do the readers that are not aiokafka's (`streams/kafka/client.py`)."""
+    """Return the headers, or none of them: so do the readers that are not aiokafka's (`kafka/client.py`)."""
     try:
         return [(name.decode(), content) for name, content in headers]
     except UnicodeDecodeError:

@@ -19,7 +19,7 @@ def wasserstein(reference: Counts, current: Counts, places: Places | None = None
 
     W = integral of |F(x) - G(x)| = sum over neighbouring bins of |F - G| times the distance of their places:
     the one value that stands for all in a bin, in order and chosen without a look at the current rows (see
-    `watchkeeper.detectors.checks.drift.places`). Without places W is in shares of the reference's ranks, from 0 to 1.
+    `places.py`). Without places W is in shares of the reference's ranks, from 0 to 1.
 
     Without drift the differences F - G are a Brownian bridge at the edges. Its W^2 is split in two: the
     square of the difference of the means, whose variance v is known (W is never less than that difference,
