@@ -94,7 +94,7 @@ FIND_PYTHON = for name in $(PYTHON) python3.13 python3.12 python3.11 python3 pyt
 	  "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; \
 	done
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml client/pyproject.toml
 	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
 	  python=$$($(FIND_PYTHON)); \
 	  test -n "$$python" || { echo "Watchkeeper needs Python 3.11 or newer; install it, or name it: make PYTHON=/path/to/python3" >&2; exit 2; }; \
@@ -103,5 +103,5 @@ $(READY): requirements.lock pyproject.toml
 	fi
 	@echo "Installing what requirements.lock names; the first time takes a minute or two"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable client --editable .
 	@touch $(READY)

@@ -23,3 +23,9 @@ def __getattr__(name: str) -> Any:
 
         return getattr(alarm, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if __name__ == "detectors":  # a checkout, by the name of version 0.1
+    from watchkeeper.moved import use_old_name
+
+    use_old_name(__name__)

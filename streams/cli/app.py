@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from watchkeeper.streams.cli import (
     apply,
+    broker,
     calibrate,
     canary,
     doctor,
@@ -70,6 +71,7 @@ def watchkeeper(
 
 COMMANDS = (
     worker.worker, apply.apply, publish.publish, doctor.doctor, canary.canary, calibrate.calibrate,
+    broker.broker,
 )  # fmt: skip
 for plugin in entry_points(group="watchkeeper.commands"):
     app.command()(plugin.load())

