@@ -43,7 +43,8 @@ class Sentinel:
     quantiles), of each category's share, and of the shares of missing and new values; all numbers together
     are watched for correlations that break. All by bets on likelihood ratios
     (`detectors/engine/bank.py`). What the reference shows of bursts, slow wander, and daily or weekly seasons
-    is no change: give it in order of time. The budget is kept as far as the reference is long enough to show it.
+    is no change: give it in order of time. The budget is kept as far as the reference is long enough to show
+    it.
 
     After an alarm the rows that follow become the new reference (`after="relearn"`: first 256, then twice as
     many, until there are as many as there were), so one change is one alarm; or the columns that moved are
