@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.detectors.checks.drift.ordinary import ordinary_moves
-from watchkeeper.detectors.engine.model import Model, fit_model
+from watchkeeper.detectors.engine.model import EngineModel, fit_model
 from watchkeeper.detectors.profiles.columns import Columns, Floats
 from watchkeeper.detectors.profiles.edges import equal_shares
 from watchkeeper.detectors.profiles.fixed_point import grid_exponent
@@ -102,11 +102,11 @@ def reference_labels(reference: Reference | None, segment: str | None) -> Labels
     return None if data is None else LabelsProfile.decode(data, Layout(reference.binning))
 
 
-def reference_model(reference: Reference | None) -> Model | None:
+def reference_model(reference: Reference | None) -> EngineModel | None:
     """Read what the engine knows of a reference; None for a short one, and one older than the engine."""
     if reference is None or reference.engine is None:
         return None
-    return msgspec.msgpack.decode(reference.engine, type=Model)
+    return msgspec.msgpack.decode(reference.engine, type=EngineModel)
 
 
 def fit_number(bins: NumberBins, values: Floats) -> NumberBins:
@@ -190,9 +190,9 @@ def _count(layout: Layout, columns: Columns) -> RowsProfile:
 
 def _models(
     layout: Layout, columns: Columns, times_ms: Floats | None, groups: dict[str, NDArray[np.int64]]
-) -> dict[str, Model]:
+) -> dict[str, EngineModel]:
     """Fit the engine to the rows of each of the largest segments."""
-    found: dict[str, Model] = {}
+    found: dict[str, EngineModel] = {}
     room = MODELS_BYTES
     for name, index in sorted(groups.items(), key=lambda each: (-len(each[1]), each[0]))[:MODELS_MAX]:
         times = None if times_ms is None else times_ms[index]
