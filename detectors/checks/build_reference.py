@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.detectors.checks.drift.ordinary import ordinary_moves
-from watchkeeper.detectors.engine.model import Model, fit_model
+from watchkeeper.detectors.engine.model import EngineModel, fit_model
 from watchkeeper.detectors.profiles.columns import Columns, Floats
 from watchkeeper.detectors.profiles.edges import equal_shares
 from watchkeeper.detectors.profiles.fixed_point import grid_exponent
@@ -167,9 +167,9 @@ def _count(layout: Layout, columns: Columns) -> RowsProfile:
 
 def _models(
     layout: Layout, columns: Columns, times_ms: Floats | None, groups: dict[str, NDArray[np.int64]]
-) -> dict[str, Model]:
+) -> dict[str, EngineModel]:
     """Fit the engine to the rows of each of the largest segments."""
-    found: dict[str, Model] = {}
+    found: dict[str, EngineModel] = {}
     room = MODELS_BYTES
     for name, index in sorted(groups.items(), key=lambda each: (-len(each[1]), each[0]))[:MODELS_MAX]:
         times = None if times_ms is None else times_ms[index]

@@ -3,11 +3,17 @@
 from collections.abc import Mapping
 
 MEMBER = 0.05
-"""Share of the largest column's evidence from which another column is part of the alarm."""
+"""Least evidence of a column that is named, as a share of the evidence of the strongest column.
+
+Chosen by hand: with more, columns that share a change raise alarms of their own later (commit c66c208).
+"""
 
 
 def involved(evidence: Mapping[str, float]) -> set[str]:
-    """Name those of whose change an alarm speaks: what is one by itself, or has a twentieth of the most.
+    """Return the columns that an alarm names: those that are an alarm by themselves, or have 5 % of the most.
+
+    Args:
+        evidence: Evidence of each column, in multiples of the budget.
 
     >>> sorted(involved({"a": 1e6, "b": 2.0, "c": 0.5}))
     ['a', 'b']

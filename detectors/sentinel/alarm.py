@@ -1,4 +1,4 @@
-"""What a sentinel says when something has changed."""
+"""The alarms of a sentinel."""
 
 from msgspec import Struct
 
@@ -10,54 +10,67 @@ _CAUSES = {
     "share of unseen categories": "unseen_category",
     NEW_VALUES: "new_values",
 }
-"""Of what moved most, where it is a fault whatever its share."""
+"""The cause that a rise of these moves is, even if no check finds a fault."""
 
 
 class Moved(Struct, frozen=True):
-    """One column that moved."""
+    """One column that moved.
+
+    >>> Moved("amount", "mean", True, 0.9, before=50.1, now=60.3).now
+    60.3
+    """
 
     column: str
+    """Name of the column."""
     move: str
-    """What moved most: `mean`, `spread`, `skew` or `tails` of numbers, or the share of a category, of
-    missing values, or of numbers that the reference does not have."""
+    """What moved most: `mean`, `spread`, `skew` or `tails` of numbers, or the share of a category, of missing
+    values, or of numbers that the reference does not have."""
     rises: bool
+    """Whether it rises."""
     share: float
-    """Of all the evidence."""
+    """The column's share of all evidence, from 0 to 1."""
     before: float
-    """The mean, the standard deviation or the share in the reference."""
+    """Value in the reference: the mean, the standard deviation (`spread`), the skewness, or a share."""
     now: float
     """The same in the rows since the change."""
 
 
 class Alarm(Struct, frozen=True):
-    """A change that is there to stay, as far as its rows tell."""
+    """A lasting change, as far as the rows show.
+
+    >>> alarm = Alarm(63, 40, 1.7, [Moved("amount", "mean", True, 1.0, before=50.0, now=60.0)], [])
+    >>> alarm.column, alarm.cause
+    ('amount', 'drift')
+    >>> str(alarm)
+    'Row 63, since about row 40: drift: amount: the mean rose from 50 to 60.'
+    """
 
     row: int
-    """The row after which it was raised, counted from the first row after the reference."""
+    """Row after which the alarm was raised, counted from 0 at the first row after the reference."""
     since: int
-    """The row at which the change most likely began."""
+    """Row at which the change most likely started."""
     evidence: float
-    """How many times over the budget of false alarms is used up by calling it one; at least 1."""
+    """Evidence in multiples of the budget of false alarms; at least 1."""
     moved: list[Moved]
-    """Columns that moved, with most of the evidence first."""
+    """Columns that moved, most evidence first."""
     findings: list[Finding]
-    """The change recognised for what it is, where it is broken data: a unit change, values missing..."""
+    """Data faults that explain the change, such as a unit change or missing values."""
 
     @property
     def column(self) -> str:
-        """Name the column that moved most."""
+        """Name of the column that moved most."""
         return self.moved[0].column
 
     @property
     def cause(self) -> str:
-        """Name what it is: a data fault if it is one, or else `drift`."""
+        """The data fault that explains the change, such as `unit_change` or `missing`; otherwise `drift`."""
         if self.findings:
             return self.findings[0].check
         first = self.moved[0]
         return _CAUSES.get(first.move, "drift") if first.rises else "drift"
 
     def __str__(self) -> str:
-        """Say it in one sentence."""
+        """Return the alarm as one line of text."""
         first = self.moved[0]
         others = f" and {len(self.moved) - 1} more" if len(self.moved) > 1 else ""
         what = (
@@ -66,6 +79,6 @@ class Alarm(Struct, frozen=True):
         )
         if self.findings:
             more = len({each.feature for each in self.findings}) - 1
-            too = f" {more} more column{'s are' if more > 1 else ' is'} broken, too." if more else ""
+            too = f" {more} more column{'s are' if more > 1 else ' is'} also broken." if more else ""
             what = self.findings[0].explanation + too
         return f"Row {self.row}, since about row {self.since}: {self.cause}: {what}"

@@ -1,4 +1,4 @@
-"""Recognises broken data among changes: units, nulls, stuck values, renamed categories."""
+"""Data faults in a table: the quality checks look at the rows since a change."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -21,48 +21,72 @@ from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
 
 _SAMPLE = 20_000
+"""Largest number of reference rows that are summarised. Chosen by hand: more cost time, 10 us per row of 20
+columns."""
 _SPAN = 128
+"""Number of rows that stand for an hour, the span in which the checks measure how values usually vary.
+
+Chosen by hand: a reference of a few hundred rows has several spans.
+"""
 
 
-class Known(Struct):
-    """What the checks know of the reference."""
+class FaultReference(Struct):
+    """What the checks know of the reference. It is saved with a sentinel."""
 
     names: dict[str, str]
-    """The columns, by the names that a monitor takes."""
+    """Name of each column, by a name that a monitor accepts."""
     kinds: dict[str, Kind]
+    """Kind of each column."""
     reference: Reference
+    """The reference as a monitor has it."""
 
 
-def know(reference: Table) -> Known:
-    """Sum a reference up. Cost: 10 us a row of 20 columns, of at most 20,000 rows."""
+def learn_faults(reference: Table) -> FaultReference:
+    """Summarise a reference for the checks. Cost: 10 us per row of 20 columns, for at most 20,000 rows.
+
+    Args:
+        reference: Rows in order of time.
+    """
     names = _names(list(reference.columns))
     kinds = {name: kind_of(cells) for name, cells in reference.columns.items()}
     sampled = _columns(reference, kinds).take(np.arange(0, reference.rows, max(1, reference.rows // _SAMPLE)))
     monitor = _monitor(names, kinds)
-    # So many rows make an hour, the span in which the checks look at how values ordinarily vary.
     hour_ms = monitor.windows.size / timedelta(milliseconds=1)
     times_ms = (np.arange(sampled.rows) // _SPAN).astype(float) * hour_ms
     summed = build_reference(monitor, sampled, {}, built_at_ms=0, times_ms=times_ms, drift=False)
-    return Known(names, kinds, summed)
+    return FaultReference(names, kinds, summed)
 
 
 def _monitor(names: dict[str, str], kinds: dict[str, Kind]) -> Monitor:
+    """Return a monitor with the columns as features."""
     features = {safe: {"type": kinds[name]} for safe, name in names.items()}
     return Monitor.model_validate({"feature_view": "table", "owner": {"team": "owner"}, "features": features})
 
 
-class Faults:
-    """The quality checks of windows, on the columns of a table. Cost: 10 ms a call for 20 columns."""
+class FaultFinder:
+    """The quality checks of windows, on the columns of a table. Cost: 10 ms per call for 20 columns.
 
-    def __init__(self, known: Known) -> None:
+    Args:
+        known: What `learn_faults` returned.
+    """
+
+    def __init__(self, known: FaultReference) -> None:
         self.known = known
+        """What the checks know of the reference."""
         self._monitor = _monitor(known.names, known.kinds)
         self._layout = Layout.of(self._monitor, known.reference)
 
-    def name(self, since: Table, surely: Table, columns: Collection[str]) -> list[Finding]:
-        """List the faults of some columns since a change; rows that surely are after it may say more.
+    def of_change(self, since: Table, surely: Table, columns: Collection[str]) -> list[Finding]:
+        """Return the faults of columns since a change.
 
-        A few rows of before leave some of a renamed category, and make a part of a unit change of all rows.
+        The start of a change is an estimate. A few rows from before it hide that a category was renamed, or
+        make a unit change of all rows look like one of some rows. So in such cases the rows that certainly
+        are after the change decide.
+
+        Args:
+            since: Rows since the most likely start of the change.
+            surely: Rows that certainly are after the start.
+            columns: Names of the columns that changed.
         """
         found = self.find(since, columns)
         if found and not any(each.check == "unseen_category" or "share" in each.evidence for each in found):
@@ -70,7 +94,12 @@ class Faults:
         return self.find(surely, columns) or found
 
     def find(self, rows: Table, columns: Collection[str]) -> list[Finding]:
-        """List the faults of some columns in some rows, each with those that it explains left out."""
+        """Return the faults of columns in rows, without those that another fault explains.
+
+        Args:
+            rows: The rows.
+            columns: Names of the columns.
+        """
         profile = RowsProfile.empty(self._layout)
         profile.add(_columns(rows, self.known.kinds))
         normal = reference_rows(self.known.reference, None)
@@ -80,9 +109,10 @@ class Faults:
 
 
 def _columns(table: Table, kinds: dict[str, Kind]) -> Columns:
+    """Return a table in the form that profiles take."""
     cells = [table.columns[name] for name in kinds]
     numbers = [column for column in cells if not isinstance(column, list)]
-    # Those of texts are never wrong; they come after the numbers.
+    # Flags come in the order of numbers, then categories; a category never has a wrong type.
     names = sorted(kinds, key=lambda name: kinds[name] == "category")
     return Columns(
         rows=table.rows,
@@ -93,7 +123,7 @@ def _columns(table: Table, kinds: dict[str, Kind]) -> Columns:
 
 
 def _names(columns: Sequence[str]) -> dict[str, str]:
-    """Give each column by a name that a monitor takes.
+    """Return each column's name by a name that a monitor accepts.
 
     >>> _names(["amount", "my amount", "column1"])
     {'amount': 'amount', 'column1_': 'my amount', 'column1': 'column1'}
@@ -110,6 +140,6 @@ def _names(columns: Sequence[str]) -> dict[str, str]:
 
 
 def _named(fault: Finding, name: str) -> Finding:
-    """Say it of the column by its own name."""
-    said = re.sub(rf"\b{re.escape(fault.feature or '')}(?!\w)", lambda _: name, fault.explanation)
-    return replace(fault, feature=name, explanation=said)
+    """Return a fault with the column's own name."""
+    explanation = re.sub(rf"\b{re.escape(fault.feature or '')}(?!\w)", lambda _: name, fault.explanation)
+    return replace(fault, feature=name, explanation=explanation)

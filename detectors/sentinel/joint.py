@@ -1,4 +1,4 @@
-"""Rows seen as a whole: what no column shows by itself."""
+"""Joint scores: two numbers that describe all numbers of a row together."""
 
 from functools import lru_cache
 from itertools import pairwise
@@ -15,34 +15,47 @@ from watchkeeper.detectors.profiles.columns import Floats
 from watchkeeper.detectors.tables.table import Table
 
 PCA = "all numbers (PCA error)"
+"""Name of the column of PCA errors."""
 DISTANCE = "all numbers (Mahalanobis)"
+"""Name of the column of Mahalanobis distances."""
 JOINT = (PCA, DISTANCE)
+"""Names of both columns."""
 _COLUMNS_MIN = 2
+"""Least number of columns that can correlate."""
 _ROWS_PER_COLUMN = 50
-"""Fewer rows of the reference do not tell how columns go together."""
+"""Least number of reference rows for each column. Chosen by hand, raised from 20: twelve columns and
+references of 300 rows raised false alarms (tests/detectors/sentinel/test_alarms.py)."""
 _FITS = 4
-"""They divide a block, so that a row's fit does not depend on how rows are cut."""
+"""Number of fits. It divides a block, so the fit that scores a row does not depend on how rows are cut."""
 _DIGITS = 9
-"""Equal rows have equal scores, whatever order a processor adds up in."""
+"""Number of decimals that scores are rounded to, so that equal rows have equal scores in any order of
+summation."""
 
 
 class Joint(Struct):
-    """Two numbers of each row: how far it is from what columns have in common, and from the reference at all.
+    """Adds the PCA error and the Mahalanobis distance of each row: they show broken correlations.
 
-    Correlations that break and regions that were empty show in them. Each quarter of the reference is scored
-    by a fit on the others, and new rows by the four fits in turns: so both are scored alike by fits that have
-    not seen them. With one fit on all of the reference for new rows, values of few kinds fell into other bins
-    than the same values of the reference. Cost: 0.5 us per row of 16 columns. See `detectors/multivariate/`.
+    Each quarter of the reference is scored by a fit on the other quarters, new rows by the four fits in turn.
+    So fits that have not seen a row score it, in the reference as in the stream. With one fit on all of the
+    reference, columns of few values had other scores in the reference than in the stream. Cost: 0.5 us per
+    row of 16 columns. See `watchkeeper.detectors.multivariate`.
 
     Paper: Barber et al. (2021), Predictive inference with the jackknife+.
     """
 
     names: list[str]
+    """Names of the columns that are scored together."""
     fits: bytes
+    """The fits, packed."""
 
     @classmethod
     def fit(cls, reference: Table, names: list[str]) -> tuple[Self, Table] | None:
-        """Fit some columns of numbers, and add both to the reference; None for too few columns or rows."""
+        """Fit columns of numbers. Return the fit and the reference with both scores; None for too few rows.
+
+        Args:
+            reference: Rows of the reference.
+            names: Names of the columns.
+        """
         if len(names) < _COLUMNS_MIN or reference.rows < _ROWS_PER_COLUMN * len(names):
             return None
         rows = _matrix(reference, names)
@@ -54,12 +67,16 @@ class Joint(Struct):
         return cls(names, pack(**joined._asdict())), _with(reference, *known)
 
     def added(self, table: Table) -> Table:
-        """Add both numbers to rows."""
+        """Return rows with both scores.
+
+        Args:
+            table: Rows with the fitted columns.
+        """
         return _with(table, *_restored(self.fits).scores(_matrix(table, self.names)))
 
 
 class _Fits(NamedTuple):
-    """What was learned: [fits, columns], and the projections of both scores, [fits, columns, directions]."""
+    """Centre, scale and mean, of shape (fits, columns); projections, of shape (fits, columns, directions)."""
 
     centre: Floats
     scale: Floats
@@ -69,13 +86,22 @@ class _Fits(NamedTuple):
 
     @classmethod
     def of(cls, kinds: tuple[PcaError, Mahalanobis], rows: Floats) -> "_Fits":
-        """Fit some rows, with the choices that were made for all."""
+        """Fit rows, with the settings that were chosen on all rows.
+
+        Args:
+            kinds: Both scores, fitted on all rows.
+            rows: Rows of shape (rows, columns).
+        """
         pca, distance = (kind.alike().fit(rows).learned() for kind in kinds)
         centre, scale, mean = (pca[name][None] for name in ("centre", "scale", "mean"))
         return cls(centre, scale, mean, pca["matrix"][None], distance["matrix"][None])
 
     def scores(self, rows: Floats) -> Floats:
-        """Score rows by each of the fits in turns: [2, rows]."""
+        """Score rows by the fits in turn; the result has the shape (2, rows).
+
+        Args:
+            rows: Rows of shape (rows, columns).
+        """
         fits, columns = self.mean.shape
         padded = np.zeros((-(-len(rows) // fits), fits, columns))
         padded.reshape(-1, columns)[: len(rows)] = rows
@@ -85,18 +111,22 @@ class _Fits(NamedTuple):
 
 
 def _lengths(coordinates: Floats) -> Floats:
+    """Return the Euclidean norms over the last axis."""
     lengths: Floats = np.sqrt(np.einsum("kij,kij->ki", coordinates, coordinates))
     return lengths
 
 
 @lru_cache(maxsize=16)
 def _restored(fits: bytes) -> _Fits:
+    """Unpack fits."""
     return _Fits(**unpack(fits))
 
 
 def _matrix(table: Table, names: list[str]) -> Floats:
+    """Return columns as an array of shape (rows, columns)."""
     return np.column_stack([np.asarray(table.columns[name], float) for name in names])
 
 
 def _with(table: Table, pca: Floats, distance: Floats) -> Table:
+    """Return a table with both scores."""
     return table._replace(columns={**table.columns, PCA: pca, DISTANCE: distance})

@@ -1,4 +1,4 @@
-"""What people know a column by: mean, deviation, shares."""
+"""Summaries of columns in the terms of people: mean, standard deviation, shares."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -6,34 +6,47 @@ from collections.abc import Collection
 import numpy as np
 from msgspec import Struct
 
-from watchkeeper.detectors.engine.bins import NEW_VALUES, RARE, NewValues
+from watchkeeper.detectors.engine.bins import NEW_VALUES, NewValues
+from watchkeeper.detectors.engine.category_bins import RARE, UNSEEN
 from watchkeeper.detectors.tables.table import Cells
 
 _NONE = float("nan")
+"""Value of a statistic that a column does not have."""
 _LARGEST = 1e100
-"""Larger values would have no square."""
+"""Largest absolute value that is summarised; larger ones are cut, because their squares overflow."""
 
 
 class Summary(Struct):
-    """A column over some rows."""
+    """A summary of one column over some rows."""
 
     missing: float
+    """Share of missing values."""
     mean: float = _NONE
+    """Mean of the numbers."""
     spread: float = _NONE
+    """Standard deviation of the numbers."""
     skew: float = _NONE
+    """Skewness of the numbers."""
     low: float = _NONE
+    """5 % quantile of the reference."""
     high: float = _NONE
-    """The reference's 5 % and 95 % quantiles."""
+    """95 % quantile of the reference."""
     tails: float = _NONE
-    """The share of rows beyond them."""
+    """Share of numbers below `low` or above `high`."""
     shares: dict[str, float] | None = None
+    """Share of each category; None for numbers."""
     known: NewValues | None = None
-    """What the reference has, if it is of numbers..."""
+    """Numbers that the reference has; None for categories."""
     new: float = 0.0
-    """...and the share of rows with anything else."""
+    """Share of numbers that the reference does not have."""
 
     def of(self, move: str, rare: Collection[str] = ()) -> float:
-        """Give the number that a move is of; `rare` are the categories that are counted together."""
+        """Return the statistic that a move is about.
+
+        Args:
+            move: Name of the move, as in `Moved.move`.
+            rare: The categories that share a bin.
+        """
         if move == f"share of {RARE}":
             return sum((self.shares or {}).get(name, 0.0) for name in rare)
         if move == "share of missing values":
@@ -46,7 +59,12 @@ class Summary(Struct):
 
 
 def of_cells(cells: Cells, like: Summary | None = None) -> Summary:
-    """Sum a column up; `like` gives the reference, whose quantiles say what tails are.
+    """Summarise a column.
+
+    Args:
+        cells: Values of the column.
+        like: Summary of the reference, whose quantiles and known values are used; None for the reference
+            itself.
 
     >>> summary = of_cells(np.array([1.0, 3.0, np.nan]))
     >>> summary.of("mean"), round(summary.of("share of missing values"), 2)
@@ -57,9 +75,7 @@ def of_cells(cells: Cells, like: Summary | None = None) -> Summary:
         usable_rows = max(1, counts.total())
         shares = {name: count / usable_rows for name, count in counts.items()}
         if like is not None and like.shares is not None:
-            shares["unseen categories"] = sum(
-                share for name, share in shares.items() if name not in like.shares
-            )
+            shares[UNSEEN] = sum(share for name, share in shares.items() if name not in like.shares)
         return Summary(1 - counts.total() / max(1, len(cells)), shares=shares)
     usable = np.clip(cells[np.isfinite(cells)], -_LARGEST, _LARGEST)
     missing = 1 - len(usable) / max(1, len(cells))

@@ -1,4 +1,4 @@
-"""Says which values stand for none."""
+"""Missing values of any library."""
 
 from typing import Any
 
@@ -6,7 +6,10 @@ import numpy as np
 
 
 def is_null(value: Any) -> bool:
-    """Whether a value stands for none: None, NaN, or the NA and NaT of pandas, which equal nothing.
+    """Whether a value is missing: None, NaN, or the NA and NaT of pandas.
+
+    Args:
+        value: The value.
 
     >>> is_null(None), is_null(float("nan")), is_null(np.datetime64("NaT")), is_null(0), is_null("")
     (True, True, True, False, False)

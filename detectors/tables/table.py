@@ -1,4 +1,4 @@
-"""Reads rows from what people have them in: arrays, pandas, polars, pyarrow, dicts, single values."""
+"""Tables of rows, read from arrays, pandas, polars, pyarrow, dicts or single values."""
 
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
@@ -13,33 +13,50 @@ from watchkeeper.detectors.tables.forms import columns_of
 from watchkeeper.detectors.tables.nulls import is_null
 
 _NUMBERS = (Real, Decimal, np.bool_)
+"""Types that are numbers."""
 Kind = Literal["number", "category", "vector"]
+"""Kind of a column."""
 Cells = Floats | list[str | None]
-"""Numbers with NaN where one is missing, or texts with None; vectors are a row of numbers each."""
+"""Values of a column: numbers of shape (rows,), NaN where one is missing; texts, None where one is missing;
+or vectors of shape (rows, dimensions), a row of NaN where one is missing."""
 
 
 class Table(NamedTuple):
-    """Rows as columns."""
+    """Rows, column by column.
+
+    >>> table = read({"amount": [1.5, None], "country": ["NL", None]})
+    >>> table.cut(0, 1).columns["country"], table.then(table).rows
+    (['NL'], 4)
+    """
 
     rows: int
+    """Number of rows."""
     columns: dict[str, Cells]
+    """Values by column."""
     times_ms: Floats | None = None
+    """Times in milliseconds since 1970, of shape (rows,); None if there are none."""
     time: str | None = None
-    """The column that the times were in, while it is as it was read."""
+    """Column that the times were read from. Parts of a table do not keep it."""
     dates: tuple[str, ...] = ()
-    """Other columns of dates, which are left out."""
+    """Other columns of dates, which are left out of `columns`. Parts of a table do not keep it."""
     wrong: Mapping[str, Bools] | None = None
-    """Of columns of numbers: in which rows there was something else; columns without such are left out."""
+    """Rows of columns of numbers in which there was another type, of shape (rows,); columns without such rows
+    are left out."""
 
     def cut(self, start: int, end: int | None = None) -> "Table":
-        """Take rows by position."""
+        """Return rows by position.
+
+        Args:
+            start: First row; negative: counted from the end.
+            end: Row after the last; None: up to the end.
+        """
         columns = {name: cells[start:end] for name, cells in self.columns.items()}
         times = None if self.times_ms is None else self.times_ms[start:end]
         wrong = self.wrong and {name: flags[start:end] for name, flags in self.wrong.items()}
         return Table(len(range(*slice(start, end).indices(self.rows))), columns, times, wrong=wrong)
 
     def in_order(self) -> "Table":
-        """Put the rows in order of time, where they have times."""
+        """Return the rows in order of time, if they have times."""
         if self.times_ms is None or not (np.diff(self.times_ms) < 0).any():
             return self
         order = np.argsort(self.times_ms, kind="stable")
@@ -50,7 +67,11 @@ class Table(NamedTuple):
         return self._replace(columns=columns, times_ms=self.times_ms[order])
 
     def then(self, other: "Table") -> "Table":
-        """Put other rows of the same columns behind these."""
+        """Return these rows, followed by others with the same columns.
+
+        Args:
+            other: The rows that follow.
+        """
         if not self.rows or not other.rows:
             return self if self.rows else other
         columns = {name: _joined(cells, other.columns[name]) for name, cells in self.columns.items()}
@@ -64,19 +85,28 @@ class Table(NamedTuple):
         return Table(self.rows + other.rows, columns, times, wrong=wrong or None)
 
     def wrong_in(self, name: str) -> Bools:
-        """Say in which rows a column held what is no number."""
+        """Return in which rows a column of numbers had another type, of shape (rows,).
+
+        Args:
+            name: Name of the column.
+        """
         flags = (self.wrong or {}).get(name)
         return np.zeros(self.rows, np.bool_) if flags is None else flags
 
 
 def kind_of(cells: Cells) -> Kind:
-    """Say whether a column is of numbers, of texts or of vectors."""
+    """Return whether a column has numbers, categories or vectors.
+
+    Args:
+        cells: Values of the column.
+    """
     if isinstance(cells, list):
         return "category"
     return "number" if cells.ndim == 1 else "vector"
 
 
 def _joined(cells: Cells, others: Cells) -> Cells:
+    """Return the values of one column, followed by others."""
     if isinstance(cells, list) and isinstance(others, list):
         return cells + others
     return np.concatenate((np.asarray(cells, float), np.asarray(others, float)))
@@ -88,22 +118,30 @@ def read(
     like: Mapping[str, Kind] | None = None,
     lengths: Mapping[str, int] | None = None,
 ) -> Table:
-    """Read rows; a column of dates (or the index of a pandas table) is the time, if it is the only one.
+    """Read rows.
 
-    `like` gives the columns that must be there, and their kinds, `lengths` how long their vectors are;
-    ValueError says which is not, or not such. Where all columns are wanted `time` must be there; else it may.
+    Args:
+        data: A table (pandas, polars, pyarrow, a dict of columns, a list of dicts, an array of shape (rows,
+            columns)), the values of one column, a dict of one row, or a single value.
+        time: Column of the times. Default: the only column of dates, or the index of a pandas table. It must
+            be there unless `like` is given.
+        like: Columns that must be there, and their kinds; others are ignored. Default: all columns are read.
+        lengths: Number of dimensions of each column of vectors.
+
+    Raises:
+        ValueError: A column is missing or can not be read, columns differ in length, or a time is missing.
 
     >>> table = read({"amount": [1.5, None], "country": ["NL", None]})
     >>> table.columns["amount"].tolist(), table.columns["country"]
     ([1.5, nan], ['NL', None])
     """
     raw, time = columns_of(data, like or {}), None if time is None else str(time)
-    # A vector of one row alone looks like a column of numbers.
+    # The vector of a single row looks like a column of numbers.
     for name in (name for name, kind in (like or {}).items() if kind == "vector" and name in raw):
         raw[name] = vectors.of_rows(raw[name])
     counts = {len(column) for column in raw.values()}
     if len(counts) > 1:
-        raise ValueError(f"all columns must have as many rows, these have {sorted(counts)}")
+        raise ValueError(f"all columns must have the same number of rows, got {sorted(counts)}")
     rows = counts.pop() if counts else 0
     if like is not None and not rows:
         return Table(0, {name: _none(kind) for name, kind in like.items()})
@@ -118,7 +156,10 @@ def read(
 
 
 def names(given: Any) -> tuple[str, ...]:
-    """Give the names of columns that stand for themselves, in a list, or alone.
+    """Return the names of columns that are given in a list or alone.
+
+    Args:
+        given: One name, several names, or None.
 
     >>> names("loss"), names([3, "loss"]), names(None)
     (('loss',), ('3', 'loss'), ())
@@ -130,19 +171,19 @@ def names(given: Any) -> tuple[str, ...]:
 
 
 def _none(kind: Kind) -> Cells:
-    """Give a column without rows."""
+    """Return a column without rows."""
     return [] if kind == "category" else np.zeros((0, 1) if kind == "vector" else 0)
 
 
 def _times(
     raw: dict[str, Any], data: Any, time: str | None, watched: Collection[str]
 ) -> tuple[Floats | None, str | None, tuple[str, ...]]:
-    """Take the columns of dates out of the table, but for those watched as something else.
+    """Take the columns of dates out of the table, unless they are watched as another kind.
 
-    Give the times, their column, and the other ones.
+    Return the times, their column, and the other columns of dates.
     """
     if time is not None and time not in raw:
-        raise ValueError(f"there is no column {time!r} for the time; there are {', '.join(raw)}")
+        raise ValueError(f"there is no column {time!r} for the time; the columns are {', '.join(raw)}")
     found = {
         name: dates
         for name, column in raw.items()
@@ -159,6 +200,7 @@ def _times(
 
 
 def _cells(column: Any) -> Cells:
+    """Read a column of any kind."""
     if (found := vectors.read(column)) is not None:
         return found
     try:
@@ -168,12 +210,13 @@ def _cells(column: Any) -> Cells:
 
 
 def _are_mostly_numbers(column: Any) -> bool:
-    """Whether a column is one of numbers, with something else in it now and then."""
+    """Whether more than half of the values that are not missing are numbers."""
     there = [value for value in column if not is_null(value)]
     return 2 * sum(isinstance(value, _NUMBERS) for value in there) > len(there)
 
 
 def _as(name: str, raw: Mapping[str, Any], kind: Kind, length: int | None) -> Cells:
+    """Read a column of a known kind."""
     if name not in raw:
         raise ValueError(f"the rows lack the column {name!r} that the reference has")
     if kind == "vector":
@@ -183,7 +226,7 @@ def _as(name: str, raw: Mapping[str, Any], kind: Kind, length: int | None) -> Ce
 
 
 def _wrong(raw: Mapping[str, Any], like: Mapping[str, Kind]) -> Mapping[str, Bools] | None:
-    """Find what is there and is no number, in columns of numbers."""
+    """Find values of another type in columns of numbers."""
     found: dict[str, Bools] = {}
     for name, kind in like.items():
         cells = np.asarray(raw[name])
@@ -196,11 +239,12 @@ def _wrong(raw: Mapping[str, Any], like: Mapping[str, Kind]) -> Mapping[str, Boo
 
 
 def _numbers(column: Any) -> Floats:
+    """Read numbers; TypeError or ValueError for anything else."""
     array = np.asarray(column)
     if array.dtype.kind == "m":
         return np.where(np.isnat(array), np.nan, array / np.timedelta64(1, "s"))
     if array.dtype.kind not in "Oiufb":
-        raise TypeError(f"no numbers: {array.dtype}")
+        raise TypeError(f"not numbers: {array.dtype}")
     if array.dtype != object:
         return array.astype(float)
     if any(isinstance(value, str) for value in array):
@@ -209,7 +253,7 @@ def _numbers(column: Any) -> Floats:
 
 
 def _lenient(column: Any) -> Floats:
-    """Read numbers; what is none becomes NaN, as a value of a wrong type is a missing one."""
+    """Read numbers; a value of another type becomes NaN."""
     try:
         return _numbers(column)
     except (TypeError, ValueError, OverflowError):
@@ -217,6 +261,7 @@ def _lenient(column: Any) -> Floats:
 
 
 def _number(value: Any) -> float:
+    """Return a number; NaN for another type, infinity for one that is too large."""
     try:
         return float(value) if isinstance(value, _NUMBERS) else float("nan")
     except OverflowError:
@@ -224,13 +269,15 @@ def _number(value: Any) -> float:
 
 
 def _texts(column: Any) -> list[str | None]:
+    """Read categories."""
     if isinstance(column, np.ndarray) and column.ndim == 1:
         column = column.tolist()
     return [value if type(value) is str else _text(value) for value in column]
 
 
 def _text(value: Any) -> str | None:
+    """Return a category; None for a missing value."""
     if is_null(value):
         return None
-    # Whole numbers become 1012.0 where pandas puts a missing one among them.
+    # pandas turns the whole number 1012 into 1012.0 if another value of the column is missing.
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

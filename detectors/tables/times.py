@@ -1,4 +1,4 @@
-"""Reads the times of rows: dates of any library, texts of ISO 8601, or milliseconds since 1970."""
+"""Times of rows: dates of any library, ISO 8601 texts, or milliseconds since 1970."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,12 +10,17 @@ from watchkeeper.detectors.profiles.columns import Floats
 from watchkeeper.detectors.tables.nulls import is_null
 
 Dates = NDArray[np.datetime64]
+"""Dates of shape (rows,); NaT where one is missing."""
 _SECONDS = 5e8, 5e9
-"""Between 1985 and 2128 if they are seconds, and early in 1970 if milliseconds: nobody has such rows."""
+"""Range of numbers that are refused as seconds: as seconds they are from 1985 to 2128, as milliseconds early
+in 1970, when no row was logged."""
 
 
 def dates(column: Any) -> Dates | None:
-    """Give a column of dates, in UTC where they have a zone; None if it holds anything else.
+    """Return a column of dates, converted to UTC if they have a zone; None if the column has other values.
+
+    Args:
+        column: The column.
 
     >>> dates([datetime(2026, 1, 1, 12, tzinfo=UTC), None]).tolist()
     [datetime.datetime(2026, 1, 1, 12, 0), None]
@@ -37,7 +42,14 @@ def dates(column: Any) -> Dates | None:
 
 
 def milliseconds(name: str, column: Any) -> Floats:
-    """Give the times of rows in milliseconds since 1970, NaN where one is missing; ValueError if it is none.
+    """Return the times of rows in milliseconds since 1970, of shape (rows,); NaN where one is missing.
+
+    Args:
+        name: Name of the column, for errors.
+        column: Dates, ISO 8601 texts, or milliseconds since 1970.
+
+    Raises:
+        ValueError: A value is not a time.
 
     >>> milliseconds("at", ["1970-01-01T01:00:00+01:00", "1970-01-01 00:00:01"]).tolist()
     [0.0, 1000.0]
@@ -53,20 +65,28 @@ def milliseconds(name: str, column: Any) -> Floats:
 
 
 def refuse_missing(name: str | None, times: Floats) -> None:
-    """Raise ValueError where a time is missing.
+    """Raise an error if a time is missing.
+
+    Args:
+        name: Name of the column; None for the index of a pandas table.
+        times: Times of shape (rows,).
+
+    Raises:
+        ValueError: A time is missing.
 
     >>> refuse_missing("at", np.array([0.0, np.nan]))
     Traceback (most recent call last):
     ...
-    ValueError: at: the time of row 1 is missing; leave such rows out
+    ValueError: at: the time of row 1 is missing; remove such rows
     """
     missing = np.flatnonzero(~np.isfinite(times))
     if len(missing):
         where = name or "the index"
-        raise ValueError(f"{where}: the time of row {missing[0]} is missing; leave such rows out")
+        raise ValueError(f"{where}: the time of row {missing[0]} is missing; remove such rows")
 
 
 def _date(value: Any) -> np.datetime64:
+    """Return a date in UTC, to the millisecond."""
     if is_null(value):
         return np.datetime64("NaT")
     if isinstance(value, datetime) and value.tzinfo is not None:
@@ -75,6 +95,7 @@ def _date(value: Any) -> np.datetime64:
 
 
 def _of_numbers(name: str, column: Any) -> Floats | None:
+    """Read milliseconds; None if the column has other values."""
     array = np.asarray(column)
     if array.dtype == object:
         array = np.array([np.nan if is_null(value) else value for value in array])
@@ -82,18 +103,19 @@ def _of_numbers(name: str, column: Any) -> Floats | None:
         return None
     times: Floats = array.astype(float)
     if len(times) and _SECONDS[0] < times.min() and times.max() < _SECONDS[1]:
-        raise ValueError(f"{name}: these are seconds; give milliseconds since 1970, or dates")
+        raise ValueError(f"{name}: the times are seconds; give milliseconds since 1970, or dates")
     return times
 
 
 def _of_texts(name: str, column: Any) -> Floats:
+    """Read ISO 8601 texts."""
     times = []
     for value in column:
         try:
             at = _date(None if is_null(value) else datetime.fromisoformat(value))
         except (TypeError, ValueError):
             raise ValueError(
-                f"{name}: {value!r} is no time; give dates, texts of ISO 8601 or milliseconds since 1970"
+                f"{name}: {value!r} is not a time; give dates, ISO 8601 texts or milliseconds since 1970"
             ) from None
         times.append(np.nan if np.isnat(at) else float(at.astype(np.int64)))
     return np.array(times, float)

@@ -1,4 +1,4 @@
-"""Reads columns of vectors: matrices, and lists of lists or arrays."""
+"""Columns of vectors: matrices, and lists of lists or arrays."""
 
 from typing import Any
 
@@ -9,9 +9,15 @@ from watchkeeper.detectors.tables.nulls import is_null
 
 
 def read(column: Any, strict: bool = True, length: int | None = None) -> Floats | None:
-    """Read vectors of one length, [rows, d]; None if the column holds anything else, but for missing ones.
+    """Read vectors of one length. Missing vectors become NaN.
 
-    Not `strict`: what is no vector of that length, or the first one's, is missing.
+    Args:
+        column: The column.
+        strict: Whether the result is None if the column has any other value. If not, such values are missing.
+        length: Number of dimensions; default: that of the first vector.
+
+    Returns:
+        An array of shape (rows, dimensions), or None if the column is not one of vectors.
 
     >>> read(np.array([[1, 2], None, [3, 4]], dtype=object)).tolist()
     [[1.0, 2.0], [nan, nan], [3.0, 4.0]]
@@ -37,7 +43,11 @@ def read(column: Any, strict: bool = True, length: int | None = None) -> Floats 
 
 
 def of_rows(column: Any) -> Any:
-    """Give the column; numbers alone are the vector of one row, and become a column of that row."""
+    """Return a column of vectors. Numbers alone are the vector of one row, and become a column of one row.
+
+    Args:
+        column: The column.
+    """
     array = np.asarray(column)
     if (
         array.ndim != 1
@@ -49,10 +59,12 @@ def of_rows(column: Any) -> Any:
 
 
 def _is_vector(value: Any) -> bool:
+    """Whether a value is a vector of two dimensions or more."""
     return isinstance(value, list | tuple | np.ndarray) and len(value) > 1 and np.ndim(value[0]) == 0
 
 
 def _floats(vector: Any) -> Floats | None:
+    """Return numbers as an array; None if they are not numbers."""
     try:
         return np.asarray(vector, float)
     except (TypeError, ValueError):

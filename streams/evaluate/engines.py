@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from watchkeeper.detectors.checks.budget import engine_budget_ms
 from watchkeeper.detectors.engine.model import OF_LABELS, OUTPUT, reference_model
-from watchkeeper.detectors.engine.pane_watch import Concluded, PaneWatch, watch_of
+from watchkeeper.detectors.engine.pane_watch import PaneSummary, PaneWatch, watch_of
 from watchkeeper.detectors.online.signals import Name
 from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
 from watchkeeper.schemas.findings import Finding, Kind
@@ -23,7 +23,7 @@ class WindowBets(NamedTuple):
     """What the bets of one window came to, by segment."""
 
     kind: Kind
-    concluded: dict[str, Concluded]
+    concluded: dict[str, PaneSummary]
 
     @property
     def moved(self) -> dict[str, Set[str]]:
@@ -49,8 +49,8 @@ class WindowBets(NamedTuple):
                 known["engine"] = min(since_ms, known.get("engine", since_ms))
         return {segment: dict(alarms) for segment, alarms in found.items()}
 
-    def _of(self, segment: str) -> Concluded:
-        return self.concluded.get(segment, Concluded({}, {}))
+    def _of(self, segment: str) -> PaneSummary:
+        return self.concluded.get(segment, PaneSummary({}, {}))
 
     def _name(self, feature: str) -> Name:
         if self.kind == "labels":

@@ -1,10 +1,10 @@
-"""The engine on profiles: what is counted is what was fitted, and a model that is too sure is found."""
+"""The engine on profiles: profiles count what was fitted, and a model that is too sure is found."""
 
 import numpy as np
 import pytest
 
 from watchkeeper.detectors.engine.model import ERROR, RESIDUAL, fit_model, residuals
-from watchkeeper.detectors.engine.pane_watch import _of_residuals, watch_of
+from watchkeeper.detectors.engine.pane_watch import count_residuals, watch_of
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.labels import LabelsProfile
 from watchkeeper.detectors.profiles.layout import Layout
@@ -41,7 +41,7 @@ def test_residuals_are_counted_from_a_profile_as_they_were_fitted(model):
     scores, labels = labelled(np.random.default_rng(2), 5000)
     [residual] = [each for each in model.labels if each.name == RESIDUAL]
     codes = residual.bins.codes(residuals(scores, labels))
-    counted = _of_residuals(pane(scores, labels), residual.bins)
+    counted = count_residuals(pane(scores, labels), residual.bins)
     assert counted.tolist() == np.bincount(codes, minlength=residual.bins.count).tolist()
 
 
@@ -100,7 +100,7 @@ def test_a_change_that_many_features_share_is_found_in_each(change, alike):
     assert rows.feed(watch, 60, start=20, rows=500, **change).since_ms.keys() >= set(rows.layout.numeric)
 
 
-def test_after_an_alarm_the_search_begins_anew_for_those_that_are_not_in_it():
+def test_after_an_alarm_a_new_search_starts_for_the_other_features():
     rows = Rows(2)
     watch = rows.watch()
     found = rows.feed(watch, 1, moved=[3.0, 0.25], rows=400)
@@ -114,7 +114,7 @@ def test_categories_that_the_reference_does_not_have_are_counted():
     assert rows.feed(watch, 40, snow=0.1).since_ms.keys() == {"sky"}
 
 
-def test_the_season_of_the_reference_is_no_change():
+def test_the_season_of_the_reference_is_not_a_change():
     rows = Rows(1, hours=60)  # a row a minute
     watch = rows.watch(rows=28 * 24 * 60)
     assert not rows.feed(watch, 7 * 24 * 4, rows=15, span=15 * MINUTE).since_ms

@@ -1,4 +1,4 @@
-"""What an alarm says is what happened: which move, since when, of which column by its own name."""
+"""An alarm describes what happened: which move, since when, of which column."""
 
 from collections import Counter
 from decimal import Decimal
@@ -12,7 +12,7 @@ from watchkeeper.detectors.tables import table as tables
 
 
 @pytest.mark.parametrize("deviations", [1, 2, 4, 8])
-def test_a_mean_that_moves_far_is_told_as_the_mean(deviations):
+def test_a_mean_that_moves_far_is_named_as_the_mean(deviations):
     for seed in range(10):
         rng = np.random.default_rng(seed)
         sentinel = Sentinel.fit(rng.normal(15, 7, 3000))
@@ -22,7 +22,7 @@ def test_a_mean_that_moves_far_is_told_as_the_mean(deviations):
         assert first.moved[0].now > 15 + 3 * deviations
 
 
-def test_a_spread_that_grows_is_told_as_spread_or_tails():
+def test_a_spread_that_grows_is_named_as_spread_or_tails():
     for seed in range(10):
         rng = np.random.default_rng(seed)
         sentinel = Sentinel.fit(rng.normal(15, 7, 3000))
@@ -30,7 +30,7 @@ def test_a_spread_that_grows_is_told_as_spread_or_tails():
         assert first.moved[0].move in ("spread", "tails")
 
 
-def test_an_alarm_waits_for_rows_enough_to_name_a_conversion():
+def test_an_alarm_waits_for_enough_rows_to_name_a_conversion():
     named = early = 0
     for seed in range(40):
         rng = np.random.default_rng(seed)
@@ -64,19 +64,19 @@ def test_rare_categories_are_summed_up():
     rng = np.random.default_rng(1)
     draw = lambda p, n: rng.choice(ranks.astype(str), n, p=p / p.sum())  # noqa: E731
     [alarm, *_] = Sentinel.fit({"city": draw(before, 5000)}).update({"city": draw(after, 3000)})
-    told = {moved.move: moved for moved in alarm.moved}["share of rare categories"]
-    assert 0.3 < told.before < told.now < 0.8
+    move = {moved.move: moved for moved in alarm.moved}["share of rare categories"]
+    assert 0.3 < move.before < move.now < 0.8
 
 
 @pytest.mark.parametrize("shops", [2, 4, 6, 10, 50])
-def test_shops_that_take_turns_are_no_change(shops):
+def test_shops_that_take_turns_are_not_a_change(shops):
     names = [f"s{number}" for number in range(shops)]
     sentinel = Sentinel.fit({"shop": names * (6000 // shops)})
     assert sentinel.update({"shop": names * (20_000 // shops)}) == []
     assert sentinel.update({"shop": names[:1] * 500})[0].column == "shop"
 
 
-def test_short_references_do_not_say_how_many_columns_go_together():
+def test_short_references_get_no_joint_scores_of_many_columns():
     shares, alarms = np.r_[0.9, np.full(11, 0.1 / 11)], []
     for seed in range(4):
         rng = np.random.default_rng([seed, 300])
@@ -156,7 +156,7 @@ def test_columns_of_few_values_raise_no_more_alarms_together_than_allowed():
     assert alarms <= streams * rows / 10_000
 
 
-def test_categories_that_are_spelled_otherwise_are_renamed_though_each_has_few_rows():
+def test_categories_that_are_spelled_differently_are_renamed_though_each_has_few_rows():
     rng, names = np.random.default_rng(5), [f"type {letter}" for letter in "abcdefghij"]
     sentinel = Sentinel.fit({"kind": rng.choice(names, 2000)})
     [alarm, *_] = sentinel.update({"kind": [name.upper() for name in rng.choice(names, 200)]})
@@ -199,11 +199,11 @@ def test_a_fault_that_many_columns_share_is_one_alarm_that_names_them_all(column
     [alarm] = sentinel.update(rows(2000, 0.4))
     assert {f"c{number}" for number in range(columns)} <= {each.column for each in alarm.moved}
     assert alarm.cause == "missing"
-    assert str(alarm).endswith(f" {columns - 1} more columns are broken, too.")
+    assert str(alarm).endswith(f" {columns - 1} more columns are also broken.")
 
 
 @pytest.mark.parametrize("probabilities", [[0.2] * 5, [0.3, *[0.175] * 4]], ids=str)
-def test_a_category_that_was_renamed_is_told_as_such_from_few_rows(probabilities):
+def test_a_category_that_was_renamed_is_named_from_few_rows(probabilities):
     named = 0
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -226,7 +226,7 @@ def test_a_column_that_is_stuck_at_its_usual_value_is_stuck(share):
     assert alarm.cause == "stuck"
 
 
-def test_of_few_values_the_mean_is_told_where_the_ends_say_nothing():
+def test_the_mean_of_few_values_is_named_where_both_quantiles_are_at_the_ends():
     rng = np.random.default_rng(2)
     for _ in range(10):
         sentinel = Sentinel.fit(rng.choice([0.0, 1.0, 4.0], 5000, p=[0.1, 0.2, 0.7]))
@@ -253,7 +253,7 @@ def test_a_unit_is_one_that_the_name_of_the_column_may_have(name, factor, said):
 
 @pytest.mark.parametrize(("rows", "share"), [(200, 0.01), (300, 0.01), (1000, 0.003)])
 def test_rare_answers_of_a_short_reference_stay_within_the_budget(rows, share):
-    """Few of them say little of how rare they are, and bets on rare things win by much at once."""
+    """A short reference knows the share of a rare answer badly, and bets on it win by much at once."""
     raised = 0
     for seed in range(8):
         rng = np.random.default_rng([8, seed])
@@ -262,4 +262,4 @@ def test_rare_answers_of_a_short_reference_stay_within_the_budget(rows, share):
             return {f"flag {i}": np.where(rng.random(count) < share, "yes", "no") for i in range(10)}
 
         raised += len(Sentinel.fit(answers(rows)).update(answers(50_000)))
-    assert raised <= 4  # 20 to 30 where only the mean of a share was taken for uncertain
+    assert raised <= 4  # 20 to 30 if only the margin covers the error of a share

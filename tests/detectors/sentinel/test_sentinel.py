@@ -116,7 +116,7 @@ def test_the_same_rows_give_the_same_alarms_however_they_are_cut(seed):
 
 @pytest.mark.parametrize("after", ["relearn", "hold"])
 @pytest.mark.parametrize("at", [3, 500, 1600, 1900])
-def test_a_loaded_sentinel_goes_on_as_if_it_had_never_stopped(at, after):
+def test_a_loaded_sentinel_continues_as_if_it_had_never_stopped(at, after):
     rng = np.random.default_rng(3)
     first, then = rows(rng, 1500), rows(rng, 2500, mean=1.0)
     stream = {name: np.concatenate([first[name], then[name]]) for name in first}
@@ -130,7 +130,7 @@ def test_a_loaded_sentinel_goes_on_as_if_it_had_never_stopped(at, after):
     assert stopped.save() == never.save()
 
 
-def test_one_that_holds_is_silent_on_what_moved_and_hears_the_rest():
+def test_after_hold_the_columns_that_moved_are_silenced_and_the_others_watched():
     rng = np.random.default_rng(4)
     sentinel = fitted(after="hold")
     [first] = sentinel.update(rows(rng, 3000, mean=1.0))
@@ -138,7 +138,7 @@ def test_one_that_holds_is_silent_on_what_moved_and_hears_the_rest():
     assert (first.column, second.column) == ("amount", "country")
 
 
-def test_what_was_held_is_watched_again_as_the_reference_has_it():
+def test_a_silenced_column_is_watched_again_against_the_reference():
     rng = np.random.default_rng(4)
     sentinel = fitted(after="hold")
     assert len(sentinel.update(rows(rng, 3000, mean=1.0))) == 1
@@ -148,7 +148,7 @@ def test_what_was_held_is_watched_again_as_the_reference_has_it():
     sentinel = Sentinel.load(sentinel.save())
     [again] = sentinel.update(rows(rng, 1000, mean=1.0))
     assert (again.column, again.row < 7_100) == ("amount", True)
-    with pytest.raises(ValueError, match="colour: not watched; there are age, all numbers"):
+    with pytest.raises(ValueError, match="colour: not watched; the columns are age, all numbers"):
         sentinel.watch_again("colour")
 
 
@@ -244,7 +244,7 @@ def test_only_a_rise_of_errors_is_a_change():
     assert len(Sentinel.of_errors(reference).update(rng.random(500) < 0.5)) == 1
 
 
-def test_what_can_not_be_watched_is_said():
+def test_columns_that_can_not_be_watched_are_named():
     rng = np.random.default_rng(12)
     reference = {
         "id": [f"row-{n}" for n in range(500)],
@@ -263,19 +263,23 @@ def test_what_can_not_be_watched_is_said():
         ([0.0] * 20, {}, "the reference has 20 rows; at least 100 are needed"),
         ([0.0] * 200, {"losses": ["loss"]}, "losses names loss, which the reference lacks"),
         ([0.0] * 200, {"losses": 5}, "losses names 5, which the reference lacks"),
-        (["yes"] * 200, {"losses": "value"}, "losses names value, which is no column of numbers"),
+        (["yes"] * 200, {"losses": "value"}, "losses names value, which is not a column of numbers"),
         ([0.0] * 200, {"at_most": 0}, "at_most must be a number above 0, got 0"),
         ([0.0] * 200, {"at_most": "1"}, "at_most must be a number above 0, got '1'"),
         ([0.0] * 200, {"per": "1000"}, "per must be a number of rows above 0, or a timedelta, got '1000'"),
         ([0.0] * 200, {"per": timedelta(0)}, "per must be a span of time above 0, got 0:00:00"),
-        ([0.0] * 200, {"tolerance": None}, "tolerance must be 0 or a number above it, got None"),
+        ([0.0] * 200, {"tolerance": None}, "tolerance must be a number, 0 or above, got None"),
         ([0.0] * 200, {"per": float("nan")}, "per must be a number of rows above 0, or a timedelta, got nan"),
-        ([0.0] * 200, {"tolerance": -1}, "tolerance must be 0 or a number above it, got -1"),
+        ([0.0] * 200, {"tolerance": -1}, "tolerance must be a number, 0 or above, got -1"),
         ([0.0] * 200, {"after": "stop"}, "after must be one of relearn, hold, restart, got stop"),
-        ([[1, 2], [3]] * 100, {}, "rows must all have as many values, and these have not"),
-        ({"a": np.zeros((200, 2, 2))}, {}, "the column 'a' has 3 dimensions; it may have one, or two"),
+        ([[1, 2], [3]] * 100, {}, "all rows must have the same number of values"),
+        ({"a": np.zeros((200, 2, 2))}, {}, "the column 'a' has 3 dimensions; give one, or two"),
         ([0.0] * 200, {"per": np.timedelta64(1, "D")}, "a budget per time needs rows with times"),
-        ({"a": [1] * 200, "b": [2] * 100}, {}, "all columns must have as many rows, these have [100, 200]"),
+        (
+            {"a": [1] * 200, "b": [2] * 100},
+            {},
+            "all columns must have the same number of rows, got [100, 200]",
+        ),
     ],
 )
 def test_a_mistake_is_named(reference, options, message):
@@ -297,7 +301,7 @@ def test_a_table_of_one_column_of_errors_is_watched_by_its_name():
 
 
 def test_columns_of_one_name_are_refused_and_spans_of_time_are_numbers():
-    with pytest.raises(ValueError, match="several columns are named a; each needs a name of its own"):
+    with pytest.raises(ValueError, match="several columns are named a; give each column its own name"):
         Sentinel.fit(pd.DataFrame(np.ones((200, 2)), columns=["a", "a"]))
     alike = pa.table({"a": [1.0, 2.0], "b": [1.0, 2.0]})
     assert list(tables.read(alike).columns) == ["a", "b"]
@@ -335,7 +339,7 @@ def test_a_correlation_that_breaks_is_found_though_no_column_changes():
     assert alarm.column.startswith("all numbers")
 
 
-def test_what_pandas_has_for_no_value_is_missing():
+def test_missing_values_of_pandas_are_missing():
     counts = pd.array([1, 2, 3, None] * 100, dtype="Int64")
     words = pd.array(["a", "b", None, "a"] * 100, dtype="string")
     table = tables.read(pd.DataFrame({"count": counts, "word": words, "yes": [True, False] * 200}))
@@ -344,17 +348,17 @@ def test_what_pandas_has_for_no_value_is_missing():
     assert table.columns["yes"].tolist()[:2] == [1.0, 0.0]
 
 
-def test_what_wandered_in_the_reference_may_wander_after_an_alarm_too():
+def test_the_variability_of_the_reference_holds_after_an_alarm_too():
     rng = np.random.default_rng(3)
     steps = rng.normal(size=60_000) * np.sqrt(1 - 0.998**2)
-    wander = lfilter([1.0], [1.0, -0.998], steps)
-    values = wander + rng.normal(size=60_000)
+    drift = lfilter([1.0], [1.0, -0.998], steps)
+    values = drift + rng.normal(size=60_000)
     sentinel = Sentinel.fit(values[:30_000], per=100_000)
     alarms = sentinel.update(np.concatenate((values[30_000:40_000] + 6.0, values[40_000:])))
     assert 1 <= len(alarms) <= 6
 
 
-def test_a_copy_and_a_pickled_one_go_on_as_the_original():
+def test_copied_and_pickled_sentinels_continue_as_the_original():
     rng = np.random.default_rng(11)
     sentinel = Sentinel.fit({"x": rng.normal(size=2000), "c": rng.choice(["a", "b"], 2000)}, per=2000)
     sentinel.update({"x": rng.normal(size=100), "c": rng.choice(["a", "b"], 100)})

@@ -44,6 +44,6 @@ def test_a_series_without_a_name_is_of_values():
     assert {each.name for each in Sentinel.fit(pl.Series(ROWS[:, 0])).channels} == {"value"}
 
 
-def test_what_is_no_table_is_told():
-    with pytest.raises(ValueError, match="a csr_array is not read; give an array, a table, or rows"):
+def test_other_objects_are_refused():
+    with pytest.raises(ValueError, match="can not read a csr_array; give an array, a table, or rows"):
         Sentinel.fit(sparse.csr_array(ROWS))

@@ -104,15 +104,15 @@ def test_dates_that_are_not_the_time_are_named_as_ignored():
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ([1_767_225_600, 1_767_225_601], "these are seconds; give milliseconds"),
-        (["yesterday", "today"], "at: 'yesterday' is no time; give dates"),
+        ([1_767_225_600, 1_767_225_601], "the times are seconds; give milliseconds"),
+        (["yesterday", "today"], "at: 'yesterday' is not a time; give dates"),
         ([datetime(2026, 1, 1, tzinfo=UTC), None], "at: the time of row 1 is missing"),
         (["2026-01-01", None], "at: the time of row 1 is missing"),
-        ([True, False], "at: True is no time"),
+        ([True, False], "at: True is not a time"),
         ([1.5, None], "at: the time of row 1 is missing"),
     ],
 )
-def test_what_is_no_time_is_named(column, message):
+def test_a_value_that_is_not_a_time_is_named(column, message):
     with pytest.raises(ValueError, match=message):
         tables.read({"at": column, "y": [1.0, 2.0]}, time="at")
 
