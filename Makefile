@@ -2,7 +2,7 @@
 # Options go to the program behind a target: make demo ARGS='--json out.json'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test stack-test secure-test faults fuzz check bench bench-detection bench-detection-cost bench-fdr bench-measures bench-multivariate bench-recovery lock clean
+.PHONY: help venv demo test stack-test secure-test faults fuzz check docs bench bench-detection bench-detection-cost bench-fdr bench-measures bench-multivariate bench-recovery lock clean
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -47,6 +47,10 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+## docs    build the documentation as a site in .cache/site, and fail on a broken link; ARGS='--site-dir FOLDER'
+docs: $(READY)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build $(ARGS)
+
 ## bench   measure events per second, beside the alternatives, and two workers beside one
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.throughput $(ARGS)
@@ -76,12 +80,12 @@ bench-fdr: $(READY)
 bench-measures: $(READY)
 	@$(BIN)/python -m benchmarks.measures $(ARGS)
 
-## lock    choose the versions of all dependencies anew
+## lock    choose the versions of all dependencies again
 COMPILE = env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_INDEX -u UV_DEFAULT_INDEX \
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-config --quiet \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 lock: $(READY)
-	$(COMPILE) --extra demo --extra explain --extra bench --extra dev --upgrade --output-file requirements.lock
+	$(COMPILE) --extra demo --extra explain --extra bench --extra docs --extra dev --upgrade --output-file requirements.lock
 	$(COMPILE) --constraint requirements.lock --output-file compose/requirements.lock
 	$(COMPILE) --constraint requirements.lock --extra demo --output-file compose/requirements-demo.lock
 

@@ -1,4 +1,4 @@
-"""`watchkeeper demo`: the whole of it, on a year of real flights."""
+"""`watchkeeper demo`: everything, on a year of real flights."""
 
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ Broker = Annotated[
         "--broker",
         envvar="WATCHKEEPER_BROKER",
         metavar="HOST:PORT",
-        help="A Kafka to run it on.  [default: one in memory]",
+        help="A Kafka to run on.  [default: a broker in memory]",
     ),
 ]
 
@@ -20,11 +20,11 @@ Broker = Annotated[
 def demo(
     broker: Broker = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave it running at the end, for a look at /metrics.")
+        bool, typer.Option("--keep", help="Leave everything running at the end, to look at /metrics.")
     ] = False,
     json_file: Annotated[
         Path | None,
-        typer.Option("--json", metavar="FILE", help="Write the report to a file as JSON, too."),
+        typer.Option("--json", metavar="FILE", help="Also write the report to a file, as JSON."),
     ] = None,
     until: Annotated[
         datetime | None,
@@ -32,19 +32,19 @@ def demo(
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option("--since", formats=["%Y-%m-%d"], help="With --join: begin at this day of 2013."),
+        typer.Option("--since", formats=["%Y-%m-%d"], help="With --join: start at this day of 2013."),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, max=4, help="Worker processes.")] = 1,
     join: Annotated[
         bool,
-        typer.Option("--join", help="Only publish, to the topics and workers that the settings name."),
+        typer.Option("--join", help="Only publish, to the installation that the settings name."),
     ] = False,
 ) -> None:
     """Watch a model over a year of real flights.
 
-    Three faults are injected; found, they page, and a model is trained anew. It takes three minutes.
-    Without --broker a broker is started in memory, and stopped at the end. With --join nothing is started:
-    it needs `watchkeeper topics create` and workers, and leaves everything as it is.
+    The demo injects three faults, pages when they are found, and retrains the model on request. It takes two
+    to six minutes. Without --broker it starts a broker in memory and stops it at the end. With --join it
+    starts nothing: run `watchkeeper topics create` and workers first. It then removes nothing.
 
     \b
     Examples:
@@ -53,7 +53,7 @@ def demo(
       watchkeeper demo --broker localhost:9092 --json report.json
       watchkeeper demo --join --since 2013-06-05 --until 2013-06-20
     """  # noqa: D301
-    # They bring pandas and scikit-learn, which only the demo needs.
+    # These import pandas and scikit-learn, which only the demo needs.
     from watchkeeper.demo.run import run
     from watchkeeper.demo.year import END, START
 
