@@ -13,12 +13,12 @@ import urllib.request
 from collections.abc import Callable
 
 from benchmarks.contest import tail
+from watchkeeper.streams.flow import FLOWS
 from watchkeeper.streams.kafka.embedded import free_port
 from watchkeeper.streams.settings import Settings
 
 TIMEOUT_SECONDS = 300
 LOG_BYTES_MAX = 1 << 20
-STAGES = "ingest", "evaluate", "page", "notify"
 COMMAND = [sys.executable, "-m", "watchkeeper.streams.cli", "worker"]
 
 
@@ -53,7 +53,7 @@ class Worker:
 
     def is_ready(self, partitions: int) -> bool:
         """Whether every stage of every partition is restored."""
-        return len(self.ready()) == partitions * len(STAGES)
+        return len(self.ready()) == partitions * len(FLOWS)
 
     def ready(self) -> set[str]:
         """Return the stages and partitions that it has, once all of them are restored."""
@@ -78,7 +78,7 @@ class Worker:
 
     def checkpoint_bytes(self) -> dict[str, float]:
         """Return the size of the largest checkpoint of each stage."""
-        sizes: dict[str, float] = dict.fromkeys(STAGES, 0.0)
+        sizes: dict[str, float] = dict.fromkeys((flow.name for flow in FLOWS), 0.0)
         for labels, size in self._samples("watchkeeper_checkpoint_bytes{").items():
             [stage] = re.findall(r'stage="(\w+)"', labels)
             sizes[stage] = max(size, sizes[stage])

@@ -30,13 +30,14 @@ from rich.table import Table
 
 from benchmarks import watchkeeper_json
 from benchmarks.events import events
-from benchmarks.one_worker import STAGES, Worker
+from benchmarks.one_worker import Worker
 from benchmarks.topic import delete_topics, fill_topic
+from watchkeeper.streams.flow import FLOWS
 from watchkeeper.streams.kafka.embedded import EmbeddedBroker
 from watchkeeper.streams.settings import Settings
 
 PARTITIONS = 4
-SHARES = PARTITIONS * len(STAGES)
+SHARES = PARTITIONS * len(FLOWS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,12 +10,13 @@ from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.findings import Finding, Kind, WindowFindings
 from watchkeeper.schemas.retraining import RetrainingRequest
 from watchkeeper.schemas.statistics import WindowStatistics
+from watchkeeper.streams.flow import TopicName
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["Followed", "Follower"]
 
-FOLLOWED = ("statistics", "findings", "alerts", "retraining")
+FOLLOWED: tuple[TopicName, ...] = ("statistics", "findings", "alerts", "retraining")
 _statistics = msgspec.json.Decoder(WindowStatistics)
 _findings = msgspec.msgpack.Decoder(WindowFindings)
 WindowKey = tuple[str, str, str | None, Kind, int, int]

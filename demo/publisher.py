@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from watchkeeper.demo.events import DemoEvent
 from watchkeeper.streams.kafka.client import BrokerError, producer
 from watchkeeper.streams.settings import Settings
-from watchkeeper.streams.topics.topics import topic_name
+from watchkeeper.streams.topics.topics import known_topic, topic_name
 
 __all__ = ["DemoPublisher"]
 
@@ -33,7 +33,7 @@ class DemoPublisher:
             raise BrokerError(f"the broker did not take the demo's events: {why}")
 
     def _produce(self, topic: str, key: bytes, value: bytes) -> None:
-        name = topic_name(self._settings, topic)
+        name = topic_name(self._settings, known_topic(topic))
         while True:
             try:
                 self._producer.produce(name, value, key, on_delivery=self._delivered)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, FilePath, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from watchkeeper.streams.errors import uncapital
+from watchkeeper.streams.errors import UserError, uncapital
 from watchkeeper.streams.tls import client_context
 
 __all__ = ["PREFIX", "Settings", "SettingsError", "read_settings", "variable"]
@@ -28,7 +28,7 @@ _OPTIONS = {
 TopicPart = r"^[A-Za-z0-9._-]*$"
 
 
-class SettingsError(ValueError):
+class SettingsError(UserError, ValueError):
     """Settings that cannot be used; the message is one sentence for the user."""
 
 

@@ -21,6 +21,8 @@ from watchkeeper.schemas.monitors import Monitor, Section
 from watchkeeper.schemas.rejections import Reason
 from watchkeeper.schemas.retraining import RetrainingRequest
 from watchkeeper.streams.cli.app import app
+from watchkeeper.streams.flow import FLOWS
+from watchkeeper.streams.sinks import SINKS
 from watchkeeper.streams.topics.topics import TOPICS
 
 ROOT = Path(__file__).parent.parent
@@ -249,6 +251,23 @@ def topic_rows() -> list[str]:
 def test_the_topics_are_those_of_the_code() -> None:
     written = re.findall(r"^\| `\w+` \| [`1].*\|$", read(ROOT / "docs/reference/topics.md"), re.MULTILINE)
     assert written == topic_rows()
+
+
+def test_the_stages_are_those_of_the_code() -> None:
+    page = read(ROOT / "docs/reference/topics.md")
+    wanted = [
+        " | ".join(["", flow.name, *(", ".join(names) or "-" for names in flow[1:]), ""]).strip()
+        for flow in FLOWS
+    ]
+    _, _, *written = page.partition("| stage |")[2].partition("\n\n")[0].splitlines()
+    assert written == wanted
+
+
+def test_the_receivers_are_those_of_the_code() -> None:
+    page = read(ROOT / "docs/reference/topics.md")
+    _, _, *written = page.partition("| sink |")[2].partition("\n\n")[0].splitlines()
+    wanted = [f"| {sink} | {receiver} |" for sink, makers in SINKS.items() for receiver in makers]
+    assert [row.rpartition(" |")[0].rpartition(" | ")[0] + " |" for row in written] == wanted
 
 
 def sections(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, type[BaseModel]]]:

@@ -20,7 +20,7 @@ from watchkeeper.streams.canary.round import Plan, Result
 from watchkeeper.streams.canary.topics import Topics
 from watchkeeper.streams.canary.trickle import Trickle, beat_seconds
 from watchkeeper.streams.errors import UserError
-from watchkeeper.streams.notify.receiver import credentials
+from watchkeeper.streams.notify.alertmanager import credentials
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.worker.web import listen, start_web, web_app
 

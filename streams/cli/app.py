@@ -20,8 +20,6 @@ from watchkeeper.streams.cli import (
 )
 from watchkeeper.streams.cli.output import note
 from watchkeeper.streams.errors import UserError
-from watchkeeper.streams.kafka.client import BrokerError
-from watchkeeper.streams.settings import SettingsError
 
 __all__ = ["app", "main"]
 
@@ -35,7 +33,7 @@ class Commands(TyperGroup):
         """Run a command; what the user can mend ends it with code 2."""
         try:
             return super().invoke(ctx)
-        except (UserError, SettingsError, BrokerError) as error:
+        except UserError as error:
             note(str(error))
             raise typer.Exit(EXIT_USER_ERROR) from None
 

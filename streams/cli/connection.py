@@ -6,6 +6,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.flow import TopicName
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.access import Component
 from watchkeeper.streams.topics.topics import topic_name
@@ -48,7 +49,7 @@ def reach(settings: Settings, timeout_seconds: float = 5.0) -> ClusterMetadata:
                 raise _unreachable(settings, known or (causes or [error.args[0]])[0]) from None
 
 
-def reach_topics(settings: Settings, *names: str) -> None:
+def reach_topics(settings: Settings, *names: TopicName) -> None:
     """Reach the broker and see that topics are there."""
     there = reach(settings).topics
     for name in names:

@@ -1,7 +1,7 @@
 """The monitors and references as they are on their topics now, and how they are changed."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from confluent_kafka import KafkaError, Message
 
@@ -20,7 +20,7 @@ _DELIVERY_SECONDS = 30
 class ConfigRecord(NamedTuple):
     """One record for `monitors` or `references`; no value removes what was there."""
 
-    topic: str
+    topic: Literal["monitors", "references"]
     key: str
     value: bytes | None
 

@@ -9,7 +9,6 @@ from watchkeeper.streams.cli.connection import reach
 from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
 from watchkeeper.streams.cli.output import print_json
 from watchkeeper.streams.errors import UserError
-from watchkeeper.streams.kafka.client import BrokerError
 from watchkeeper.streams.settings import Settings
 
 __all__ = ["doctor"]
@@ -49,6 +48,6 @@ def _examine(settings: Settings) -> list[Checkup]:
     checkups = [reached, *check_topics(settings, there)]
     try:
         checkups += check_configuration(settings, there)
-    except (UserError, BrokerError) as error:
+    except UserError as error:
         checkups.append(Checkup("fail", str(error)))
     return checkups

@@ -8,7 +8,7 @@ from confluent_kafka import Message
 from watchkeeper.schemas.rejections import KEPT_PART_BYTES, KEPT_VALUE_BYTES, Rejection
 from watchkeeper.streams.kafka.client import BrokerError, headers_of, read_to_end
 from watchkeeper.streams.settings import Settings
-from watchkeeper.streams.topics.topics import topic_name
+from watchkeeper.streams.topics.topics import known_topic, topic_name
 
 __all__ = ["Original", "Originals"]
 
@@ -56,7 +56,7 @@ class _Reader:
 
     def __init__(self, settings: Settings, topic: str, partition: int) -> None:
         self._settings = settings
-        self._place = topic_name(settings, topic), partition
+        self._place = topic_name(settings, known_topic(topic)), partition
         self._messages: Generator[Message] | None = None
         self._next = 0
 

@@ -15,11 +15,11 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from watchkeeper.schemas.rejections import REPLAY_HEADER, Rejection, Replay
 from watchkeeper.streams.cli.originals import Original, Originals
 from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.flow import INTERNAL_TOPICS
 from watchkeeper.streams.fold.formats import SEQUENCE_HEADER, SOURCE_HEADER
-from watchkeeper.streams.fold.keeper import INTERNAL_TOPICS
 from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.settings import Settings
-from watchkeeper.streams.topics.topics import TOPICS, topic_name
+from watchkeeper.streams.topics.topics import is_topic, known_topic, topic_name
 
 __all__ = ["Left", "Replayer"]
 
@@ -70,7 +70,7 @@ class Replayer:
         """Publish again what can be; return each with its replay."""
         published: list[Rejection] = []
         for rejection in batch:
-            if rejection.topic not in TOPICS:
+            if not is_topic(rejection.topic):
                 self.left.append(Left(rejection.name, f"there is no topic {rejection.topic}"))
                 continue
             original = self._originals.of(rejection)
@@ -98,7 +98,7 @@ class Replayer:
     def _queued(self, rejection: Rejection, original: Original, delivered: Callable[..., None]) -> bool:
         try:
             self._events.produce(
-                topic_name(self._settings, rejection.topic),
+                topic_name(self._settings, known_topic(rejection.topic)),
                 original.value,
                 original.key,
                 partition=rejection.partition,

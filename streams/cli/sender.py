@@ -6,6 +6,7 @@ from confluent_kafka import KafkaError, Message
 
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.files.publishing import Outgoing, PublishingPace
+from watchkeeper.streams.flow import TopicName
 from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import topic_name
@@ -18,7 +19,7 @@ _DELIVERY_SECONDS = 60
 class Sender:
     """Sends to one topic; UserError when the broker does not take what it is given."""
 
-    def __init__(self, settings: Settings, topic: str, pace: PublishingPace | None) -> None:
+    def __init__(self, settings: Settings, topic: TopicName, pace: PublishingPace | None) -> None:
         self._broker = settings.broker
         self._topic = topic_name(settings, topic)
         self._producer = producer(

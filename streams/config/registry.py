@@ -8,6 +8,7 @@ from typing import Self
 from confluent_kafka import Consumer, KafkaException
 
 from watchkeeper.streams.config.state import Configuration, Watched
+from watchkeeper.streams.flow import TopicName
 from watchkeeper.streams.kafka.following import Behind, follow
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import topic_name
@@ -16,7 +17,7 @@ __all__ = ["Registry", "Watched"]
 
 log = logging.getLogger(__name__)
 
-_FOLLOWED = "monitors", "references"
+_FOLLOWED: tuple[TopicName, ...] = ("monitors", "references")
 _BATCH = 500
 _POLL_SECONDS = 0.2
 _RETRY_SECONDS = 1.0

@@ -1,6 +1,6 @@
 """The second stage: panes in, the statistics and findings of closed windows out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct, field
@@ -15,8 +15,8 @@ from watchkeeper.streams.evaluate.silence import Silence
 from watchkeeper.streams.evaluate.subject_windows import Output, SavedLane
 from watchkeeper.streams.evaluate.watermarks import NEVER, News, Watermarks
 from watchkeeper.streams.evaluate.window_rules import Course, LaneKey, MonitorHistory, TermsOf
-from watchkeeper.streams.fold.protocol import Message, Record
-from watchkeeper.streams.fold.rejection import rejection
+from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
+from watchkeeper.streams.fold.rejection import readable
 from watchkeeper.streams.topics.partitioning import partition_of
 
 SWEEP_MS = 1000
@@ -49,7 +49,7 @@ class EvaluateState(Struct):
     lost: Lost = field(default_factory=Lost)
 
 
-class EvaluateFold:
+class EvaluateFold(BaseFold):
     """Folds panes and watermarks of a partition's subjects. See `watchkeeper.streams.fold.protocol.Fold`.
 
     Time is what the messages say: there is no clock here. In which order messages of different sources come
@@ -67,18 +67,16 @@ class EvaluateFold:
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Take in panes and watermarks, in order."""
-        for record in records:
-            try:
-                message = self._read(record.value or b"")
-            except (ValueError, RecursionError) as error:
-                self.lost.unreadable += 1
-                why = f"neither a pane nor a watermark: {error}"
-                self._outputs.append(rejection(topic, self._number, record, "unreadable", why, now_ms))
-                continue
+        what = "neither a pane nor a watermark"
+        for message in readable(topic, self._number, records, self._read, what, self._refuse, now_ms):
             if isinstance(message, Pane):
                 self._take(message)
             else:
                 self._hear(message)
+
+    def _refuse(self, rejected: Message) -> None:
+        self.lost.unreadable += 1
+        self._outputs.append(rejected)
 
     def _read(self, value: bytes) -> ToEvaluate:
         """Decode what ingest sent; ValueError for what it can't have sent."""
@@ -119,13 +117,6 @@ class EvaluateFold:
     def restore(self, state: bytes) -> None:
         """Replace the state."""
         self._load(msgspec.msgpack.decode(state, type=EvaluateState))
-
-    def needs(self) -> Mapping[str, int]:
-        """Need no old records: the state is small."""
-        return {}
-
-    def remember(self, topic: str, records: Sequence[Record]) -> None:
-        """Rebuild nothing; never called, as nothing is needed."""
 
     def _load(self, saved: EvaluateState) -> None:
         self._watermarks = saved.watermarks

@@ -9,6 +9,7 @@ from confluent_kafka import Message
 
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.streams.files.examples import Examples
+from watchkeeper.streams.flow import TopicName
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.ingest.clock import time_ms
 from watchkeeper.streams.ingest.decode import EventDecoder, LabelDecoder, Row, SubjectDecoder, decode_all
@@ -24,7 +25,7 @@ def first_examples(settings: Settings, monitor: Monitor, count: int) -> Examples
 
     First is by event time, among the first `count` events of each partition.
     """
-    topic = "predictions" if monitor.model else "features"
+    topic: TopicName = "predictions" if monitor.model else "features"
     decoder = EventDecoder([SubjectDecoder(monitor)], "model" if monitor.model else "feature_view")
     parts = (islice(_rows(part, decoder), count) for part in _partitions(settings, topic))
     earliest = heapq.nsmallest(
@@ -40,7 +41,7 @@ def first_examples(settings: Settings, monitor: Monitor, count: int) -> Examples
     return examples
 
 
-def _partitions(settings: Settings, name: str) -> Iterator[Iterator[Message]]:
+def _partitions(settings: Settings, name: TopicName) -> Iterator[Iterator[Message]]:
     topic = topic_name(settings, name)
     found = describe(settings).topics.get(topic)
     for number in sorted(found.partitions) if found else ():

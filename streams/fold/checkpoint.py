@@ -1,6 +1,6 @@
-"""The checkpoint: what a stage has folded in one partition, and what it still owes, as one record.
+"""The checkpoint: the state of a stage in one partition, and the outputs that it still owes, as one record.
 
-Format 2 says whose it is. Format 1 did not: a checkpoint under a wrong key could be taken for an empty state.
+Format 2 names the stage and partition. Format 1 did not: under a wrong key it could pass for an empty state.
 """
 
 import zlib
@@ -10,22 +10,23 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from watchkeeper.streams.errors import Unrecoverable
 from watchkeeper.streams.fold.formats import NEWEST, OLDEST
 from watchkeeper.streams.fold.protocol import Message
 
 VERSION = NEWEST
 BYTES_MAX = 512 * 2**20
-"""Most bytes of a checkpoint before it is compressed."""
+"""The most bytes of a checkpoint before compression."""
 
 _Count = Annotated[int, Meta(ge=0)]
 
 
-class UnreadableCheckpoint(Exception):
-    """A checkpoint of a newer format, or not a checkpoint at all: it must not be guessed at."""
+class UnreadableCheckpoint(Unrecoverable):
+    """A checkpoint is damaged, of a newer format, or of another source: this program must not guess."""
 
 
 class Checkpoint(Struct, frozen=True):
-    """State after all records up to `offsets`, with the outputs that may not have been delivered."""
+    """The state after all records up to `offsets`, with the outputs that may not have been delivered."""
 
     version: int
     offsets: dict[str, Annotated[int, Meta(ge=-1)]]
@@ -37,11 +38,11 @@ class Checkpoint(Struct, frozen=True):
     outbox: list[Message]
     state: bytes
     source: str = ""
-    """`stage/partition`: whose it is. Since format 2."""
+    """The stage and partition, `stage/partition`. Since format 2."""
 
 
 class _Format(Struct):
-    """What every format begins with."""
+    """The field with which every format begins."""
 
     version: int
 
@@ -115,4 +116,4 @@ def _from_1(checkpoint: Checkpoint, source: str) -> Checkpoint:
 
 
 _UPGRADES: Mapping[int, Callable[[Checkpoint, str], Checkpoint]] = {1: _from_1}
-"""From each format to the next."""
+"""The step from each format to the next."""

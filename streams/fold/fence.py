@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from watchkeeper.streams.errors import Unrecoverable
+from watchkeeper.streams.errors import Unrecoverable, WatchkeeperError
 from watchkeeper.streams.fold.keeper import Superseded
 from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.settings import Settings
@@ -25,7 +25,7 @@ _FOR_GOOD = {
 }
 
 
-class _Aborted(Exception):
+class _Aborted(WatchkeeperError):
     """The transaction had to be given up, cleanly: nothing of it counts, and it can be tried again."""
 
 

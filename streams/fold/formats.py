@@ -1,16 +1,18 @@
-"""The format of what workers write for workers: one number, for checkpoints and records on our own topics.
+"""The format of what workers write for workers: one number, for checkpoints and records on internal topics.
 
-It rises when a worker of the version before could misread what is written; fields that are added with a
-default, which it passes over, need no new number. See docs/how-to/upgrade.md.
+It rises when a worker of the version before could misread the new format. New fields with a default need no
+new number: the old worker ignores them. See docs/how-to/upgrade.md.
 """
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from watchkeeper.streams.errors import Unrecoverable, WatchkeeperError
+
 NEWEST = 2
-"""What this program writes, unless the settings say otherwise, and the highest that it reads."""
+"""The format that this program writes by default, and the highest that it reads."""
 OLDEST = 1
-"""The lowest that it reads and can write."""
+"""The lowest format that this program reads and can write."""
 
 FORMAT_HEADER = "wk-format"
 SOURCE_HEADER = "wk-source"
@@ -19,25 +21,25 @@ _DIGITS_MAX = 18  # what fits into 64 bits: a snapshot holds sequence numbers
 _SOURCE_BYTES_MAX = 100
 
 
-class NewerFormat(Exception):
-    """A record of a format that is not known here: it must not be guessed at."""
+class NewerFormat(Unrecoverable):
+    """A record has a format that this program does not know, and must not guess."""
 
 
-class ForeignHeaders(ValueError):
-    """Headers that no worker wrote."""
+class ForeignHeaders(WatchkeeperError, ValueError):
+    """The headers of a record are not those that workers write."""
 
 
 class Origin(NamedTuple):
-    """What the headers of a record on one of our own topics say."""
+    """What the headers of a record on an internal topic say."""
 
     source: str | None
-    """`stage/partition`; None where nobody numbered it."""
+    """`stage/partition`, or None for a record without a number."""
     sequence: int
     format: int
 
 
 def headers(source: str | None, sequence: int, written: int = NEWEST) -> list[tuple[str, bytes]]:
-    """Write an output's headers; what has no source has no number. Format 1 is said by saying nothing.
+    """Return an output's headers. Without a source there is no number; format 1 has no header of its own.
 
     >>> headers("ingest/0", 7)
     [('wk-source', b'ingest/0'), ('wk-sequence', b'7'), ('wk-format', b'2')]
@@ -49,7 +51,7 @@ def headers(source: str | None, sequence: int, written: int = NEWEST) -> list[tu
 
 
 def origin(given: Iterable[tuple[str, bytes | None]]) -> Origin:
-    """Read what `headers` wrote, or ForeignHeaders.
+    """Read headers that `headers` wrote; ForeignHeaders if it did not.
 
     >>> origin(headers("ingest/0", 7)), origin([])
     (Origin(source='ingest/0', sequence=7, format=2), Origin(source=None, sequence=0, format=1))

@@ -1,39 +1,42 @@
-"""Keeps one fold of one partition: gives it each record once, saves it, delivers what it owes, then acks.
+"""Keeps one fold of one partition: passes it each record once, saves it, delivers its outputs, then acks.
 
 The order is the guarantee. Fold in memory; save `{offsets, sequence, seen, outbox, state}` as one record and
-wait for the broker; deliver the outbox and wait; ack. After a crash the outbox is delivered again and records
-at or below the saved offsets are dropped; whoever receives an output twice drops it by its sequence number.
+wait for the broker; deliver the outbox and wait; ack. After a crash the next keeper delivers the outbox again
+and drops records at or below the saved offsets. A reader that receives an output twice drops it by its
+sequence number.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+from watchkeeper.streams.errors import UndeclaredOutput, WatchkeeperError
+from watchkeeper.streams.flow import DESTINATIONS, INTERNAL_TOPICS
 from watchkeeper.streams.fold import formats
 from watchkeeper.streams.fold.checkpoint import VERSION, Checkpoint, UnreadableCheckpoint
 from watchkeeper.streams.fold.protocol import Fold, Message, Record
 from watchkeeper.streams.fold.rejection import rejection
 
 LAST_OFFSET = 2**62
+"""An offset beyond the end of every topic: read to the end."""
 REPEATABLE_TOPICS = frozenset({"rejected"})
-"""A repeat of these is harmless, by their keys: delivered before the checkpoint and not kept in it."""
-INTERNAL_TOPICS = frozenset({"profiles", "findings", "alerts"})
+"""Topics whose records may repeat, as keys identify them: delivered before the checkpoint, not in it."""
 SAVE_BYTES_PER_SECOND = 4 * 2**20
-"""Most that one keeper writes: the larger its checkpoints, the longer the time between them."""
+"""The most that one keeper writes on average: larger checkpoints are saved less often. Chosen by hand."""
 
 
 class Store(Protocol):
     """Where checkpoints live."""
 
     async def load(self, stage: str, partition: int) -> tuple[Checkpoint | None, Any]:
-        """Read the newest checkpoint, None where there is none, and take the fence that `save` needs."""
+        """Return the newest checkpoint, or None, and the fence that `save` needs."""
 
     async def save(self, stage: str, partition: int, checkpoint: Checkpoint, fence: Any) -> int:
-        """Write it and wait until it is safe; return its size in bytes. Superseded if the fence was lost."""
+        """Write a checkpoint, wait until it is safe, return its bytes. Superseded if the fence was lost."""
 
     def read(self, topic: str, partition: int, first: int, last: int) -> AsyncIterator[Sequence[Record]]:
-        """Read source records again, both ends included, in batches."""
+        """Read records again, from `first` to `last` inclusive, in batches."""
 
 
 class Outlet(Protocol):
@@ -42,21 +45,21 @@ class Outlet(Protocol):
     async def deliver(
         self, source: str, first_sequence: int, messages: Sequence[Message], is_current: Callable[[], bool]
     ) -> None:
-        """Deliver in order, and return when all have arrived; tries again as long as that can help.
+        """Deliver in order, and return when all have arrived; try again as long as that can help.
 
-        NotOurs where it would go on although the partition may be another worker's.
+        NotOurs before a try when `is_current` returns False: the partition may be another worker's.
         """
 
     async def announce(self, messages: Sequence[Message]) -> None:
-        """Deliver what may be repeated without harm."""
+        """Deliver outputs that may repeat without harm."""
 
 
-class NotOurs(Exception):
-    """What is being delivered may be another worker's by now: nothing more of it may go out."""
+class NotOurs(WatchkeeperError):
+    """The partition may be another worker's by now: deliver nothing more of it."""
 
 
-class Superseded(Exception):
-    """The partition is another worker's now; whatever is in memory is void."""
+class Superseded(WatchkeeperError):
+    """The partition is another worker's now: the state in memory is void."""
 
     def __init__(self, partition: int, why: str) -> None:
         super().__init__(f"partition {partition}: {why}")
@@ -74,6 +77,7 @@ class Keeper:
         store: Store,
         outlet: Outlet,
         is_current: Callable[[], bool] = lambda: True,
+        destinations: Container[str] = DESTINATIONS,
     ) -> None:
         self.stage = stage
         self.partition = partition
@@ -81,17 +85,18 @@ class Keeper:
         self.source = f"{stage}/{partition}"
         self.dropped = 0
         self.fence: Any = None
-        """With which it was loaded, and so must be saved."""
+        """The fence from `Store.load`, which `Store.save` needs."""
         self.saved_at_ms = 0
-        """When all that was folded was last known to be saved, by a clock that only measures."""
+        """When everything folded was last known to be saved, by the monotonic clock."""
         self.progressed_ms = 0
-        """When it last folded or saved, by the same clock; its worker notes it."""
+        """When it last folded or saved, by the same clock; the worker sets it."""
         self.waiting: dict[str, int] = {}
-        """Records that could be folded and wait for it, by topic, where that is known."""
+        """Number of records that wait to be folded, by topic, where it is known."""
         self.size_bytes = 0
         self._store = store
         self._outlet = outlet
         self._is_current = is_current
+        self._destinations = destinations
         self._offsets: dict[str, int] = {}
         self._seen: dict[str, int] = {}
         self._begun: set[str] = set()
@@ -116,7 +121,7 @@ class Keeper:
         for topic, first in self.fold.needs().items():
             async for batch in self._store.read(topic, self.partition, first, self.position(topic) - 1):
                 self.fold.remember(topic, batch)
-        # Owed again with the same numbers; the first save delivers it, and holds up nobody else meanwhile.
+        # Owed again with the same numbers. The first save delivers it, so other partitions do not wait.
         self._sequence -= len(checkpoint.outbox)
         self._owed = list(checkpoint.outbox)
 
@@ -129,7 +134,7 @@ class Keeper:
     async def take(
         self, topic: str, records: Sequence[Record], ack: Callable[[], object], now_ms: int
     ) -> int:
-        """Fold the records not folded before and return how many those are; `ack` is called once saved."""
+        """Fold the records not folded before and return their number; call `ack` once they are saved."""
         folded = await self._fill(topic, records, now_ms) + self._fold(topic, records, now_ms)
         self._acks.append(ack)
         self._changed = True
@@ -138,10 +143,10 @@ class Keeper:
     async def catch_up(
         self, topics: Sequence[str], now_ms: int, ack: Callable[[str, int], object] = lambda _, __: None
     ) -> None:
-        """Fold all that the topics hold after the checkpoint; once saved, `ack` is told how far.
+        """Fold all records after the checkpoint; once they are saved, call `ack` with the last offset.
 
-        For state that was voided within a generation: the consumer has gone on and may have nothing more to
-        deliver.
+        This is for state that was voided within a generation: the consumer has gone on, and may have nothing
+        more to deliver.
         """
         for topic in topics:
             async for batch in self._store.read(topic, self.partition, self.position(topic), LAST_OFFSET):
@@ -189,10 +194,9 @@ class Keeper:
         return self._changed or bool(self._owed) or self._lock.locked()
 
     def due(self, at_ms: int, every_ms: int, hurry_ms: int) -> bool:
-        """Whether it is time to save: soon when outputs wait, every so often when there is other progress.
+        """Whether to save now: after `hurry_ms` if outputs wait, after `every_ms` if there is other progress.
 
-        Times are of the clock that only measures. Whatever waits, no more than `SAVE_BYTES_PER_SECOND` is
-        written on average.
+        Times are of the monotonic clock. On average, at most `SAVE_BYTES_PER_SECOND` are written.
         """
         if not self._lock.locked():
             self._collect()
@@ -202,7 +206,7 @@ class Keeper:
         return (bool(self._owed) and since_ms >= hurry_ms) or (self._changed and since_ms >= every_ms)
 
     async def save(self, at_ms: int) -> list[Message] | None:
-        """Save, deliver, ack; return what was delivered, or None where there was nothing to save."""
+        """Save, deliver, ack; return what was delivered, or None if there was nothing to save."""
         async with self._lock:
             self._collect()
             if not self._changed and not self._owed:
@@ -231,6 +235,9 @@ class Keeper:
 
     def _collect(self) -> None:
         for message in self.fold.outputs():
+            if message.topic not in self._destinations:
+                self._unfinished = True  # a save after this would lose the outputs
+                raise UndeclaredOutput(self.source, message.topic)
             (self._said if message.topic in REPEATABLE_TOPICS else self._owed).append(message)
 
     def _checkpoint(self) -> tuple[Checkpoint, list[Callable[[], object]], list[Message]]:

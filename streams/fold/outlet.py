@@ -1,4 +1,4 @@
-"""Delivers outputs to Kafka, in order, and says when all of them have arrived."""
+"""Delivers outputs to Kafka and to sinks, in order, and returns when all of them have arrived."""
 
 import asyncio
 import threading
@@ -8,28 +8,35 @@ from typing import Any, Protocol
 
 import confluent_kafka
 
-from watchkeeper.streams.errors import Unrecoverable
+from watchkeeper.streams.errors import UndeclaredOutput, Unrecoverable
+from watchkeeper.streams.flow import SinkName
 from watchkeeper.streams.fold import formats
 from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.settings import Settings
-from watchkeeper.streams.topics.topics import TOPICS, topic_name
+from watchkeeper.streams.topics.topics import is_topic, topic_name
 
 
 def always() -> bool:
-    """Say that whoever delivers may do so."""
+    """Return True: the caller may deliver."""
     return True
 
 
 class Sink(Protocol):
-    """Where outputs go that are no records."""
+    """A receiver outside of Kafka."""
 
-    async def __call__(self, messages: list[Message], is_current: Callable[[], bool] = always) -> None:
-        """Hand messages over; NotOurs as soon as `is_current` says no and they are not yet out."""
+    async def deliver(self, messages: list[Message], is_current: Callable[[], bool] = always) -> None:
+        """Return when the receiver has taken the messages; try again for as long as that can help.
+
+        NotOurs before a try when `is_current` returns False: another worker may deliver them.
+        """
+
+    async def close(self) -> None:
+        """Close connections."""
 
 
 class Undeliverable(Unrecoverable):
-    """The broker refuses an output for good: going on would lose it."""
+    """The broker refuses an output for good: to go on would lose it."""
 
     def __init__(self, topic: str, why: str) -> None:
         super().__init__(
@@ -45,9 +52,9 @@ class KafkaOutlet:
     that sequence numbers never skip one that arrives later.
     """
 
-    def __init__(self, settings: Settings, sinks: Mapping[str, Sink] | None = None) -> None:
+    def __init__(self, settings: Settings, sinks: Mapping[SinkName, Sink] | None = None) -> None:
         self._settings = settings
-        self._sinks = dict(sinks or {})
+        self._sinks: dict[str, Sink] = {str(name): sink for name, sink in (sinks or {}).items()}
         self._producer = producer(
             settings,
             **{"enable.gapless.guarantee": True, "message.timeout.ms": 0, "linger.ms": 1, "log_level": 2},
@@ -63,9 +70,9 @@ class KafkaOutlet:
         messages: Sequence[Message],
         is_current: Callable[[], bool] = always,
     ) -> None:
-        """Deliver numbered outputs of a source; returns when every one has been acknowledged.
+        """Deliver numbered outputs of a source, and return when every one has been acknowledged.
 
-        Records that are late are dropped by their numbers; sinks know no numbers, and ask `is_current`.
+        Readers drop repeated records by their numbers. Sinks have no numbers, and ask `is_current`.
         """
         numbered = [(first_sequence + i, message) for i, message in enumerate(messages)]
         for is_sink, group in groupby(numbered, key=lambda pair: pair[1].topic in self._sinks):
@@ -76,12 +83,12 @@ class KafkaOutlet:
                 await self._produce([(m, self._headers(source, sequence)) for sequence, m in part])
 
     async def announce(self, messages: Sequence[Message]) -> None:
-        """Deliver outputs that may be repeated without harm, and so carry no number."""
+        """Deliver outputs that may repeat without harm, and so carry no number."""
         await self._produce([(message, self._headers(None, 0)) for message in messages])
 
     async def _to_sinks(self, messages: list[Message], is_current: Callable[[], bool]) -> None:
         for topic, group in groupby(messages, key=lambda message: message.topic):
-            await self._sinks[topic](list(group), is_current)
+            await self._sinks[topic].deliver(list(group), is_current)
 
     async def _produce(self, messages: Sequence[tuple[Message, list[Any]]]) -> None:
         if not messages:
@@ -94,7 +101,9 @@ class KafkaOutlet:
         await done
 
     async def _enqueue(self, message: Message, headers: list[Any], delivered: Any) -> None:
-        name = topic_name(self._settings, message.topic) if message.topic in TOPICS else message.topic
+        if not is_topic(message.topic):  # nor a registered sink: Kafka must not create a topic of that name
+            raise UndeclaredOutput("an outbox", message.topic)
+        name = topic_name(self._settings, message.topic)
         target = {} if message.partition is None else {"partition": message.partition}
         while True:
             try:
@@ -116,7 +125,7 @@ class KafkaOutlet:
             self._producer.poll(0.1)
 
     def close(self) -> None:
-        """Stop; what was not acknowledged will be delivered again from the checkpoint."""
+        """Stop. The next keeper delivers again, from the checkpoint, what was not acknowledged."""
         self._running = False
         self._poller.join(1)
         self._producer.purge()
@@ -132,7 +141,7 @@ def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
 
 
 class _Batch:
-    """Counts delivery reports, and reports once: after the last, or at the first error."""
+    """Counts delivery reports, and calls `finished` once: after the last report, or at the first error."""
 
     def __init__(self, expected: int, finished: Callable[[Exception | None], object]) -> None:
         self._left = expected

@@ -19,7 +19,7 @@ from watchkeeper.streams.fold.parts import PART_BYTES, Assembly, split, tombston
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.kafka.client import BrokerError, headers_of, read_to_end
 from watchkeeper.streams.settings import Settings
-from watchkeeper.streams.topics.topics import topic_name
+from watchkeeper.streams.topics.topics import known_topic, topic_name
 
 log = logging.getLogger("watchkeeper.store")
 T = TypeVar("T")
@@ -122,9 +122,10 @@ class KafkaStore:
 
     async def read(self, topic: str, partition: int, first: int, last: int) -> AsyncIterator[list[Record]]:
         """Read source records again, both ends included, a batch at a time."""
+        name = topic_name(self._settings, known_topic(topic))
         delay_seconds = 0.2
         while first <= last:
-            reader = read_to_end(self._settings, topic_name(self._settings, topic), partition, first)
+            reader = read_to_end(self._settings, name, partition, first)
             try:
                 while batch := await _in_thread(_batch, reader, last):
                     yield batch

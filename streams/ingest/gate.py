@@ -3,23 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from watchkeeper.streams.fold.protocol import Record
-from watchkeeper.streams.fold.rejection import rejection
+from watchkeeper.streams.fold.rejection import RejectedShareHigh, rejection
 from watchkeeper.streams.ingest.envelope import EventRefusal
 from watchkeeper.streams.ingest.partition import Partition
-from watchkeeper.streams.ingest.quarantine import UNWATCHED, Excess, Quarantine, RejectedLimit
+from watchkeeper.streams.ingest.quarantine import UNWATCHED, Quarantine, RejectedLimit
 from watchkeeper.streams.ingest.replays import Replays, origin_of, replays_in
-
-
-class RejectedShareHigh(Exception):
-    """Too many of the last events were rejected: the worker must stop, and save nothing of this chunk."""
-
-    def __init__(self, event: str, why: str, excess: Excess) -> None:
-        super().__init__(f"{event}: {excess.rejected} of the last {excess.events} events were rejected")
-        self.event = event
-        """`topic/partition/offset` of the event with which it was too much."""
-        self.why = why
-        """What is wrong with that one."""
-        self.excess = excess
 
 
 class Gate:

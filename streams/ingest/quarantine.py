@@ -12,6 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from watchkeeper.schemas.rejections import Reason
+from watchkeeper.streams.fold.rejection import Excess
 
 UNWATCHED: frozenset[Reason] = frozenset({"unknown_model", "unknown_feature_view"})
 """On a shared topic these are other people's events. They are neither good nor bad, and are not counted."""
@@ -23,17 +24,6 @@ class RejectedLimit(NamedTuple):
     share_max: float = 0.5
     """The most that may be rejected of the last `events_min` events; 1 is no limit."""
     events_min: int = 1000
-
-
-class Excess(NamedTuple):
-    """That too much was rejected."""
-
-    at: int
-    """Index, in its chunk, of the event with which it was too much."""
-    rejected: int
-    events: int
-    reason: Reason
-    """The most frequent one."""
 
 
 class Quarantine(Struct):

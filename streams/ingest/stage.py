@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import get_args
 
 from watchkeeper.schemas.findings import Kind
-from watchkeeper.streams.fold.protocol import Message, Record
+from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
 from watchkeeper.streams.ingest.clock import NEVER, Clock
 from watchkeeper.streams.ingest.early_labels import LabelValue
 from watchkeeper.streams.ingest.envelope import EventRefusal
@@ -30,7 +30,7 @@ RECENT_MS = 2500
 LATER = 2**62
 
 
-class IngestFold:
+class IngestFold(BaseFold):
     """Folds predictions, labels and features of one partition into panes. See `streams/fold/protocol.py`."""
 
     def __init__(
@@ -140,7 +140,7 @@ class IngestFold:
             self._began_ms = now_ms
 
     def caught_up(self, topic: str, now_ms: int) -> None:
-        """Be told that a topic is read to its end: subjects without rows for a while are idle, not behind."""
+        """Note that a topic is read to its end: subjects without rows for a while are idle, not behind."""
         self.tick(now_ms)
         self._subjects.refresh()
         kind: Kind = topic  # type: ignore[assignment]  # the three source topics are named for their kinds
@@ -175,9 +175,9 @@ class IngestFold:
         return predictions.latest_ms < labels.latest_ms
 
     def out_of_sight(self, topic: str) -> None:
-        """Be told that nobody knows where a topic ends: the broker is away.
+        """Note that nobody knows where a topic ends: the broker is down.
 
-        Publishers keep what they could not send, so idleness is counted anew once the end is seen again.
+        Publishers keep what they could not send, so idle time starts again once the end is known.
         """
         kind: Kind = topic  # type: ignore[assignment]
         self._in_sight_ms[kind] = LATER

@@ -16,6 +16,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
+from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.settings import Settings
 
 __all__ = [
@@ -33,7 +34,7 @@ MAX_MESSAGE_BYTES = 16 * 2**20
 """Largest record that our topics take: a checkpoint or a reference of a wide model has several megabytes."""
 
 
-class BrokerError(Exception):
+class BrokerError(UserError):
     """The broker did not do what was asked; the message is one sentence for the user."""
 
 

@@ -1,4 +1,4 @@
-"""What a worker says of itself and of what it watches, for Prometheus: every name that there is.
+"""The metrics of a worker for Prometheus: all of them are defined here.
 
 `python -m watchkeeper.streams.cli.metrics_page` prints `docs/reference/metrics.md`.
 """
@@ -15,18 +15,16 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.statistics import WindowStatistics
+from watchkeeper.streams.flow import INGEST, NOTIFY, PAGE
 from watchkeeper.streams.fold.protocol import Message
-from watchkeeper.streams.metrics.series import LABELS, StatisticSeries
+from watchkeeper.streams.metrics.series import LABELS, Labels, StatisticSeries
 
-__all__ = ["PREFIX", "Described", "Metrics"]
+__all__ = ["PREFIX", "SECONDS", "Described", "Metrics"]
 
 PREFIX = "watchkeeper_"
-INGEST = "ingest"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
-
-Owner = tuple[str, int]
-"""A stage and the number of a partition."""
+"""Upper bounds of the buckets of histograms."""
+Owner = tuple[str, int]  # a stage and the number of a partition
 M = TypeVar("M", Counter, Gauge)
 
 
@@ -40,7 +38,7 @@ class Described(NamedTuple):
 
 
 class _Why(msgspec.Struct):
-    """What of a rejection is counted."""
+    """The part of a rejection that is counted."""
 
     topic: str
     reason: str
@@ -64,9 +62,9 @@ class Metrics:
         self._clock_seconds = clock_seconds
         self._owned: dict[Owner, dict[tuple[Any, tuple[str, ...]], Any]] = {}
         self._totals: Multiset[tuple[Counter, tuple[str, ...]]] = Multiset()
-        self._status: dict[str, tuple[int, str]] = {}
-        self._told: dict[int, list[dict[str, str]]] = {}
-        self._paging: dict[int, Mapping[str, tuple[int, float]]] = {}
+        self._status: dict[str, tuple[Owner, str]] = {}
+        self._alerts: dict[Owner, list[dict[str, str]]] = {}
+        self._paging: dict[Owner, Mapping[str, tuple[int, float]]] = {}
         self._define_flow()
         self._define_state()
         self._define_findings(max_series)
@@ -122,7 +120,6 @@ class Metrics:
         self._watermark = self._gauge(
             "watermark_timestamp_seconds", "Event time up to which panes are closed.", "kind", "partition"
         )
-
         self._ignored = self._gauge(
             "config_ignored_records",
             "Records of `monitors` and `references` that are broken: what was in force before stays.",
@@ -173,7 +170,7 @@ class Metrics:
         self._chunk.labels(stage).observe(seconds)
 
     def observe_checkpoint(self, stage: str, partition: int, seconds: float, size_bytes: int) -> None:
-        """Note a checkpoint that was saved."""
+        """Note a saved checkpoint."""
         self._saving.labels(stage).observe(seconds)
         self._of((stage, partition), self._size, stage, str(partition)).set(size_bytes)
         self.observe_saved(stage, partition)
@@ -183,13 +180,13 @@ class Metrics:
         self._of((stage, partition), self._saved, stage, str(partition)).set(self._clock_seconds())
 
     def observe_lag(self, stage: str, topic: str, partition: int, records: int) -> None:
-        """Set how many records of an input wait; from then on its rows are shown, be they none."""
+        """Set how many records of an input wait; from then on its rows are shown, even if there are none."""
         self._of((stage, partition), self._lag, stage, topic, str(partition)).set(records)
         self._of((stage, partition), self._rows, stage, topic, str(partition))
 
     def observe_watermark(self, kind: str, partition: int, event_time_ms: int) -> None:
-        """Set how far event time has come in a partition of ingest."""
-        self._of((INGEST, partition), self._watermark, kind, str(partition)).set(event_time_ms / 1000)
+        """Set the event time up to which a partition of ingest has closed panes."""
+        self._of((INGEST.name, partition), self._watermark, kind, str(partition)).set(event_time_ms / 1000)
 
     def observe_events(self, topic: str, partition: int, totals: Mapping[str, int]) -> None:
         """Set the account of a topic's partition: events ever folded, by outcome."""
@@ -198,7 +195,7 @@ class Metrics:
 
     def observe_rejected_share(self, topic: str, partition: int, share: float) -> None:
         """Set the share of the last events of a topic's partition that was rejected."""
-        self._of((INGEST, partition), self._rejected_share, topic, str(partition)).set(share)
+        self._of((INGEST.name, partition), self._rejected_share, topic, str(partition)).set(share)
 
     def observe_labels(self, partition: int, totals: Mapping[str, int]) -> None:
         """Set the account of a partition's labels, by outcome."""
@@ -206,16 +203,16 @@ class Metrics:
             self._raise_to(total, self._labels, partition, str(partition), outcome)
 
     def observe_outputs(self, stage: str, partition: int, messages: Sequence[Message]) -> None:
-        """Count what a stage has delivered, and show what it says."""
+        """Count the messages that a stage has delivered, and show what is in them."""
         for message in messages:
             self._outputs.labels(stage, message.topic).inc()
             if message.topic == "statistics":
-                self._series.show(_decode_statistics(message.value), partition)
+                self._series.show(_decode_statistics(message.value), (stage, partition))
             elif message.topic == "rejected":
                 why = _decode_why(message.value)
                 self._rejected.labels(why.topic, why.reason).inc()
             elif message.topic == "alerts" and message.value:
-                self._observe_alert(Alert.model_validate_json(message.value), partition)
+                self._observe_alert(Alert.model_validate_json(message.value), (stage, partition))
             elif message.topic == "retraining":
                 self._of((stage, partition), self._retraining, message.key.decode()).inc()
 
@@ -224,45 +221,51 @@ class Metrics:
         self._notifications.labels(receiver, outcome).inc(count)
 
     def forget(self, stage: str, partition: int) -> None:
-        """Take away what is said of a stage's partition: another worker has it now."""
-        for metric, labels in self._owned.pop((stage, partition), {}):
+        """Remove all that is shown of a stage's partition: another worker has it now."""
+        owner = (stage, partition)
+        for metric, labels in self._owned.pop(owner, {}):
             metric.remove(*labels)
             self._totals.pop((metric, labels), None)
-        if stage == "evaluate":
-            self._series.forget(partition)
-        if stage == "page":
-            self._status = {each: at for each, at in self._status.items() if at[0] != partition}
-            self.observe_pages(partition, {})
-        if stage == "notify":
-            self.observe_firing(partition, [])
+        self._series.forget(owner)
+        self._status = {each: at for each, at in self._status.items() if at[0] != owner}
+        if self._paging.pop(owner, None) is not None:
+            self._show_pages()
+        if self._alerts.pop(owner, None) is not None:
+            self._show_firing()
 
     def observe_firing(self, partition: int, alerts: Sequence[dict[str, str]]) -> None:
-        """Set which alerts a partition of notify has told of and not resolved, by their labels."""
-        self._told[partition] = list(alerts)
+        """Set which alerts of a partition of notify fire, by their labels."""
+        self._alerts[NOTIFY.name, partition] = list(alerts)
+        self._show_firing()
+
+    def _show_firing(self) -> None:
         self._firing.clear()
-        for labels in (labels for told in self._told.values() for labels in told):
+        for labels in (labels for alerts in self._alerts.values() for labels in alerts):
             subject = labels.get("model") or labels.get("feature_view", "")
             self._firing.labels(labels["alertname"], labels["severity"], subject).inc()
 
     def observe_pages(self, partition: int, subjects: Mapping[str, tuple[int, float]]) -> None:
-        """Set how often each subject of a partition paged in the time of its budget, and what that is."""
-        self._paging[partition] = subjects
+        """Set the pages of each subject of a partition within the period of its budget, and the budget."""
+        self._paging[PAGE.name, partition] = subjects
+        self._show_pages()
+
+    def _show_pages(self) -> None:
         for place, metric in enumerate((self._pages, self._allowed)):
             metric.clear()
-            for subject, told in (item for each in self._paging.values() for item in each.items()):
-                metric.labels(subject).set(told[place])
+            for subject, shown in (item for each in self._paging.values() for item in each.items()):
+                metric.labels(subject).set(shown[place])
 
-    def _observe_alert(self, alert: Alert, partition: int) -> None:
-        _, before = self._status.get(alert.fingerprint, (0, ""))
+    def _observe_alert(self, alert: Alert, owner: Owner) -> None:
+        _, before = self._status.get(alert.fingerprint, (owner, ""))
         if before != alert.status:
             self._changes.labels(alert.labels["alertname"], alert.status).inc()
         if alert.status == "firing":
-            self._status[alert.fingerprint] = (partition, alert.status)
+            self._status[alert.fingerprint] = (owner, alert.status)
         else:
             self._status.pop(alert.fingerprint, None)
 
     def _of(self, owner: Owner, metric: M, *labels: str) -> M:
-        """Return the series with these labels, which is taken away when the owner is forgotten."""
+        """Return the series with these labels; `forget` of its owner removes it."""
         owned = self._owned.setdefault(owner, {})
         if (metric, labels) not in owned:
             owned[metric, labels] = metric.labels(*labels)
@@ -270,8 +273,8 @@ class Metrics:
         return series
 
     def _raise_to(self, total: int, metric: Counter, partition: int, *labels: str) -> None:
-        """Bring a counter to the total of a checkpoint, in which it goes on over restarts and moves."""
-        series = self._of((INGEST, partition), metric, *labels)
+        """Raise a counter to the total of a checkpoint, which continues over restarts and moves."""
+        series = self._of((INGEST.name, partition), metric, *labels)
         series.inc(max(0, total - self._totals[metric, labels]))
         self._totals[metric, labels] = max(total, self._totals[metric, labels])
 
@@ -285,9 +288,7 @@ class Metrics:
         described = self._describe("histogram", name, text, labels)
         return Histogram(*described, registry=self.registry, buckets=SECONDS)
 
-    def _describe(
-        self, kind: str, name: str, text: str, labels: tuple[str, ...]
-    ) -> tuple[str, str, tuple[str, ...]]:
+    def _describe(self, kind: str, name: str, text: str, labels: Labels) -> tuple[str, str, Labels]:
         self.described.append(Described(PREFIX + name, kind, labels, text))
         return PREFIX + name, text, labels
 

@@ -1,5 +1,6 @@
-"""The statistics of the newest windows as Prometheus series, never more of them than stated."""
+"""The statistics of the newest windows as Prometheus series, bounded in number."""
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
 from prometheus_client import Counter, Gauge
@@ -10,14 +11,15 @@ __all__ = ["LABELS", "StatisticSeries"]
 
 LABELS = ("subject", "kind", "version", "segment", "feature", "statistic")
 OUTDATED_AFTER_WINDOWS = 10
+"""Windows without a version or segment after which its series are removed. Chosen by hand."""
 
 Labels = tuple[str, ...]
 
 
 class _Shown(NamedTuple):
-    """What is on show of one version and segment."""
+    """The series shown of one version and segment."""
 
-    partition: int
+    owner: Hashable
     window_end_ms: int
     series: set[Labels]
 
@@ -26,9 +28,9 @@ _Shelf = dict[tuple[str, str | None], _Shown]
 
 
 class StatisticSeries:
-    """Shows each window's statistics in place of the last one's, and takes away what is outdated.
+    """Shows the statistics of each window instead of the last one's, and removes outdated series.
 
-    A version or segment is outdated when its subject has come ten windows further without it.
+    A version or segment is outdated when its subject has had ten more windows without it.
     """
 
     def __init__(self, gauge: Gauge, dropped: Counter, max_series: int) -> None:
@@ -37,22 +39,22 @@ class StatisticSeries:
         self._left = max_series
         self._shelves: dict[tuple[str, str], _Shelf] = {}
 
-    def show(self, window: WindowStatistics, partition: int) -> None:
-        """Show a window's statistics, unless those of a newer window are on show."""
+    def show(self, window: WindowStatistics, owner: Hashable) -> None:
+        """Show a window's statistics, unless a newer window is shown."""
         shelf = self._shelves.setdefault((window.subject, window.kind), {})
         self._remove(shelf, _outdated(shelf, window))
         key = (window.version, window.segment)
-        shown = shelf.get(key) or _Shown(partition, window.window_end_ms, set())
+        shown = shelf.get(key) or _Shown(owner, window.window_end_ms, set())
         if shown.window_end_ms > window.window_end_ms:
             return
         values = _values(window)
         self._take_away(shown.series - values.keys())
-        shelf[key] = _Shown(partition, window.window_end_ms, self._set(values, shown.series & values.keys()))
+        shelf[key] = _Shown(owner, window.window_end_ms, self._set(values, shown.series & values.keys()))
 
-    def forget(self, partition: int) -> None:
-        """Take away what a partition has shown: another worker shows it now."""
+    def forget(self, owner: Hashable) -> None:
+        """Remove the series that an owner has shown: another worker shows them now."""
         for shelf in self._shelves.values():
-            self._remove(shelf, [key for key, shown in shelf.items() if shown.partition == partition])
+            self._remove(shelf, [key for key, shown in shelf.items() if shown.owner == owner])
 
     def _set(self, values: dict[Labels, float], shown: set[Labels]) -> set[Labels]:
         for labels, value in values.items():

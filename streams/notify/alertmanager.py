@@ -1,27 +1,22 @@
-"""Hands notices over: to the Alertmanagers of one cluster, or to the terminal."""
+"""Delivers notices to the Alertmanagers of one cluster."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from rich.console import Console
-
 from watchkeeper.alerting.alertmanager import ANONYMOUS, Alertmanager, Credentials, payload
-from watchkeeper.alerting.pager import show
 from watchkeeper.schemas.alerts import Notice
 from watchkeeper.streams.fold.keeper import NotOurs
 from watchkeeper.streams.fold.outlet import always
 from watchkeeper.streams.fold.protocol import Message
+from watchkeeper.streams.notify.receiver import NoticesRefused, Opening
 from watchkeeper.streams.notify.stage import EXPIRE_AFTER_RESENDS, REMEMBERED, RESEND_SECONDS
-
-
-class NoticeRefused(Exception):
-    """A receiver will not take these notices, however often they are sent; the message says why."""
+from watchkeeper.streams.settings import Settings
 
 
 class AlertmanagerDeliverer:
-    """Delivers notices to the Alertmanagers of one cluster, and does not return before one has taken them."""
+    """Delivers notices, and returns when one Alertmanager of the cluster has taken them."""
 
     def __init__(
         self,
@@ -37,7 +32,7 @@ class AlertmanagerDeliverer:
         self._hold = timedelta(seconds=hold_seconds)
         self._heard: dict[Episode, datetime] = {}
         self._over: dict[Episode, None] = {}
-        """The alerts whose end was delivered."""
+        """Alerts whose end was delivered."""
         self._ending: set[asyncio.Task[None]] = set()
         self._expire = timedelta(seconds=EXPIRE_AFTER_RESENDS * resend_seconds)
         self._clock = clock
@@ -45,17 +40,17 @@ class AlertmanagerDeliverer:
         self._failed = failed
 
     async def deliver(self, messages: list[Message], is_current: Callable[[], bool] = always) -> None:
-        """Deliver; try again for as long as that can help, else raise `NoticeRefused`.
+        """Deliver, and try again for as long as that can help; else raise `NoticesRefused`.
 
-        NotOurs before a try when `is_current` says no: an end that another worker told must stay the end.
-        `failed` is told of each try that did not succeed, with how many notices it was for.
+        NotOurs before a try when `is_current` returns False: an alert that another worker ended must not fire
+        again. Each try that did not succeed calls `failed` with the number of its notices.
         """
         notices = [Notice.model_validate_json(message.value) for message in messages]
         pause_seconds = 0.5
         while notices := [notice for notice in notices if not self._is_outdated(notice)]:
             if not is_current():
                 raise NotOurs
-            # Made anew each time, or what waited for hours would end in the past and count as resolved.
+            # Made for each try: a notice that waited for hours would end in the past and count as resolved.
             now = self._now()
             began = self._began(notices, now)
             sent = [self._in_time(notice, began, now) for notice in notices]
@@ -70,20 +65,20 @@ class AlertmanagerDeliverer:
             if refusal is None:
                 continue
             if not refusal.recoverable:
-                raise NoticeRefused(refusal.message)
+                raise NoticesRefused(refusal.message)
             self._failed(len(notices))
             await self._sleep(pause_seconds)
             pause_seconds = min(2 * pause_seconds, 15)
 
     def _is_outdated(self, notice: Notice) -> bool:
-        """Whether it says that an alert fires whose end has been delivered.
+        """Whether a notice says that an alert fires whose end has been delivered.
 
-        Of a partition that was lost and came back, what was being delivered meanwhile may be behind.
+        That happens when a partition was lost and came back: a delivery from before may still be going on.
         """
         return not _is_over(notice) and _episode(notice) in self._over
 
     def _began(self, notices: Sequence[Notice], now: datetime) -> "dict[Episode, datetime]":
-        """Return when Alertmanager first heard, or hears now, that each alert fires."""
+        """Return when Alertmanager first received, or now receives, that each alert fires."""
         fired = {_episode(notice): now for notice in notices if notice.change == "fired"}
         return self._heard | {episode: now for episode in fired if episode not in self._heard}
 
@@ -92,9 +87,9 @@ class AlertmanagerDeliverer:
         return datetime.fromtimestamp(self._clock() + (self.alertmanager.ahead_seconds or 0.0), UTC)
 
     def _in_time(self, notice: Notice, began: "Mapping[Episode, datetime]", now: datetime) -> Notice:
-        """Let an alert begin no later than now, and end no sooner than Alertmanager has told of it.
+        """Return the notice with a start no later than now, and an end after Alertmanager notified on-call.
 
-        What is over when Alertmanager first hears of it, because it was away meanwhile, would page nobody.
+        An alert that is over when Alertmanager first receives it, because it was down, would page nobody.
         """
         fired_at = min(notice.fired_at, now)
         if notice.resolved_at is None or not _is_over(notice):  # then it says when to forget what fires
@@ -104,10 +99,10 @@ class AlertmanagerDeliverer:
         return notice.model_copy(update={"fired_at": fired_at, "resolved_at": resolved_at})
 
     def _end_later(self, notices: Sequence[Notice]) -> None:
-        """Tell the end of what was held once more when it may end.
+        """Send the end of held alerts again when they may end.
 
-        Of two ends that lie ahead Alertmanager keeps the later, which is that of the notice that it fires.
-        Should this get lost, the next repeat says the same.
+        Of two ends in the future Alertmanager keeps the later, which is that of the notice that it fires.
+        If this gets lost, the next repeat says the same.
         """
         if notices:
             task = asyncio.create_task(self._end(notices))
@@ -137,19 +132,24 @@ def _episode(notice: Notice) -> Episode:
     return notice.alert.fingerprint, notice.fired_at
 
 
-class TerminalDeliverer:
-    """Prints what fired and what was resolved; what only goes on is not printed again."""
+def alertmanager(opening: Opening) -> AlertmanagerDeliverer | None:
+    """Return the receiver of WATCHKEEPER_ALERTMANAGERS, if that is set."""
+    settings = opening.settings
+    if not settings.alertmanagers:
+        return None
+    return AlertmanagerDeliverer(
+        [str(url) for url in settings.alertmanagers],
+        credentials(settings),
+        clock=opening.clock_seconds,
+        failed=opening.failed,
+        hold_seconds=settings.alertmanager_hold_seconds,
+    )
 
-    def __init__(self, console: Console, as_json: bool = False) -> None:
-        self._console = console
-        self._as_json = as_json
 
-    async def deliver(self, messages: list[Message], is_current: Callable[[], bool] = always) -> None:
-        """Print."""
-        for message in messages:
-            notice = Notice.model_validate_json(message.value)
-            if notice.change in ("fired", "resolved"):
-                show(self._console, notice.alert, self._as_json)
-
-    async def close(self) -> None:
-        """Close nothing: the console belongs to the caller."""
+def credentials(settings: Settings) -> Credentials:
+    """Return how to log in to Alertmanager."""
+    return Credentials(
+        settings.alertmanager_username,
+        settings.alertmanager_password_file,
+        settings.alertmanager_bearer_file,
+    )

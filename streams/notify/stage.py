@@ -1,10 +1,10 @@
-"""The stage that delivers: alerts in, notices out, each again and again for as long as its alert fires.
+"""The fourth stage: reads alerts, and sends notices to a receiver, repeated as long as the alert fires.
 
-An alert of the compacted topic is its state now, so the same state read twice is told once. A notice that is
-owed lies in the outbox until a deliverer has handed it over.
+A record of `alerts` is the state of an alert now, so a state that is read twice gives one notice. A notice
+stays in the outbox until a receiver has taken it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -13,19 +13,23 @@ from pydantic import ValidationError
 
 from watchkeeper.alerting.evidence import when
 from watchkeeper.schemas.alerts import Alert, Notice
-from watchkeeper.streams.fold.protocol import Message, Record
-from watchkeeper.streams.fold.rejection import rejection
+from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
+from watchkeeper.streams.fold.rejection import readable
 
 RESEND_SECONDS = 60
+"""Time between two notices of an alert that fires. Chosen by hand; Prometheus has the same default."""
 RESOLVED_FOR_SECONDS = 300
+"""How long notices that an alert is over repeat, in case the receiver lost one. Chosen by hand."""
 REMEMBERED = 10_000
+"""Most alerts of a partition that are kept, unless more fire. Chosen by hand; it bounds the state."""
 EXPIRE_AFTER_RESENDS = 4
+"""Missing repeats after which Alertmanager ends an alert. Chosen by hand; Prometheus uses the same number."""
 
 Change = Literal["fired", "updated", "resolved", "repeated"]
 
 
 class NotifiedAlert(Struct):
-    """What was told of one alert, and when by the wall clock."""
+    """The last notice of one alert, and when it was sent by the wall clock."""
 
     alert: str
     fired_ms: int
@@ -41,8 +45,8 @@ class NotifiedAlert(Struct):
 _state = msgspec.msgpack.Decoder(dict[str, NotifiedAlert])
 
 
-class NotifyFold:
-    """Folds the alerts of one partition into notices. Of alerts long over, the oldest are forgotten."""
+class NotifyFold(BaseFold):
+    """Folds the alerts of one partition into notices. It forgets the oldest of the alerts that are over."""
 
     def __init__(self, resend_seconds: float = RESEND_SECONDS, number: int = 0) -> None:
         self._number = number
@@ -50,58 +54,45 @@ class NotifyFold:
         self._told: dict[str, NotifiedAlert] = {}
         self._changes: list[Message] = []
         self._repeats: dict[str, Message] = {}
-        self.revision = 0
-        """Grows whenever what is told changes."""
         self.unreadable = 0
-        """Records that were no alerts, and went to `rejected`."""
+        """How many records were no alerts and went to `rejected`."""
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
-        """Take in alerts, in order."""
-        for record in records:
-            try:
-                alert = Alert.model_validate_json(record.value or b"")
-            except (ValidationError, RecursionError) as error:
-                self.unreadable += 1
-                first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-                why = f"no alert: {first}"
-                self._changes.append(rejection(topic, self._number, record, "unreadable", why, now_ms))
-                continue
+        """Fold alerts, in order."""
+        for alert in readable(topic, self._number, records, _read, "no alert", self._refuse, now_ms):
             self._take(alert, now_ms)
 
     def tick(self, now_ms: int) -> None:
-        """Say again what fires, and for some minutes what is over."""
+        """Repeat the notices of alerts that fire, and for some minutes of those that are over."""
         for told in self._told.values():
             over = told.resolved_ms is not None and now_ms - told.resolved_ms > RESOLVED_FOR_SECONDS * 1000
             if not over and now_ms - told.sent_ms >= self._resend_ms:
-                # One of each at most is owed, however long the receiver is down.
+                # The outbox holds at most one repeat of each alert, however long the receiver is down.
                 self._repeats[told.as_alert().fingerprint] = _notice("repeated", told)
                 told.sent_ms = now_ms
 
     def outputs(self) -> list[Message]:
-        """Hand over the notices since the last call."""
+        """Return the notices since the last call."""
         outputs = [*self._changes, *self._repeats.values()]
         self._changes, self._repeats = [], {}
         return outputs
 
     def snapshot(self) -> bytes:
-        """Encode what was told."""
+        """Encode the last notice of each alert."""
         return msgspec.msgpack.encode(self._told)
 
     def restore(self, state: bytes) -> None:
-        """Replace what was told."""
+        """Replace the last notices."""
         self._told = _state.decode(state)
         self.revision += 1
 
     def firing(self) -> list[dict[str, str]]:
-        """Return the labels of what was told and is not over."""
+        """Return the labels of the alerts that were notified and are not over."""
         return [told.as_alert().labels for told in self._told.values() if told.resolved_ms is None]
 
-    def needs(self) -> Mapping[str, int]:
-        """Need no old records: the state is small."""
-        return {}
-
-    def remember(self, topic: str, records: Sequence[Record]) -> None:
-        """Rebuild nothing; never called, as nothing is needed."""
+    def _refuse(self, rejected: Message) -> None:
+        self.unreadable += 1
+        self._changes.append(rejected)
 
     def _take(self, alert: Alert, now_ms: int) -> None:
         told = self._told.get(alert.fingerprint)
@@ -121,7 +112,7 @@ class NotifyFold:
             self._forget_oldest()
 
     def _resolve(self, alert: Alert, told: NotifiedAlert | None, now_ms: int) -> None:
-        """Resolve what was told; of an alert that was never told to fire, say nothing."""
+        """Send the end of an alert; send nothing if no notice said that it fires."""
         if told is None:
             self._told[alert.fingerprint] = NotifiedAlert(alert.model_dump_json(), 0, 0, resolved_ms=0)
             return
@@ -142,6 +133,14 @@ class NotifyFold:
             del self._told[name]
 
 
+def _read(value: bytes) -> Alert:
+    """Decode an alert; ValueError with the first mistake."""
+    try:
+        return Alert.model_validate_json(value)
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"]) from None
+
+
 def _notice(change: Change, told: NotifiedAlert) -> Message:
     alert = told.as_alert()
     resolved_at = None if told.resolved_ms is None else when(told.resolved_ms)
@@ -150,7 +149,7 @@ def _notice(change: Change, told: NotifiedAlert) -> Message:
 
 
 def is_known(told: Alert, alert: Alert) -> bool:
-    """Whether an alert is the one told last, or an older state of it that is read again."""
+    """Whether an alert is the one of the last notice, or an older state that is read again."""
     if alert.updated_at < told.updated_at or alert == told:
         return True
     again = told.status == "resolved" and alert.status == "firing" and alert.started_at == told.started_at

@@ -1,7 +1,7 @@
-"""The stage that tells people: findings in, alerts and retraining requests out."""
+"""The third stage: reads findings, writes alerts and retraining requests."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
@@ -13,37 +13,37 @@ from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.findings import WindowFindings
 from watchkeeper.schemas.retraining import RetrainingRequest
 from watchkeeper.streams.config.state import Watched
-from watchkeeper.streams.fold.protocol import Message, Record
-from watchkeeper.streams.fold.rejection import rejection
+from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
+from watchkeeper.streams.fold.rejection import readable
 
 _findings = msgspec.msgpack.Decoder(WindowFindings)
 _state = msgspec.msgpack.Decoder(dict[str, Subject])
 
 
 class Monitors(Protocol):
-    """The registry, as far as this stage needs it."""
+    """The part of the registry that this stage needs."""
 
     @property
     def generation(self) -> int:
-        """Count the changes so far."""
+        """Return how many changes there were so far."""
 
     @property
     def ready(self) -> threading.Event:
-        """Tell whether all that was known at the start has been read."""
+        """Return the event that is set once everything published before the start is read."""
 
     def get(self, subject: str) -> Watched | None:
-        """Return what is known of a subject."""
+        """Return the configuration of a subject, or None if nobody watches it."""
 
 
 class Paging(NamedTuple):
-    """How often a subject woke on-call in the time of its budget."""
+    """The pages of a subject within the period of its budget, and the budget."""
 
     pages: int
     false_pages_at_most: float
 
 
-class PageFold:
-    """Folds findings of a partition's subjects into alerts. Only event time counts, never the clock."""
+class PageFold(BaseFold):
+    """Folds findings of a partition's subjects into alerts. It uses event time only, never the clock."""
 
     def __init__(self, registry: Monitors, runbooks: str = OWN_RUNBOOKS, number: int = 0) -> None:
         self._registry = registry
@@ -53,24 +53,15 @@ class PageFold:
         self._subjects: dict[str, Subject] = {}
         self._outputs: list[Message] = []
         self.unreadable = 0
-        """Records that were no findings, and went to `rejected`."""
-        self.revision = 0
-        """Changes whenever `paging` may have."""
+        """How many records were no findings and went to `rejected`."""
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
-        """Take in findings, in order."""
-        for record in records:
-            try:
-                window = _read(record.value or b"")
-            except (ValueError, RecursionError) as error:
-                self.unreadable += 1
-                why = f"no findings: {error}"
-                self._outputs.append(rejection(topic, self._number, record, "unreadable", why, now_ms))
-                continue
+        """Fold findings, in order."""
+        for window in readable(topic, self._number, records, _read, "no findings", self._refuse, now_ms):
             self._take(window)
 
     def tick(self, now_ms: int) -> None:
-        """Resolve what is open of subjects that are not watched any more."""
+        """Resolve the open alerts of subjects that are no longer watched."""
         if self._generation == self._registry.generation or not self._registry.ready.is_set():
             return
         self._generation = self._registry.generation
@@ -80,12 +71,12 @@ class PageFold:
         self.revision += 1
 
     def outputs(self) -> list[Message]:
-        """Hand over alerts and requests since the last call."""
+        """Return the alerts and requests since the last call."""
         outputs, self._outputs = self._outputs, []
         return outputs
 
     def paging(self) -> dict[str, Paging]:
-        """Hold the pages of each subject against its budget of false ones."""
+        """Return the pages of each subject beside its budget of false pages."""
         found = {}
         for name, subject in self._subjects.items():
             watched = self._registry.get(name)
@@ -106,16 +97,13 @@ class PageFold:
         self._generation = -1
         self.revision += 1
 
-    def needs(self) -> Mapping[str, int]:
-        """Need no old records: the state is small."""
-        return {}
-
-    def remember(self, topic: str, records: Sequence[Record]) -> None:
-        """Rebuild nothing; never called, as nothing is needed."""
+    def _refuse(self, rejected: Message) -> None:
+        self.unreadable += 1
+        self._outputs.append(rejected)
 
     def _take(self, window: WindowFindings) -> None:
         watched = self._registry.get(window.subject)
-        if watched is None:  # removed since; tick closes what is open
+        if watched is None:  # its monitor was removed; tick resolves what is open
             return
         self.revision += 1
         subject = self._subjects.setdefault(window.subject, Subject())
@@ -132,18 +120,18 @@ class PageFold:
 
 
 def _read(value: bytes) -> WindowFindings:
-    """Decode findings; ValueError for what evaluate can't have sent."""
+    """Decode findings; ValueError for what evaluate cannot have sent."""
     window = _findings.decode(value)
     if window.window_start_ms >= window.window_end_ms:
         raise ValueError("a window ends after its start")
     for finding in window.findings:
         if not _is_plain(finding.evidence):
-            raise ValueError(f"the evidence of {finding.check} can't be told")
+            raise ValueError(f"the evidence of {finding.check} is not JSON")
     return window
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a value is what JSON has: MessagePack has more."""
+    """Whether a value can be JSON: MessagePack has more types."""
     if isinstance(value, dict):
         return all(isinstance(name, str) for name in value) and all(map(_is_plain, value.values()))
     if isinstance(value, list):

@@ -1,8 +1,9 @@
-"""Who needs which right at a Kafka that asks: least privilege for each component, as ACLs."""
+"""Which rights each component needs on a Kafka with ACLs: the least that it works with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from watchkeeper.streams.flow import FLOWS, SOURCES, Flow, TopicName, read_by, written_by
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import TOPICS, topic_name
 
@@ -19,26 +20,27 @@ COMPONENTS: dict[Component, str] = {
 Resource = Literal["topic", "group", "transactional-id", "cluster"]
 Operation = Literal["Read", "Write", "Describe", "Create", "DescribeConfigs"]
 
-_SOURCES = ("predictions", "labels", "features")
-_CONFIGURATION = ("monitors", "references")
-_READ: dict[Component, tuple[str, ...]] = {
-    "worker": (*_SOURCES, "profiles", "findings", "alerts", *_CONFIGURATION, "checkpoints"),
+_CONFIGURATION: tuple[TopicName, ...] = ("monitors", "references")
+_READ: dict[Component, tuple[TopicName, ...]] = {
+    "worker": (*_CONFIGURATION, "checkpoints"),
     "publisher": (),
     "canary": ("alerts", *_CONFIGURATION),
-    "operator": (*_SOURCES, *_CONFIGURATION, "rejected"),
+    "operator": (*SOURCES, *_CONFIGURATION, "rejected"),
     "admin": _CONFIGURATION,
 }
-_WRITE: dict[Component, tuple[str, ...]] = {
-    "worker": ("profiles", "statistics", "findings", "alerts", "retraining", "rejected", "checkpoints"),
-    "publisher": _SOURCES,
+"""The topics that each component reads; a worker reads those of its stages, too."""
+_WRITE: dict[Component, tuple[TopicName, ...]] = {
+    "worker": ("checkpoints",),
+    "publisher": SOURCES,
     "canary": ("predictions", *_CONFIGURATION),
-    "operator": (*_SOURCES, *_CONFIGURATION, "rejected"),
+    "operator": (*SOURCES, *_CONFIGURATION, "rejected"),
     "admin": (),
 }
+"""The topics that each component writes; a worker writes those of its stages, too."""
 
 
 class Right(NamedTuple):
-    """One operation on one resource; `prefixed` where all names that begin so are meant."""
+    """One operation on one resource, or with `prefixed` on all resources whose names begin with `name`."""
 
     resource: Resource
     name: str
@@ -46,24 +48,31 @@ class Right(NamedTuple):
     prefixed: bool = False
 
     def __str__(self) -> str:
-        """Say it in words."""
+        """Return the right in words."""
         what = f"{self.resource} {self.name}{'*' if self.prefixed else ''}"
         return f"{self.operation} on {what}"
 
 
-def rights(settings: Settings, component: Component) -> list[Right]:
-    """Return what a component needs, and no more. Read and Write bring Describe with them.
+def rights(settings: Settings, component: Component, flows: Sequence[Flow] = FLOWS) -> list[Right]:
+    """Return the rights that a component needs, and no more. Read and Write include Describe.
+
+    `flows` are the stages that a worker runs.
 
     >>> [str(right) for right in rights(Settings(topic_prefix="ml."), "publisher")]
     ['Write on topic ml.predictions', 'Write on topic ml.labels', 'Write on topic ml.features']
     """
-    return list(_rights(settings, component))
+    staged = flows if component == "worker" else ()
+    reads = [*read_by(staged), *_READ[component]]
+    writes = [*written_by(staged), *_WRITE[component]]
+    return list(_rights(settings, component, reads, writes))
 
 
-def _rights(settings: Settings, component: Component) -> Iterator[Right]:
-    for name in _READ[component]:
+def _rights(
+    settings: Settings, component: Component, reads: list[TopicName], writes: list[TopicName]
+) -> Iterator[Right]:
+    for name in reads:
         yield Right("topic", topic_name(settings, name), "Read")
-    for name in _WRITE[component]:
+    for name in writes:
         yield Right("topic", topic_name(settings, name), "Write")
     if component == "publisher":
         return
@@ -73,23 +82,20 @@ def _rights(settings: Settings, component: Component) -> Iterator[Right]:
         yield Right(
             "transactional-id", f"{settings.topic_prefix}{settings.application}-", "Write", prefixed=True
         )
-    for operation, names in _seen(component).items():
+    rest = [name for name in TOPICS if name not in {*reads, *writes}]
+    for operation, names in _seen(component, rest).items():
         for name in names:
             yield Right("topic", topic_name(settings, name), operation)
 
 
 def _groups(settings: Settings, component: Component) -> list[str]:
-    """Name the group of the workers, and the one that librdkafka names where nothing is committed."""
+    """Return the workers' consumer group, and the one that clients name when they commit nothing."""
     own = [settings.topic_prefix + settings.application] if component == "worker" else []
     return list(dict.fromkeys([settings.application, *own]))
 
 
-def _seen(component: Component) -> dict[Operation, list[str]]:
-    """Return what is done with topics besides reading and writing: most look whether all are there."""
+def _seen(component: Component, rest: list[TopicName]) -> dict[Operation, list[TopicName]]:
+    """Return the operations besides reading and writing: most components check that all topics exist."""
     if component == "admin":
-        return {"Create": list(TOPICS), "DescribeConfigs": list(TOPICS), "Describe": _rest(component)}
-    return {"Describe": _rest(component)} if component in ("worker", "canary") else {}
-
-
-def _rest(component: Component) -> list[str]:
-    return [name for name in TOPICS if name not in {*_READ[component], *_WRITE[component]}]
+        return {"Create": list(TOPICS), "DescribeConfigs": list(TOPICS), "Describe": rest}
+    return {"Describe": rest} if component in ("worker", "canary") else {}

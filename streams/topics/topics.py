@@ -1,30 +1,40 @@
-"""What flows: every topic, whether it is compacted, how it is split, and how long it is kept."""
+"""Every topic: whether it is compacted, how many partitions it has, and how long records are kept."""
 
 import time
 from concurrent.futures import Future
 from datetime import timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from watchkeeper.streams.flow import TopicName
 from watchkeeper.streams.kafka.client import MAX_MESSAGE_BYTES, BrokerError, describe
 from watchkeeper.streams.settings import Settings
 
-__all__ = ["TOPICS", "Topic", "create_topics", "missing_topics", "topic_name", "topic_problems"]
+__all__ = [
+    "TOPICS",
+    "Topic",
+    "create_topics",
+    "is_topic",
+    "known_topic",
+    "missing_topics",
+    "topic_name",
+    "topic_problems",
+]
 
 
 class Topic(NamedTuple):
-    """One topic; its name on the broker is the settings' prefix and `name`."""
+    """One topic. Its name on the broker is the prefix from the settings, then `name`."""
 
-    name: str
+    name: TopicName
     purpose: str
     compacted: bool = False
-    """Whether only the last record of each key is kept, for ever."""
+    """Whether only the last record of each key is kept, without a time limit."""
     partitions: int | None = None
-    """None: as many as the settings say."""
+    """None means the number from the settings."""
     retention: timedelta = timedelta(days=7)
-    """How long records stay, where the topic is not compacted."""
+    """How long records are kept, if the topic is not compacted."""
 
     def config(self) -> dict[str, str]:
         """Return the broker's settings for this topic."""
@@ -41,9 +51,9 @@ class Topic(NamedTuple):
 
 
 _ALWAYS = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "message.timestamp.type": "LogAppendTime"}
-"""By the broker's clock: it refuses records whose producer's clock is an hour ahead."""
+"""Timestamps are the broker's: with the producer's, a broker refuses records an hour ahead of its clock."""
 
-TOPICS: dict[str, Topic] = {
+TOPICS: dict[TopicName, Topic] = {
     topic.name: topic
     for topic in (
         Topic("predictions", "what models answered, from services"),
@@ -62,8 +72,24 @@ TOPICS: dict[str, Topic] = {
 }
 
 
-def topic_name(settings: Settings, name: str) -> str:
-    """Return what a topic is called on the broker.
+def is_topic(name: str) -> TypeGuard[TopicName]:
+    """Whether a name is one of our topics, without the prefix.
+
+    >>> is_topic("labels"), is_topic("notify")
+    (True, False)
+    """
+    return name in TOPICS
+
+
+def known_topic(name: str) -> TopicName:
+    """Return a name that came from outside of the code, if it is one of our topics; else LookupError."""
+    if is_topic(name):
+        return name
+    raise LookupError(f"there is no topic {name!r}")
+
+
+def topic_name(settings: Settings, name: TopicName) -> str:
+    """Return the name of a topic on the broker.
 
     >>> topic_name(Settings(topic_prefix="ml."), "labels")
     'ml.labels'
@@ -79,7 +105,7 @@ def missing_topics(settings: Settings) -> list[str]:
 
 
 def topic_problems(settings: Settings) -> list[str]:
-    """Return one sentence for each topic that is missing or split otherwise than the settings say."""
+    """Return one sentence for each topic that is missing or has another number of partitions than set."""
     there = describe(settings).topics
     problems = []
     for topic in TOPICS.values():
@@ -92,7 +118,7 @@ def topic_problems(settings: Settings) -> list[str]:
 
 
 def create_topics(settings: Settings, timeout_seconds: float = 30) -> list[str]:
-    """Create the topics that do not exist, wait until they can be used, and return their names there."""
+    """Create the missing topics, wait until clients can use them, and return their names on the broker."""
     missing = missing_topics(settings)
     wanted = [
         new for new in (_new_topic(settings, topic) for topic in TOPICS.values()) if new.topic in missing
@@ -126,7 +152,7 @@ def _created(name: str, result: Future[None]) -> bool:
 
 
 def _wait_for_leaders(settings: Settings, names: list[str], timeout_seconds: float) -> None:
-    """Return when clients can use the topics: a broker says "created" before it has told the others."""
+    """Wait until clients can use the topics: a broker reports "created" before the other brokers know."""
     deadline = time.monotonic() + timeout_seconds
     while waiting := _without_leader(settings, names):
         if time.monotonic() > deadline:

@@ -1,12 +1,13 @@
-"""Whether a worker is alive and ready: by its progress, not by the web server answering.
+"""Whether a worker is alive and ready, measured by its progress.
 
-Alive means that a restart would not help. A broker or an Alertmanager that is away is not mended by one.
+A worker is alive if a restart would not help. A restart does not repair a broker or receiver that is down.
 """
 
 import asyncio
 from collections.abc import Callable
 
 from watchkeeper.streams.config.registry import Registry
+from watchkeeper.streams.flow import DELIVERING
 from watchkeeper.streams.fold.keeper import Keeper
 from watchkeeper.streams.worker.clock import elapsed_ms
 from watchkeeper.streams.worker.web import Health
@@ -15,11 +16,11 @@ from watchkeeper.streams.worker.worker import Worker
 __all__ = ["AWAY_SECONDS", "STUCK_SECONDS", "Probes"]
 
 STUCK_SECONDS = 60.0
+"""Time without progress after which a worker counts as stuck. Chosen by hand."""
 AWAY_SECONDS = 15.0
-"""Silence after which a broker is taken to be away: it is asked every five seconds."""
+"""Silence after which a broker counts as down; a worker asks it every five seconds."""
 BEAT_SECONDS = 1.0
-DELIVERS_OUTSIDE = "notify"
-"""The stage whose saves wait for Alertmanager."""
+"""Time between two beats."""
 
 
 class Probes:
@@ -34,13 +35,13 @@ class Probes:
         self._beat_ms = self._settled_ms = elapsed_ms()
 
     async def beat_for_ever(self) -> None:
-        """Note again and again that the loop turns."""
+        """Beat as long as the event loop runs."""
         while True:
             self.beat()
             await asyncio.sleep(BEAT_SECONDS)
 
     def beat(self) -> None:
-        """Note that the loop turns, and leave out of account the time for which the broker is away."""
+        """Note that the event loop runs; time without a broker does not count against progress."""
         self._beat_ms = self._elapsed_ms()
         if self._is_away():
             for keeper in self._worker.keepers.values():
@@ -49,7 +50,7 @@ class Probes:
             self._settled_ms = self._beat_ms
 
     def live(self) -> Health:
-        """Say whether the loop turns, the group settles, and whatever waits makes progress."""
+        """Return whether the event loop runs, the group settles, and waiting work makes progress."""
         stuck = sorted(
             keeper.source for keeper in list(self._worker.keepers.values()) if self._is_stuck(keeper)
         )
@@ -59,7 +60,7 @@ class Probes:
         return Health(ok, detail | self._broker())
 
     def ready(self) -> Health:
-        """Say whether all that is assigned is restored, the configuration read, and the broker there."""
+        """Return whether every assigned partition is restored, the configuration read, and the broker up."""
         keepers = sorted(keeper.source for keeper in list(self._worker.keepers.values()))
         missing = sorted(f"{stage}/{partition}" for stage, partition in self._worker.unrestored)
         rebalancing = bool(self._worker.app.rebalancing)
@@ -74,8 +75,8 @@ class Probes:
         return Health(ok and not self._is_away(), detail | self._broker())
 
     def _is_stuck(self, keeper: Keeper) -> bool:
-        """Whether it has records or outputs, and has done nothing with them for long."""
-        if keeper.stage == DELIVERS_OUTSIDE or self._age_seconds(keeper.progressed_ms) < STUCK_SECONDS:
+        """Whether a keeper has records or outputs, and has made no progress for `STUCK_SECONDS`."""
+        if keeper.stage in DELIVERING or self._age_seconds(keeper.progressed_ms) < STUCK_SECONDS:
             return False
         return any(keeper.waiting.values()) or keeper.is_unsaved
 

@@ -1,4 +1,4 @@
-"""The end of a worker that would have to reject too much: one sentence, one page, one exit code."""
+"""Ends a worker that rejects too many events: one log line, one page, one exit code."""
 
 import asyncio
 import logging
@@ -12,20 +12,21 @@ from watchkeeper.alerting.evidence import when
 from watchkeeper.alerting.watchkeeper_alerts import rejected_share_alert
 from watchkeeper.schemas.alerts import Alert, Notice
 from watchkeeper.streams.fold.protocol import Message
-from watchkeeper.streams.ingest.gate import RejectedShareHigh
+from watchkeeper.streams.fold.rejection import RejectedShareHigh
 from watchkeeper.streams.settings import Settings
-from watchkeeper.streams.topics.topics import topic_name
+from watchkeeper.streams.topics.topics import known_topic, topic_name
 
 log = logging.getLogger("watchkeeper.worker")
 
 EXIT_TOO_MANY_REJECTED = 71
 PAGE_SECONDS = 20
+"""Time for a receiver to take the page. Chosen by hand; the worker ends without it."""
 FIRES_FOR = timedelta(minutes=15)
-"""Longer than any supervisor waits before it starts a worker again, which says the same again."""
+"""How long the alert fires. Supervisors start the worker again before that, and it sends the alert again."""
 
 
 def sentence(error: RejectedShareHigh) -> str:
-    """Say what was too much."""
+    """Return how many events were rejected, and where."""
     topic, partition, _ = error.event.rsplit("/", 2)
     excess = error.excess
     return (
@@ -35,8 +36,8 @@ def sentence(error: RejectedShareHigh) -> str:
 
 
 def alert_of(error: RejectedShareHigh, settings: Settings, now_ms: int) -> Alert:
-    """Return the alert; it is known by installation and topic alone."""
-    topic = topic_name(settings, error.event.rsplit("/", 2)[0])
+    """Return the alert; installation and topic identify it."""
+    topic = topic_name(settings, known_topic(error.event.rsplit("/", 2)[0]))
     found, _, why = sentence(error).partition("; ")
     return rejected_share_alert(
         settings.application, settings.team, topic, f"{found}.", why, now_ms, settings.runbooks
@@ -49,9 +50,9 @@ async def page_and_exit(
     deliver: Callable[[list[Message]], Awaitable[None]],
     now_ms: int,
 ) -> NoReturn:
-    """Tell on-call, and end the process."""
+    """Page on-call, and end the process."""
     alert = alert_of(error, settings, now_ms)
-    # Nobody will be there to resolve it, so it is told with its end.
+    # The worker will not be there to resolve the alert, so the notice has its end.
     over = when(now_ms) + FIRES_FOR
     notice = Notice(change="fired", alert=alert, fired_at=alert.started_at, resolved_at=over)
     try:

@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 from watchkeeper.streams.config.registry import Registry
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.metrics.metrics import Metrics
-from watchkeeper.streams.notify.receiver import Receiver
 from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.sinks import open_sinks
 from watchkeeper.streams.stages import stages
 from watchkeeper.streams.topics.topics import topic_problems
 from watchkeeper.streams.worker.clock import SteadyClock
@@ -29,9 +29,11 @@ from watchkeeper.streams.worker.worker import Worker
 log = logging.getLogger("watchkeeper.run")
 
 EXIT_NO_BROKER = 2
+"""Exit code when the broker went away before the worker began."""
 REGISTRY_SECONDS = 60
-# Decoded events are plain structs without cycles: looking at all of them for garbage costs more than folding.
+"""Time to read the monitors and references at the start. Chosen by hand."""
 GC_THRESHOLDS = 100_000, 50, 100
+"""For `gc.set_threshold`. Decoded events have no cycles: to scan them costs more than to fold them."""
 
 
 def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -> NoReturn:
@@ -55,9 +57,8 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series each
     metrics = Metrics(CollectorRegistry(), settings.max_series, lambda: clock_ms() / 1000)
     metrics.follow_configuration(lambda: len(registry.broken))
-    receiver = Receiver(settings, metrics, json_pages, lambda: clock_ms() / 1000)
-    worker = Worker(settings, stages(settings, registry), {"notify": receiver.deliver}, metrics, clock_ms)
-    worker.app.on_before_shutdown.connect(receiver.close, weak=False)
+    sinks = open_sinks(settings, metrics, json_pages, lambda: clock_ms() / 1000)
+    worker = Worker(settings, stages(settings, registry), sinks, metrics, clock_ms)
     probes = Probes(worker, registry)
     worker.app.task(_web(listening, metrics, probes))
     worker.app.task(probes.beat_for_ever)
@@ -79,13 +80,15 @@ def _run(app: faust.App, shutdown: Shutdown) -> NoReturn:
     worker = faust.Worker(
         app, loop=loop, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False
     )
-    worker.install_signal_handlers = lambda: None  # `Shutdown` hears them also when this loop stands still
+    worker.install_signal_handlers = lambda: None  # `Shutdown` handles them, also while this loop is blocked
     asked = asyncio.Event()
     shutdown.stop_by(lambda: loop.call_soon_threadsafe(asked.set))
     try:
         loop.run_until_complete(_live(worker, asked, shutdown))
-    except KafkaConnectionError as error:  # only at the start: later it tries again by itself
-        log.critical("no Kafka broker answers any more, so nothing was begun; start it again: %s", error)
+    except KafkaConnectionError as error:  # only at the start: later Faust tries again
+        log.critical(
+            "no Kafka broker answers any more, and nothing has begun; start the worker again: %s", error
+        )
         leave(EXIT_NO_BROKER)
     except Exception:
         give_up("Faust ended with an error", exc_info=True)
@@ -96,7 +99,7 @@ def _run(app: faust.App, shutdown: Shutdown) -> NoReturn:
 
 
 async def _live(worker: faust.Worker, asked: asyncio.Event, shutdown: Shutdown) -> None:
-    """Run Faust until it is asked to stop, or ends by itself because something in it crashed."""
+    """Run Faust until `asked` is set, or until Faust ends because something in it crashed."""
     shutdown.listen()
     running = asyncio.ensure_future(worker.start())
     await asyncio.wait({running, asyncio.ensure_future(asked.wait())}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,50 +1,38 @@
-"""What partitions say of themselves: ingest once it is saved, notify whenever what it told has changed."""
+"""Shows in metrics what the folds of a worker count, as their stages declare it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import msgspec
-
 from watchkeeper.streams.fold.protocol import Fold
-from watchkeeper.streams.ingest.stage import IngestFold
 from watchkeeper.streams.metrics.metrics import Metrics
-from watchkeeper.streams.notify.stage import NotifyFold
-from watchkeeper.streams.page.stage import PageFold
+from watchkeeper.streams.stage import Stage
 
 
-def observe_ingest(metrics: Metrics, number: int, fold: IngestFold) -> None:
-    """Bring a partition's metrics to its account: exact over crashes, as it is part of the checkpoint."""
-    for topic, account in fold.partition.accounts.items():
-        metrics.observe_events(topic, number, msgspec.structs.asdict(account))
-        metrics.observe_rejected_share(topic, number, fold.gate.share(topic))
-    labels = msgspec.structs.asdict(fold.partition.labels)
-    metrics.observe_labels(number, {**labels, "evicted": fold.partition.join.evicted})
-    for kind, closed_ms in fold.partition.reached_ms().items():
-        metrics.observe_watermark(kind, number, closed_ms)
+class Observer:
+    """Calls what stages declare, for the folds of each partition."""
 
-
-class Alerting:
-    """Keeps what is said of alerts what page and notify have told, also after a restart or a move."""
-
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, stages: Sequence[Stage[Any]]) -> None:
         self._metrics = metrics
+        self._stages = {stage.name: stage for stage in stages}
         self._seen: dict[tuple[str, int], tuple[Fold, int]] = {}
 
-    def observe(self, number: int, fold: Fold) -> None:
-        """Look at a partition of any stage; costs nothing while nothing changed."""
-        if isinstance(fold, NotifyFold) and self._is_new("notify", number, fold, fold.revision):
-            self._metrics.observe_firing(number, fold.firing())
-        elif isinstance(fold, PageFold) and self._is_new("page", number, fold, fold.revision):
-            self._metrics.observe_pages(number, fold.paging())
+    def saved(self, stage: str, number: int, fold: Fold) -> None:
+        """Show a fold whose whole state was just saved."""
+        self._stages[stage].observe_saved(self._metrics, number, fold)
 
-    def _is_new(self, stage: str, number: int, fold: Fold, revision: int) -> bool:
+    def look(self, stage: str, number: int, fold: Fold) -> None:
+        """Show a fold if it changed since the last look; costs nothing otherwise."""
+        if self._is_new(stage, number, fold):
+            self._stages[stage].observe_changed(self._metrics, number, fold)
+
+    def _is_new(self, stage: str, number: int, fold: Fold) -> bool:
         seen = self._seen.get((stage, number))
-        self._seen[stage, number] = fold, revision
-        return seen is None or seen[0] is not fold or seen[1] != revision
+        self._seen[stage, number] = fold, fold.revision
+        return seen is None or seen[0] is not fold or seen[1] != fold.revision
 
 
 def named(assignment: Iterable[Any]) -> str:
-    """Put assigned partitions into words, by topic."""
+    """Return assigned partitions in words, by topic."""
     by_topic: dict[str, list[int]] = {}
     for tp in sorted(assignment):
         by_topic.setdefault(tp.topic, []).append(tp.partition)

@@ -1,4 +1,4 @@
-"""One worker: its agents, and a keeper for each stage and partition that is assigned to it."""
+"""One worker: its Faust agents, and a keeper for each assigned stage and partition."""
 
 import asyncio
 import logging
@@ -10,33 +10,36 @@ from typing import Any
 from faust.types import TP
 
 from watchkeeper.streams.errors import Unrecoverable
-from watchkeeper.streams.fold.checkpoint import UnreadableCheckpoint
-from watchkeeper.streams.fold.formats import NewerFormat
+from watchkeeper.streams.flow import PAGING_SINK, SinkName, TopicName
 from watchkeeper.streams.fold.keeper import Keeper, Superseded
 from watchkeeper.streams.fold.outlet import KafkaOutlet, Sink
+from watchkeeper.streams.fold.rejection import RejectedShareHigh
 from watchkeeper.streams.fold.store import KafkaStore
-from watchkeeper.streams.ingest.gate import RejectedShareHigh
-from watchkeeper.streams.ingest.stage import IngestFold
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.settings import Settings
-from watchkeeper.streams.stages import Stage
+from watchkeeper.streams.stage import Stage, check_stages
 from watchkeeper.streams.topics.topics import topic_name
 from watchkeeper.streams.worker.app import make_app
 from watchkeeper.streams.worker.clock import SteadyClock, elapsed_ms
 from watchkeeper.streams.worker.page_and_exit import page_and_exit
 from watchkeeper.streams.worker.pauses import Lapses
 from watchkeeper.streams.worker.shutdown import give_up
-from watchkeeper.streams.worker.stage_metrics import Alerting, named, observe_ingest
+from watchkeeper.streams.worker.stage_metrics import Observer, named
 
 log = logging.getLogger("watchkeeper.worker")
 
 TICK_SECONDS = 0.1
+"""Time between two looks at what is assigned and due."""
 FOLD_TICK_MS = 1000
+"""Time between two ticks of a fold."""
 HURRY_MS = 50
+"""Least time between two saves while outputs wait. Chosen by hand; more delays pages."""
 LAST_SAVE_SECONDS = 2.5
+"""Time for the last saves, before `SHUTDOWN_SECONDS` is over."""
 VOID_MS = 1000
+"""Time before a worker asks again for a partition that another worker took. Chosen by hand."""
 UNSAVED_CHUNKS_MAX = 64
-SAYING_ALL = NewerFormat, UnreadableCheckpoint, Unrecoverable
+"""Chunks folded since the last save that a partition may hold in memory. Chosen by hand; it bounds memory."""
 
 
 class Worker:
@@ -45,16 +48,17 @@ class Worker:
     def __init__(
         self,
         settings: Settings,
-        stages: Sequence[Stage],
-        sinks: Mapping[str, Sink],
+        stages: Sequence[Stage[Any]],
+        sinks: Mapping[SinkName, Sink],
         metrics: Metrics,
         clock_ms: Callable[[], int] | None = None,
     ) -> None:
+        check_stages(stages, sinks)
         self.settings = settings
         self.app = make_app(settings)
         self.keepers: dict[tuple[str, int], Keeper] = {}
         self._metrics = metrics
-        self._alerting = Alerting(metrics)
+        self._observer = Observer(metrics, stages)
         self._clock_ms = clock_ms or SteadyClock()
         self._lapses = Lapses(round(settings.session_timeout_seconds * 1000))
         self._lapses.watch()
@@ -64,8 +68,8 @@ class Worker:
         self._sinks = sinks
         self._stopping = False
         self._outlet = KafkaOutlet(settings, sinks)
-        self._topics = {
-            topic_name(settings, topic): (stage, topic) for stage in stages for topic in stage.topics
+        self._topics: dict[str, tuple[Stage[Any], TopicName]] = {
+            topic_name(settings, topic): (stage, topic) for stage in stages for topic in stage.reads
         }
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
         self._restoring: dict[tuple[str, int], asyncio.Task[None]] = {}
@@ -81,7 +85,7 @@ class Worker:
         self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
         self.app.on_before_shutdown.connect(self._on_shutdown, weak=False)
 
-    def _agent(self, stage: Stage, topic: str) -> Callable[[Any], Awaitable[None]]:
+    def _agent(self, stage: Stage[Any], topic: str) -> Callable[[Any], Awaitable[None]]:
         async def fold_chunks(stream: Any) -> None:
             chunks: AsyncIterator[Any] = stream.noack().events()
             async for chunk in chunks:
@@ -90,7 +94,7 @@ class Worker:
         return fold_chunks
 
     async def _guard(self, work: Awaitable[object]) -> None:
-        """Run a step; what can't go on ends the process before any ack, so nothing is lost."""
+        """Run a step; an error from which it can't go on ends the process before any ack: nothing is lost."""
         try:
             await work
         except Superseded as error:
@@ -100,16 +104,16 @@ class Worker:
             raise
         except RejectedShareHigh as error:
             self._stopping = True
-            await page_and_exit(error, self.settings, self._sinks["notify"], self._clock_ms())
+            await page_and_exit(error, self.settings, self._sinks[PAGING_SINK].deliver, self._clock_ms())
         except BaseException as error:
-            known = isinstance(error, SAYING_ALL)
+            known = isinstance(error, Unrecoverable)
             give_up("%s", error if known else f"a stage met an error: {error!r}", exc_info=not known)
 
     def _void(self, error: Superseded) -> None:
-        """Forget the state of a partition that another worker has taken; ask for it again in a while.
+        """Drop the state of a partition that another worker has taken, and ask for it again after `VOID_MS`.
 
-        If the other one is the rightful owner, the group will tell us before; if it was a frozen worker that
-        woke up, the partition is ours again by then.
+        If the other worker is the owner, the group revokes the partition before that. If it was a frozen
+        worker that woke up, the partition is ours again by then.
         """
         log.warning("partition %s: another worker has taken it, the state here is void", error.partition)
         for key in [key for key in self.keepers if key[1] == error.partition]:
@@ -121,24 +125,23 @@ class Worker:
         del self.keepers[key]
         self._metrics.forget(*key)
 
-    async def _take(self, stage: Stage, topic: str, chunk: Any) -> None:
+    async def _take(self, stage: Stage[Any], topic: str, chunk: Any) -> None:
         message = chunk.message
         if message.generation_id != self.app.consumer_generation_id:
-            return  # of an assignment that is over: it is delivered again to whoever owns it
+            return  # from an assignment that is over: its owner receives it again
         keeper = await self._wait_for_keeper(stage, message.partition)
         if keeper is None or message.generation_id != self.app.consumer_generation_id:
             return
         began = time.perf_counter()
         rows = await keeper.take(topic, message.value, chunk.ack, self._clock_ms())
-        # The records are folded: what waits to be acknowledged must not hold them for as long as that takes.
+        # The records are folded: free them, as the chunk stays in memory until it is acknowledged.
         chunk.value = message.value = None
         keeper.progressed_ms = elapsed_ms()
-        seconds = time.perf_counter() - began
-        self._metrics.observe_chunk(stage.name, topic, message.partition, rows, seconds)
+        self._metrics.observe_chunk(stage.name, topic, message.partition, rows, time.perf_counter() - began)
         await self._save_if_due(keeper)
 
-    async def _wait_for_keeper(self, stage: Stage, partition: int) -> Keeper | None:
-        """Return the keeper, or None once the group has a new generation; a void partition is waited for."""
+    async def _wait_for_keeper(self, stage: Stage[Any], partition: int) -> Keeper | None:
+        """Return the keeper, or None once the group has a new generation; wait for a void partition."""
         generation = self.app.consumer_generation_id
         while generation == self.app.consumer_generation_id:
             keeper = await self._keeper(stage, partition)
@@ -147,7 +150,7 @@ class Worker:
             await asyncio.sleep(TICK_SECONDS)
         return None
 
-    async def _keeper(self, stage: Stage, partition: int) -> Keeper | None:
+    async def _keeper(self, stage: Stage[Any], partition: int) -> Keeper | None:
         """Return the keeper, restored from its checkpoint; None while the partition is not ours."""
         self._enter(self.app.consumer_generation_id)
         key = (stage.name, partition)
@@ -155,13 +158,14 @@ class Worker:
             if key in self.keepers or elapsed_ms() < self._void_until_ms.get(partition, 0):
                 return self.keepers.get(key)
             if not self._is_ours(stage, partition):
-                return None  # whoever asks does so for an assignment that is over
+                return None  # the caller's assignment is over
             generation, store, lapses = self._generation, self._store, self._lapses.count()
             current = partial(self._is_current, generation, store, lapses)
-            keeper = Keeper(stage.name, partition, stage.fold(partition), store, self._outlet, current)
+            fold, to = stage.fold(partition), stage.flow.destinations
+            keeper = Keeper(stage.name, partition, fold, store, self._outlet, current, to)
             await keeper.begin(elapsed_ms())
             if partition in self._void_until_ms:
-                await keeper.catch_up(stage.topics, self._clock_ms(), partial(self._acknowledge, partition))
+                await keeper.catch_up(stage.reads, self._clock_ms(), partial(self._acknowledge, partition))
             if self.app.consumer_generation_id != generation or not store.holds(partition, keeper.fence):
                 return None
             self.keepers[key] = keeper
@@ -171,15 +175,15 @@ class Worker:
         same = self.app.consumer_generation_id == generation and store is self._store
         return bool(same and lapses == self._lapses.count() and not self._stopping)
 
-    def _is_ours(self, stage: Stage, partition: int) -> bool:
+    def _is_ours(self, stage: Stage[Any], partition: int) -> bool:
         assigned = {(tp.topic, tp.partition) for tp in self.app.consumer.assignment()}
-        return any((topic_name(self.settings, topic), partition) in assigned for topic in stage.topics)
+        return any((topic_name(self.settings, topic), partition) in assigned for topic in stage.reads)
 
-    def _acknowledge(self, partition: int, topic: str, offset: int) -> None:
+    def _acknowledge(self, partition: int, topic: TopicName, offset: int) -> None:
         self.app.consumer.acknowledge(TP(topic_name(self.settings, topic), partition), offset)
 
     def _enter(self, generation: int) -> None:
-        """Begin a new generation with nothing: state and fences of the one before may not be ours."""
+        """Begin a new generation without state: state and fences of the old one may not be ours."""
         if generation == self._generation:
             return
         for key in list(self.keepers):
@@ -190,7 +194,7 @@ class Worker:
         self._void_until_ms.clear()
 
     async def _save_if_due(self, keeper: Keeper) -> None:
-        """Begin to save if it is time; wait only for a keeper that has too much unsaved."""
+        """Start a save if one is due; wait for it only if the keeper has too much unsaved."""
         if not keeper.due(elapsed_ms(), round(self.settings.checkpoint_seconds * 1000), HURRY_MS):
             return
         saving = self._saving.get(keeper)
@@ -208,7 +212,7 @@ class Worker:
         except Superseded:
             if self.keepers.get((keeper.stage, keeper.partition)) is keeper:
                 raise
-            return  # of a generation that is over: what is kept now has nothing to do with it
+            return  # from a generation that is over: the current keeper is another one
         keeper.progressed_ms = elapsed_ms()
         if delivered is None:
             self._metrics.observe_saved(keeper.stage, keeper.partition)
@@ -216,8 +220,7 @@ class Worker:
         seconds = time.perf_counter() - began
         self._metrics.observe_checkpoint(keeper.stage, keeper.partition, seconds, keeper.size_bytes)
         self._metrics.observe_outputs(keeper.stage, keeper.partition, delivered)
-        if isinstance(keeper.fold, IngestFold):
-            observe_ingest(self._metrics, keeper.partition, keeper.fold)
+        self._observer.saved(keeper.stage, keeper.partition, keeper.fold)
 
     async def _tick_for_ever(self) -> None:
         while not self.app.should_stop:
@@ -234,7 +237,7 @@ class Worker:
             self._folds_ticked_ms = at_ms
             for keeper in self.keepers.values():
                 keeper.fold.tick(now_ms)
-                self._alerting.observe(keeper.partition, keeper.fold)
+                self._observer.look(keeper.stage, keeper.partition, keeper.fold)
                 if not keeper.unsaved_chunks and keeper not in self._saving:
                     self._metrics.observe_saved(keeper.stage, keeper.partition)
             for tp in assigned:
@@ -242,8 +245,8 @@ class Worker:
         for keeper in list(self.keepers.values()):
             await self._save_if_due(keeper)
 
-    def _restore(self, stage: Stage, partition: int) -> None:
-        """See that a partition is restored, beside the others: none of them waits for it."""
+    def _restore(self, stage: Stage[Any], partition: int) -> None:
+        """Start to restore a partition if it is not; the others do not wait for it."""
         key = (stage.name, partition)
         if key not in self.keepers and key not in self._restoring:
             self._restoring[key] = asyncio.create_task(self._guard(self._keeper(stage, partition)))
@@ -251,13 +254,12 @@ class Worker:
 
     @property
     def broker_silence_ms(self) -> int:
-        """For how long no broker has answered."""
-        silence_ms: int = self.app.consumer.silence_ms
-        return silence_ms
+        """Return for how long no broker has answered."""
+        return int(self.app.consumer.silence_ms)
 
     @property
     def unrestored(self) -> set[tuple[str, int]]:
-        """The stages and partitions that are assigned and do not work yet."""
+        """Return the assigned stages and partitions that are not restored yet."""
         assigned = [tp for tp in self.app.consumer.assignment() if tp.topic in self._topics]
         return {(self._topics[tp.topic][0].name, tp.partition) for tp in assigned} - self.keepers.keys()
 
@@ -269,29 +271,30 @@ class Worker:
             return
         if ends is None:
             keeper.waiting.pop(topic, None)
-            if isinstance(keeper.fold, IngestFold):
-                keeper.fold.out_of_sight(topic)
+            keeper.fold.out_of_sight(topic)
             return
         at = self.app.consumer.next_offset(tp, keeper.position(topic))
-        # Of an open transaction nobody knows yet whether it counts: it is lag, and the end is not reached.
+        # Records of an open transaction may still be aborted: they are lag, and the end is not reached.
         keeper.waiting[topic], lag = (max(0, end - at) for end in ends)
         self._metrics.observe_lag(stage.name, topic, tp.partition, lag)
-        if lag == 0 and isinstance(keeper.fold, IngestFold):
+        if lag == 0:
             keeper.fold.caught_up(topic, now_ms)
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
         await self._save_all()
 
-    _on_shutdown = _on_revoked
+    async def _on_shutdown(self, *_: Any, **__: Any) -> None:
+        await self._save_all()
+        for sink in self._sinks.values():
+            await sink.close()
 
     async def _save_all(self) -> None:
-        """Save once more, so that little is read again; leaving it undone loses nothing."""
+        """Save once more, so that the next worker reads little again; a save that fails loses nothing."""
         saves = (self._save(keeper) for keeper in list(self.keepers.values()))
         try:
             async with asyncio.timeout(LAST_SAVE_SECONDS):
                 await asyncio.gather(*saves, return_exceptions=True)
         except TimeoutError:
             log.warning(
-                "the last checkpoint did not finish in %s s: the next worker reads a little more again",
-                LAST_SAVE_SECONDS,
+                "the last save did not finish in %s s: the next worker reads more again", LAST_SAVE_SECONDS
             )

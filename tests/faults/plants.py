@@ -8,12 +8,13 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from watchkeeper.streams.flow import INTERNAL_TOPICS
 from watchkeeper.streams.fold import fence
 from watchkeeper.streams.fold.checkpoint import Checkpoint
-from watchkeeper.streams.fold.keeper import INTERNAL_TOPICS, Keeper, Store
+from watchkeeper.streams.fold.keeper import Keeper, Store
 from watchkeeper.streams.fold.protocol import Message, Record
 from watchkeeper.streams.kafka.client import producer
-from watchkeeper.streams.stages import Stage
+from watchkeeper.streams.stage import Stage
 from watchkeeper.streams.worker.worker import Worker
 
 
@@ -36,7 +37,7 @@ def ack_first() -> None:
     """
     take = Worker._take
 
-    async def acked(self: Worker, stage: Stage, topic: str, chunk: Any) -> None:
+    async def acked(self: Worker, stage: Stage[Any], topic: str, chunk: Any) -> None:
         chunk.ack()
         await self.app.consumer.commit()
         await take(self, stage, topic, chunk)

@@ -162,7 +162,7 @@ def test_evidence_that_has_no_json_is_refused() -> None:
     window = next(w for w in map(_decoded, reversed(records("findings"))) if w["findings"])
     window["findings"][0]["evidence"] = {"x": msgspec.msgpack.Ext(5, b"a")}
     _, (rejected,) = _fold("page", [packed(window)])
-    assert "can't be told" in rejected.message
+    assert "is not JSON" in rejected.message
 
 
 def _decoded(record: Record) -> Any:

@@ -135,7 +135,7 @@ async def _turn(memory: Memory, stage: Any, keeper: Keeper) -> bool:
     """Give a stage the next chunk of each of its topics, and save."""
     now_ms = NOW_MS + memory.round * ROUND_MS
     moved = False
-    for topic in stage.topics:
+    for topic in stage.reads if hasattr(stage, "reads") else stage.topics:  # the name of then
         log, position = memory.log(topic, keeper.partition), keeper.position(topic)
         chunk = log[position : position + CHUNK]
         if chunk:

@@ -12,14 +12,14 @@ from watchkeeper.streams.fold import checkpoint as wire
 from watchkeeper.streams.fold.checkpoint import Checkpoint
 from watchkeeper.streams.fold.formats import FORMAT_HEADER, SEQUENCE_HEADER, SOURCE_HEADER, NewerFormat
 from watchkeeper.streams.fold.keeper import SAVE_BYTES_PER_SECOND, Keeper, Superseded
-from watchkeeper.streams.fold.protocol import Message, Record
+from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
 
 
 class Crash(BaseException):
     """The process dies here."""
 
 
-class SumFold:
+class SumFold(BaseFold):
     """Owes the running sum after every third record; sums itself what it is sent."""
 
     def __init__(self) -> None:
@@ -45,11 +45,6 @@ class SumFold:
 
     def restore(self, state: bytes) -> None:
         self.total, self.count = msgspec.msgpack.decode(state)
-
-    def needs(self) -> dict[str, int]:
-        return {}
-
-    def remember(self, topic: str, records: Sequence[Record]) -> None: ...
 
 
 class Broker:

@@ -10,10 +10,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from watchkeeper.schemas.alerts import Alert, fingerprint
 from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.streams.cli.metrics_page import reference_page
+from watchkeeper.streams.flow import NOTIFY
 from watchkeeper.streams.fold.protocol import Message, Record
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.notify.stage import NotifyFold
-from watchkeeper.streams.worker.stage_metrics import Alerting
+from watchkeeper.streams.stage import Stage
+from watchkeeper.streams.stages import observe_notify
+from watchkeeper.streams.worker.stage_metrics import Observer
 
 NOW_MS = 1_772_000_000_000
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
@@ -147,18 +150,19 @@ def test_alerts_that_fire_are_those_that_notify_has_told_also_after_a_restart(me
     labels = {"alertname": "FeatureMissing", "severity": "critical", "subject": "delay"}
     messages = [alert_message("firing", feature=name) for name in ("a", "b", "a")]
     messages.append(alert_message("resolved", feature="a"))
-    fold, firing = NotifyFold(), Alerting(metrics)
+    stage = Stage(NOTIFY, lambda _: NotifyFold(), observe_changed=observe_notify)
+    fold, firing = NotifyFold(), Observer(metrics, [stage])
     fold.fold("alerts", [Record(n, 0, m.key, m.value) for n, m in enumerate(messages[:3])], NOW_MS)
-    firing.observe(0, fold)
+    firing.look("notify", 0, fold)
     assert value(metrics, "alerts_firing", **labels) == 2
     fold.fold("alerts", [Record(3, 0, messages[3].key, messages[3].value)], NOW_MS)
-    firing.observe(0, fold)
+    firing.look("notify", 0, fold)
     assert value(metrics, "alerts_firing", **labels) == 1
     metrics.forget("notify", 0)
     assert value(metrics, "alerts_firing", **labels) is None
     again = NotifyFold()
     again.restore(fold.snapshot())
-    firing.observe(0, again)
+    firing.look("notify", 0, again)
     assert value(metrics, "alerts_firing", **labels) == 1
 
 

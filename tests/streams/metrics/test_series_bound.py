@@ -19,7 +19,9 @@ from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.metrics.series_bound import series_bound
 from watchkeeper.streams.notify.stage import NotifyFold
 from watchkeeper.streams.page.stage import PageFold
-from watchkeeper.streams.worker.stage_metrics import Alerting, observe_ingest
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.stages import stages
+from watchkeeper.streams.worker.stage_metrics import Observer
 
 EVENTS = int(os.environ.get("WATCHKEEPER_HOSTILE_EVENTS", "40000"))
 """A million of them: WATCHKEEPER_HOSTILE_EVENTS=1000000."""
@@ -65,7 +67,7 @@ class Worker:
         self.ingest = IngestFold(0, 1, registry)
         self.evaluate = EvaluateFold(registry, ["ingest/0"])
         self.page, self.notify = PageFold(registry), NotifyFold()
-        self._alerting = Alerting(self.metrics)
+        self._observer = Observer(self.metrics, stages(Settings(), registry))
         self.told, self._now_ms = 0, NOW_MS
 
     def take(self, records: list[Record]) -> None:
@@ -74,9 +76,9 @@ class Worker:
         self.ingest.tick(self._now_ms)
         self.ingest.caught_up("labels", self._now_ms)
         self._on("ingest", self.ingest.outputs())
-        observe_ingest(self.metrics, 0, self.ingest)
-        for fold in (self.page, self.notify):
-            self._alerting.observe(0, fold)
+        self._observer.saved("ingest", 0, self.ingest)
+        for name, fold in (("page", self.page), ("notify", self.notify)):
+            self._observer.look(name, 0, fold)
 
     def _on(self, stage: str, messages: list[Message]) -> None:
         self.metrics.observe_outputs(stage, 0, messages)

@@ -20,9 +20,10 @@ from watchkeeper.alerting.alertmanager import Alertmanager, Refusal
 from watchkeeper.streams.kafka.embedded import free_port
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.notify.alertmanager import AlertmanagerDeliverer
-from watchkeeper.streams.notify.receiver import OUTCOMES, Receiver
 from watchkeeper.streams.notify.stage import NotifyFold
+from watchkeeper.streams.outcomes import NOTIFICATION_OUTCOMES
 from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.sinks import open_sinks
 
 FIRING, RESOLVED, _ = alerts()
 AGAIN = RESOLVED.updated_at + timedelta(days=1)
@@ -202,13 +203,13 @@ async def test_what_fires_can_be_asked_for_by_its_labels(alertmanager):
 async def test_every_try_that_failed_is_counted(alertmanager):
     settings = Settings(alertmanagers=(alertmanager.url,))
     metrics = Metrics(CollectorRegistry())
-    receiver = Receiver(settings, metrics)
+    receiver = open_sinks(settings, metrics)["notify"]
 
     def count(outcome: str) -> float | None:
         labels = {"receiver": "alertmanager", "outcome": outcome}
         return metrics.registry.get_sample_value("watchkeeper_notifications_total", labels)
 
-    assert [count(outcome) for outcome in OUTCOMES] == [0, 0, 0]
+    assert [count(outcome) for outcome in NOTIFICATION_OUTCOMES] == [0, 0, 0]
     alertmanager.stop()
     fold = NotifyFold()
     fold.fold("alerts", [record(FIRING)], now_ms())

@@ -14,8 +14,10 @@ from watchkeeper.schemas.alerts import Alert, Notice
 from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.streams.fold.keeper import NotOurs
 from watchkeeper.streams.fold.protocol import Message, Record
-from watchkeeper.streams.notify.alertmanager import AlertmanagerDeliverer, NoticeRefused, TerminalDeliverer
+from watchkeeper.streams.notify.alertmanager import AlertmanagerDeliverer
+from watchkeeper.streams.notify.receiver import NoticesRefused
 from watchkeeper.streams.notify.stage import NotifyFold
+from watchkeeper.streams.terminal import TerminalDeliverer
 
 FIRING, RESOLVED, _ = alerts()
 MINUTE_MS = 60_000
@@ -209,7 +211,7 @@ def test_what_is_refused_for_good_is_raised_with_the_reason():
     from watchkeeper.alerting.alertmanager import Refusal
 
     made, receiver, slept = deliverer(Refusal(False, "bad label"))
-    with pytest.raises(NoticeRefused, match="bad label"):
+    with pytest.raises(NoticesRefused, match="bad label"):
         asyncio.run(made.deliver(folded(FIRING).outputs()))
     assert (len(receiver.posted), slept) == (1, [])
 

@@ -12,10 +12,13 @@ from watchkeeper.schemas.monitors import Owner
 from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.schemas.retraining import RetrainingRequest
 from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.flow import PAGE
 from watchkeeper.streams.fold.protocol import Message, Record
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.page.stage import PageFold
-from watchkeeper.streams.worker.stage_metrics import Alerting
+from watchkeeper.streams.stage import Stage
+from watchkeeper.streams.stages import observe_page
+from watchkeeper.streams.worker.stage_metrics import Observer
 
 
 class Registry:
@@ -98,11 +101,12 @@ def test_pages_are_held_against_the_budget_of_false_ones(registry):
     paged = [window(1, bad("missing", "temp")), window(2, bad("missing", "temp"))]
     again = [window(24 * 29, bad("missing", "temp"))]
     metrics, fold = Metrics(CollectorRegistry()), PageFold(registry)
-    alerting, seen = Alerting(metrics), []
+    stage = Stage(PAGE, lambda _: fold, observe_changed=observe_page)
+    observer, seen = Observer(metrics, [stage]), []
     ends = [[], [window(hour) for hour in range(3, 6)], again, [window(24 * 31 + 3)], [window(24 * 70)]]
     for number, more in enumerate(ends):
         fold.fold("findings", records([*(paged if number == 0 else []), *more]), 0)
-        alerting.observe(0, fold)
+        observer.look("page", 0, fold)
         restored = PageFold(registry)
         restored.restore(fold.snapshot())
         assert restored.paging() == fold.paging()
@@ -112,7 +116,7 @@ def test_pages_are_held_against_the_budget_of_false_ones(registry):
     registry.known.clear()
     registry.generation += 1
     fold.tick(0)
-    alerting.observe(0, fold)
+    observer.look("page", 0, fold)
     assert metrics.registry.get_sample_value("watchkeeper_budget_period_pages", SUBJECT) is None
 
 
