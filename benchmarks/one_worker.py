@@ -13,9 +13,9 @@ import urllib.request
 from collections.abc import Callable
 
 from benchmarks.contest import tail
-from watchkeeper.streams.flow import FLOWS
 from watchkeeper.streams.kafka.embedded import free_port
 from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import FLOWS
 
 TIMEOUT_SECONDS = 300
 LOG_BYTES_MAX = 1 << 20

@@ -32,9 +32,9 @@ from benchmarks import watchkeeper_json
 from benchmarks.events import events
 from benchmarks.one_worker import Worker
 from benchmarks.topic import delete_topics, fill_topic
-from watchkeeper.streams.flow import FLOWS
 from watchkeeper.streams.kafka.embedded import EmbeddedBroker
 from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import FLOWS
 
 PARTITIONS = 4
 SHARES = PARTITIONS * len(FLOWS)

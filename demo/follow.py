@@ -10,8 +10,8 @@ from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.findings import Finding, Kind, WindowFindings
 from watchkeeper.schemas.retraining import RetrainingRequest
 from watchkeeper.schemas.statistics import WindowStatistics
-from watchkeeper.streams.flow import TopicName
 from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import TopicName
 from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["Followed", "Follower"]

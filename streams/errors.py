@@ -44,7 +44,7 @@ class UndeclaredOutput(Unrecoverable):
     def __init__(self, whose: str, destination: str) -> None:
         super().__init__(
             f"{whose} sends a message to {destination!r}, which is no topic or sink that it declares: "
-            "declare it in streams/flow.py"
+            "declare it in streams/topics/flow.py"
         )
 
 

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Mapping
 
-from watchkeeper.streams.flow import SinkName
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.notify.alertmanager import alertmanager
 from watchkeeper.streams.notify.receiver import Maker, Receiver, open_receiver
+from watchkeeper.streams.notify.terminal import terminal
 from watchkeeper.streams.settings import Settings
-from watchkeeper.streams.terminal import terminal
+from watchkeeper.streams.topics.flow import SinkName
 
 SINKS: Mapping[SinkName, Mapping[str, Maker]] = {
     "notify": {

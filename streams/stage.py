@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from watchkeeper.streams.errors import WrongDeclaration
-from watchkeeper.streams.flow import Flow, TopicName
 from watchkeeper.streams.fold.protocol import Fold
 from watchkeeper.streams.metrics.metrics import Metrics
+from watchkeeper.streams.topics.flow import Flow, TopicName
 from watchkeeper.streams.topics.topics import TOPICS
 
 __all__ = ["Observe", "Stage", "check_stages"]

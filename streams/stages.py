@@ -1,13 +1,12 @@
 """The four stages: the fold that each runs, and what metrics show of it.
 
-What each reads, writes and delivers to is in `streams/flow.py`.
+What each reads, writes and delivers to is in `streams/topics/flow.py`.
 """
 
 from typing import Any
 
 from watchkeeper.streams.config.registry import Registry
 from watchkeeper.streams.evaluate.stage import EvaluateFold
-from watchkeeper.streams.flow import EVALUATE, INGEST, NOTIFY, PAGE
 from watchkeeper.streams.ingest.intakes import Subjects
 from watchkeeper.streams.ingest.observed import observe_ingest
 from watchkeeper.streams.ingest.quarantine import RejectedLimit
@@ -17,6 +16,7 @@ from watchkeeper.streams.notify.stage import NotifyFold
 from watchkeeper.streams.page.stage import PageFold
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.stage import Stage
+from watchkeeper.streams.topics.flow import EVALUATE, INGEST, NOTIFY, PAGE
 
 __all__ = ["observe_notify", "observe_page", "stages"]
 

@@ -21,8 +21,8 @@ from watchkeeper.schemas.monitors import Monitor, Section
 from watchkeeper.schemas.rejections import Reason
 from watchkeeper.schemas.retraining import RetrainingRequest
 from watchkeeper.streams.cli.app import app
-from watchkeeper.streams.flow import FLOWS
 from watchkeeper.streams.sinks import SINKS
+from watchkeeper.streams.topics.flow import FLOWS
 from watchkeeper.streams.topics.topics import TOPICS
 
 ROOT = Path(__file__).parent.parent

@@ -6,9 +6,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from watchkeeper.streams.errors import UserError
-from watchkeeper.streams.flow import TopicName
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.access import Component
+from watchkeeper.streams.topics.flow import TopicName
 from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["reach", "reach_topics", "see_rights"]

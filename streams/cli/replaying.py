@@ -15,10 +15,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from watchkeeper.schemas.rejections import REPLAY_HEADER, Rejection, Replay
 from watchkeeper.streams.cli.originals import Original, Originals
 from watchkeeper.streams.errors import UserError
-from watchkeeper.streams.flow import INTERNAL_TOPICS
 from watchkeeper.streams.fold.formats import SEQUENCE_HEADER, SOURCE_HEADER
 from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import INTERNAL_TOPICS
 from watchkeeper.streams.topics.topics import is_topic, known_topic, topic_name
 
 __all__ = ["Left", "Replayer"]

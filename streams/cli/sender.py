@@ -6,9 +6,9 @@ from confluent_kafka import KafkaError, Message
 
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.files.publishing import Outgoing, PublishingPace
-from watchkeeper.streams.flow import TopicName
 from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import TopicName
 from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["Sender"]

@@ -8,9 +8,9 @@ from typing import Self
 from confluent_kafka import Consumer, KafkaException
 
 from watchkeeper.streams.config.state import Configuration, Watched
-from watchkeeper.streams.flow import TopicName
 from watchkeeper.streams.kafka.following import Behind, follow
 from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import TopicName
 from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["Registry", "Watched"]

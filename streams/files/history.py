@@ -9,12 +9,12 @@ from confluent_kafka import Message
 
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.streams.files.examples import Examples
-from watchkeeper.streams.flow import TopicName
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.ingest.clock import time_ms
 from watchkeeper.streams.ingest.decode import EventDecoder, LabelDecoder, Row, SubjectDecoder, decode_all
 from watchkeeper.streams.kafka.client import describe, headers_of, read_to_end
 from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import TopicName
 from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["first_examples"]

@@ -12,11 +12,11 @@ from functools import partial
 from typing import Any, Protocol
 
 from watchkeeper.streams.errors import UndeclaredOutput, WatchkeeperError
-from watchkeeper.streams.flow import DESTINATIONS, INTERNAL_TOPICS
 from watchkeeper.streams.fold import formats
 from watchkeeper.streams.fold.checkpoint import VERSION, Checkpoint, UnreadableCheckpoint
 from watchkeeper.streams.fold.protocol import Fold, Message, Record
 from watchkeeper.streams.fold.rejection import rejection
+from watchkeeper.streams.topics.flow import DESTINATIONS, INTERNAL_TOPICS
 
 LAST_OFFSET = 2**62
 """An offset beyond the end of every topic: read to the end."""

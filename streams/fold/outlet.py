@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import confluent_kafka
 
 from watchkeeper.streams.errors import UndeclaredOutput, Unrecoverable
-from watchkeeper.streams.flow import SinkName
 from watchkeeper.streams.fold import formats
 from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import SinkName
 from watchkeeper.streams.topics.topics import is_topic, topic_name
 
 

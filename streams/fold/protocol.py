@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
-from watchkeeper.streams.flow import Destination
+from watchkeeper.streams.topics.flow import Destination
 
 
 class Record(NamedTuple):

@@ -15,9 +15,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.statistics import WindowStatistics
-from watchkeeper.streams.flow import INGEST, NOTIFY, PAGE
 from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.metrics.series import LABELS, Labels, StatisticSeries
+from watchkeeper.streams.topics.flow import INGEST, NOTIFY, PAGE
 
 __all__ = ["PREFIX", "SECONDS", "Described", "Metrics"]
 

@@ -9,9 +9,9 @@ from watchkeeper.alerting.names import NAMES
 from watchkeeper.alerting.watchkeeper_alerts import OWN_ALERTS
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.rejections import Reason
-from watchkeeper.streams.flow import FLOWS, Flow, sources
 from watchkeeper.streams.metrics.metrics import SECONDS, Metrics
-from watchkeeper.streams.outcomes import EVENT_OUTCOMES, LABEL_OUTCOMES, NOTIFICATION_OUTCOMES
+from watchkeeper.streams.metrics.outcomes import EVENT_OUTCOMES, LABEL_OUTCOMES, NOTIFICATION_OUTCOMES
+from watchkeeper.streams.topics.flow import FLOWS, Flow, sources
 
 __all__ = ["SeriesBound", "series_bound"]
 

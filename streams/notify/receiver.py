@@ -13,7 +13,7 @@ from watchkeeper.streams.errors import WatchkeeperError, WrongDeclaration
 from watchkeeper.streams.fold.outlet import Sink, always
 from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.metrics.metrics import Metrics
-from watchkeeper.streams.outcomes import NOTIFICATION_OUTCOMES
+from watchkeeper.streams.metrics.outcomes import NOTIFICATION_OUTCOMES
 from watchkeeper.streams.settings import Settings
 
 log = logging.getLogger("watchkeeper.receiver")

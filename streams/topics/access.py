@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from watchkeeper.streams.flow import FLOWS, SOURCES, Flow, TopicName, read_by, written_by
 from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import FLOWS, SOURCES, Flow, TopicName, read_by, written_by
 from watchkeeper.streams.topics.topics import TOPICS, topic_name
 
 __all__ = ["COMPONENTS", "Component", "Resource", "Right", "rights"]

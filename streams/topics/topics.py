@@ -8,9 +8,9 @@ from typing import NamedTuple, TypeGuard
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from watchkeeper.streams.flow import TopicName
 from watchkeeper.streams.kafka.client import MAX_MESSAGE_BYTES, BrokerError, describe
 from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import TopicName
 
 __all__ = [
     "TOPICS",

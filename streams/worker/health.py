@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Callable
 
 from watchkeeper.streams.config.registry import Registry
-from watchkeeper.streams.flow import DELIVERING
 from watchkeeper.streams.fold.keeper import Keeper
+from watchkeeper.streams.topics.flow import DELIVERING
 from watchkeeper.streams.worker.clock import elapsed_ms
 from watchkeeper.streams.worker.web import Health
 from watchkeeper.streams.worker.worker import Worker

@@ -10,7 +10,6 @@ from typing import Any
 from faust.types import TP
 
 from watchkeeper.streams.errors import Unrecoverable
-from watchkeeper.streams.flow import PAGING_SINK, SinkName, TopicName
 from watchkeeper.streams.fold.keeper import Keeper, Superseded
 from watchkeeper.streams.fold.outlet import KafkaOutlet, Sink
 from watchkeeper.streams.fold.rejection import RejectedShareHigh
@@ -18,6 +17,7 @@ from watchkeeper.streams.fold.store import KafkaStore
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.stage import Stage, check_stages
+from watchkeeper.streams.topics.flow import PAGING_SINK, SinkName, TopicName
 from watchkeeper.streams.topics.topics import topic_name
 from watchkeeper.streams.worker.app import make_app
 from watchkeeper.streams.worker.clock import SteadyClock, elapsed_ms

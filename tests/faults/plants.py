@@ -8,13 +8,13 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from watchkeeper.streams.flow import INTERNAL_TOPICS
 from watchkeeper.streams.fold import fence
 from watchkeeper.streams.fold.checkpoint import Checkpoint
 from watchkeeper.streams.fold.keeper import Keeper, Store
 from watchkeeper.streams.fold.protocol import Message, Record
 from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.stage import Stage
+from watchkeeper.streams.topics.flow import INTERNAL_TOPICS
 from watchkeeper.streams.worker.worker import Worker
 
 

@@ -13,9 +13,9 @@ from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.notify.alertmanager import AlertmanagerDeliverer
 from watchkeeper.streams.notify.receiver import NoticesRefused, Opening, Receiver
+from watchkeeper.streams.notify.terminal import TerminalDeliverer
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.sinks import SINKS, open_sinks
-from watchkeeper.streams.terminal import TerminalDeliverer
 
 MESSAGES = [Message("notify", b"k", b"v"), Message("notify", b"l", b"w")]
 

@@ -10,12 +10,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 from watchkeeper.schemas.alerts import Alert, fingerprint
 from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.streams.cli.metrics_page import reference_page
-from watchkeeper.streams.flow import NOTIFY
 from watchkeeper.streams.fold.protocol import Message, Record
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.notify.stage import NotifyFold
 from watchkeeper.streams.stage import Stage
 from watchkeeper.streams.stages import observe_notify
+from watchkeeper.streams.topics.flow import NOTIFY
 from watchkeeper.streams.worker.stage_metrics import Observer
 
 NOW_MS = 1_772_000_000_000

@@ -19,9 +19,9 @@ from tests.streams.notify.test_stage import record
 from watchkeeper.alerting.alertmanager import Alertmanager, Refusal
 from watchkeeper.streams.kafka.embedded import free_port
 from watchkeeper.streams.metrics.metrics import Metrics
+from watchkeeper.streams.metrics.outcomes import NOTIFICATION_OUTCOMES
 from watchkeeper.streams.notify.alertmanager import AlertmanagerDeliverer
 from watchkeeper.streams.notify.stage import NotifyFold
-from watchkeeper.streams.outcomes import NOTIFICATION_OUTCOMES
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.sinks import open_sinks
 

@@ -17,7 +17,7 @@ from watchkeeper.streams.fold.protocol import Message, Record
 from watchkeeper.streams.notify.alertmanager import AlertmanagerDeliverer
 from watchkeeper.streams.notify.receiver import NoticesRefused
 from watchkeeper.streams.notify.stage import NotifyFold
-from watchkeeper.streams.terminal import TerminalDeliverer
+from watchkeeper.streams.notify.terminal import TerminalDeliverer
 
 FIRING, RESOLVED, _ = alerts()
 MINUTE_MS = 60_000

@@ -12,12 +12,12 @@ from watchkeeper.schemas.monitors import Owner
 from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.schemas.retraining import RetrainingRequest
 from watchkeeper.streams.config.state import Watched
-from watchkeeper.streams.flow import PAGE
 from watchkeeper.streams.fold.protocol import Message, Record
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.page.stage import PageFold
 from watchkeeper.streams.stage import Stage
 from watchkeeper.streams.stages import observe_page
+from watchkeeper.streams.topics.flow import PAGE
 from watchkeeper.streams.worker.stage_metrics import Observer
 
 

@@ -14,7 +14,21 @@ from prometheus_client import CollectorRegistry
 
 from watchkeeper.streams.config.registry import Registry
 from watchkeeper.streams.errors import UndeclaredOutput, WrongDeclaration
-from watchkeeper.streams.flow import (
+from watchkeeper.streams.fold import checkpoint as wire
+from watchkeeper.streams.fold.checkpoint import Checkpoint, UnreadableCheckpoint
+from watchkeeper.streams.fold.keeper import Keeper
+from watchkeeper.streams.fold.outlet import KafkaOutlet, always
+from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
+from watchkeeper.streams.ingest.accounts import Account, LabelAccount
+from watchkeeper.streams.metrics.metrics import Metrics
+from watchkeeper.streams.metrics.outcomes import EVENT_OUTCOMES, LABEL_OUTCOMES
+from watchkeeper.streams.metrics.series_bound import series_bound
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.sinks import SINKS
+from watchkeeper.streams.stage import Stage, check_stages
+from watchkeeper.streams.stages import stages
+from watchkeeper.streams.topics.access import rights
+from watchkeeper.streams.topics.flow import (
     DESTINATIONS,
     FLOWS,
     SINK_NAMES,
@@ -25,20 +39,6 @@ from watchkeeper.streams.flow import (
     delivering,
     internal_topics,
 )
-from watchkeeper.streams.fold import checkpoint as wire
-from watchkeeper.streams.fold.checkpoint import Checkpoint, UnreadableCheckpoint
-from watchkeeper.streams.fold.keeper import Keeper
-from watchkeeper.streams.fold.outlet import KafkaOutlet, always
-from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
-from watchkeeper.streams.ingest.accounts import Account, LabelAccount
-from watchkeeper.streams.metrics.metrics import Metrics
-from watchkeeper.streams.metrics.series_bound import series_bound
-from watchkeeper.streams.outcomes import EVENT_OUTCOMES, LABEL_OUTCOMES
-from watchkeeper.streams.settings import Settings
-from watchkeeper.streams.sinks import SINKS
-from watchkeeper.streams.stage import Stage, check_stages
-from watchkeeper.streams.stages import stages
-from watchkeeper.streams.topics.access import rights
 from watchkeeper.streams.topics.topics import TOPICS, is_topic, known_topic
 from watchkeeper.streams.worker.stage_metrics import Observer
 from watchkeeper.streams.worker.worker import Worker
@@ -225,7 +225,7 @@ def test_names_from_outside_are_checked() -> None:
 
 
 MISTAKES = """
-from watchkeeper.streams.flow import Flow, SinkName
+from watchkeeper.streams.topics.flow import Flow, SinkName
 from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import topic_name
