@@ -11,10 +11,8 @@ from watchkeeper.detectors.engine.channel import MISSING, Channel, Terms, fit_mi
 from watchkeeper.detectors.engine.season import Season
 from watchkeeper.detectors.profiles.columns import Columns, Floats
 from watchkeeper.detectors.profiles.labels import SCORE_BINS
-from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.layout import OUTPUT, Layout
 
-OUTPUT = ""
-"""Stands for the model's output among the names of features."""
 ERROR = "error"
 """Stands for wrong answers, or absolute errors, on labels."""
 RESIDUAL = "calibration residual"

@@ -12,10 +12,9 @@ from typing import Any, Protocol
 
 from watchkeeper.streams.fold import formats
 from watchkeeper.streams.fold.checkpoint import VERSION, Checkpoint, UnreadableCheckpoint
-from watchkeeper.streams.fold.protocol import Fold, Message, Record
+from watchkeeper.streams.fold.protocol import LAST_OFFSET, Fold, Message, Record
 from watchkeeper.streams.fold.rejection import rejection
 
-LAST_OFFSET = 2**62
 REPEATABLE_TOPICS = frozenset({"rejected"})
 """A repeat of these is harmless, by their keys: delivered before the checkpoint and not kept in it."""
 INTERNAL_TOPICS = frozenset({"profiles", "findings", "alerts"})

@@ -9,6 +9,9 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+LAST_OFFSET = 2**62
+"""An offset after every record of a topic."""
+
 
 class Record(NamedTuple):
     """One Kafka record, as a fold sees it; aiokafka's have these fields and are given as they are."""

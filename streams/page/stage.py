@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -10,9 +9,11 @@ import msgspec
 from watchkeeper.alerting.runbooks import OWN_RUNBOOKS
 from watchkeeper.alerting.subject import Subject
 from watchkeeper.schemas.alerts import Alert
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import WindowFindings
 from watchkeeper.schemas.retraining import RetrainingRequest
 from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.fold.protocol import Message, Record
 from watchkeeper.streams.fold.rejection import rejection
 
@@ -31,7 +32,7 @@ class Monitors(Protocol):
     def ready(self) -> threading.Event:
         """Tell whether all that was known at the start has been read."""
 
-    def get(self, subject: str) -> Watched | None:
+    def get(self, subject: str) -> Timeline[Watched] | None:
         """Return what is known of a subject."""
 
 
@@ -91,9 +92,7 @@ class PageFold:
             watched = self._registry.get(name)
             if watched is not None:
                 budget = watched.at(subject.pages.reached_ms).monitor.false_pages
-                found[name] = Paging(
-                    subject.pages.within(budget.per // timedelta(milliseconds=1)), budget.at_most
-                )
+                found[name] = Paging(subject.pages.within(milliseconds(budget.per)), budget.at_most)
         return found
 
     def snapshot(self) -> bytes:
