@@ -4,11 +4,11 @@ Labels are read later than predictions, by how much is chance. So with each faul
 predictions made it known, and a window of labels reads what was known as of its own end.
 """
 
-from datetime import timedelta
 from typing import NamedTuple
 
 from msgspec import Struct
 
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.monitors import Monitor
 
 MOST = 200
@@ -86,4 +86,4 @@ class Faults(Struct):
 
 def reach_ms(monitor: Monitor) -> int:
     """Say how long before a window of labels the predictions in it may have been made."""
-    return monitor.labels.expected_within // timedelta(milliseconds=1) if monitor.labels else 0
+    return milliseconds(monitor.labels.expected_within) if monitor.labels else 0

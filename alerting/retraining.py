@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from msgspec import Struct
@@ -11,6 +10,7 @@ from watchkeeper.alerting.evidence import stamp, when
 from watchkeeper.alerting.faults import Fault, Faults, reach_ms
 from watchkeeper.alerting.symptoms import is_unknown
 from watchkeeper.alerting.wording import fault_in_words
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Finding, State, WindowFindings
 from watchkeeper.schemas.monitors import Monitor, Retraining
 from watchkeeper.schemas.retraining import DataWindow, RetrainingRequest
@@ -53,7 +53,7 @@ class Course(Struct):
         streak = self._follow(window, monitor, faults)
         if window.version != current or not streak or not self._is_due(streak, window, plan):
             return None
-        self.cooldown_until_ms = window.window_end_ms + _ms(plan.cooldown)
+        self.cooldown_until_ms = window.window_end_ms + milliseconds(plan.cooldown)
         request = _request(window, monitor, plan, streak, faults)
         del self.streaks[window.version]
         return request
@@ -106,7 +106,7 @@ def _request(
     window: WindowFindings, monitor: Monitor, plan: Retraining, streak: Streak, faults: Faults
 ) -> RetrainingRequest:
     end_ms = window.window_end_ms
-    start_ms = end_ms - _ms(plan.data_window)
+    start_ms = end_ms - milliseconds(plan.data_window)
     return RetrainingRequest(
         request_id=request_id(window.subject, window.version, end_ms),
         model=monitor.subject,
@@ -116,7 +116,7 @@ def _request(
         evidence=[_evidence(finding, window) for finding in _bad(window)],
         data_window=DataWindow(start=when(start_ms), end=when(end_ms)),
         excluded=_excluded(faults.within(start_ms, end_ms), start_ms, end_ms),
-        cooldown_until=when(end_ms + _ms(plan.cooldown)),
+        cooldown_until=when(end_ms + milliseconds(plan.cooldown)),
     )
 
 
@@ -139,7 +139,3 @@ def _evidence(finding: Finding, window: WindowFindings) -> dict[str, Any]:
 def _excluded(faults: Sequence[Fault], start_ms: int, end_ms: int) -> list[DataWindow]:
     spans = [(max(f.started_ms, start_ms), min(f.ended_ms or end_ms, end_ms)) for f in faults]
     return [DataWindow(start=when(start), end=when(end)) for start, end in sorted(set(spans))]
-
-
-def _ms(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)

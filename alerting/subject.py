@@ -7,7 +7,6 @@ labels read what predictions wrote as it was at the end of their own window.
 """
 
 from collections.abc import Collection
-from datetime import timedelta
 
 from msgspec import Struct, field
 
@@ -20,6 +19,7 @@ from watchkeeper.alerting.symptoms import CHECKS, Spot, Symptom, explained_featu
 from watchkeeper.alerting.versions import Answering, Versions
 from watchkeeper.alerting.wording import Telling, firing_alert, resolved_alert
 from watchkeeper.schemas.alerts import Alert
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Check, Kind, WindowFindings
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.retraining import RetrainingRequest
@@ -203,4 +203,4 @@ def _span_ms(kind: Kind, monitor: Monitor) -> int:
     size = monitor.windows.size
     if kind == "labels" and monitor.labels is not None:
         size = monitor.labels.window or size
-    return monitor.sensitivity.resolve_after * (size // timedelta(milliseconds=1))
+    return monitor.sensitivity.resolve_after * milliseconds(size)

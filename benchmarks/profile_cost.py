@@ -18,6 +18,7 @@ from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.ingest.columnizer import Columnizer
 from watchkeeper.streams.ingest.decode import EventDecoder, SubjectDecoder
 
@@ -59,7 +60,7 @@ MONITOR = Monitor.model_validate(monitor())
 def to_columns(values: Sequence[bytes]) -> Columns:
     """Decode events of the benchmark's model into one batch of columns."""
     subject = SubjectDecoder(MONITOR)
-    decode = EventDecoder([subject], "model").decode_fast
+    decode = EventDecoder([Timeline(subject)], "model").decode_fast
     return Columnizer(subject).columns([decode(value) for value in values], {})
 
 

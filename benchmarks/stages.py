@@ -18,6 +18,7 @@ from benchmarks.profile_cost import MONITOR, to_columns
 from watchkeeper.detectors.checks.build_reference import build_reference
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.ingest import reading
 from watchkeeper.streams.ingest import stage as ingest
@@ -36,9 +37,10 @@ _STAGES: dict[str, list[tuple[Any, str]]] = {
 }
 
 
-def watched(values: Sequence[bytes]) -> Watched:
-    """Return the benchmark's monitor and reference, as the registry would hold them."""
-    return Watched(MONITOR, {None: build_reference(MONITOR, to_columns(values), {}, built_at_ms=0)})
+def watched(values: Sequence[bytes]) -> Timeline[Watched]:
+    """Return the benchmark's monitor and reference, as the registry holds them."""
+    reference = build_reference(MONITOR, to_columns(values), {}, built_at_ms=0)
+    return Timeline(Watched(MONITOR, {None: reference}))
 
 
 class Registry:
@@ -46,10 +48,10 @@ class Registry:
 
     generation = 1
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, watched: Timeline[Watched]) -> None:
         self._watched = watched
 
-    def get(self, subject: str) -> Watched | None:
+    def get(self, subject: str) -> Timeline[Watched] | None:
         """Return the monitor, under its own name."""
         return self._watched if subject == SUBJECT else None
 

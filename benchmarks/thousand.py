@@ -8,6 +8,7 @@ import numpy as np
 
 from watchkeeper.detectors.checks.build_reference import Reference, build_reference
 from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.ingest.columnizer import Columnizer
 from watchkeeper.streams.ingest.decode import EventDecoder, SubjectDecoder
 
@@ -58,7 +59,7 @@ def events(monitors: int, rows: int, features: int) -> Iterator[tuple[str, bytes
 def reference_of(watched: Monitor, features: int) -> Reference:
     """Build a reference from events like those that are folded."""
     subject = SubjectDecoder(watched)
-    decode = EventDecoder([subject], "model").decode_fast
+    decode = EventDecoder([Timeline(subject)], "model").decode_fast
     number = int(watched.subject.removeprefix("model-"))
     values = np.random.default_rng(1).random((REFERENCE_ROWS, features)).round(6).tolist()
     rows = [decode(event(number, row, 0, each)[1]) for row, each in enumerate(values)]

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from watchkeeper.schemas.times import LATEST_MS
+
 # What went wrong, named for what it is. Order is precedence: an earlier cause explains a later one away.
 Check = Literal[
     "silent",  # the subject published nothing while others did
@@ -29,8 +31,6 @@ QUALITY_CHECKS: tuple[Check, ...] = (
 
 State = Literal["ok", "bad", "no_data"]
 Kind = Literal["predictions", "labels", "features"]
-LATEST_MS = 253_402_300_799_999
-"""The end of the year 9999, after which there is no date."""
 TimeMs = Annotated[int, Meta(ge=0, le=LATEST_MS)]
 """Milliseconds since 1970."""
 Count = Annotated[int, Meta(ge=0, le=2**48)]

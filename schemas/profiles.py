@@ -8,13 +8,12 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from watchkeeper.schemas.findings import LATEST_MS, Count, Kind, TimeMs
+from watchkeeper.schemas.findings import Count, Kind, TimeMs
+from watchkeeper.schemas.times import BEGINNING_MS, LATEST_MS
 
 Sum = Annotated[bytes, Meta(max_length=64)]
 """A signed little-endian number: it may exceed 64 bits."""
-NEVER_MS = -(2**62)
-"""A subject that has closed no pane yet has come so far."""
-Reached = Annotated[int, Meta(ge=NEVER_MS, le=LATEST_MS)]
+Reached = Annotated[int, Meta(ge=BEGINNING_MS, le=LATEST_MS)]
 
 
 class Pane(Struct, frozen=True, tag="pane"):

@@ -13,10 +13,9 @@ from pydantic import Field, model_validator
 
 from watchkeeper.schemas.monitors import Monitor, Section
 from watchkeeper.schemas.references import Reference
+from watchkeeper.schemas.times import LATEST_MS
 
 FORMAT = 1
-LATEST_MS = 253_402_300_799_999
-"""The end of the year 9999: no change takes effect later."""
 
 
 class _Format(Struct):

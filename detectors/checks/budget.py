@@ -1,7 +1,6 @@
 """How the owner's budget of false pages becomes the levels of tests and the threshold of the engine."""
 
-from datetime import timedelta
-
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.monitors import Monitor
 
 _OF_WINDOWS = 0.5
@@ -39,4 +38,4 @@ def engine_budget_ms(monitor: Monitor, share: float = 1.0) -> float:
     What bets on a part of the rows only, as those of a segment, has a share of it.
     """
     each = (1 - _OF_WINDOWS) / 2 * monitor.false_pages.at_most * share
-    return monitor.false_pages.per / timedelta(milliseconds=1) / each
+    return milliseconds(monitor.false_pages.per) / each

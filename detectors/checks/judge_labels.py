@@ -1,6 +1,5 @@
 """Judges the labels of one closed window: is the model worse than it was, beyond tolerance and chance."""
 
-from datetime import timedelta
 from math import hypot
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from watchkeeper.detectors.checks.performance import Estimate, Z, measure
 from watchkeeper.detectors.profiles.labels import LabelsProfile
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.reference import reference_labels
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Finding
 from watchkeeper.schemas.monitors import Labels, Metric, Monitor, Tolerance
 from watchkeeper.schemas.references import Reference
@@ -70,7 +70,7 @@ def judge_labels(
 
 
 def _late(labels: Labels, window: LabelsProfile, segment: str | None) -> Finding | None:
-    lag_ms, expected_ms = window.lag_quantile_ms(0.5), labels.expected_within / timedelta(milliseconds=1)
+    lag_ms, expected_ms = window.lag_quantile_ms(0.5), milliseconds(labels.expected_within)
     if lag_ms is None or lag_ms <= expected_ms:
         return None
     lag_hours, expected_hours = lag_ms / 3.6e6, expected_ms / 3.6e6

@@ -19,11 +19,9 @@ from watchkeeper.detectors.engine.channel import (
 )
 from watchkeeper.detectors.profiles.columns import Columns, Floats
 from watchkeeper.detectors.profiles.labels import SCORE_BINS
-from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.layout import OUTPUT, Layout
 from watchkeeper.schemas.references import Reference
 
-OUTPUT = ""
-"""Name of the channel of the model's output, among the names of features."""
 ERROR = "error"
 """Name of the channel of wrong answers, or of absolute errors."""
 RESIDUAL = "calibration residual"

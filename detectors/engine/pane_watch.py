@@ -14,11 +14,11 @@ from watchkeeper.detectors.engine.category_bins import CategoryBins
 from watchkeeper.detectors.engine.channel import Channel
 from watchkeeper.detectors.engine.group import grouped, silence
 from watchkeeper.detectors.engine.involved import involved
-from watchkeeper.detectors.engine.model import OUTPUT, RESIDUAL, EngineModel, category_codes, residuals
+from watchkeeper.detectors.engine.model import RESIDUAL, EngineModel, category_codes, residuals
 from watchkeeper.detectors.profiles import buckets
 from watchkeeper.detectors.profiles.columns import Floats
 from watchkeeper.detectors.profiles.labels import SCORE_BINS
-from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.layout import OUTPUT, Layout
 from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
 
 EVIDENCE_MAX = 1e6

@@ -10,6 +10,8 @@ from watchkeeper.detectors.profiles.fixed_point import grid_exponent
 from watchkeeper.schemas.monitors import Feature, Monitor
 from watchkeeper.schemas.references import Binning, NumberBins, Reference
 
+OUTPUT = ""
+"""The name of the model's output where the names of features are keys. No feature has an empty name."""
 BINS = 40
 BOOLEANS = ("false", "true")
 

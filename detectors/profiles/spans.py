@@ -1,12 +1,12 @@
 """How a subject varied from span to span: what is usual for one window, not only on average."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from math import gcd
 from typing import Literal, NamedTuple
 
 from watchkeeper.detectors.profiles.steps import Step
 from watchkeeper.detectors.profiles.summaries import CategorySummary, NumberSummary
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.monitors import Windows
 from watchkeeper.schemas.profiles import SpansCounts
 
@@ -31,9 +31,8 @@ class Broken(NamedTuple):
 
 def span_ms(windows: Windows) -> int:
     """Give the length of the spans that a past is made of: that of a window, unless windows overlap."""
-    one_ms = timedelta(milliseconds=1)
-    size, every = windows.size // one_ms, (windows.every or windows.size) // one_ms
-    return windows.pane // one_ms if windows.rows else gcd(size, every)
+    size_ms, every_ms = milliseconds(windows.size), milliseconds(windows.every or windows.size)
+    return milliseconds(windows.pane) if windows.rows else gcd(size_ms, every_ms)
 
 
 class Moved(NamedTuple):

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import timedelta
 
 import numpy as np
 from msgspec import Struct
@@ -16,6 +15,7 @@ from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.reference import reference_rows
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.tables.table import Kind, Table, kind_of
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Finding
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
@@ -51,7 +51,7 @@ def learn_faults(reference: Table) -> FaultReference:
     kinds = {name: kind_of(cells) for name, cells in reference.columns.items()}
     sampled = _columns(reference, kinds).take(np.arange(0, reference.rows, max(1, reference.rows // _SAMPLE)))
     monitor = _monitor(names, kinds)
-    hour_ms = monitor.windows.size / timedelta(milliseconds=1)
+    hour_ms = milliseconds(monitor.windows.size)
     times_ms = (np.arange(sampled.rows) // _SPAN).astype(float) * hour_ms
     summed = build_reference(monitor, sampled, {}, built_at_ms=0, times_ms=times_ms, drift=False)
     return FaultReference(names, kinds, summed)

@@ -88,4 +88,4 @@ class Topics:
         self.applied_ms = message.timestamp()[1]
         self._configuration.learn("monitors", message.key(), message.value())
         watched = self._configuration.watched(self._model)
-        self.monitor = None if watched is None else watched.monitor
+        self.monitor = None if watched is None else watched.latest.monitor

@@ -11,6 +11,7 @@ import msgspec
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.monitors import Monitor, Name, Positive
 from watchkeeper.streams.canary.round import LEAST_PANES, Plan, Result
 from watchkeeper.streams.canary.subject import MODEL, MODEL_ONCE, monitor, reference
@@ -125,7 +126,11 @@ def _exit_code(result: Result | None) -> int:
 def _terms(name: str, every: str, within: str, pane: str) -> tuple[Monitor, Plan]:
     """Return the canary's monitor and times; UserError where they do not fit together."""
     pane_span = _duration("--pane", pane)
-    times = Plan(_ms(pane_span), _ms(_duration("--every", every)), _ms(_duration("--within", within)))
+    times = Plan(
+        milliseconds(pane_span),
+        milliseconds(_duration("--every", every)),
+        milliseconds(_duration("--within", within)),
+    )
     if times.pane_ms < PANE_MS_MIN:
         raise UserError(f"--pane {pane} is too short for windows to be told apart; give PT0.5S at least")
     if times.within_ms <= LEAST_PANES * times.pane_ms:
@@ -141,10 +146,6 @@ def _terms(name: str, every: str, within: str, pane: str) -> tuple[Monitor, Plan
             f"--every {every} is too short: a round may take {times.round_ms / 1000:g} seconds; give more"
         )
     return monitor(name, pane_span), times
-
-
-def _ms(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)
 
 
 def _duration(option: str, text: str) -> timedelta:

@@ -85,7 +85,7 @@ def reference_record(
 ) -> tuple[ConfigRecord, Start | None]:
     """Return the record that puts a reference in force, and when it does; None: from the beginning."""
     watched = current.watched(reference.subject)
-    start = when.start(watched.at(when.now_ms).monitor, watched.monitor) if watched and when else None
+    start = when.start(watched.at(when.now_ms).monitor, watched.latest.monitor) if watched and when else None
     return _reference_record(reference, current, when, start), start
 
 
@@ -93,17 +93,18 @@ def _change(
     wanted: Wanted, current: Configuration, when: When | None
 ) -> tuple[AppliedChange, list[ConfigRecord]]:
     monitor, reference = wanted
-    subject, latest = monitor.subject, current.watched(monitor.subject)
-    if latest is not None and latest.monitor.model != monitor.model:
+    subject, watched = monitor.subject, current.watched(monitor.subject)
+    latest = watched.latest.monitor if watched else None
+    if latest is not None and latest.model != monitor.model:
         raise UserError(
             f"{subject}: is a model in one place and a feature view in the other; remove it first"
         )
-    details = _differences(latest.monitor, monitor) if latest else []
+    details = _differences(latest, monitor) if latest else []
     state = "new" if latest is None else "changed" if details else "unchanged"
     of_reference = _reference_state(reference, current.references(subject).get(None), monitor)
     start = None
-    if latest is not None and when is not None and (details or of_reference in ("new", "changed")):
-        start = when.start(latest.at(when.now_ms).monitor, monitor)
+    if watched is not None and when is not None and (details or of_reference in ("new", "changed")):
+        start = when.start(watched.at(when.now_ms).monitor, monitor)
     records: list[ConfigRecord] = []
     if reference is not None and of_reference in ("new", "changed"):
         records.append(_reference_record(reference, current, when, start))

@@ -107,7 +107,7 @@ def check_configuration(settings: Settings, there: ClusterMetadata) -> Iterator[
     for subject in subjects:
         watched = configuration.watched(subject)
         if watched is not None:
-            yield _check_subject(subject, watched)
+            yield _check_subject(subject, watched.latest)
     for subject in configuration.unwatched():
         yield Checkup("warn", f"{subject}: has a reference and no monitor; apply one, or remove it")
     if subjects:
@@ -133,7 +133,7 @@ def _check_subject(subject: str, watched: Watched) -> Checkup:
 def _check_series(settings: Settings, configuration: Configuration) -> Checkup:
     subjects = configuration.subjects()
     watched = [configuration.watched(subject) for subject in subjects]
-    series = sum(series_count(each) for each in watched if each is not None)
+    series = sum(series_count(each.latest) for each in watched if each is not None)
     bound = series_bound(settings.partitions, len(subjects), settings.max_series)
     what = (
         f"about {series} series of statistics for each version, of {settings.max_series} at most; "

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.streams.cli.changes import When
 from watchkeeper.streams.cli.output import note
 from watchkeeper.streams.config.changing import MARGIN_MS, Start, says
@@ -31,10 +32,10 @@ def time_of(given: str | None) -> int | None:
         at = datetime.fromisoformat(given)
     except ValueError:
         raise UserError(f"--effective-from should be a time like 2026-11-23T12:00Z, not {given!r}") from None
-    at_ms = (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
-    if at_ms < timedelta(0):
+    since_1970 = (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
+    if since_1970 < timedelta(0):
         raise UserError(f"--effective-from is {given}, before 1970; no event is so old")
-    return at_ms // timedelta(milliseconds=1)
+    return milliseconds(since_1970)
 
 
 def tell_start(subject: str, start: Start, when: When) -> None:

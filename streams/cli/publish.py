@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.monitors import Monitor, Windows
 from watchkeeper.streams.cli.connection import reach, reach_topics
@@ -74,7 +75,7 @@ def publish(
     reach_topics(settings, topic)
     sender = Sender(settings, topic, pace)
     lateness = (monitor.windows if monitor else Windows()).lateness
-    disorder = Disorder(lateness // timedelta(milliseconds=1))
+    disorder = Disorder(milliseconds(lateness))
     subjects: set[str] = set()
     bad = _send(file, _noting(outgoing(file, topic, mapping), subjects), rows, sender, disorder)
     note(f"{sender.delivered} published" + (f", {bad} bad rows left out" if bad else ""))

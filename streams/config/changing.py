@@ -7,9 +7,11 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
-from watchkeeper.schemas.revisions import LATEST_MS, MonitorRevision, ReferenceRevision
+from watchkeeper.schemas.revisions import MonitorRevision, ReferenceRevision
+from watchkeeper.schemas.times import LATEST_MS
 from watchkeeper.streams.config.state import pane_ms
 from watchkeeper.streams.errors import UserError
 
@@ -117,11 +119,10 @@ def _most(revision: MonitorRevision | ReferenceRevision) -> int:
 def _steps(monitor: Monitor) -> Iterator[int]:
     """Give the lengths of panes, and how often windows of rows and of labels end."""
     windows, labels = monitor.windows, monitor.labels
-    one_ms = timedelta(milliseconds=1)
     size = (labels.window if labels else None) or windows.size
     yield pane_ms(monitor)
-    yield (windows.every or windows.size) // one_ms
-    yield min(windows.every or size, size) // one_ms
+    yield milliseconds(windows.every or windows.size)
+    yield milliseconds(min(windows.every or size, size))
 
 
 def _up(time_ms: int, step_ms: int) -> int:

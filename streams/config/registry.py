@@ -8,6 +8,7 @@ from typing import Self
 from confluent_kafka import Consumer, KafkaException
 
 from watchkeeper.streams.config.state import Configuration, Watched
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.kafka.following import Behind, follow
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.flow import TopicName
@@ -34,7 +35,7 @@ class Registry:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._configuration = Configuration()
-        self._watched: dict[str, Watched] = {}
+        self._watched: dict[str, Timeline[Watched]] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="registry", daemon=True)
         self.ready = threading.Event()
@@ -43,10 +44,15 @@ class Registry:
         """Rises with each change of any subject."""
 
     @classmethod
-    def fixed(cls, watched: Mapping[str, Watched]) -> Self:
-        """Make a registry that is ready and follows nothing, for tests and benchmarks."""
+    def fixed(cls, watched: Mapping[str, Watched | Timeline[Watched]]) -> Self:
+        """Return a registry that is ready and follows no topic, for tests and benchmarks.
+
+        A value that is not a timeline is in force at all times.
+        """
         registry = cls(Settings())
-        registry._watched = dict(watched)
+        registry._watched = {
+            name: each if isinstance(each, Timeline) else Timeline(each) for name, each in watched.items()
+        }
         registry.generation = 1
         registry.ready.set()
         return registry
@@ -61,8 +67,8 @@ class Registry:
         """Why records are not used now, by `topic/key`; one that was put right is not among them."""
         return dict(self._configuration.broken)
 
-    def get(self, subject: str) -> Watched | None:
-        """Return what is known of a subject; the same object until it changes."""
+    def get(self, subject: str) -> Timeline[Watched] | None:
+        """Return all revisions of a subject; the same object until it changes."""
         return self._watched.get(subject)
 
     def subjects(self) -> list[str]:

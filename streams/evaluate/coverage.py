@@ -1,31 +1,33 @@
-"""Notices that labels do not come: predictions old enough to have theirs, and far too few labels since."""
+"""Detects missing labels: predictions are old enough to have labels, and far too few have come since."""
 
 from typing import NamedTuple
 
 from msgspec import Struct, field
 
 from watchkeeper.schemas.findings import Finding, WindowFindings
+from watchkeeper.streams.config.timeline import Timeline
 
 FEWEST = 0.5
-"""Labels below this share of the expected ones are missing."""
+"""Labels are missing where fewer than this share of the expected ones came."""
 EXPECTED_MIN = 50
-"""Where so many are expected, less than half of them is no chance: 3 in 100,000 by Poisson's distribution."""
+"""Fewest expected labels that are judged. With 50 expected, fewer than half come by chance in 3 of 100,000
+cohorts, by Poisson's distribution."""
 
 
 class Expectation(NamedTuple):
-    """What is to be expected of labels."""
+    """The labels that are expected of the predictions of a time."""
 
     within_ms: int
     window_ms: int
     min_labels: int
     share: float | None
-    """The share of predictions that got a label in the reference; None where that is not known."""
+    """The share of predictions that got a label in the reference; None if it is not known."""
 
     @property
     def wait_ms(self) -> int:
-        """Give the time from a cohort's start until all its labels have come.
+        """Return the time from a cohort's start until all its labels have come.
 
-        Whole windows, so that counts per window are enough.
+        It is a multiple of a window, so that counts per window are enough.
         """
         return -(-self.within_ms // self.window_ms) * self.window_ms + self.window_ms
 
@@ -40,31 +42,25 @@ class CohortCoverage(NamedTuple):
     window_ms: int
 
 
-class Expectations(NamedTuple):
-    """What is expected as it changes with time, the oldest first: from when, and what; None is nothing."""
+def cohort_start_ms(expected: Timeline[Expectation | None], time_ms: int) -> int | None:
+    """Return the start of a time's cohort; None if no labels are expected then.
 
-    changes: list[tuple[int, Expectation | None]]
-
-    def at(self, time_ms: int) -> Expectation | None:
-        """Return what is expected of the predictions of a time."""
-        return next((wanted for from_ms, wanted in reversed(self.changes) if from_ms <= time_ms), None)
-
-    def bucket(self, time_ms: int) -> int | None:
-        """Return the start of a time's cohort; None if nothing is expected then."""
-        for from_ms, wanted in reversed(self.changes):
-            if from_ms <= time_ms:
-                return max(time_ms // wanted.window_ms * wanted.window_ms, from_ms) if wanted else None
-        return None
+    >>> cohort_start_ms(Timeline(None, (130, Expectation(60, 50, 20, None))), 149)
+    130
+    """
+    wanted, from_ms, _ = expected.revision(time_ms)
+    return max(time_ms // wanted.window_ms * wanted.window_ms, from_ms) if wanted else None
 
 
 class Coverage(Struct):
     """Counts of predictions and labels of one subject and version; encoding the struct is the snapshot.
 
-    A cohort is the predictions of one window of event time, P rows. All labels that it is to get have come
-    `within_ms` later, among the L labels that became known from its start until then. So in health L >= share
-    * P, whatever the lag, the traffic and the batches in which labels come; L < 0.5 * share * P is a fault.
-    The share is the reference's, or that of the cohorts before; if unknown, only no label at all is one.
-    Small cohorts are judged where enough labels are expected, though too few to measure performance on.
+    A cohort is the predictions of one window of event time, P rows. All its labels have come `within_ms`
+    later, among the L labels that became known from its start until then. So in health L >= share * P,
+    whatever the lag, the traffic and the batches in which labels come; L < 0.5 * share * P is a fault. The
+    share is the reference's, or that of the cohorts before. If the share is unknown, the only fault is that
+    no label came at all. A cohort too small to measure performance on is judged too, if enough labels are
+    expected.
     """
 
     predictions: dict[int, int] = field(default_factory=dict)
@@ -77,12 +73,12 @@ class Coverage(Struct):
         counts = self.labels if labels else self.predictions
         counts[bucket_ms] = counts.get(bucket_ms, 0) + rows
 
-    def judge(self, until_ms: int, expected: Expectations) -> list[CohortCoverage]:
-        """Judge cohorts that are old enough."""
+    def judge(self, until_ms: int, expected: Timeline[Expectation | None]) -> list[CohortCoverage]:
+        """Judge the cohorts whose labels should all have come."""
         judged = []
         for start_ms in sorted(self.predictions):
             wanted = expected.at(start_ms)
-            if wanted is None:  # no more: their monitor is forgotten
+            if wanted is None:  # no longer: their monitor was removed
                 del self.predictions[start_ms]
                 continue
             if start_ms + wanted.wait_ms > until_ms:
@@ -101,13 +97,13 @@ class Coverage(Struct):
         return judged
 
     def _usual(self, wanted: Expectation) -> float | None:
-        """Give the share of predictions that usually get a label; None where that is not known yet."""
+        """Return the share of predictions that usually get a label; None if it is not known yet."""
         if wanted.share is None and self.old_predictions >= wanted.min_labels:
             return min(1.0, self.old_labels / self.old_predictions)
         return wanted.share
 
     def _age(self, before_ms: int, rows: int) -> None:
-        """Forget labels too old for the next cohort; what was usual is learned from healthy cohorts only."""
+        """Forget labels too old for the next cohort. The usual share is learned from healthy cohorts only."""
         old = [at_ms for at_ms in self.labels if at_ms < before_ms]
         came = sum(self.labels.pop(at_ms) for at_ms in old)
         if rows:
@@ -127,7 +123,7 @@ def _finding(rows: int, came: int, share: float | None) -> Finding | None:
 
 
 def window(subject: str, version: str, judged: CohortCoverage) -> WindowFindings:
-    """Put the judgement on one cohort into words of the topic `findings`."""
+    """Write the judgement on one cohort as a message of the topic `findings`."""
     end_ms, rows, finding, size_ms = judged
     found = [finding] if finding else []
     start_ms = end_ms - size_ms

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
 from watchkeeper.detectors.checks.budget import engine_budget_ms
-from watchkeeper.detectors.engine.model import OF_LABELS, OUTPUT, reference_model
+from watchkeeper.detectors.engine.model import OF_LABELS, reference_model
 from watchkeeper.detectors.engine.pane_watch import PaneSummary, PaneWatch, watch_of
 from watchkeeper.detectors.online.signals import Name
+from watchkeeper.detectors.profiles.layout import OUTPUT
 from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
 from watchkeeper.schemas.findings import Finding, Kind
 from watchkeeper.schemas.monitors import Monitor

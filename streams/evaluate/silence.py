@@ -1,33 +1,34 @@
-"""Notices that a subject publishes nothing any more."""
+"""Detects that a subject has stopped publishing."""
 
 from msgspec import Struct
 
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Finding, Kind, WindowFindings
 from watchkeeper.schemas.monitors import Monitor
-from watchkeeper.streams.evaluate.watermarks import NEVER
-from watchkeeper.streams.evaluate.windows import WindowDurations, ms
+from watchkeeper.schemas.times import BEGINNING_MS
+from watchkeeper.streams.evaluate.windows import WindowDurations
 
 
 class Silence(Struct):
-    """When one subject was last heard; encoding the struct is the snapshot.
+    """The last sign of life of one subject; encoding the struct is the snapshot.
 
-    Silence is measured on the clocks of the sources: event time stands still with the last event. It is told
-    in the subject's own event time all the same, as if that had gone on at the pace of the clock, so that its
-    windows follow those before, also where a past year is replayed.
+    Silence is measured on the clocks of the sources, because event time stands still after the last event. It
+    is reported in the subject's event time, as if that had gone on at the pace of the clock. So its windows
+    follow those before, also where a past year is replayed.
     """
 
     kind: Kind
     heard_ms: int
-    """On the clock of the source that brought the last rows."""
+    """When the last rows came, on the clock of their source."""
     event_ms: int
-    """How far event time had come."""
-    told_ms: int = NEVER
+    """The event time reached when the last rows came."""
+    told_ms: int = BEGINNING_MS
     """The end of the last window that was judged."""
     good_due: int = 0
-    """How many windows have to be called good after a silence, so that its alert resolves."""
+    """Number of good windows still to report after a silence, so that its alert resolves."""
 
     def hear(self, now_ms: int, event_ms: int) -> None:
-        """Note that rows came."""
+        """Record that rows came."""
         self.heard_ms = max(self.heard_ms, now_ms)
         self.event_ms = max(self.event_ms, event_ms)
 
@@ -36,12 +37,12 @@ class Silence(Struct):
         return self.event_ms + (clock_ms - self.heard_ms if idle else 0)
 
     def judge(self, monitor: Monitor, idle: bool, clock_ms: int) -> WindowFindings | None:
-        """Judge the last window that has ended, unless it was; a subject that was never silent needs none.
+        """Judge the last window that has ended, unless it is judged already or there was no silence.
 
-        It belongs to no version: nobody can say which one should have published.
+        It belongs to no version: it is unknown which version should have published.
         """
         spans = WindowDurations.of(monitor, self.kind)
-        after_ms = ms(monitor.sensitivity.silent_after or 2 * monitor.windows.size)
+        after_ms = milliseconds(monitor.sensitivity.silent_after or 2 * monitor.windows.size)
         silent_ms = clock_ms - self.heard_ms if idle else 0
         end_ms = spans.floor(self.event_now_ms(idle, clock_ms))
         bad = end_ms - self.event_ms > after_ms

@@ -8,13 +8,15 @@ from msgspec import Struct, field
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.profiles import Pane, ToEvaluate, Watermark
 from watchkeeper.schemas.statistics import WindowStatistics
+from watchkeeper.schemas.times import BEGINNING_MS
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.evaluate.all_windows import AllWindows
-from watchkeeper.streams.evaluate.coverage import Coverage, window
+from watchkeeper.streams.evaluate.coverage import Coverage, cohort_start_ms, window
 from watchkeeper.streams.evaluate.merging import check_profile
 from watchkeeper.streams.evaluate.silence import Silence
 from watchkeeper.streams.evaluate.subject_windows import Output, SavedLane
-from watchkeeper.streams.evaluate.watermarks import NEVER, News, Watermarks
-from watchkeeper.streams.evaluate.window_rules import Course, LaneKey, MonitorHistory, TermsOf
+from watchkeeper.streams.evaluate.watermarks import News, Watermarks
+from watchkeeper.streams.evaluate.window_rules import LaneKey, MonitorHistory, TermsOf, WindowRules
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
 from watchkeeper.streams.fold.rejection import readable
 from watchkeeper.streams.topics.partitioning import partition_of
@@ -45,7 +47,7 @@ class EvaluateState(Struct):
     lanes: list[SavedLane] = field(default_factory=list)
     silences: dict[str, Silence] = field(default_factory=dict)
     coverages: dict[str, dict[str, Coverage]] = field(default_factory=dict)
-    swept_ms: int = NEVER
+    swept_ms: int = BEGINNING_MS
     lost: Lost = field(default_factory=Lost)
 
 
@@ -85,8 +87,8 @@ class EvaluateFold(BaseFold):
             if message.source not in self._sources:
                 raise ValueError(f"there is no source {message.source[:100]!r}")
             return message
-        course = self._terms.lane(LaneKey(message.subject, message.version, message.kind, message.layout))
-        layout = course.at(message.start_ms).layout if course is not None else None
+        timeline = self._terms.lane(LaneKey(message.subject, message.version, message.kind, message.layout))
+        layout = timeline.at(message.start_ms).layout if timeline is not None else None
         if layout is not None:
             check_profile(message, layout)  # in a window it would be too late to keep its bytes
         return message
@@ -132,8 +134,8 @@ class EvaluateFold(BaseFold):
 
     def _take(self, pane: Pane) -> None:
         key = LaneKey(pane.subject, pane.version, pane.kind, pane.layout)
-        course = self._terms.lane(key)
-        if course is None:
+        timeline = self._terms.lane(key)
+        if timeline is None:
             self.lost.unwatched_panes += 1
             return
         lane = self._lanes.open(key)
@@ -141,12 +143,12 @@ class EvaluateFold(BaseFold):
             self.lost.crowded_out_panes += 1
             return
         reached_ms = self._watermarks.of(pane.kind, pane.subject).reached_ms
-        lane.add(pane, reached_ms, course, self._lanes.has_room(pane))
+        lane.add(pane, reached_ms, timeline, self._lanes.has_room(pane))
         self._count(pane)
 
     def _count(self, pane: Pane) -> None:
         """Count predictions and labels, to notice when labels do not come."""
-        bucket_ms = self._terms.labels(pane.subject, pane.version).bucket(pane.start_ms)
+        bucket_ms = cohort_start_ms(self._terms.labels(pane.subject, pane.version), pane.start_ms)
         if bucket_ms is None or pane.segment is not None:
             return
         versions = self._coverages.setdefault(pane.subject, {})
@@ -181,9 +183,9 @@ class EvaluateFold(BaseFold):
             return
         silence = self._silences.get(news.subject)
         if silence is None and news.alive:
-            silence = self._silences[news.subject] = Silence(news.kind, now_ms, NEVER)
+            silence = self._silences[news.subject] = Silence(news.kind, now_ms, BEGINNING_MS)
         if silence is not None:
-            silence.hear(now_ms if news.alive else NEVER, news.time_ms)
+            silence.hear(now_ms if news.alive else BEGINNING_MS, news.time_ms)
 
     def _advance(self, subject: str) -> None:
         """Say all that can be said of a subject by now."""
@@ -204,14 +206,14 @@ class EvaluateFold(BaseFold):
         reached_ms = self._reached_ms(subject, kind)
         told: list[tuple[int, LaneKey, Output]] = []
         for lane in self._lanes.of(subject, kind):
-            course = self._terms.lane(lane.key)
-            if course is None:
+            timeline = self._terms.lane(lane.key)
+            if timeline is None:
                 continue
-            idle_ms = self._idle_ms(subject, kind, course)
+            idle_ms = self._idle_ms(subject, kind, timeline)
             told += [
-                (each.window_end_ms, lane.key, each) for each in lane.advance(reached_ms, idle_ms, course)
+                (each.window_end_ms, lane.key, each) for each in lane.advance(reached_ms, idle_ms, timeline)
             ]
-            if lane.is_over(reached_ms, course):
+            if lane.is_over(reached_ms, timeline):
                 self._drop(lane.key)
         # By time first: so it does not matter whether event time came this far in one step or in many.
         return [output for _, _, output in sorted(told, key=lambda each: each[:2])]
@@ -227,14 +229,14 @@ class EvaluateFold(BaseFold):
             return min(reached_ms, predictions.reached_ms)
         return reached_ms
 
-    def _idle_ms(self, subject: str, kind: Kind, course: Course) -> int:
+    def _idle_ms(self, subject: str, kind: Kind, timeline: Timeline[WindowRules]) -> int:
         """Give the time up to which an idle subject's windows close by the clocks of the sources."""
         if not self._watermarks.of(kind, subject).idle:
-            return NEVER
+            return BEGINNING_MS
         clock_ms = self._watermarks.clock_ms(self._sources)
-        until_ms = clock_ms - course.at(clock_ms).spans.lateness_ms
+        until_ms = clock_ms - timeline.at(clock_ms).spans.lateness_ms
         predictions = self._watermarks.of("predictions", subject)
-        if kind == "labels" and not predictions.idle and predictions.reached_ms > NEVER:
+        if kind == "labels" and not predictions.idle and predictions.reached_ms > BEGINNING_MS:
             # A past year is replayed: labels that pause do not end with today, but with the predictions.
             return min(until_ms, predictions.reached_ms)
         return until_ms

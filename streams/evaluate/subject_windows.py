@@ -1,4 +1,4 @@
-"""The windows of one subject, version, kind and layout: panes in, verdicts out."""
+"""The windows of one subject, version, kind and layout: reads panes, judges windows."""
 
 from collections.abc import Iterator
 
@@ -12,31 +12,33 @@ from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
 from watchkeeper.schemas.findings import Kind, WindowFindings
 from watchkeeper.schemas.profiles import Pane
 from watchkeeper.schemas.statistics import Statistic, WindowStatistics
+from watchkeeper.schemas.times import BEGINNING_MS
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.evaluate import new_normal as usual
 from watchkeeper.streams.evaluate.engines import Engines
 from watchkeeper.streams.evaluate.judgement import Verdict, counts, judge_window, with_alarms
 from watchkeeper.streams.evaluate.merging import merged
 from watchkeeper.streams.evaluate.recent import Recent
-from watchkeeper.streams.evaluate.watermarks import NEVER
-from watchkeeper.streams.evaluate.window_rules import Course, LaneKey, WindowRules
+from watchkeeper.streams.evaluate.window_rules import LaneKey, WindowRules
 from watchkeeper.streams.evaluate.windows import ALL, Closed, OpenWindows, Part, Passed
 
 PARTS_MAX = 5000
-"""Open parts (a segment in a grain of time) of one lane; rows for further ones are counted and dropped."""
+"""Most open parts of one lane; a part is a segment in a grain of time. Rows of further parts are dropped and
+counted."""
 _COMPACT_AT = 8
 _GAP_WINDOWS = 100
-"""After a pause of so many windows nothing of the time before is used, or kept."""
+"""Windows without rows after which the state from before is dropped."""
 
 
 class UnwindowedCounts(Struct):
-    """Rows that are in no window, since the last one that told of them."""
+    """Rows that are in no window, since they were last reported."""
 
     late_rows: int = 0
-    """They came for a window that had closed."""
+    """Rows of a window that had closed."""
     dropped_rows: int = 0
-    """Too many segments, or too much state in all."""
+    """Rows dropped because there were too many segments, or too much state in all."""
     due_ms: int = 0
-    """When they are told at the latest, if no window closes."""
+    """The time at which they are reported at the latest, if no window closes."""
 
 
 class SavedLane(Struct):
@@ -48,13 +50,13 @@ class SavedLane(Struct):
     counts: UnwindowedCounts = field(default_factory=UnwindowedCounts)
     signals: list[SavedSignal] = []
     baseline_ms: int | None = None
-    """Which reference the detectors were set by: when it was built."""
-    passed_ms: int = NEVER
+    """The build time of the reference that the detectors were set by."""
+    passed_ms: int = BEGINNING_MS
     """The end of the last pane that event time has passed."""
     streaks: dict[str, int] = field(default_factory=dict)
-    """Windows in a row that were not as usual: see `watchkeeper.streams.evaluate.new_normal`."""
+    """Numbers of consecutive unusual windows: see `watchkeeper.streams.evaluate.new_normal`."""
     engine: bytes | None = None
-    """What the engine's bets on all rows have come to."""
+    """The encoded state of the engine's bets on all rows."""
     segment_engines: dict[str, bytes] = {}
 
 
@@ -78,7 +80,7 @@ class SubjectWindows:
         self._bets = {} if saved.engine is None else {ALL: saved.engine, **saved.segment_engines}
 
     def saved(self) -> SavedLane:
-        """Give the state."""
+        """Return the state."""
         signals = self._signals if self._watch is None else self._watch.snapshot()
         bets = dict(self._bets if self._engines is None else self._engines.save())
         return SavedLane(
@@ -86,25 +88,25 @@ class SubjectWindows:
             self._passed_ms, self._streaks, bets.pop(ALL, None), bets,
         )  # fmt: skip
 
-    def is_over(self, reached_ms: int, course: Course) -> bool:
-        """Whether the lane holds nothing that a later pane could need."""
+    def is_over(self, reached_ms: int, timeline: Timeline[WindowRules]) -> bool:
+        """Whether the lane holds no state that a later pane could need."""
         empty = not (self.windows.grains or self.windows.waiting or self.counts.due_ms)
-        gap_ms = _GAP_WINDOWS * course.at(reached_ms).spans.size_ms
+        gap_ms = _GAP_WINDOWS * timeline.at(reached_ms).spans.size_ms
         return empty and reached_ms - self._passed_ms > gap_ms
 
     @property
     def size_bytes(self) -> int:
-        """Give the size of the profiles that are kept."""
+        """The size of the profiles that are kept, in bytes."""
         parts = [part for grain in self.windows.grains.values() for part in grain.parts.values()]
         kept = [*parts, *self.windows.waiting.values()]
         return self._recent.size_bytes + sum(len(data) for part in kept for data in part.profiles)
 
-    def add(self, pane: Pane, reached_ms: int, course: Course, room: bool) -> None:
-        """Take in a pane, or count its rows if its window has closed or there is no room."""
-        # A row is in one pane of all rows, and in one for each dimension of segments: it is counted once.
+    def add(self, pane: Pane, reached_ms: int, timeline: Timeline[WindowRules], room: bool) -> None:
+        """Add a pane, or count its rows if its window has closed or there is no room."""
+        # A row is in one pane of all rows and in one of each segment dimension. Count it once.
         rows = pane.rows if pane.segment is None else 0
-        terms, open_ms = course.at(pane.start_ms), max(reached_ms, pane.start_ms, self.windows.last_end_ms)
-        due_ms = course.at(open_ms).spans.next(open_ms)
+        terms, open_ms = timeline.at(pane.start_ms), max(reached_ms, pane.start_ms, self.windows.last_end_ms)
+        due_ms = timeline.at(open_ms).spans.next(open_ms)
         if self.windows.is_late(pane, reached_ms, terms.spans):
             self.counts.late_rows += rows
             self.counts.due_ms = due_ms
@@ -116,27 +118,27 @@ class SubjectWindows:
             if len(part.profiles) >= _COMPACT_AT and terms.layout is not None:
                 part.profiles[:] = [self._merged(part, terms.layout).encode()]
 
-    def advance(self, reached_ms: int, idle_ms: int, course: Course) -> Iterator[Output]:
+    def advance(self, reached_ms: int, idle_ms: int, timeline: Timeline[WindowRules]) -> Iterator[Output]:
         """Close what event time has passed, in order.
 
-        Up to `idle_ms` nothing more is expected either, though event time stands still: rows that were in no
-        window yet get theirs.
+        No more rows are expected up to `idle_ms` either, though event time stands still. So windows
+        that hold rows close up to there too.
         """
-        latest = course.at(self.windows.latest_ms)
+        latest = timeline.at(self.windows.latest_ms)
         until_ms = max(reached_ms, min(idle_ms, self.windows.open_until_ms(latest.spans)))
-        for terms in course.terms:
+        for terms in timeline.history:
             yield from self._advance(min(until_ms, terms.spans.until_ms), terms)
         if 0 < self.counts.due_ms <= max(reached_ms, idle_ms):
             due_ms = self.counts.due_ms
             told = counts(late_rows=self.counts.late_rows, dropped_rows=self.counts.dropped_rows)
             self.counts = UnwindowedCounts()
-            self.windows.last_end_ms = max(self.windows.last_end_ms, due_ms)  # that window is told
-            terms = course.at(due_ms - 1)
+            self.windows.last_end_ms = max(self.windows.last_end_ms, due_ms)  # that window is reported
+            terms = timeline.at(due_ms - 1)
             start_ms = max(due_ms - terms.spans.every_ms, terms.spans.from_ms)
             yield self._statistics(ALL, start_ms, due_ms, 0, told, terms)
 
     def _advance(self, until_ms: int, terms: WindowRules) -> Iterator[Output]:
-        """Close what event time has passed while the same terms held."""
+        """Close what event time has passed while the same terms were in force."""
         while (step := self.windows.next(until_ms, terms.spans)) is not None:
             if isinstance(step, Passed):
                 self._pass(step, terms)
@@ -159,7 +161,7 @@ class SubjectWindows:
             self._engines.feed(ALL, profile, passed.end_ms - terms.spans.pane_ms, passed.end_ms)
 
     def _watching(self, terms: WindowRules) -> Watch | None:
-        """Return the detectors; a new reference means new ones."""
+        """Return the detectors. A new reference replaces them."""
         built_ms = terms.reference.built_at_ms if terms.reference else None
         if self._watch is None or built_ms != self._baseline_ms:
             signals = self._signals if built_ms == self._baseline_ms else []
@@ -207,7 +209,7 @@ class SubjectWindows:
         self._settle(closed, verdict, terms, terms.layout)
 
     def _bet_on_segments(self, closed: Closed, terms: WindowRules, layout: Layout) -> Engines:
-        """Feed the engine with what segments had since the window before."""
+        """Feed the engine with the rows of segments since the previous window."""
         engines = self._engines or Engines(self.key.kind, {}, terms.monitor)
         for start_ms, parts in self.windows.fresh(closed):
             end_ms = min(start_ms + terms.spans.grain_ms, closed.end_ms)

@@ -1,4 +1,4 @@
-"""How far event time has come, per subject and kind, over all sources that send panes."""
+"""The event time reached, per subject and kind, over all sources that send panes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -7,45 +7,46 @@ from msgspec import Struct
 
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.profiles import Watermark
+from watchkeeper.schemas.times import BEGINNING_MS
 
-NEVER = -(2**62)
 SURE_MS = 200
-"""What clocks of two machines may differ by, and what a record may take from its producer to a reader."""
+"""Milliseconds allowed for the difference of two machines' clocks and for a record's way from its producer
+to a reader."""
 
 
 class SourceWatermark(Struct, array_like=True):
-    """What one source said last of one subject and kind."""
+    """The last message of one source about one subject and kind."""
 
     time_ms: int
     idle: bool
 
 
 class News(NamedTuple):
-    """What a message says of one subject and kind."""
+    """The content of a message about one subject and kind."""
 
     kind: Kind
     subject: str
     time_ms: int
     alive: bool
-    """Rows came since the source's last message about it, or it only fell idle now."""
+    """Whether rows came since the source's last message about it, or it fell idle only now."""
 
 
 class Progress(Struct):
     """One subject's events of one kind."""
 
     sources: dict[str, SourceWatermark] = {}
-    reached_ms: int = NEVER
-    """No more panes that end at or before this are to come; never goes back."""
-    least_ms: int = NEVER
-    """How far the active sources have come."""
-    least_at_ms: int = NEVER
-    """When they had, by the clock of the source that came last."""
-    claimed_ms: int = NEVER
-    """What is reached as soon as the idle sources have said again that they are idle."""
-    claimed_at_ms: int = NEVER
-    """What they say is worth from then on."""
+    reached_ms: int = BEGINNING_MS
+    """All panes that end at or before this have come. It never decreases."""
+    least_ms: int = BEGINNING_MS
+    """The event time that all active sources have reached."""
+    least_at_ms: int = BEGINNING_MS
+    """When they reached it, by the clock of the source that came last."""
+    claimed_ms: int = BEGINNING_MS
+    """The time that is reached once the idle sources have confirmed that they are idle."""
+    claimed_at_ms: int = BEGINNING_MS
+    """Only confirmations from then on count."""
     idle: bool = False
-    """All sources have read to the end and found nothing for a while."""
+    """Whether all sources have read to the end and found nothing for a while."""
 
 
 class Watermarks(Struct):
@@ -62,19 +63,19 @@ class Watermarks(Struct):
 
     progress: dict[Kind, dict[str, Progress]] = {}
     clocks: dict[str, int] = {}
-    """Source -> the latest time on its clock."""
+    """By source, the latest time on its clock."""
     beats: dict[str, int] = {}
-    """Source -> when it last said that all its idle subjects are idle still."""
+    """By source, when it last confirmed that all its idle subjects are still idle."""
 
     def of(self, kind: Kind, subject: str) -> Progress:
-        """Return how far a subject has come."""
+        """Return the progress of a subject."""
         return self.progress.get(kind, {}).get(subject) or Progress()
 
     def hear(
         self, message: Watermark, expected: Sequence[str], is_watched: Callable[[str], bool] = bool
     ) -> list[News]:
-        """Take in one message; return what it says of the subjects that are watched."""
-        self.clocks[message.source] = max(message.now_ms, self.clocks.get(message.source, NEVER))
+        """Read one message; return its content about the subjects that are watched."""
+        self.clocks[message.source] = max(message.now_ms, self.clocks.get(message.source, BEGINNING_MS))
         if not message.event_time_ms and not message.idle:
             self.beats[message.source] = message.now_ms
         return [
@@ -85,17 +86,20 @@ class Watermarks(Struct):
 
     def _note(self, kind: Kind, subject: str, message: Watermark, expected: Sequence[str]) -> News:
         progress = self.progress.setdefault(kind, {}).setdefault(subject, Progress())
-        heard = progress.sources.setdefault(message.source, SourceWatermark(NEVER, True))
+        heard = progress.sources.setdefault(message.source, SourceWatermark(BEGINNING_MS, True))
         idle = subject in message.idle.get(kind, ())
         news = News(
-            kind, subject, message.event_time_ms.get(kind, {}).get(subject, NEVER), not (idle and heard.idle)
+            kind,
+            subject,
+            message.event_time_ms.get(kind, {}).get(subject, BEGINNING_MS),
+            not (idle and heard.idle),
         )
         heard.time_ms, heard.idle = max(heard.time_ms, news.time_ms), idle
         _advance(progress, expected, message.now_ms)
         return news
 
     def settle(self) -> set[str]:
-        """Move on where nothing is in doubt any more; return the subjects that have."""
+        """Advance the subjects whose claims are confirmed, and return them."""
         moved = set()
         for subjects in self.progress.values():
             for subject, progress in subjects.items():
@@ -106,12 +110,12 @@ class Watermarks(Struct):
     def clock_ms(self, expected: Sequence[str]) -> int:
         """Return the time that all sources' clocks have passed.
 
-        What an idle source says of now, and not our own clock: while a source is dead, nothing is known.
+        Our own clock does not count: while a source is dead, nothing is known about its events.
         """
-        return min((self.clocks.get(source, NEVER) for source in expected), default=NEVER)
+        return min((self.clocks.get(source, BEGINNING_MS) for source in expected), default=BEGINNING_MS)
 
     def idle_subjects(self) -> set[str]:
-        """Name the subjects that are idle everywhere in one of their kinds."""
+        """Return the subjects that are idle at all sources in one of their kinds."""
         return {
             subject
             for subjects in self.progress.values()
@@ -120,7 +124,7 @@ class Watermarks(Struct):
         }
 
     def forget(self, is_watched: Callable[[str], bool]) -> None:
-        """Drop the subjects that are not watched any more."""
+        """Drop the subjects that are no longer watched."""
         for kind, subjects in self.progress.items():
             self.progress[kind] = {name: progress for name, progress in subjects.items() if is_watched(name)}
 
@@ -138,8 +142,8 @@ def _advance(progress: Progress, expected: Sequence[str], now_ms: int) -> None:
     progress.idle = not active and len(known) == len(heard)
     if len(known) < len(heard):
         return
-    # With all idle, nothing holds back what the furthest has said; so it does not matter who fell idle first.
-    least_ms = min(active) if active else max((each.time_ms for each in known), default=NEVER)
+    # If all are idle, the furthest source counts. So the order in which they fell idle makes no difference.
+    least_ms = min(active) if active else max((each.time_ms for each in known), default=BEGINNING_MS)
     if least_ms != progress.least_ms:
         progress.least_ms, progress.least_at_ms = least_ms, now_ms
     progress.claimed_ms = min(progress.claimed_ms, least_ms)  # a source that was thought idle is behind
@@ -147,20 +151,20 @@ def _advance(progress: Progress, expected: Sequence[str], now_ms: int) -> None:
 
 
 def _claim(progress: Progress) -> None:
-    """Claim what the active sources have come to, unless an earlier claim is open: each must be settled."""
+    """Claim the time that the active sources have reached, unless an earlier claim is still open."""
     if progress.claimed_ms <= progress.reached_ms < progress.least_ms:
         progress.claimed_ms, progress.claimed_at_ms = progress.least_ms, progress.least_at_ms
 
 
 def _settle(progress: Progress, clocks: Mapping[str, int]) -> bool:
-    """Accept what is claimed, once every idle source has said later that it is idle; say whether it was.
+    """Accept the claim once every idle source has confirmed later that it is idle; return whether it was.
 
-    A source is idle as of the time at which it said so. What it has read since may belong to the same panes.
+    A source is idle as of the time of its message. Rows that it has read since may belong to the same panes.
     """
     if progress.claimed_ms <= progress.reached_ms:
         return False
     idle = (source for source, heard in progress.sources.items() if heard.idle)
-    if any(clocks.get(source, NEVER) < progress.claimed_at_ms + SURE_MS for source in idle):
+    if any(clocks.get(source, BEGINNING_MS) < progress.claimed_at_ms + SURE_MS for source in idle):
         return False
     progress.reached_ms = progress.claimed_ms
     _claim(progress)

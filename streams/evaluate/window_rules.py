@@ -1,26 +1,28 @@
-"""What the configuration in force says of the windows of a subject."""
+"""The rules for the windows of a subject, as its configuration changes with time."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.reference import reference_labels
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
 from watchkeeper.streams.config.state import Watched
-from watchkeeper.streams.evaluate.coverage import Expectation, Expectations
-from watchkeeper.streams.evaluate.watermarks import NEVER
-from watchkeeper.streams.evaluate.windows import FAR, WindowDurations, ms
+from watchkeeper.streams.config.timeline import Revision, Timeline
+from watchkeeper.streams.evaluate.coverage import Expectation
+from watchkeeper.streams.evaluate.windows import WindowDurations
 
 
 class MonitorHistory(Protocol):
     """The monitors and references that are in force."""
 
-    def get(self, subject: str) -> Watched | None: ...  # noqa: D102
+    def get(self, subject: str) -> Timeline[Watched] | None: ...  # noqa: D102
 
 
 class LaneKey(NamedTuple):
-    """What windows are about. Panes of two layouts can't be merged, so each layout has its own windows."""
+    """The key of a series of windows. Panes of two layouts cannot be merged: each layout has its windows."""
 
     subject: str
     version: str
@@ -29,73 +31,59 @@ class LaneKey(NamedTuple):
 
 
 class WindowRules(NamedTuple):
-    """How the windows of one subject, version, kind and layout are made and judged."""
+    """The rules by which the windows of one subject, version, kind and layout are made and judged."""
 
     monitor: Monitor
     spans: WindowDurations
     layout: Layout | None
-    """None if nothing in force has this layout."""
+    """None if no revision has this layout."""
     reference: Reference | None
     revision: int = 0
-    """Of the monitor."""
-
-
-class Course(NamedTuple):
-    """The terms of one lane as they change with time, the oldest first."""
-
-    terms: tuple[WindowRules, ...]
-
-    def at(self, time_ms: int) -> WindowRules:
-        """Return the terms of the pane that starts at a time."""
-        return next(each for each in reversed(self.terms) if each.spans.from_ms <= max(time_ms, NEVER))
+    """The number of the monitor's revision."""
 
 
 class TermsOf:
-    """Looks terms up, and keeps them until the registry has something else."""
+    """Looks up terms, and caches them until the subject changes in the registry."""
 
     def __init__(self, registry: MonitorHistory) -> None:
         self._registry = registry
-        self._courses: dict[LaneKey, tuple[Watched, Course]] = {}
-        self._expected: dict[tuple[str, str], tuple[Watched, Expectations]] = {}
+        self._terms: dict[LaneKey, tuple[Timeline[Watched], Timeline[WindowRules]]] = {}
+        self._expected: dict[tuple[str, str], tuple[Timeline[Watched], Timeline[Expectation | None]]] = {}
 
-    def lane(self, key: LaneKey) -> Course | None:
+    def lane(self, key: LaneKey) -> Timeline[WindowRules] | None:
         """Return the terms of a lane; None if its subject is not watched."""
         watched = self._registry.get(key.subject)
         if watched is None:
-            self._courses.pop(key, None)
+            self._terms.pop(key, None)
             return None
-        known = self._courses.get(key)
+        known = self._terms.get(key)
         if known is None or known[0] is not watched:
-            known = self._courses[key] = (watched, _course(watched, key))
+            terms = watched.map(lambda revision: _terms(revision, key, watched.history))
+            known = self._terms[key] = (watched, terms)
         return known[1]
 
-    def labels(self, subject: str, version: str) -> Expectations:
-        """Return what is expected of a version's labels."""
+    def labels(self, subject: str, version: str) -> Timeline[Expectation | None]:
+        """Return what is expected of a version's labels; None in times when no label is expected."""
         watched = self._registry.get(subject)
         if watched is None:
             self._expected.pop((subject, version), None)
-            return Expectations([])
+            return Timeline(None)
         known = self._expected.get((subject, version))
         if known is None or known[0] is not watched:
-            expected = [(each.from_ms, _expectation(each, version)) for each in watched.history()]
-            known = self._expected[subject, version] = (watched, Expectations(expected))
+            expected = watched.map(lambda revision: _expectation(revision.value, version))
+            known = self._expected[subject, version] = (watched, expected)
         return known[1]
 
     def forget(self, key: LaneKey) -> None:
-        """Drop what is kept for a lane that is over."""
-        self._courses.pop(key, None)
+        """Drop the cached terms of a lane that is over."""
+        self._terms.pop(key, None)
 
 
-def _course(watched: Watched, key: LaneKey) -> Course:
-    history = watched.history()
-    ends = [each.from_ms for each in history[1:]] + [FAR]
-    return Course(tuple(_terms(each, end, key, history) for each, end in zip(history, ends, strict=True)))
-
-
-def _terms(watched: Watched, until_ms: int, key: LaneKey, history: list[Watched]) -> WindowRules:
-    """Find what has the lane's layout: what is in force then, or else what was before or will be after."""
+def _terms(revision: Revision[Watched], key: LaneKey, history: Sequence[Watched]) -> WindowRules:
+    """Find the lane's layout in the revision itself, or else in the newest revision that has it."""
+    watched, from_ms, until_ms = revision
     monitor = watched.monitor
-    spans = WindowDurations.of(monitor, key.kind)._replace(from_ms=watched.from_ms, until_ms=until_ms)
+    spans = WindowDurations.of(monitor, key.kind)._replace(from_ms=from_ms, until_ms=until_ms)
     for each in (watched, *reversed(history)):
         found = _with_layout(each, key)
         if found is not None:
@@ -104,7 +92,7 @@ def _terms(watched: Watched, until_ms: int, key: LaneKey, history: list[Watched]
 
 
 def _with_layout(watched: Watched, key: LaneKey) -> tuple[Layout, Reference | None] | None:
-    """Return the layout that is looked for with its reference, if it is one of those in force."""
+    """Return the layout of the key with its reference, if the revision has it."""
     if watched.layout(key.version).id == key.layout:
         return watched.layout(key.version), watched.reference(key.version)
     for reference in (watched.reference(key.version), *watched.references.values(), None):
@@ -121,5 +109,5 @@ def _expectation(watched: Watched, version: str) -> Expectation | None:
     reference = watched.reference(version)
     known = reference_labels(reference, None)
     share = min(1.0, known.labels / reference.rows) if reference and known and reference.rows else None
-    window_ms = ms(labels.window or watched.monitor.windows.size)
-    return Expectation(ms(labels.expected_within), window_ms, labels.min_labels, share)
+    window_ms = milliseconds(labels.window or watched.monitor.windows.size)
+    return Expectation(milliseconds(labels.expected_within), window_ms, labels.min_labels, share)

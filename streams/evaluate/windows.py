@@ -1,31 +1,25 @@
-"""Windows of event time, made of panes: tumbling or rolling, closed by time or earlier by count."""
+"""Windows of event time, made of panes. They tumble or roll, and close by time, or earlier by row count."""
 
-from datetime import timedelta
 from math import gcd
 from typing import NamedTuple
 
 from msgspec import Struct, field
 
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.profiles import Pane
-from watchkeeper.streams.evaluate.watermarks import NEVER
+from watchkeeper.schemas.times import BEGINNING_MS, END_MS
 
-FAR = -NEVER
 ALL = ""
-"""Stands for all rows among the names of segments."""
-
-
-def ms(span: timedelta) -> int:
-    """Give a duration in whole milliseconds."""
-    return span // timedelta(milliseconds=1)
+"""The name of all rows where the names of segments are keys. No segment has an empty name."""
 
 
 class WindowDurations(NamedTuple):
-    """The durations that decide when windows close, for panes that start at `from_ms` or later.
+    """The durations that decide when windows close, for panes that start from `from_ms` on.
 
-    No window holds panes from both sides of a change: the last one before it ends there at the latest, and
-    the first one after it is as long as all others, or as long as it can be.
+    No window holds panes from both sides of a change. The last window before a change ends there at the
+    latest. The first one after it has the length of all others, or as much of it as there is.
     """
 
     size_ms: int
@@ -33,20 +27,26 @@ class WindowDurations(NamedTuple):
     pane_ms: int
     lateness_ms: int = 0
     rows: int | None = None
-    from_ms: int = NEVER
-    until_ms: int = FAR
-    """When a later monitor or reference takes effect."""
+    from_ms: int = BEGINNING_MS
+    until_ms: int = END_MS
+    """The time at which a later monitor or reference takes effect."""
 
     @classmethod
     def of(cls, monitor: Monitor, kind: Kind) -> "WindowDurations":
-        """Read them off a monitor; labels may have windows of another size."""
+        """Read the durations of a monitor. Windows of labels may have another size."""
         windows = monitor.windows
         size, rows = windows.size, windows.rows
         if kind == "labels" and monitor.labels is not None:
             # A window of labels that is full of rows may still have too few labels to measure anything.
             size, rows = monitor.labels.window or size, None
         every = min(windows.every or size, size)
-        return cls(ms(size), ms(every), ms(windows.pane), ms(windows.lateness), rows)
+        return cls(
+            milliseconds(size),
+            milliseconds(every),
+            milliseconds(windows.pane),
+            milliseconds(windows.lateness),
+            rows,
+        )
 
     @property
     def tumbling(self) -> bool:
@@ -55,11 +55,11 @@ class WindowDurations(NamedTuple):
 
     @property
     def grain_ms(self) -> int:
-        """Give the longest span that every window has either whole or not at all."""
+        """The longest span that every window holds either whole or not at all."""
         return self.pane_ms if self.rows else gcd(self.size_ms, self.every_ms)
 
     def floor(self, time_ms: int) -> int:
-        """Give the last end of a window by time, at or before a time."""
+        """Return the last end of a window by time, at or before a time."""
         if time_ms >= self.until_ms:
             return self.until_ms
         if self.from_ms <= time_ms < self._first_end_ms:
@@ -67,15 +67,15 @@ class WindowDurations(NamedTuple):
         return time_ms // self.every_ms * self.every_ms
 
     def next(self, time_ms: int) -> int:
-        """Give the end of the first window by time that ends after a time."""
+        """Return the end of the first window by time that ends after a time."""
         after_ms = time_ms // self.every_ms * self.every_ms + self.every_ms
         return min(max(after_ms, self._first_end_ms), self.until_ms)
 
     @property
     def _first_end_ms(self) -> int:
-        """Give the end of the first window that reaches no further back than the change, as far as it can."""
-        if self.from_ms <= NEVER:
-            return NEVER
+        """The end of the first window that, as far as possible, starts no earlier than the change."""
+        if self.from_ms <= BEGINNING_MS:
+            return BEGINNING_MS
         return (self.from_ms + self.size_ms) // self.every_ms * self.every_ms
 
 
@@ -86,7 +86,7 @@ class Part(Struct, array_like=True):
     profiles: list[bytes] = field(default_factory=list)
 
     def add(self, rows: int, profiles: list[bytes]) -> None:
-        """Take in more."""
+        """Add rows and their profiles."""
         self.rows += rows
         self.profiles += profiles
 
@@ -95,14 +95,14 @@ Parts = dict[str, Part]
 
 
 class Grain(Struct, array_like=True):
-    """What came in one grain of time, by segment."""
+    """The rows of one grain of time, by segment."""
 
     parts: Parts = field(default_factory=dict)
     faulty: set[str] = field(default_factory=set)
     """Segments that had a data-quality fault in a window with this grain."""
 
     def healthy(self) -> Parts:
-        """Give the segments that had no fault; none if all rows together had one."""
+        """Return the segments that had no fault; none if all rows together had one."""
         if ALL in self.faulty:
             return {}
         return {segment: part for segment, part in self.parts.items() if segment not in self.faulty}
@@ -136,17 +136,17 @@ class OpenWindows(Struct):
     """
 
     waiting: dict[int, Part] = {}
-    """Panes of all rows that event time has not passed yet, by their ends."""
+    """By their ends, the panes of all rows that event time has not passed yet."""
     grains: dict[int, Grain] = {}
-    """By their starts."""
+    """The grains by their starts."""
     counted: int = 0
-    """Rows passed since the last window closed."""
+    """Number of rows passed since the last window closed."""
     full: int | None = None
     """The end of the pane that filled the window, until that is closed."""
-    last_end_ms: int = NEVER
+    last_end_ms: int = BEGINNING_MS
 
     def add(self, pane: Pane, spans: WindowDurations) -> Part:
-        """Take in a pane; return the part that it went into."""
+        """Add a pane; return the part that it went into."""
         if pane.segment is None:
             self.waiting.setdefault(pane.end_ms, Part()).add(pane.rows, [pane.profile])
         start_ms = max(pane.start_ms // spans.grain_ms * spans.grain_ms, spans.from_ms)
@@ -158,29 +158,29 @@ class OpenWindows(Struct):
     def is_late(self, pane: Pane, reached_ms: int, spans: WindowDurations) -> bool:
         """Whether a window that the pane belongs to has closed, or event time has passed its end.
 
-        It may have closed by count or, because all was idle, by the clock: no window is told twice.
+        It may have closed by count or, if all was idle, by the clock. No window is reported twice.
         """
         return pane.start_ms < max(spans.floor(reached_ms), self.last_end_ms)
 
     def open_until_ms(self, spans: WindowDurations) -> int:
-        """Give the end of the first window that holds the latest rows."""
+        """Return the end of the first window that holds the latest rows."""
         return spans.next(self.latest_ms)
 
     @property
     def latest_ms(self) -> int:
-        """Give the start of the latest rows."""
-        return max(self.grains, default=NEVER)
+        """The start of the grain with the latest rows."""
+        return max(self.grains, default=BEGINNING_MS)
 
     def next(self, until_ms: int, spans: WindowDurations) -> Passed | Closed | None:
-        """Give what comes next in order of time, or None when nothing has ended by then.
+        """Return the next pane or window in order of time; None if nothing has ended by then.
 
-        After a window comes `settle`.
+        Call `settle` after a window.
         """
         if self.full is not None:
             return self._window(self.full, spans)
         boundary_ms = self._boundary_ms(spans)
-        pane_end_ms = min(self.waiting, default=FAR)
-        if min(pane_end_ms, boundary_ms) > min(until_ms, FAR - 1):
+        pane_end_ms = min(self.waiting, default=END_MS)
+        if min(pane_end_ms, boundary_ms) > min(until_ms, END_MS - 1):
             return None
         if boundary_ms < pane_end_ms:
             return self._window(boundary_ms, spans)
@@ -191,7 +191,7 @@ class OpenWindows(Struct):
         return Passed(pane_end_ms, part)
 
     def settle(self, closed: Closed, faulty: set[str], spans: WindowDurations) -> list[Parts]:
-        """Forget what no later window holds; return what of it was never in a window with a fault."""
+        """Forget grains that no later window holds; return their parts that no faulty window held."""
         for start_ms, grain in self.grains.items():
             if closed.start_ms <= start_ms < closed.end_ms:
                 grain.faulty |= faulty
@@ -202,17 +202,17 @@ class OpenWindows(Struct):
         return [grain.healthy() for grain in over]
 
     def fresh(self, closed: Closed) -> list[tuple[int, Parts]]:
-        """Give those grains of a window that no window before it held, by their starts; before `settle`."""
+        """Return, by their starts, the grains that no earlier window held. Call it before `settle`."""
         starts = [
             start_ms for start_ms in sorted(self.grains) if self.last_end_ms <= start_ms < closed.end_ms
         ]
         return [(start_ms, self.grains[start_ms].parts) for start_ms in starts]
 
     def _boundary_ms(self, spans: WindowDurations) -> int:
-        """Give the next end of a window by time that has rows; far in the future if there are none."""
-        first = min(self.grains, default=FAR)
+        """Return the next end of a window by time that has rows; `END_MS` if there are no rows."""
+        first = min(self.grains, default=END_MS)
         if first >= spans.until_ms:
-            return FAR
+            return END_MS
         holds_first, after_last = spans.next(first), spans.next(self.last_end_ms)
         return after_last if holds_first < after_last <= first + spans.size_ms else holds_first
 
@@ -232,5 +232,5 @@ class OpenWindows(Struct):
 
 
 def _kept_from_ms(end_ms: int, spans: WindowDurations) -> int:
-    """Give the start of the window after the one that ended."""
+    """Return the start of the window after the one that ended."""
     return end_ms if spans.tumbling or end_ms >= spans.until_ms else spans.next(end_ms) - spans.size_ms

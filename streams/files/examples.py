@@ -19,7 +19,7 @@ from watchkeeper.streams.ingest.decode import Row, SubjectDecoder
 
 __all__ = ["Examples", "FeatureReport"]
 
-OUTPUT = "model output"
+OUTPUT_COLUMN = "model output"
 """The name of the model's output among columns."""
 _CHUNK = 5_000
 _NO_LABEL = float("nan")
@@ -127,7 +127,7 @@ class Examples:
         cells: dict[str, Cells] = dict(zip(self._columnizer.numeric, columns.numbers, strict=True))
         cells |= dict(zip(self._columnizer.categorical, columns.categories, strict=True))
         if columns.scores is not None and self.scored:
-            cells[OUTPUT] = columns.scores
+            cells[OUTPUT_COLUMN] = columns.scores
         times = self._times_ms()
         if times is None:
             return Table(columns.rows, cells)

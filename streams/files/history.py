@@ -8,6 +8,7 @@ from itertools import islice
 from confluent_kafka import Message
 
 from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.files.examples import Examples
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.ingest.clock import time_ms
@@ -26,7 +27,7 @@ def first_examples(settings: Settings, monitor: Monitor, count: int) -> Examples
     First is by event time, among the first `count` events of each partition.
     """
     topic: TopicName = "predictions" if monitor.model else "features"
-    decoder = EventDecoder([SubjectDecoder(monitor)], "model" if monitor.model else "feature_view")
+    decoder = EventDecoder([Timeline(SubjectDecoder(monitor))], "model" if monitor.model else "feature_view")
     parts = (islice(_rows(part, decoder), count) for part in _partitions(settings, topic))
     earliest = heapq.nsmallest(
         count, (row for part in parts for row in part), key=lambda row: time_ms(row.event.event_time)

@@ -14,12 +14,10 @@ from typing import Any, Protocol
 from watchkeeper.streams.errors import UndeclaredOutput, WatchkeeperError
 from watchkeeper.streams.fold import formats
 from watchkeeper.streams.fold.checkpoint import VERSION, Checkpoint, UnreadableCheckpoint
-from watchkeeper.streams.fold.protocol import Fold, Message, Record
+from watchkeeper.streams.fold.protocol import LAST_OFFSET, Fold, Message, Record
 from watchkeeper.streams.fold.rejection import rejection
 from watchkeeper.streams.topics.flow import DESTINATIONS, INTERNAL_TOPICS
 
-LAST_OFFSET = 2**62
-"""An offset beyond the end of every topic: read to the end."""
 REPEATABLE_TOPICS = frozenset({"rejected"})
 """Topics whose records may repeat, as keys identify them: delivered before the checkpoint, not in it."""
 SAVE_BYTES_PER_SECOND = 4 * 2**20

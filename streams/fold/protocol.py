@@ -11,6 +11,9 @@ from msgspec import Struct
 
 from watchkeeper.streams.topics.flow import Destination
 
+LAST_OFFSET = 2**62
+"""An offset after every record of a topic."""
+
 
 class Record(NamedTuple):
     """One Kafka record, as a fold sees it. The worker passes aiokafka's records, which have these fields."""

@@ -6,51 +6,50 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from watchkeeper.streams.ingest.spans import PaneDurations
-
-NEVER = -(2**62)
+from watchkeeper.schemas.times import BEGINNING_MS
+from watchkeeper.streams.ingest.spans import PaneGrid
 
 
 class Clock(Struct):
     """The highest event time seen, and the end of the last pane that is closed for good.
 
-    A row is late if its pane had been closed by the rows before it, however they came in chunks.
+    A row is late if the rows before it have closed its pane. How they came in chunks makes no difference.
 
-    >>> spans = PaneDurations(pane_ms=100, lateness_ms=500, label_ms=0)
-    >>> Clock().late(np.array([0, 700, 100, 200]), spans)[0].tolist()
+    >>> from watchkeeper.streams.config.timeline import Timeline
+    >>> from watchkeeper.streams.ingest.spans import PaneDurations
+    >>> panes = PaneGrid(Timeline(Spans(pane_ms=100, lateness_ms=500, label_ms=0)))
+    >>> Clock().late(np.array([0, 700, 100, 200]), panes)[0].tolist()
     [False, False, True, False]
     """
 
-    latest_ms: int = NEVER
-    before_ms: int = NEVER
+    latest_ms: int = BEGINNING_MS
+    before_ms: int = BEGINNING_MS
     """`latest_ms` as it was before the last chunk."""
-    closed_ms: int = NEVER
+    closed_ms: int = BEGINNING_MS
     """Panes that end at or before this are closed."""
-    told_ms: int = NEVER
-    """The last `closed_ms` that evaluate was told."""
-    seen_ms: int = NEVER
+    told_ms: int = BEGINNING_MS
+    """The last `closed_ms` that was sent to evaluate."""
+    seen_ms: int = BEGINNING_MS
     """When rows last came, by the worker's clock."""
     idle: bool = False
 
-    def late(
-        self, times: NDArray[np.int64], spans: PaneDurations
-    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Say which rows are late and in which pane, by its start, each is counted; move on to the latest."""
+    def late(self, times: NDArray[np.int64], panes: PaneGrid) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Return which rows are late, and the start of the pane that counts each; advance the clock."""
         running = np.maximum.accumulate(np.concatenate(([self.latest_ms], times)))
-        starts = spans.starts(times)
-        late = (spans.due(starts) <= running[:-1]) | (spans.ends(starts) <= self.closed_ms)
-        # A late row has no pane of its own any more: it is counted in the one that was open when it came.
-        open_ms = np.maximum(spans.starts(running[:-1]), self.closed_ms)
+        starts = panes.starts(times)
+        late = (panes.due(starts) <= running[:-1]) | (panes.ends(starts) <= self.closed_ms)
+        # The pane of a late row is closed: the row is counted in the one that was open when it came.
+        open_ms = np.maximum(panes.starts(running[:-1]), self.closed_ms)
         self.before_ms, self.latest_ms = self.latest_ms, int(running[-1])
         return late, np.where(late, open_ms, starts)
 
-    def late_by_clock(self, times: NDArray[np.int64], spans: PaneDurations) -> NDArray[np.intp]:
-        """Say, before `late`, which rows will be late only because no rows came for long and time went on."""
-        if self.closed_ms <= spans.closed_to(self.latest_ms):
+    def late_by_clock(self, times: NDArray[np.int64], panes: PaneGrid) -> NDArray[np.intp]:
+        """Return which rows will be late only because the wall clock closed panes; call before `late`."""
+        if self.closed_ms <= panes.closed_to(self.latest_ms):
             return np.array([], dtype=np.intp)
         running = np.maximum.accumulate(np.concatenate(([self.latest_ms], times)))[:-1]
-        starts = spans.starts(times)
-        return np.flatnonzero((spans.due(starts) > running) & (spans.ends(starts) <= self.closed_ms))
+        starts = panes.starts(times)
+        return np.flatnonzero((panes.due(starts) > running) & (panes.ends(starts) <= self.closed_ms))
 
     def see(self, now_ms: int) -> bool:
         """Note that rows came; return whether the subject was idle."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.detectors.profiles.columns import Columns
+from watchkeeper.schemas.times import BEGINNING_MS, END_MS
 from watchkeeper.streams.ingest.clock import time_ms
 from watchkeeper.streams.ingest.decode import SubjectDecoder
 
@@ -111,5 +112,7 @@ def times_ms(events: Sequence[Any]) -> NDArray[np.int64]:
     try:
         seconds = np.fromiter([event.event_time.timestamp() for event in events], np.float64, len(events))
     except AttributeError:  # some are already milliseconds
-        return np.array([min(max(time_ms(event.event_time), -(2**62)), 2**62) for event in events], np.int64)
+        return np.array(
+            [min(max(time_ms(event.event_time), BEGINNING_MS), END_MS) for event in events], np.int64
+        )
     return np.rint(seconds * 1000).astype(np.int64)

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -17,7 +17,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from watchkeeper.schemas.events import LabelValue, Output, Time
 from watchkeeper.schemas.monitors import Feature, Monitor
-from watchkeeper.streams.config.state import BEGINNING_MS
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.ingest.clock import time_ms
 from watchkeeper.streams.ingest.envelope import (
@@ -75,19 +75,9 @@ class _Named(Struct):
 
 
 class SubjectDecoder:
-    """How one monitor's events are decoded: a struct with the declared features as typed fields.
+    """How one monitor's events are decoded: a struct with the declared features as typed fields."""
 
-    It is for events from `from_ms` on, until the monitor after it; `before` is for earlier ones.
-    """
-
-    def __init__(
-        self, monitor: Monitor, from_ms: int = BEGINNING_MS, before: "SubjectDecoder | None" = None
-    ) -> None:
-        self.from_ms = from_ms
-        self.until_ms = -BEGINNING_MS
-        self.before = before
-        if before is not None:
-            before.until_ms = from_ms
+    def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
         self.name = monitor.subject
         self.features = monitor.features
@@ -110,16 +100,6 @@ class SubjectDecoder:
     def decode_fast(self) -> Callable[[bytes], Any]:
         """Decode an event of this subject; raises on one that is not good."""
         return msgspec.json.Decoder(self.struct).decode
-
-    def history(self) -> "Iterator[SubjectDecoder]":
-        """Yield this and all before it."""
-        yield self
-        if self.before is not None:
-            yield from self.before.history()
-
-    def at(self, time_ms: int) -> "SubjectDecoder":
-        """Return what an event of a time is decoded with."""
-        return next(each for each in self.history() if each.before is None or time_ms >= each.from_ms)
 
     def convert(self, event: dict[str, Any]) -> Row:
         """Build a row, leaving out features of a wrong type; raise on a bad envelope."""
@@ -166,13 +146,13 @@ def _fits(value: Any, feature: Feature) -> bool:
 class EventDecoder:
     """Decodes one kind of event for all subjects of that kind."""
 
-    def __init__(self, subjects: Iterable[SubjectDecoder], tag_field: str) -> None:
-        self.subjects = {subject.name: subject for subject in subjects}
+    def __init__(self, subjects: Iterable[Timeline[SubjectDecoder]], tag_field: str) -> None:
+        self.subjects = {subject.latest.name: subject for subject in subjects}
         self.by_struct = {
-            each.struct: each for subject in self.subjects.values() for each in subject.history()
+            each.value.struct: each for subject in self.subjects.values() for each in subject.revisions
         }
         self._tag_field = tag_field
-        self._first = dict(self.subjects)
+        self._first = {name: subject.latest for name, subject in self.subjects.items()}
         self.prefer(())
 
     def prefer(self, subjects: Iterable[SubjectDecoder]) -> None:
@@ -218,14 +198,14 @@ class EventDecoder:
         return unwatched(self._tag_field, str(name))
 
 
-def _in_time(subject: SubjectDecoder, event: Mapping[str, Any]) -> SubjectDecoder:
-    """Return what is in force at an event's time; one without a good time is refused by any."""
-    if subject.before is None:
-        return subject
+def _in_time(subject: Timeline[SubjectDecoder], event: Mapping[str, Any]) -> SubjectDecoder:
+    """Return what is in force at an event's time. Any subject refuses an event without a valid time."""
+    if len(subject.history) == 1:
+        return subject.latest
     try:
         return subject.at(time_ms(msgspec.convert(event.get("event_time"), Time)))
     except msgspec.ValidationError:
-        return subject
+        return subject.latest
 
 
 class LabelDecoder:

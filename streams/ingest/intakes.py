@@ -1,19 +1,16 @@
-"""What ingest needs to know of every monitored subject, built anew where the registry changes."""
+"""What ingest needs for every monitored subject. It is rebuilt when the registry changes."""
 
 from collections.abc import Iterator
 from copy import copy
-from itertools import pairwise
 from typing import NamedTuple, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.config.timeline import Revision, Timeline
 from watchkeeper.streams.ingest.columnizer import Columnizer
 from watchkeeper.streams.ingest.decode import EventDecoder, LabelDecoder, SubjectDecoder
-from watchkeeper.streams.ingest.spans import PaneDurations
+from watchkeeper.streams.ingest.spans import PaneDurations, PaneGrid
 
 
 class MonitorsInForce(Protocol):
@@ -22,63 +19,60 @@ class MonitorsInForce(Protocol):
     @property
     def generation(self) -> int: ...  # noqa: D102
 
-    def get(self, subject: str) -> Watched | None: ...  # noqa: D102
+    def get(self, subject: str) -> Timeline[Watched] | None: ...  # noqa: D102
 
     def subjects(self) -> list[str]: ...  # noqa: D102
 
 
 class Intake(NamedTuple):
-    """One subject as ingest sees it, for panes from `from_ms` on; `before` is for earlier ones."""
+    """What ingest needs for the panes in which one revision of a subject is in force."""
 
     watched: Watched
     subject: SubjectDecoder
     columnizer: Columnizer
     spans: PaneDurations
-    before: "Intake | None" = None
 
     @classmethod
-    def of(cls, watched: Watched) -> "Intake":
-        """Prepare what is in force, and what was before."""
-        before = cls.of(watched.before) if watched.before is not None else None
-        subject = SubjectDecoder(watched.monitor, watched.from_ms, before.subject if before else None)
-        spans = PaneDurations.of(watched.monitor, watched.from_ms, before.spans if before else None)
-        return cls(watched, subject, Columnizer(subject), spans, before)
+    def of(cls, revision: Revision[Watched]) -> "Intake":
+        """Build it from one revision."""
+        watched = revision.value
+        subject = SubjectDecoder(watched.monitor)
+        return cls(watched, subject, Columnizer(subject), PaneDurations.of(watched.monitor))
 
-    def at(self, time_ms: int) -> "Intake":
-        """Return what holds for the pane that starts at a time."""
-        found = self
-        while found.before is not None and time_ms < found.watched.from_ms:
-            found = found.before
-        return found
 
-    def runs(self, times: NDArray[np.int64]) -> "list[tuple[Intake, slice]]":
-        """Split rows, in their order, where what holds for them changes."""
-        if self.before is None or (times >= self.watched.from_ms).all():
-            return [(self, slice(0, len(times)))]
-        starts = [each.from_ms for each in self.watched.history()[1:]]
-        number = np.searchsorted(starts, times, side="right")
-        bounds = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(times)]
-        return [(self.at(int(times[first])), slice(first, end)) for first, end in pairwise(bounds)]
+class SubjectIntake(NamedTuple):
+    """One subject as ingest sees it, with all its revisions."""
+
+    watched: Timeline[Watched]
+    revisions: Timeline[Intake]
+    panes: PaneGrid
+
+    @classmethod
+    def of(cls, watched: Timeline[Watched]) -> "SubjectIntake":
+        """Build it for all revisions of a subject."""
+        revisions = watched.map(Intake.of)
+        return cls(watched, revisions, PaneGrid(revisions.map(lambda each: each.value.spans)))
 
 
 class Subjects:
     """Decoders and intakes of all subjects.
 
-    Building them takes long for many subjects: a worker has one for all its partitions, and each of them one
-    that takes over from it (`common`). Only which monitor a decoder tries first is each one's own.
+    Building them for many subjects takes long. So a worker builds one instance for all its partitions, and
+    the instance of each partition copies from it (`common`). Only which monitor a decoder tries first differs
+    between partitions.
     """
 
     def __init__(self, registry: MonitorsInForce, common: "Subjects | None" = None) -> None:
         self._registry = registry
         self._common = common
         self._generation = -1
-        self.intakes: dict[str, Intake] = {}
+        self.intakes: dict[str, SubjectIntake] = {}
         self._kinds: dict[str, set[Kind]] = {}
         self.decoders: dict[str, EventDecoder] = {}
         self.labels = LabelDecoder()
 
     def refresh(self) -> None:
-        """Take in what has changed in the registry, if anything has."""
+        """Follow the registry, if it has changed."""
         if self._registry.generation == self._generation:
             return
         if self._common is None:
@@ -100,15 +94,15 @@ class Subjects:
             if watched is None:
                 continue
             known = before.get(name)
-            self.intakes[name] = known if known and known.watched is watched else Intake.of(watched)
-            self._kinds[name] = {kind for each in watched.history() for kind in _kinds(each.monitor)}
-        subjects = [intake.subject for intake in self.intakes.values()]
+            self.intakes[name] = known if known and known.watched is watched else SubjectIntake.of(watched)
+            self._kinds[name] = {kind for each in watched.history for kind in _kinds(each.monitor)}
+        subjects = [intake.revisions.map(lambda each: each.value.subject) for intake in self.intakes.values()]
         self.decoders = {
-            "predictions": EventDecoder((s for s in subjects if s.monitor.model), "model"),
-            "features": EventDecoder((s for s in subjects if s.monitor.feature_view), "feature_view"),
+            "predictions": EventDecoder((s for s in subjects if s.latest.monitor.model), "model"),
+            "features": EventDecoder((s for s in subjects if s.latest.monitor.feature_view), "feature_view"),
         }
 
-    def of_kind(self, kind: Kind) -> Iterator[tuple[str, Intake]]:
+    def of_kind(self, kind: Kind) -> Iterator[tuple[str, SubjectIntake]]:
         """Yield the subjects that have events of a kind."""
         for name, intake in self.intakes.items():
             if self.is_of_kind(name, kind):

@@ -1,4 +1,4 @@
-"""Labels, joined to their predictions, go into the panes of the time at which they became known."""
+"""Joins labels to their predictions, and adds them to the panes of the time at which they became known."""
 
 from collections.abc import Sequence
 from operator import attrgetter
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.detectors.profiles.rows import LabelsProfile
-from watchkeeper.streams.ingest.clock import NEVER
+from watchkeeper.schemas.times import BEGINNING_MS
 from watchkeeper.streams.ingest.early_labels import LabelValue
 from watchkeeper.streams.ingest.intakes import Intake
 from watchkeeper.streams.ingest.join import CLOCKS_DIFFER_MS, Labelled, Waiting
@@ -28,9 +28,9 @@ class LabelsIntake:
     def wait(
         self, batch: VersionRows, scores: Scores, late: NDArray[np.bool_], before_ms: int
     ) -> tuple[list[int], list[Labelled]]:
-        """Let predictions wait for their labels; return repeats, and labels that came before them.
+        """Let predictions wait for their labels; return repeats, and the labels that came before them.
 
-        Late ones do not wait: they are in no statistic, and neither is what becomes known of them.
+        Late predictions do not wait: neither they nor their labels are in any statistic.
         """
         join = self._partition.join.version(batch.subject, batch.version)
         ids = [event.prediction_id for event in batch.rows.events]
@@ -49,7 +49,7 @@ class LabelsIntake:
         return repeats, matches
 
     def match(self, truths: Sequence[LabelValue]) -> list[Labelled]:
-        """Give labels to the predictions that are known; the others are kept until theirs come."""
+        """Match labels with known predictions; keep the other labels until their predictions come."""
         watched = self._partition.subjects.intakes
         join = self._partition.join
         return [match for truth in truths for match in join.match(truth, watched, self._is_late)]
@@ -69,7 +69,7 @@ class LabelsIntake:
         account = self._partition.labels
         places = self._changed(match)
         closed_ms = self._partition.clock("labels", match.subject).closed_ms
-        # By what had come before the label, however it came in chunks; by the clock only where all was idle.
+        # What came before the label decides, not the chunks. The clock decides only where all was idle.
         if match.late or any(key.end_ms <= closed_ms for key, _ in places):
             account.late += 1
             self._open(match, max(match.latest_ms, closed_ms)).late += 1
@@ -92,12 +92,12 @@ class LabelsIntake:
 
     def _is_late(self, subject: str, times: Sequence[int], latest_ms: int) -> bool:
         """Whether a pane of one of the times was closed by the labels that had come before."""
-        intake = self._partition.subjects.intakes[subject]
-        return any(intake.at(time_ms).spans.due_ms(time_ms) <= latest_ms for time_ms in times)
+        revisions = self._partition.subjects.intakes[subject].revisions
+        return any(revisions.at(time_ms).spans.due_ms(time_ms) <= latest_ms for time_ms in times)
 
     def _at(self, subject: str, time_ms: int) -> Intake:
         """Return what is in force for a label that became known at a time."""
-        return self._partition.subjects.intakes[subject].at(time_ms)
+        return self._partition.subjects.intakes[subject].revisions.at(time_ms)
 
     def _key(self, match: Labelled, time_ms: int) -> PaneKey:
         intake = self._at(match.subject, time_ms)
@@ -114,9 +114,10 @@ class LabelsIntake:
         return self._partition.panes.labels(key, layout)
 
     def _segments(self, match: Labelled, start_ms: int) -> list[str]:
-        """Name the segments of a label's pane that its prediction belongs to.
+        """Return the segments of a label's pane that its prediction belongs to.
 
-        Those of now are counted: of a prediction from before they were declared, nothing is known.
+        Only dimensions declared at the pane's start count. A prediction made before a dimension was declared
+        has no value for it.
         """
         if not match.segments:
             return []
@@ -128,20 +129,20 @@ class LabelsIntake:
     def expire(self, subject: str) -> None:
         """Forget predictions whose labels are overdue, and labels whose predictions should have come.
 
-        Where labels stay away altogether predictions are the clock, but only once labels are idle: that they
-        are behind, or come later than predictions after an outage, is not a lack of them.
+        If no labels come at all, predictions are the clock, but only once labels are idle. Labels that are
+        behind, or that come later than predictions after an outage, are not missing.
         """
         predictions = self._partition.clock("predictions", subject)
-        # Another version may still make a prediction of the same id, and then wants the same labels.
+        # Another version may still make a prediction of the same id, and needs the same labels.
         labels = self._partition.clock("labels", subject)
         labels_ms = min(labels.latest_ms, predictions.closed_ms)
-        predictions_ms = predictions.latest_ms if labels.idle else NEVER
+        predictions_ms = predictions.latest_ms if labels.idle else BEGINNING_MS
         for join in self._partition.join.of_subject.get(subject, ()):
             join.expire(labels_ms, predictions_ms)
         self._partition.labels.orphaned += self._orphans(subject, predictions.closed_ms)
 
     def forget_orphans(self) -> None:
-        """Forget labels that had been counted as orphans before, and were read again."""
+        """Forget labels that were counted as orphans before and have been read again."""
         for (kind, subject), clock in self._partition.clocks.items():
             if kind == "predictions":
                 self._orphans(subject, clock.closed_ms)
@@ -153,11 +154,11 @@ class LabelsIntake:
         return named + early.expire(None, self._slowest_ms() - CLOCKS_DIFFER_MS)
 
     def _slowest_ms(self) -> int:
-        """Return how far panes of all subjects are closed: a label may name no model."""
+        """Return the time up to which panes of all subjects are closed. A label may name no model."""
         watched = self._partition.subjects.intakes
         clocks = self._partition.clocks.items()
         active = (c for (kind, name), c in clocks if kind == "predictions" and name in watched and not c.idle)
-        return min((clock.closed_ms for clock in active), default=NEVER)
+        return min((clock.closed_ms for clock in active), default=BEGINNING_MS)
 
 
 def _waiting(

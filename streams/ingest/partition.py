@@ -1,4 +1,4 @@
-"""The state of ingest in one partition, shared by the intakes of rows and labels."""
+"""The state of ingest in one partition. The intakes of rows and labels share it."""
 
 from collections.abc import Iterable
 
@@ -6,19 +6,19 @@ import msgspec
 
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.profiles import Watermark
-from watchkeeper.streams.fold.protocol import Message
+from watchkeeper.schemas.times import BEGINNING_MS
+from watchkeeper.streams.fold.protocol import LAST_OFFSET, Message
 from watchkeeper.streams.ingest.accounts import Account, LabelAccount
-from watchkeeper.streams.ingest.clock import NEVER, Clock
+from watchkeeper.streams.ingest.clock import Clock
 from watchkeeper.streams.ingest.intakes import Subjects
 from watchkeeper.streams.ingest.join import Join
 from watchkeeper.streams.ingest.panes import Panes, SavedPane
 from watchkeeper.streams.ingest.quarantine import Quarantine
 from watchkeeper.streams.ingest.replays import Replays
-from watchkeeper.streams.ingest.spans import PaneDurations
+from watchkeeper.streams.ingest.spans import PaneGrid
 from watchkeeper.streams.topics.partitioning import partition_of
 
 MISTIMED_MAX = 100_000
-LAST_OFFSET = 2**62
 
 
 class PartitionState(msgspec.Struct):
@@ -56,28 +56,28 @@ class Partition:
         self.replays: dict[str, Replays] = {}
         self.quarantines: dict[str, Quarantine] = {}
         self.mistimed: dict[str, list[int]] = {}
-        """Offsets, by topic, of what was refused or late by the clock, and at another time would not be."""
+        """By topic, the offsets of events that were refused or late because of the wall clock."""
         self.since: dict[str, dict[str, int]] = {}
-        """By topic and subject, the offset from which on its events are let in: those before were refused."""
+        """By topic and subject, the first offset whose events are let in; earlier ones were refused."""
         self._let_in: dict[str, object] = {}
         self.needs: dict[str, int] = {}
         self.needed_clocks: dict[str, dict[str, Clock]] = {}
         self.outputs: list[Message] = []
 
     def let_in(self, topic: str, offset: int) -> None:
-        """Note from which offset on the subjects that are watched now are let in."""
+        """Record the offset from which the subjects that are watched now are let in."""
         watched = self.subjects.intakes
         if self._let_in.get(topic) is watched:
             return
         self._let_in[topic] = watched
         known = self.since.get(topic)
         if known is None:
-            self.since[topic] = dict.fromkeys(watched, 0)  # whatever came before was not refused here
+            self.since[topic] = dict.fromkeys(watched, 0)  # nothing before was refused here
         else:
             self.since[topic] = {name: known.get(name, offset) for name in watched}
 
     def was_let_in(self, topic: str, subject: str, offset: int) -> bool:
-        """Whether an event of a subject was not refused for want of a monitor."""
+        """Whether an event of a subject was let in; one that came before its monitor was refused."""
         known = self.since.get(topic)
         return known is None or offset >= known.get(subject, LAST_OFFSET)
 
@@ -89,20 +89,20 @@ class Partition:
         """Return, per kind, the furthest time that any subject's panes are closed to."""
         reached: dict[Kind, int] = {}
         for (kind, _), clock in self.clocks.items():
-            if clock.closed_ms > NEVER:
-                reached[kind] = max(reached.get(kind, NEVER), clock.closed_ms)
+            if clock.closed_ms > BEGINNING_MS:
+                reached[kind] = max(reached.get(kind, BEGINNING_MS), clock.closed_ms)
         return reached
 
-    def close(self, kind: Kind, subject: str, spans: PaneDurations) -> None:
-        """Close the panes that event time has passed, and tell evaluate how far it has come."""
+    def close(self, kind: Kind, subject: str, panes: PaneGrid) -> None:
+        """Close the panes that event time has passed, and send them to evaluate."""
         clock = self.clock(kind, subject)
-        clock.advance(spans.closed_to(self._reached_ms(kind, subject)))
+        clock.advance(panes.closed_to(self._reached_ms(kind, subject)))
         self._emit_panes(kind, subject, clock)
 
-    def close_by_wall_clock(self, kind: Kind, subject: str, spans: PaneDurations, now_ms: int) -> None:
-        """Close what is open of an idle subject, if its time has passed in the real world too."""
+    def close_by_wall_clock(self, kind: Kind, subject: str, panes: PaneGrid, now_ms: int) -> None:
+        """Close the open panes of an idle subject, if the wall clock has passed them too."""
         end_ms = self.panes.last_end_ms(kind, subject)
-        if end_ms is not None and end_ms + spans.at(end_ms - 1).lateness_ms < now_ms:
+        if end_ms is not None and end_ms + panes.spans.at(end_ms - 1).lateness_ms < now_ms:
             clock = self.clock(kind, subject)
             clock.advance(end_ms)
             self._emit_panes(kind, subject, clock)
@@ -111,7 +111,7 @@ class Partition:
         latest_ms = self.clock(kind, subject).latest_ms
         predictions = self.clock("predictions", subject)
         if kind == "labels" and not predictions.idle:
-            # A label counts once its prediction is known: its pane stays open until predictions are as far.
+            # A label counts once its prediction is known. So its pane stays open until predictions reach it.
             return min(latest_ms, predictions.latest_ms)
         return latest_ms
 
@@ -121,7 +121,7 @@ class Partition:
                 self._tell(subject, _encode(pane))
 
     def tell_times(self, kind: Kind, subjects: Iterable[str], now_ms: int) -> None:
-        """Tell evaluate how far the clocks of these subjects are; call after their panes are closed."""
+        """Send evaluate the clocks of these subjects. Call it after their panes are closed."""
         for subject in subjects:
             clock = self.clock(kind, subject)
             clock.told_ms = clock.closed_ms
@@ -130,7 +130,7 @@ class Partition:
             self._tell(subject, _encode(Watermark(self.source, now_ms, times, {kind: idle} if idle else {})))
 
     def heartbeat(self, now_ms: int) -> list[Message]:
-        """Say to every partition of evaluate that what was idle is idle still."""
+        """Return a message to every partition of evaluate: the idle subjects are still idle."""
         if not any(clock.idle for clock in self.clocks.values()):
             return []
         value = _encode(Watermark(self.source, now_ms, {}, {}))

@@ -47,7 +47,7 @@ class Reading:
         events, at, wrong, refused = chunk
         good = self._in_range(events, at, times, refused, now_ms)
         grouped: dict[str, list[int]] = {}
-        names = {struct: decoder.by_struct[struct].name for struct in set(map(type, events))}
+        names = {struct: decoder.by_struct[struct].value.name for struct in set(map(type, events))}
         if len(names) == 1:
             grouped[names.popitem()[1]] = list(good)
         else:

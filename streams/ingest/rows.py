@@ -1,4 +1,4 @@
-"""Rows of predictions and features go into the panes of their event time."""
+"""Adds rows of predictions and features to the panes of their event time."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -26,7 +26,7 @@ class Rows(NamedTuple):
     wrong: dict[int, tuple[str, ...]]
     """Features of a wrong type, by index of event."""
     offset: int
-    """Of the chunk's first record."""
+    """The offset of the chunk's first record."""
 
     def take(self, index: Indices) -> "Rows":
         """Select rows by position."""
@@ -56,7 +56,7 @@ class VersionRows:
 
     @property
     def layout(self) -> Layout:
-        """How they become counts."""
+        """The layout that turns the rows into counts."""
         return self.intake.watched.layout(self.version)
 
     @cached_property
@@ -71,11 +71,11 @@ class VersionRows:
 
 
 def batches(partition: Partition, subject: str, rows: Rows) -> Iterator[tuple[VersionRows, Indices | None]]:
-    """Split a subject's rows by version, and where its monitor changes; None: the positions of all rows."""
+    """Split a subject's rows by version and revision; yield each batch with its positions, None for all."""
     for version, index in _by_version(rows.events):
         name = partition.panes.name(VERSIONS_MAX, subject, version)
         whole = rows if index is None else rows.take(index)
-        runs = partition.subjects.intakes[subject].runs(whole.times)
+        runs = partition.subjects.intakes[subject].revisions.runs(whole.times)
         for intake, run in runs:
             at, part = index, whole
             if len(runs) > 1:
@@ -101,13 +101,13 @@ class RowsIntake:
         self._kind = kind
 
     def place(self, subject: str, rows: Rows) -> Places:
-        """Say which rows are late and in which pane each is counted, and move the subject's clock on."""
-        spans = self._partition.subjects.intakes[subject].spans
+        """Return which rows are late and in which pane each is counted; advance the subject's clock."""
+        panes = self._partition.subjects.intakes[subject].panes
         clock = self._partition.clock(self._kind, subject)
-        return Places(*clock.late(rows.times, spans))
+        return Places(*clock.late(rows.times, panes))
 
     def add(self, batch: VersionRows, places: Places, repeats: Sequence[int]) -> None:
-        """Fold the rows that are neither late nor repeats; count those that are."""
+        """Fold the rows that are neither late nor repeats; count the others."""
         repeated = np.zeros(len(places.late), dtype=np.bool_)
         repeated[repeats] = True
         keep = ~(places.late | repeated)
@@ -149,8 +149,8 @@ class RowsIntake:
         account.accepted += len(late) - n_late - n_repeated
         for start_ms in np.unique(places.starts[late | repeated]).tolist():
             here = places.starts == start_ms
-            # What is late is counted in a pane that is open: by now another monitor may be in force.
-            intake = self._partition.subjects.intakes[batch.subject].at(start_ms)
+            # A late row is counted in an open pane, where another monitor may be in force.
+            intake = self._partition.subjects.intakes[batch.subject].revisions.at(start_ms)
             layout = intake.watched.layout(batch.version)
             profile = self._partition.panes.rows(self._key(batch, intake, start_ms), layout)
             profile.late += int(np.count_nonzero(late & here))

@@ -11,8 +11,9 @@ from operator import attrgetter
 from typing import get_args
 
 from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.times import BEGINNING_MS, END_MS
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
-from watchkeeper.streams.ingest.clock import NEVER, Clock
+from watchkeeper.streams.ingest.clock import Clock
 from watchkeeper.streams.ingest.early_labels import LabelValue
 from watchkeeper.streams.ingest.envelope import EventRefusal
 from watchkeeper.streams.ingest.gate import Gate
@@ -26,8 +27,7 @@ from watchkeeper.streams.ingest.rows import RowsIntake, batches
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CERTAIN_MS = 500
 RECENT_MS = 2500
-"""Workers tell each second which topics are read to their ends."""
-LATER = 2**62
+"""Milliseconds for which the report that a topic is read to its end is recent; workers report each second."""
 
 
 class IngestFold(BaseFold):
@@ -55,7 +55,7 @@ class IngestFold(BaseFold):
         self._in_sight_ms: dict[Kind, int] = {}
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
-        """Fold a chunk of one topic; a record that can't be used goes to `rejected`.
+        """Fold a chunk of one topic. Records that cannot be used go to `rejected`.
 
         RejectedShareHigh when that is too many; what is in memory must not be saved then.
         """
@@ -93,9 +93,9 @@ class IngestFold(BaseFold):
     def _note_late_by_clock(
         self, kind: Kind, subject: str, records: Sequence[Record], decoded: Decoded
     ) -> None:
-        """Note the rows that would not be late when they are read again."""
-        spans = self._subjects.intakes[subject].spans
-        late = self.partition.clock(kind, subject).late_by_clock(decoded.rows[subject].times, spans)
+        """Record the rows that would not be late if they were read again."""
+        panes = self._subjects.intakes[subject].panes
+        late = self.partition.clock(kind, subject).late_by_clock(decoded.rows[subject].times, panes)
         if late.size and kind == "predictions":
             at = (decoded.at[decoded.events[subject][row]] for row in late.tolist())
             self.partition.mistimed.setdefault(kind, []).extend(records[index].offset for index in at)
@@ -111,9 +111,9 @@ class IngestFold(BaseFold):
         return refused
 
     def _in_time(self, truth: LabelValue, now_ms: int) -> LabelValue:
-        """Move the clocks of a label's subjects on, and note how far they had come before it."""
+        """Advance the clocks of a label's subjects; return it with the time that they had reached before."""
         subjects = [truth.model] if truth.model else [name for name, _ in self._subjects.of_kind("labels")]
-        latest_ms = NEVER
+        latest_ms = BEGINNING_MS
         for subject in subjects:
             clock = self.partition.clock("labels", subject)
             if clock.see(now_ms):
@@ -123,11 +123,11 @@ class IngestFold(BaseFold):
         return truth._replace(latest_ms=latest_ms)
 
     def _close(self, kind: Kind, subject: str, now_ms: int) -> None:
-        spans = self._subjects.intakes[subject].spans
+        panes = self._subjects.intakes[subject].panes
         labelled = kind == "predictions" and self._subjects.is_of_kind(subject, "labels")
         kinds: list[Kind] = ["predictions", "labels"] if labelled else [kind]
         for each in kinds:
-            self.partition.close(each, subject, spans)
+            self.partition.close(each, subject, panes)
             clock = self.partition.clock(each, subject)
             if clock.closed_ms > clock.told_ms:
                 self.partition.tell_times(each, [subject], now_ms)
@@ -135,7 +135,7 @@ class IngestFold(BaseFold):
             self._labels.expire(subject)
 
     def tick(self, now_ms: int) -> None:
-        """Note when this partition began to be watched; idleness is counted from then."""
+        """Record when this partition began to be watched. Idleness counts from then."""
         if self._began_ms is None:
             self._began_ms = now_ms
 
@@ -144,7 +144,7 @@ class IngestFold(BaseFold):
         self.tick(now_ms)
         self._subjects.refresh()
         kind: Kind = topic  # type: ignore[assignment]  # the three source topics are named for their kinds
-        if self._in_sight_ms.get(kind) == LATER:
+        if self._in_sight_ms.get(kind) == END_MS:
             self._in_sight_ms[kind] = now_ms
         since_ms = max(self._began_ms or 0, self._in_sight_ms.get(kind, 0))
         for subject, intake in self._subjects.of_kind(kind):
@@ -154,7 +154,7 @@ class IngestFold(BaseFold):
                 continue
             if kind == "labels" and self._wait_for_predictions(subject, now_ms):
                 continue
-            self.partition.close_by_wall_clock(kind, subject, intake.spans, now_ms)
+            self.partition.close_by_wall_clock(kind, subject, intake.panes, now_ms)
             # What lies in an open pane is still to come, so until it closes the subject is not idle.
             newly = not clock.idle and self.partition.panes.last_end_ms(kind, subject) is None
             clock.idle = clock.idle or newly
@@ -168,7 +168,7 @@ class IngestFold(BaseFold):
             self.partition.outputs.extend(self.partition.heartbeat(now_ms))
 
     def _wait_for_predictions(self, subject: str, now_ms: int) -> bool:
-        """Whether predictions that labels are for may be published and not read yet: none is late then."""
+        """Whether the labels' predictions may be published but not read yet. If so, no label is late."""
         if now_ms - self._caught_up_ms.get("predictions", 0) <= RECENT_MS:
             return False
         predictions, labels = (self.partition.clock(kind, subject) for kind in ("predictions", "labels"))
@@ -180,10 +180,10 @@ class IngestFold(BaseFold):
         Publishers keep what they could not send, so idle time starts again once the end is known.
         """
         kind: Kind = topic  # type: ignore[assignment]
-        self._in_sight_ms[kind] = LATER
+        self._in_sight_ms[kind] = END_MS
 
     def _is_idle_certain(self, now_ms: int) -> bool:
-        """Whether every topic was read to its end just now: a heartbeat speaks for all of them."""
+        """Whether every topic has just been read to its end. A heartbeat covers all of them."""
         return all(
             now_ms - self._caught_up_ms.get(kind, 0) <= CERTAIN_MS
             and now_ms - self._in_sight_ms.get(kind, 0) >= self._idle_ms
@@ -191,7 +191,7 @@ class IngestFold(BaseFold):
         )
 
     def outputs(self) -> list[Message]:
-        """Hand over panes, watermarks and rejections."""
+        """Return panes, watermarks and rejections since the last call."""
         outputs, self.partition.outputs = self.partition.outputs, []
         return outputs
 
@@ -200,7 +200,7 @@ class IngestFold(BaseFold):
         return self.partition.snapshot()
 
     def restore(self, state: bytes) -> None:
-        """Take over a snapshot; waiting predictions come back through `remember`."""
+        """Load a snapshot. `remember` restores the waiting predictions."""
         self.partition.restore(state)
 
     def needs(self) -> Mapping[str, int]:
@@ -208,7 +208,7 @@ class IngestFold(BaseFold):
         return self.partition.needs
 
     def remember(self, topic: str, records: Sequence[Record]) -> None:
-        """Rebuild the waiting predictions and the labels that they have; counts nothing."""
+        """Rebuild the waiting predictions and their labels; count nothing."""
         self._subjects.refresh()
         records = self.gate.known(topic, records)
         now_ms = records[-1].timestamp if records else 0
@@ -226,7 +226,7 @@ class IngestFold(BaseFold):
         return self.partition.was_let_in(topic, subject, offset)
 
     def _split(self, topic: str, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-        """Split records where the events of another subject began to be let in."""
+        """Split records where events of another subject began to be let in."""
         starts = self.partition.since.get(topic, {}).values()
         cuts = {bisect_left(records, start, key=attrgetter("offset")) for start in set(starts)}
         for first, end in pairwise(sorted({0, *cuts, len(records)})):
@@ -237,15 +237,14 @@ class IngestFold(BaseFold):
             if not self._was_let_in("predictions", subject, rows.offset):
                 continue
             clock = clocks.setdefault(subject, Clock())
-            spans = self._subjects.intakes[subject].spans
-            late, _ = clock.late(rows.times, spans)
+            late, _ = clock.late(rows.times, self._subjects.intakes[subject].panes)
             for batch, index in batches(self.partition, subject, rows):
                 scores = batch.intake.columnizer.scores(batch.rows.events)
                 self._labels.wait(batch, scores, late if index is None else late[index], clock.before_ms)
 
 
 def _as_before(truth: LabelValue, clocks: dict[str, Clock]) -> LabelValue:
-    """Note how far labels had come before this one when it came first."""
+    """Return the label with the time that labels had reached when it first came."""
     every = clocks.setdefault("", Clock())  # the labels that name no model are for all
     own = clocks.setdefault(truth.model or "", Clock())
     latest_ms = own.latest_ms

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -10,9 +9,11 @@ import msgspec
 from watchkeeper.alerting.runbooks import OWN_RUNBOOKS
 from watchkeeper.alerting.subject import Subject
 from watchkeeper.schemas.alerts import Alert
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import WindowFindings
 from watchkeeper.schemas.retraining import RetrainingRequest
 from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
 from watchkeeper.streams.fold.rejection import readable
 
@@ -31,7 +32,7 @@ class Monitors(Protocol):
     def ready(self) -> threading.Event:
         """Return the event that is set once everything published before the start is read."""
 
-    def get(self, subject: str) -> Watched | None:
+    def get(self, subject: str) -> Timeline[Watched] | None:
         """Return the configuration of a subject, or None if nobody watches it."""
 
 
@@ -82,9 +83,7 @@ class PageFold(BaseFold):
             watched = self._registry.get(name)
             if watched is not None:
                 budget = watched.at(subject.pages.reached_ms).monitor.false_pages
-                found[name] = Paging(
-                    subject.pages.within(budget.per // timedelta(milliseconds=1)), budget.at_most
-                )
+                found[name] = Paging(subject.pages.within(milliseconds(budget.per)), budget.at_most)
         return found
 
     def snapshot(self) -> bytes:

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeGuard
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.streams.kafka.client import MAX_MESSAGE_BYTES, BrokerError, describe
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.flow import TopicName
@@ -39,13 +40,13 @@ class Topic(NamedTuple):
     def config(self) -> dict[str, str]:
         """Return the broker's settings for this topic."""
         if not self.compacted:
-            retention_ms = self.retention // timedelta(milliseconds=1)
+            retention_ms = milliseconds(self.retention)
             return {"cleanup.policy": "delete", "retention.ms": str(retention_ms)} | _ALWAYS
         # A reader goes through the whole topic, and the broker never compacts the segment it writes to.
         return {
             "cleanup.policy": "compact",
             "segment.bytes": str(16 * 2**20),
-            "segment.ms": str(timedelta(minutes=10) // timedelta(milliseconds=1)),
+            "segment.ms": str(milliseconds(timedelta(minutes=10))),
             "min.cleanable.dirty.ratio": "0.1",
         } | _ALWAYS
 

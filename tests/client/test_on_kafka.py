@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from confluent_kafka import Message
 
 from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.ingest.decode import EventDecoder, LabelDecoder, Row, SubjectDecoder
 from watchkeeper.streams.kafka.client import describe, read_to_end
@@ -50,7 +51,7 @@ def test_events_arrive_decodable_and_labels_beside_their_predictions(settings: S
     assert sorted(places) == sorted(ids)
     assert len(set(places.values())) > 1
     assert {message.key().decode(): message.partition() for message in labels} == places
-    decoder = EventDecoder([SubjectDecoder(MONITOR)], "model")
+    decoder = EventDecoder([Timeline(SubjectDecoder(MONITOR))], "model")
     rows = [decoder.decode(record(message)) for message in predictions]
     assert all(isinstance(row, Row) and not row.wrong for row in rows)
     assert all(isinstance(LabelDecoder().decode(record(message)), Row) for message in labels)

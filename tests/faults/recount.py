@@ -3,9 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.streams.fold.protocol import Record
 
@@ -24,7 +25,9 @@ def recount(log: Mapping[int, Iterable[Record]], monitor: Monitor) -> Counter[Wi
 
 
 def _count(records: Iterable[Record], monitor: Monitor, counts: Counter[Window]) -> None:
-    pane, size, lateness = (_ms(getattr(monitor.windows, name)) for name in ("pane", "size", "lateness"))
+    pane, size, lateness = (
+        milliseconds(getattr(monitor.windows, name)) for name in ("pane", "size", "lateness")
+    )
     seen: set[str] = set()
     latest = 0
     for record in records:
@@ -51,7 +54,3 @@ def _parse(value: bytes | None) -> dict[str, Any] | None:
     except ValueError:
         return None
     return event if isinstance(event, dict) else None
-
-
-def _ms(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)

@@ -51,7 +51,7 @@ def test_a_record_is_used_whole_or_what_was_in_force_stays(given: tuple[str, byt
         SEEN["ignored"] += 1
         return
     SEEN["used"] += 1
-    for each in after.history():  # what is used can be counted by
+    for each in after.history:  # rows can be counted by what is in force
         each.layout("1")
         each.layout(None)
 

@@ -93,9 +93,9 @@ def _is_fit(monitor: Monitor) -> None:
     assert configuration.broken == {}
     watched = configuration.watched(monitor.subject)
     assert watched is not None
-    assert watched.monitor == monitor
+    assert watched.latest.monitor == monitor
     SubjectDecoder(monitor)
-    assert PaneDurations.of(monitor, 0, None).pane_ms > 0
+    assert PaneDurations.of(monitor).pane_ms > 0
     Layout.of(monitor, None)
     try:
         assert soonest(monitor, monitor, 1_700_000_000_000).at_ms >= 1_700_000_010_000

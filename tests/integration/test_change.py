@@ -14,6 +14,7 @@ from watchkeeper.streams.cli.changes import Wanted, When, plan
 from watchkeeper.streams.cli.current import read_configuration, send_configuration
 from watchkeeper.streams.config.registry import Registry
 from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.evaluate.stage import EvaluateFold
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.ingest.stage import IngestFold
@@ -100,8 +101,7 @@ def _subjects(port: int) -> list[str]:
 
 def _offline(settings: Settings) -> dict[Any, dict[str, Any]]:
     """Fold what is on the topics in one process that knows of the change from the start."""
-    old = Watched(MONITOR)
-    registry = Registry.fixed({"risk": Watched(AFTER, {}, CHANGE_MS, old, 1)})
+    registry = Registry.fixed({"risk": Timeline(Watched(MONITOR), (CHANGE_MS, Watched(AFTER, {}, 1)))})
     count, now_ms = settings.partitions, time.time_ns() // 1_000_000
     folds = [EvaluateFold(registry, [f"ingest/{n}" for n in range(count)]) for _ in range(count)]
     ingests = [IngestFold(number, count, registry) for number in range(count)]

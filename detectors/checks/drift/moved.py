@@ -18,6 +18,7 @@ from watchkeeper.detectors.checks.drift.psi import psi_of
 from watchkeeper.detectors.checks.drift.total_variation import total_variation_distance
 from watchkeeper.detectors.checks.drift.wasserstein import wasserstein, wasserstein_distance
 from watchkeeper.detectors.checks.window_case import Case, category_of, number_of
+from watchkeeper.detectors.profiles.layout import OUTPUT
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.profiles.spans import Moved
 from watchkeeper.detectors.profiles.summaries import CategorySummary, NumberSummary
@@ -25,8 +26,6 @@ from watchkeeper.schemas.findings import Check, Finding
 
 _MARGIN = 1.25
 """How much further than ever seen a window may be."""
-OUTPUT = ""
-"""Stands for the model's output among the names of features."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from watchkeeper.detectors.checks.drift.moved import OUTPUT, Drift, NumberDrift, of_feature, of_output
+from watchkeeper.detectors.checks.drift.moved import Drift, NumberDrift, of_feature, of_output
 from watchkeeper.detectors.checks.window_case import ROWS_MIN
+from watchkeeper.detectors.profiles.layout import OUTPUT
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.profiles.spans import Moved
 

@@ -8,6 +8,7 @@ from watchkeeper.detectors.checks import wording
 from watchkeeper.detectors.checks.budget import level
 from watchkeeper.detectors.checks.window_case import Case
 from watchkeeper.detectors.profiles.spans import ENOUGH, MANY, span_ms
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Finding
 
 _FACTOR = 5.0
@@ -19,7 +20,7 @@ def applies(case: Case) -> bool:
     if case.spans is None or windows.rows is not None:
         return False
     # A night is not a fault, and only a day's worth of windows knows of nights.
-    enough = ENOUGH if span_ms(windows) >= timedelta(days=1) / timedelta(milliseconds=1) else MANY
+    enough = ENOUGH if span_ms(windows) >= milliseconds(timedelta(days=1)) else MANY
     return case.spans.count >= enough
 
 

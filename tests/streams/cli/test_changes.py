@@ -55,8 +55,8 @@ def test_a_past_time_may_be_stated_and_is_warned_of(
     assert "what was counted before workers hear of it, stays as it is" in told.stderr
     watched = read_configuration(settings).watched("flight-delay")
     assert watched is not None
-    assert [bool(each.references) for each in watched.history()] == [False, True]
-    assert watched.from_ms == 1_767_268_800_000
+    assert [bool(each.references) for each in watched.history] == [False, True]
+    assert watched.revisions[-1].from_ms == 1_767_268_800_000
     command("apply", path, "--effective-from", "noon", code=2)
 
 
@@ -79,7 +79,7 @@ def test_a_new_reference_of_what_is_watched_takes_effect_where_windows_end(
     command(*build)
     watched = read_configuration(settings).watched("flight-delay")
     assert watched is not None
-    assert [set(each.references) for each in watched.history()] == [{None}, {None, "2"}]
+    assert [set(each.references) for each in watched.history] == [{None}, {None, "2"}]
     assert len(read_configuration(settings).reference_revisions("flight-delay", None)) == 2
 
 

@@ -56,7 +56,7 @@ def test_applying_puts_monitor_and_reference_in_force_once(
     assert "monitor new, reference new" in command("apply", path).stdout
     watched = read_configuration(settings).watched("flight-delay")
     assert watched is not None
-    reference = watched.reference(None)
+    reference = watched.latest.reference(None)
     assert reference is not None
     assert reference.rows == 300
     assert "monitor unchanged, reference unchanged" in command("apply", path).stdout

@@ -101,11 +101,7 @@ def test_whoever_writes_the_record_no_pane_holds_a_change(times: list[int], minu
     configuration.learn("monitors", b"m", MonitorRecord(revisions=revisions).encode())
     watched = configuration.watched("m")
     assert watched is not None
-    history = watched.history()
-    for earlier, later in pairwise(history):
+    for earlier, later in pairwise(watched.revisions):
         assert later.from_ms >= earlier.from_ms
-        assert later.from_ms % WindowDurations.of(later.monitor, "predictions").pane_ms == 0
-        assert (
-            earlier.before is None
-            or later.from_ms % WindowDurations.of(earlier.monitor, "predictions").pane_ms == 0
-        )
+        assert later.from_ms % WindowDurations.of(later.value.monitor, "predictions").pane_ms == 0
+        assert later.from_ms % WindowDurations.of(earlier.value.monitor, "predictions").pane_ms == 0

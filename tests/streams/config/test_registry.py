@@ -13,6 +13,7 @@ from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
 from watchkeeper.streams.config.registry import Registry, Watched
 from watchkeeper.streams.config.state import Configuration, reference_key
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import topic_name
@@ -54,7 +55,7 @@ BROKEN = {
 def test_a_monitor_is_known_from_its_record_until_its_tombstone() -> None:
     configuration = Configuration()
     assert configuration.learn(*monitor_record(monitor())) == {"weather"}
-    assert configuration.watched("weather") == Watched(monitor(), {})
+    assert configuration.watched("weather") == Timeline(Watched(monitor(), {}))
     assert configuration.learn(*monitor_record(monitor())) == set()
     assert configuration.learn("monitors", b"weather", None) == {"weather"}
     assert configuration.watched("weather") is None
@@ -70,7 +71,7 @@ def test_references_come_before_or_after_their_monitor_and_by_version() -> None:
     assert configuration.unwatched() == []
     watched = configuration.watched("weather")
     assert watched is not None
-    assert set(watched.references) == {None, "2/b"}
+    assert set(watched.latest.references) == {None, "2/b"}
     assert configuration.learn("references", b"weather/2/b", None) == {"weather"}
     assert configuration.references("weather") == {None: reference()}
 
@@ -117,7 +118,7 @@ def test_a_fixed_registry_is_ready_at_once() -> None:
     registry = Registry.fixed({"weather": Watched(monitor())})
     assert registry.ready.is_set()
     assert registry.subjects() == ["weather"]
-    assert registry.get("weather") == Watched(monitor())
+    assert registry.get("weather") == Timeline(Watched(monitor()))
     assert registry.get("climate") is None
 
 
@@ -146,13 +147,15 @@ def test_it_reads_the_past_then_follows_and_keeps_what_did_not_change(settings: 
     try:
         assert registry.ready.wait(20)
         assert (registry.subjects(), registry.generation) == (["b", "weather"], 1)
-        assert registry.get("weather") == Watched(monitor(), {None: reference()})
+        assert registry.get("weather") == Timeline(Watched(monitor(), {None: reference()}))
         untouched = registry.get("b")
         keyed = [record for record in BROKEN.values() if record[1]]  # Kafka compacts nothing without a key
         send(settings, *keyed, reference_record(reference(version="2")))
         wait_until(lambda: registry.generation == 2 and registry.ignored == len(keyed))
         assert set(registry.broken) >= {"monitors/climate", "references/climate"}
-        assert registry.get("weather") == Watched(monitor(), {None: reference(), "2": reference(version="2")})
+        assert registry.get("weather") == Timeline(
+            Watched(monitor(), {None: reference(), "2": reference(version="2")})
+        )
         send(settings, ("monitors", b"weather", None))
         wait_until(lambda: registry.subjects() == ["b"])
         assert registry.get("b") is untouched

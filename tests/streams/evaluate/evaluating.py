@@ -13,6 +13,7 @@ from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.profiles import Pane, Watermark
 from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.evaluate.stage import EvaluateFold
 from watchkeeper.streams.fold.protocol import Record
 
@@ -63,7 +64,13 @@ def watched(seed=1, rows_per_min=None, **changes):
 
 
 class Registry(dict):
-    """Subject -> what is known of it."""
+    """Subject -> its revisions, or the only one."""
+
+    def get(self, subject):
+        """Return the revisions of a subject; the same object until it is replaced."""
+        if subject in self and not isinstance(self[subject], Timeline):
+            self[subject] = Timeline(self[subject])
+        return super().get(subject)
 
 
 def registry(of=None):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.streams.evaluate.evaluating import Registry, by_series, monitor, said, statistics, watched
 from watchkeeper.schemas.findings import WindowFindings
 from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.evaluate.stage import EvaluateFold
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.ingest.stage import IngestFold
@@ -62,10 +63,11 @@ CASES = {
 
 def changed(before, changes):
     if changes is None:
-        return Watched(before.monitor, watched(seed=2).references, CHANGE, before, 1)
+        after = Watched(before.monitor, watched(seed=2).references, 1)
+        return Timeline(before, (CHANGE, after))
     document = before.monitor.model_dump(mode="json", exclude_unset=True)
-    after = monitor(**(document | changes))
-    return Watched(after, before.references, CHANGE, before, 1)
+    after = Watched(monitor(**(document | changes)), before.references, 1)
+    return Timeline(before, (CHANGE, after))
 
 
 class Registered(Registry):
@@ -79,7 +81,7 @@ class Registered(Registry):
         return list(self)
 
     def learn(self, of):
-        if self["delay"] is not of:
+        if self.get("delay") is not of:
             self["delay"] = of
             self.generation += 1
 
@@ -207,8 +209,8 @@ def in_pieces(before, after, seed, stops):
 
 class Case(NamedTuple):
     name: str
-    before: Watched
-    after: Watched
+    before: Timeline[Watched]
+    after: Timeline[Watched]
     series: Any
     run: Run
 
@@ -220,6 +222,7 @@ class Case(NamedTuple):
 def case(request):
     before, changes = CASES[request.param]
     after = changed(before, changes)
+    before = Timeline(before)
     series, run = at_once(before, after)
     return Case(request.param, before, after, series, run)
 

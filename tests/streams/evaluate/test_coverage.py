@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
 
-from watchkeeper.streams.evaluate.coverage import CohortCoverage, Coverage, Expectation, Expectations, window
+from watchkeeper.streams.config.timeline import Timeline
+from watchkeeper.streams.evaluate.coverage import CohortCoverage, Coverage, Expectation, window
 
 HOUR = 60
 WITHIN = 12 * HOUR
 
 
 def wanted(share=None, min_labels=50, within_ms=WITHIN):
-    return Expectations([(0, Expectation(within_ms, HOUR, min_labels, share))])
+    return Timeline(Expectation(within_ms, HOUR, min_labels, share))
 
 
 def lived(hours, labels_until, lag=3, labelled=0.9, rows=lambda _: 100, batch=1, **expected):

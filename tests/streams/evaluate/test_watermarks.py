@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeeper.schemas.profiles import Watermark
-from watchkeeper.streams.evaluate.watermarks import NEVER, Watermarks
+from watchkeeper.schemas.times import BEGINNING_MS
+from watchkeeper.streams.evaluate.watermarks import Watermarks
 
 SOURCES = ["ingest/0", "ingest/1"]
 LATER_MS = 1_000_000
@@ -13,7 +14,7 @@ def active(source, time_ms, now_ms=0, subject="m"):
     return Watermark(f"ingest/{source}", now_ms, {"predictions": {subject: time_ms}}, {})
 
 
-def idle(source, time_ms=NEVER, now_ms=0, subject="m"):
+def idle(source, time_ms=BEGINNING_MS, now_ms=0, subject="m"):
     return Watermark(
         f"ingest/{source}", now_ms, {"predictions": {subject: time_ms}}, {"predictions": [subject]}
     )
@@ -36,7 +37,7 @@ def test_the_slowest_source_decides():
 
 def test_a_source_never_heard_of_holds_back():
     progress = heard(active(0, 100))
-    assert progress.reached_ms == NEVER
+    assert progress.reached_ms == BEGINNING_MS
     assert not progress.idle
     assert heard(idle(0, 100)).idle is False
 
@@ -48,8 +49,8 @@ def test_an_idle_source_is_left_out():
 
 def test_idle_is_true_of_the_time_at_which_it_was_said():
     before = idle(1, 70, now_ms=1_000), active(0, 100, now_ms=5_000)
-    assert heard(*before, confirmed=False).reached_ms == NEVER
-    assert heard(*before, Watermark("ingest/1", 5_100, {}, {}), confirmed=False).reached_ms == NEVER
+    assert heard(*before, confirmed=False).reached_ms == BEGINNING_MS
+    assert heard(*before, Watermark("ingest/1", 5_100, {}, {}), confirmed=False).reached_ms == BEGINNING_MS
     assert heard(*before, Watermark("ingest/1", 5_200, {}, {}), confirmed=False).reached_ms == 100
     assert heard(*before, active(1, 80, now_ms=5_100), confirmed=False).reached_ms == 80
 
@@ -87,13 +88,13 @@ def test_subjects_have_their_own_time():
     assert marks.settle() == {"slow", "fast"}
     assert marks.of("predictions", "slow").reached_ms == 10
     assert marks.of("predictions", "fast").reached_ms == 99
-    assert marks.of("labels", "fast").reached_ms == NEVER
+    assert marks.of("labels", "fast").reached_ms == BEGINNING_MS
 
 
 def test_the_clock_is_the_slowest_source_and_unknown_while_one_is():
     marks = Watermarks()
     marks.hear(Watermark("ingest/0", 500, {}, {}), SOURCES)
-    assert marks.clock_ms(SOURCES) == NEVER
+    assert marks.clock_ms(SOURCES) == BEGINNING_MS
     marks.hear(Watermark("ingest/1", 300, {}, {}), SOURCES)
     marks.hear(Watermark("ingest/1", 200, {}, {}), SOURCES)
     assert marks.clock_ms(SOURCES) == 300

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.profiles import Pane
-from watchkeeper.streams.evaluate.windows import ALL, FAR, Closed, OpenWindows, Part, Passed, WindowDurations
+from watchkeeper.schemas.times import END_MS
+from watchkeeper.streams.evaluate.windows import ALL, Closed, OpenWindows, Part, Passed, WindowDurations
 
 TUMBLING = WindowDurations(size_ms=30, every_ms=30, pane_ms=10)
 ROLLING = WindowDurations(size_ms=30, every_ms=10, pane_ms=10)
@@ -66,7 +67,7 @@ def test_a_rolling_window_holds_what_the_ones_before_held():
 
 def test_a_window_without_rows_is_none():
     assert closed_by(filled(TUMBLING, pane(0), pane(90)), 120, TUMBLING)[1].start_ms == 90
-    assert OpenWindows().next(FAR, TUMBLING) is None
+    assert OpenWindows().next(END_MS, TUMBLING) is None
 
 
 def test_a_window_closes_at_the_pane_that_fills_it_and_the_rest_at_the_end_of_its_time():

@@ -6,6 +6,7 @@ import sys
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.streams.config.registry import Registry
 from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.ingest.intakes import Subjects
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.stages import stages
@@ -25,7 +26,7 @@ def _watched(model: str, feature: str = "age") -> Watched:
 
 
 def _change(registry: Registry, **watched: Watched) -> None:
-    registry._watched = registry._watched | watched
+    registry._watched = registry._watched | {name: Timeline(each) for name, each in watched.items()}
     registry.generation += 1
 
 
@@ -56,27 +57,24 @@ def test_a_change_reaches_all_and_leaves_the_others_as_they_are():
     _change(registry, b=_watched("b", "income"), c=_watched("c"))
     subjects.refresh()
     assert subjects.intakes["a"] is before["a"]
-    assert list(subjects.intakes["b"].subject.features) == ["income"]
+    assert list(subjects.intakes["b"].revisions.latest.subject.features) == ["income"]
     assert list(subjects.decoders["predictions"].subjects) == ["a", "b", "c"]
     assert subjects.is_of_kind("c", "predictions")
 
 
 def test_what_a_decoder_tries_first_is_its_own():
-    registry = Registry.fixed(
-        {"a": Watched(_watched("a", "income").monitor, from_ms=5, before=_watched("a"))}
-    )
+    registry = Registry.fixed({"a": Timeline(_watched("a"), (5, _watched("a", "income")))})
     common = Subjects(registry)
     one, other = Subjects(registry, common), Subjects(registry, common)
     for subjects in (one, other):
         subjects.refresh()
-    old = one.intakes["a"].before
-    assert old is not None
+    old = one.intakes["a"].revisions.at(4).subject
     event = b'{"model":"a","event_time":"2026-01-01T00:00:00Z","prediction_id":"1",'
     event += b'"features":{"age":1},"prediction":{"value":1}}'
-    one.decoders["predictions"].prefer([old.subject])
+    one.decoders["predictions"].prefer([old])
     decoded = [each.decoders["predictions"].decode_fast(event) for each in (one, other, common)]
-    new = other.intakes["a"].subject
-    assert [type(each) for each in decoded] == [old.subject.struct, new.struct, new.struct]
+    new = other.intakes["a"].revisions.latest.subject
+    assert [type(each) for each in decoded] == [old.struct, new.struct, new.struct]
 
 
 def test_a_worker_begins_without_the_slow_imports_of_river():

@@ -16,6 +16,7 @@ from watchkeeper.schemas.profiles import Pane, ToEvaluate, Watermark
 from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.streams.config.registry import Registry
 from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.fold.protocol import Message, Record
 from watchkeeper.streams.ingest.stage import IngestFold
 
@@ -86,11 +87,11 @@ def rejections(messages: list[Message]) -> list[Rejection]:
 
 
 def rows_of(pane: Pane) -> RowsProfile:
-    return RowsProfile.decode(pane.profile, REGISTRY.get("risk").layout(pane.version))
+    return RowsProfile.decode(pane.profile, REGISTRY.get("risk").latest.layout(pane.version))
 
 
 def labels_of(pane: Pane) -> LabelsProfile:
-    return LabelsProfile.decode(pane.profile, REGISTRY.get("risk").layout(pane.version))
+    return LabelsProfile.decode(pane.profile, REGISTRY.get("risk").latest.layout(pane.version))
 
 
 def test_a_pane_closes_when_event_time_has_passed_it_by_the_lateness():
@@ -394,7 +395,7 @@ def test_what_was_late_by_the_clock_waits_for_no_label_after_a_restart_either(re
 
 @pytest.mark.parametrize("restarts", [False, True])
 def test_what_was_refused_before_its_monitor_came_is_no_event_after_a_restart_either(restarts):
-    other = Watched(MONITOR.model_copy(update={"model": "other"}), {})
+    other = Timeline(Watched(MONITOR.model_copy(update={"model": "other"}), {}))
     known = {"risk": REGISTRY.get("risk")}
     registry = Registry.fixed(known)
     topics = {

@@ -12,6 +12,7 @@ from watchkeeper.schemas.monitors import Owner
 from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.schemas.retraining import RetrainingRequest
 from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.fold.protocol import Message, Record
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.page.stage import PageFold
@@ -28,9 +29,9 @@ class Registry:
         self.generation = 1
         self.ready = threading.Event()
         self.ready.set()
-        self.known = {"flight-delay": Watched(monitor())}
+        self.known = {"flight-delay": Timeline(Watched(monitor()))}
 
-    def get(self, subject: str) -> Watched | None:
+    def get(self, subject: str) -> Timeline[Watched] | None:
         return self.known.get(subject)
 
 
@@ -167,10 +168,9 @@ def test_runbooks_may_be_kept_elsewhere(registry):
 
 
 def test_a_changed_monitor_counts_for_the_windows_that_start_after_it(registry: Registry) -> None:
-    before = registry.known["flight-delay"]
     team = monitor().model_copy(update={"owner": Owner(team="others")})
     since_ms = window(5).window_start_ms
-    registry.known["flight-delay"] = Watched(team, from_ms=since_ms, before=before)
+    registry.known["flight-delay"] = Timeline(Watched(monitor()), (since_ms, Watched(team)))
     fold = PageFold(registry)
     fold.fold(
         "findings",
