@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import replace
-from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -18,6 +17,7 @@ from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
 from watchkeeper.detectors.profiles.spans import span_ms
 from watchkeeper.detectors.profiles.steps import ordinary_step
 from watchkeeper.detectors.profiles.unseen import shorten
+from watchkeeper.detectors.tasks import labels_of
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Binning, NumberBins, Reference
 
@@ -33,8 +33,6 @@ MODELS_MAX, MODELS_BYTES = 50, 4 * 2**20
 
 MEASURED_MAX = 400
 """Of more windows than so many, as many are taken to learn how far windows ordinarily move."""
-
-AnyProfile = TypeVar("AnyProfile", RowsProfile, LabelsProfile)
 
 
 def build_reference(
@@ -99,7 +97,8 @@ def reference_labels(reference: Reference | None, segment: str | None) -> Labels
     if reference is None:
         return None
     data = reference.labels if segment is None else reference.segment_labels.get(segment)
-    return None if data is None else LabelsProfile.decode(data, Layout(reference.binning))
+    layout = Layout(reference.binning)
+    return None if data is None else labels_of(layout).decode(data, layout)
 
 
 def reference_model(reference: Reference | None) -> Model | None:
@@ -205,7 +204,7 @@ def _models(
 
 
 def _labels(layout: Layout, scores: Floats, labels: Floats) -> bytes:
-    profile = LabelsProfile.empty(layout)
+    profile = labels_of(layout).empty(layout)
     known = ~np.isnan(labels)
     profile.add(scores[known], labels[known], np.full(np.count_nonzero(known), np.nan))
     return profile.encode()

@@ -10,20 +10,14 @@ from watchkeeper.detectors.engine.bins import CategoryBins, NumberBins
 from watchkeeper.detectors.engine.channel import MISSING, Channel, Terms, fit_missing, fit_values
 from watchkeeper.detectors.engine.season import Season
 from watchkeeper.detectors.profiles.columns import Columns, Floats
-from watchkeeper.detectors.profiles.labels import SCORE_BINS
 from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.tasks import task_of
+from watchkeeper.detectors.tasks.base import LabelSignal
 
 OUTPUT = ""
 """Stands for the model's output among the names of features."""
-ERROR = "error"
-"""Stands for wrong answers, or absolute errors, on labels."""
-RESIDUAL = "calibration residual"
-"""Stands for label minus score, of a classification."""
-OF_LABELS = frozenset({ERROR, RESIDUAL})
-_RESIDUAL = 0.3
-"""Of the budget of labels."""
-ROWS_MIN = 1000
-"""A shorter reference does not say how values wander."""
+MODEL_ROWS_MIN = 1000
+"""The fewest rows of a reference, or of its labels, that show how values wander. Chosen by hand."""
 Fit = tuple[Channel, Season | None]
 
 
@@ -42,7 +36,7 @@ def fit_model(
     layout: Layout, columns: Columns, times_ms: Floats | None, labels: Floats | None
 ) -> Model | None:
     """Fit the channels; rows are put in order of time where it is known. None for too few rows."""
-    if columns.rows < ROWS_MIN:
+    if columns.rows < MODEL_ROWS_MIN:
         return None
     if times_ms is not None:
         order = np.argsort(times_ms, kind="stable")
@@ -80,37 +74,23 @@ def _missing(fit: Fit, share: float) -> Fit:
 
 
 def _of_labels(layout: Layout, columns: Columns, labels: Floats, times_ms: Floats | None) -> list[Fit]:
-    """Fit the errors: whether the answer was wrong, or how far off it was."""
+    """Fit the label signals of the task; none where all errors are equal."""
     if columns.scores is None:
         return []
     known = np.isfinite(labels) & np.isfinite(columns.scores)
-    if np.count_nonzero(known) < ROWS_MIN:
+    if np.count_nonzero(known) < MODEL_ROWS_MIN:
         return []
-    if layout.binning.task == "regression":
-        errors = np.abs(columns.scores[known] - labels[known])
-    else:
-        errors = ((columns.scores[known] >= layout.binning.threshold) != (labels[known] == 1.0)).astype(float)
+    signals = task_of(layout.binning.task).label_signals(layout, columns.scores[known], labels[known])
+    if len(np.unique(signals[0].values)) == 1:
+        return []
     times_ms = None if times_ms is None else times_ms[known]
-    if len(np.unique(errors)) == 1:
-        return []
-    wrong = fit_values(ERROR, errors, times_ms, Terms(losses=(ERROR,)))
-    if layout.binning.task == "regression":
-        return [wrong]
-    residual = fit_values(RESIDUAL, residuals(columns.scores[known], labels[known]), times_ms, Terms())
-    return [
-        (replace(channel, weight=share), season)
-        for (channel, season), share in ((wrong, 1 - _RESIDUAL), (residual, _RESIDUAL))
-    ]
+    return [_label_fit(signal, times_ms) for signal in signals]
 
 
-def residuals(scores: Floats, labels: Floats) -> Floats:
-    """Give label minus score, the score as `LabelsProfile` keeps it: the middle of its bin.
-
-    A model whose scores are right on average has a mean of 0; one that is too sure has not, at either end.
-    """
-    fine = np.minimum((np.clip(scores, 0.0, 1.0) * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
-    found: Floats = labels - (fine + 0.5) / SCORE_BINS
-    return found
+def _label_fit(signal: LabelSignal, times_ms: Floats | None) -> Fit:
+    terms = Terms(losses=(signal.name,) if signal.is_loss else ())
+    channel, season = fit_values(signal.name, signal.values, times_ms, terms)
+    return replace(channel, weight=signal.weight), season
 
 
 def _with_seasons(fits: list[Fit], hours: int) -> list[Channel]:

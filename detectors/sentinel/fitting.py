@@ -26,7 +26,8 @@ from watchkeeper.detectors.tables.times import refuse_missing
 
 _LOSSES = 0.5
 """Of the whole budget, where there are columns of losses and others."""
-ROWS_MIN = 100
+FIT_ROWS_MIN = 100
+"""The fewest rows of a reference that a sentinel is fitted to. Chosen by hand."""
 _DISTINCT_MAX = 0.5
 
 
@@ -96,8 +97,8 @@ class Fitted(Struct):
 
 def fit_channels(reference: Table, at_most: float, per: int | timedelta, terms: Terms) -> Fitted:
     """Fit a reference; ValueError says why it can not be used."""
-    if reference.rows < ROWS_MIN:
-        raise ValueError(f"the reference has {reference.rows} rows; at least {ROWS_MIN} are needed")
+    if reference.rows < FIT_ROWS_MIN:
+        raise ValueError(f"the reference has {reference.rows} rows; at least {FIT_ROWS_MIN} are needed")
     if not (_is_number(at_most) and 0 < at_most < math.inf):
         raise ValueError(f"at_most must be a number above 0, got {at_most!r}")
     if not (_is_number(terms.tolerance) and 0 <= terms.tolerance < math.inf):

@@ -26,8 +26,8 @@ RECENT = 1024
 """Rows that are kept to say what changed."""
 LEARN_MIN = 256
 """Rows after an alarm from which a first new reference is learned."""
-ROWS_MIN = 32
-"""Rows since a change that an alarm waits for, so that it can say what changed..."""
+EXPLAIN_ROWS_MIN = 32
+"""Rows since a change that an alarm waits for, so that it can name what changed..."""
 _DOUBT = 3.0
 """...of those since when a change is twenty times as likely as since any later one."""
 _CHUNK = 64 * BLOCK
@@ -211,7 +211,10 @@ class Sentinel:
         _, group, index = max(attribution.shares(self._groups).values(), key=lambda share: share[0])
         for each in self._groups:
             each.bank.cap()
-        return BLOCK * attribution.age(self._groups, self._history.groups, group, index, _DOUBT) >= ROWS_MIN
+        return (
+            BLOCK * attribution.age(self._groups, self._history.groups, group, index, _DOUBT)
+            >= EXPLAIN_ROWS_MIN
+        )
 
     def _raise(self) -> Alarm:
         self.alarms += 1
