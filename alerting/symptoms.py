@@ -10,23 +10,13 @@ from typing import NamedTuple, get_args
 
 from msgspec import Struct
 
-from watchkeeper.alerting.names import BROKEN
 from watchkeeper.alerting.policy import Standing, judge, policy_of
-from watchkeeper.schemas.findings import Check, Finding, Kind, State, WindowFindings
+from watchkeeper.schemas.findings import EXPLAINED_BY, Check, Finding, Kind, State, WindowFindings
 from watchkeeper.schemas.monitors import Sensitivity
 
 EXPLAINED_MOST = 100
 """Symptoms of one check in one window whose findings are kept, so that a flood of them stays small."""
 CHECKS: tuple[Check, ...] = get_args(Check)
-
-_DISTORTS = BROKEN - {"duplicates"}
-# What explains a check of the same feature away.
-EXPLAINED_BY: dict[Check, frozenset[Check]] = {
-    "out_of_range": frozenset({"unit_change"}),
-    "unseen_category": frozenset({"category_renamed"}),
-    "stuck": frozenset({"unit_change", "out_of_range"}),
-    "drift": _DISTORTS | {"unseen_category"},
-}
 
 
 class Spot(NamedTuple):
@@ -73,7 +63,7 @@ def observe(symptoms: Symptoms, window: WindowFindings, sensitivity: Sensitivity
 
 def explained_features(symptoms: Mapping[Spot, Symptom], version: str, check: Check) -> set[str | None]:
     """Return the features of which this check needs no alert of its own, None being the subject itself."""
-    causes = _DISTORTS if check == "prediction_drift" else EXPLAINED_BY.get(check, frozenset())
+    causes = EXPLAINED_BY.get(check, frozenset())
     active = {
         spot.feature
         for spot, symptom in symptoms.items()

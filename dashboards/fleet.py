@@ -1,11 +1,15 @@
 """All models at a glance: does anything fire, where is it worst, does the watch itself work."""
 
+from typing import get_args
+
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.parts import ANY_IS_BAD, ANY_IS_ODD, Panel, bars, firing, lines, number, page
+from watchkeeper.schemas.tasks import Metric
 
 LINK = "/d/watchkeeper-model?var-subject=${__field.labels.subject}"
-PERFORMANCE = "auroc|log_loss|accuracy|f1|brier|ece|mae|rmse"
+PERFORMANCE = "|".join(metric for metric in get_args(Metric) if metric != "bias")
+"""A pattern of the metrics that are plotted: all but the bias."""
 
 
 def fleet() -> Dashboard:

@@ -29,6 +29,20 @@ QUALITY_CHECKS: tuple[Check, ...] = (
     "wrong_type", "out_of_range", "unseen_category", "stuck",
 )  # fmt: skip
 
+DISTORTING: tuple[Check, ...] = (
+    "unit_change", "category_renamed", "missing", "wrong_type", "out_of_range", "stuck",
+)  # fmt: skip
+"""Faults of one feature after which its values can't be trusted: any of them moves the model's output."""
+EXPLAINED_BY: dict[Check, frozenset[Check]] = {
+    "out_of_range": frozenset({"unit_change"}),
+    "unseen_category": frozenset({"category_renamed"}),
+    "stuck": frozenset({"unit_change", "out_of_range", "unseen_category"}),
+    "prediction_drift": frozenset(DISTORTING),
+    "drift": frozenset({*DISTORTING, "unseen_category"}),
+}
+"""For a check, the checks that explain it: while one of them is bad for a feature, the check of the same
+feature needs no alert of its own. Prediction drift is explained by a fault of any feature."""
+
 State = Literal["ok", "bad", "no_data"]
 Kind = Literal["predictions", "labels", "features"]
 TimeMs = Annotated[int, Meta(ge=0, le=LATEST_MS)]

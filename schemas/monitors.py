@@ -17,6 +17,8 @@ from pydantic import (
     model_validator,
 )
 
+from watchkeeper.schemas.tasks import SCHEMAS, Metric, TaskName
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Many = Annotated[int, Field(gt=0, le=1_000_000_000)]
@@ -162,10 +164,6 @@ class Tolerance(Section):
     """A ceiling, whatever the reference says."""
 
 
-Metric = Literal["auroc", "log_loss", "accuracy", "f1", "brier", "ece", "mae", "rmse", "bias"]
-REGRESSION_METRICS: frozenset[Metric] = frozenset(("mae", "rmse", "bias"))
-
-
 class Labels(Section):
     """When labels come and what is measured on them."""
 
@@ -229,7 +227,7 @@ class Monitor(Section):
     """The feature view, as its rows name it; instead of a model."""
     owner: Owner
     """Who is told."""
-    task: Literal["binary-classification", "regression"] | None = None
+    task: TaskName | None = None
     """What the model does; it decides which metrics are measured."""
     features: dict[Name, Feature] = Field(min_length=1, max_length=2000)
     """The features that are watched; others in the events are passed over."""
@@ -262,7 +260,7 @@ class Monitor(Section):
         if (self.model is None) == (self.feature_view is None):
             raise ValueError("a monitor is for exactly one of: model, feature_view")
         if self.model is not None and self.task is None:
-            raise ValueError("a model needs its task: binary-classification or regression")
+            raise ValueError(f"a model needs its task: {' or '.join(SCHEMAS)}")
         if self.feature_view is not None and (self.task or self.labels or self.retraining):
             raise ValueError("task, labels and retraining are for models, not for a feature_view")
         if self.retraining is not None and self.labels is None:
@@ -277,5 +275,5 @@ class Monitor(Section):
         return self
 
     def _strange_metrics(self, labels: Labels) -> list[Metric]:
-        regression = self.task == "regression"
-        return [metric for metric in labels.metrics if (metric in REGRESSION_METRICS) != regression]
+        known = SCHEMAS[self.task].metrics if self.task is not None else ()
+        return [metric for metric in labels.metrics if metric not in known]

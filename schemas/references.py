@@ -1,9 +1,11 @@
 """What normal looks like for one subject: how its rows are binned, and the profiles of its reference rows."""
 
-from typing import Literal, Self
+from typing import Self
 
 import msgspec
 from msgspec import Struct
+
+from watchkeeper.schemas.tasks import TaskName
 
 
 class NumberBins(Struct, frozen=True, array_like=True):
@@ -25,7 +27,7 @@ class Binning(Struct, frozen=True):
     """The known categories of each feature; all others are unseen."""
     output: NumberBins | None = None
     """The score of a classifier, the value of a regression; None for a feature view."""
-    task: Literal["binary-classification", "regression"] | None = None
+    task: TaskName | None = None
     threshold: float = 0.5
 
 

@@ -23,8 +23,8 @@ from watchkeeper.detectors.calibration.injection import KINDS, columns_for, inje
 from watchkeeper.detectors.online.registry import DETECTORS
 from watchkeeper.detectors.tables.table import Table
 
-ROWS_MIN = 2000
-"""Half of a shorter history is no reference, or the other half is no stream."""
+HISTORY_ROWS_MIN = 2000
+"""The fewest rows of a history: one half is the reference, the other half the stream. Chosen by hand."""
 LEAD = 256
 """Healthy rows before a fault."""
 _LIMIT = 2000
@@ -106,9 +106,9 @@ def calibrate(
     Faults begin at random rows of the second half, after 256 healthy ones. Alarms on those are not counted.
     ValueError for a history that is too short. Cost: half a minute for 20,000 rows of ten columns.
     """
-    if history.rows < ROWS_MIN:
+    if history.rows < HISTORY_ROWS_MIN:
         raise ValueError(
-            f"it has {history.rows} rows, and less than {ROWS_MIN} say little; take a longer history"
+            f"it has {history.rows} rows, and less than {HISTORY_ROWS_MIN} say little; take a longer history"
         )
     half = history.rows // 2
     reference, healthy = history.cut(0, half), history.cut(half)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import replace
-from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -14,10 +13,11 @@ from watchkeeper.detectors.profiles.columns import Columns, Floats
 from watchkeeper.detectors.profiles.edges import equal_shares
 from watchkeeper.detectors.profiles.fixed_point import grid_exponent
 from watchkeeper.detectors.profiles.layout import BINS, Layout
-from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.profiles.spans import span_ms
 from watchkeeper.detectors.profiles.steps import ordinary_step
 from watchkeeper.detectors.profiles.unseen import shorten
+from watchkeeper.detectors.tasks import labels_of
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Binning, NumberBins, Reference
 
@@ -33,8 +33,6 @@ MODELS_MAX, MODELS_BYTES = 50, 4 * 2**20
 
 MEASURED_MAX = 400
 """Of more windows than so many, as many are taken to learn how far windows ordinarily move."""
-
-AnyProfile = TypeVar("AnyProfile", RowsProfile, LabelsProfile)
 
 
 def build_reference(
@@ -182,7 +180,7 @@ def _models(
 
 
 def _labels(layout: Layout, scores: Floats, labels: Floats) -> bytes:
-    profile = LabelsProfile.empty(layout)
+    profile = labels_of(layout).empty(layout)
     known = ~np.isnan(labels)
     profile.add(scores[known], labels[known], np.full(np.count_nonzero(known), np.nan))
     return profile.encode()

@@ -1,46 +1,36 @@
-"""Judges the labels of one closed window: is the model worse than it was, beyond tolerance and chance."""
+"""Judges the labels of one closed window: whether the model is worse than allowed, by more than chance."""
 
 from math import hypot
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from watchkeeper.detectors.checks import wording
 from watchkeeper.detectors.checks.judged import Judgement, no_data
 from watchkeeper.detectors.checks.labels_statistics import statistics_of_labels
-from watchkeeper.detectors.checks.performance import Estimate, Z, measure
+from watchkeeper.detectors.checks.reference import reference_labels
 from watchkeeper.detectors.profiles.labels import LabelsProfile
 from watchkeeper.detectors.profiles.layout import Layout
-from watchkeeper.detectors.profiles.reference import reference_labels
+from watchkeeper.detectors.tasks import Task, task_of
+from watchkeeper.detectors.tasks.base import Measured
+from watchkeeper.detectors.tasks.estimates import Estimate, Z
 from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Finding
-from watchkeeper.schemas.monitors import Labels, Metric, Monitor, Tolerance
+from watchkeeper.schemas.monitors import Labels, Monitor, Tolerance
 from watchkeeper.schemas.references import Reference
-
-_HIGHER_IS_BETTER = frozenset({"auroc", "accuracy", "f1"})
-_WORSE_BY: dict[Metric, float] = {
-    "auroc": 0.05, "log_loss": 0.05, "accuracy": 0.05, "f1": 0.05, "brier": 0.02, "ece": 0.05,
-}  # fmt: skip
-# Errors of a regression have units, so their tolerance is a part of the reference's own.
-_PART_OF: dict[Metric, tuple[Metric, float]] = {
-    "mae": ("mae", 0.2),
-    "rmse": ("rmse", 0.2),
-    "bias": ("rmse", 0.2),
-}
-_DEFAULT: dict[str, tuple[Metric, ...]] = {
-    "binary-classification": ("auroc", "log_loss"),
-    "regression": ("mae", "rmse"),
-}
+from watchkeeper.schemas.tasks import Metric
 
 
 class MetricLimit(NamedTuple):
-    """How far a metric may go, how sure that limit itself is, and where it comes from."""
+    """A bound of one metric, the standard error of the bound itself, and where it comes from."""
 
     value: float
     error: float
     is_least: bool
+    """Whether the metric must not be below it; otherwise it must not be above."""
     why: str
+    """The end of a sentence that gives the limit."""
 
     def is_passed(self, now: Estimate) -> bool:
-        """Whether the metric is beyond the limit with 99.9 %."""
+        """Whether the metric is beyond the limit with 99.9 % confidence."""
         margin = Z * hypot(now.error, self.error)
         if self.is_least:
             return now.value + margin < self.value
@@ -50,7 +40,10 @@ class MetricLimit(NamedTuple):
 def judge_labels(
     monitor: Monitor, layout: Layout, reference: Reference | None, window: LabelsProfile, segment: str | None
 ) -> Judgement:
-    """Judge the labels that came in one window against the reference's own, and against fixed limits."""
+    """Judge the labels of one window against the reference's labels and against fixed limits.
+
+    A monitor without labels gets statistics only. ValueError for a window of another layout.
+    """
     if window.layout.id != layout.id:
         raise ValueError(f"the window has layout {window.layout.id}, the monitor {layout.id}")
     statistics = statistics_of_labels(window)
@@ -61,9 +54,8 @@ def judge_labels(
         few = f"{window.labels} labels came; {monitor.labels.min_labels} are needed to judge performance."
         findings.append(no_data("performance", few, segment))
     else:
-        findings += _performance(
-            monitor.labels, monitor.task, window, reference_labels(reference, segment), segment
-        )
+        task, before = task_of(monitor.task), reference_labels(reference, segment)
+        findings += _performance(monitor.labels, task, window, before, segment)
     return Judgement(
         statistics, [each for each in findings if each is not None], ["performance", "labels_late"]
     )
@@ -89,13 +81,14 @@ def _late(labels: Labels, window: LabelsProfile, segment: str | None) -> Finding
 
 
 def _performance(
-    labels: Labels, task: str, window: LabelsProfile, then: LabelsProfile | None, segment: str | None
+    labels: Labels, task: Task[Any], window: LabelsProfile, then: LabelsProfile | None, segment: str | None
 ) -> list[Finding | None]:
-    now, before = measure(window), measure(then) if then is not None else {}
-    wanted = labels.metrics or {name: Tolerance() for name in _DEFAULT[task]}
+    # A reference from before the monitor's task changed has other labels: there is nothing to compare with.
+    now, before = task.measure(window), task.measure(then) if isinstance(then, task.profile) else {}
+    wanted = labels.metrics or {name: Tolerance() for name in task.judged}
     findings: list[Finding | None] = []
     for name, tolerance in wanted.items():
-        limits = _limits(name, tolerance, before)
+        limits = _limits(task.metrics[name], name, tolerance, before)
         if name not in now:
             findings.append(no_data("performance", f"The labels do not allow {name}.", segment))
         elif not limits:
@@ -106,8 +99,10 @@ def _performance(
     return findings
 
 
-def _limits(name: Metric, tolerance: Tolerance, before: dict[Metric, Estimate]) -> list[MetricLimit]:
-    """List what the metric must keep to; without any bound in the monitor, the default tolerance."""
+def _limits(
+    metric: Measured, name: Metric, tolerance: Tolerance, before: dict[Metric, Estimate]
+) -> list[MetricLimit]:
+    """Return the limits of a metric; where the monitor sets none, that of the default tolerance."""
     limits = []
     if tolerance.at_least is not None:
         limits.append(MetricLimit(tolerance.at_least, 0.0, True, "is the least allowed"))
@@ -118,17 +113,13 @@ def _limits(name: Metric, tolerance: Tolerance, before: dict[Metric, Estimate]) 
         return limits
     then = before[name]
     if worse_by is None:
-        worse_by = _default_worse_by(name, before)
+        worse_by = metric.worse_by * (1 if metric.share_of is None else before[metric.share_of].value)
     why = f"is allowed: the reference has {wording.number(then.value)}"
-    if name in _HIGHER_IS_BETTER or name == "bias":
+    if metric.better in ("higher", "zero"):
         limits.append(MetricLimit(then.value - worse_by, then.error, True, why))
-    if name not in _HIGHER_IS_BETTER:
+    if metric.better in ("lower", "zero"):
         limits.append(MetricLimit(then.value + worse_by, then.error, False, why))
     return limits
-
-
-def _default_worse_by(name: Metric, before: dict[Metric, Estimate]) -> float:
-    return _WORSE_BY[name] if name in _WORSE_BY else _PART_OF[name][1] * before[_PART_OF[name][0]].value
 
 
 def _worse(

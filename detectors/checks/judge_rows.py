@@ -22,12 +22,13 @@ from watchkeeper.detectors.checks.quality import (
     wrong_type,
 )
 from watchkeeper.detectors.checks.quality.share_rise import is_rising
+from watchkeeper.detectors.checks.reference import reference_rows
 from watchkeeper.detectors.checks.rows_statistics import statistics_of_drift, statistics_of_rows
-from watchkeeper.detectors.checks.window_case import ROWS_MIN, Case
+from watchkeeper.detectors.checks.window_case import Case
 from watchkeeper.detectors.profiles.layout import Layout
-from watchkeeper.detectors.profiles.reference import reference_rows
 from watchkeeper.detectors.profiles.rows import RowsProfile
-from watchkeeper.schemas.findings import Check, Finding
+from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
+from watchkeeper.schemas.findings import EXPLAINED_BY, Check, Finding
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
 
@@ -35,11 +36,10 @@ __all__ = ["Judgement", "judge_labels", "judge_rows"]
 
 
 class FeatureCheck(NamedTuple):
-    """A check of one feature, when it can be made, and which later ones it makes superfluous."""
+    """A check of one feature, and when it can be made."""
 
     find: Callable[[Case, str], Finding | None]
     applies: Callable[[Case], bool] = lambda _: True
-    explains: frozenset[Check] = frozenset()
 
 
 class StreamCheck(NamedTuple):
@@ -53,14 +53,14 @@ def _has_past(case: Case) -> bool:
     return bool(case.pasts)
 
 
-# In order of precedence. Whatever is found of a feature explains its drift.
+# In order of precedence. Whatever is found of a feature explains its drift; `EXPLAINED_BY` has the rest.
 FEATURE_CHECKS: dict[Check, FeatureCheck] = {
-    "unit_change": FeatureCheck(unit_change.check, unit_change.applies, frozenset({"out_of_range"})),
-    "category_renamed": FeatureCheck(category_renamed.check, _has_past, frozenset({"unseen_category"})),
+    "unit_change": FeatureCheck(unit_change.check, unit_change.applies),
+    "category_renamed": FeatureCheck(category_renamed.check, _has_past),
     "missing": FeatureCheck(missing.check),
     "wrong_type": FeatureCheck(wrong_type.check),
-    "out_of_range": FeatureCheck(out_of_range.check, explains=frozenset({"stuck"})),
-    "unseen_category": FeatureCheck(unseen_category.check, explains=frozenset({"stuck"})),
+    "out_of_range": FeatureCheck(out_of_range.check),
+    "unseen_category": FeatureCheck(unseen_category.check),
     "stuck": FeatureCheck(stuck.check, stuck.applies),
 }
 STREAM_CHECKS: dict[Check, StreamCheck] = {
@@ -106,8 +106,8 @@ def _findings(
     case: Case, checked: list[Check], drifts: Mapping[str, Drift | None], prediction: Drift | None
 ) -> list[Finding]:
     findings = [STREAM_CHECKS[check].find(case) for check in checked if check in STREAM_CHECKS]
-    if case.window.rows < ROWS_MIN:
-        few = f"{case.where}{case.window.rows} rows are too few to judge; {ROWS_MIN} are needed."
+    if case.window.rows < SHARE_ROWS_MIN:
+        few = f"{case.where}{case.window.rows} rows are too few to judge; {SHARE_ROWS_MIN} are needed."
         findings += [no_data(check, few, case.segment) for check in checked if check != "volume"]
     else:
         findings += [
@@ -135,7 +135,8 @@ def faults_of(
     faults = [fault for fault in found if fault is not None]
     if not faults:
         return []
-    explained = {check for fault in faults for check in FEATURE_CHECKS[fault.check].explains}
+    found_of = {fault.check for fault in faults}
+    explained = {check for check in found_of if EXPLAINED_BY.get(check, frozenset()) & found_of}
     left = [fault for fault in faults if fault.check not in explained]
     explains = [*(fault.check for fault in faults if fault.check in explained), *also]
     return [replace(left[0], evidence={**left[0].evidence, "explains": explains}), *left[1:]]

@@ -1,19 +1,20 @@
-"""The numbers of the labels of one window; each name is in `docs/reference/statistics.md`."""
+"""The statistics of the labels of one window; `docs/reference/statistics.md` lists each name."""
 
 from collections.abc import Iterator
 
-from watchkeeper.detectors.checks.performance import measure
 from watchkeeper.detectors.profiles.labels import LabelsProfile
+from watchkeeper.detectors.tasks import task_of
 from watchkeeper.schemas.statistics import Statistic
 
 
 def statistics_of_labels(profile: LabelsProfile) -> list[Statistic]:
-    """List counts, lags and every metric that the labels allow, with its bounds."""
+    """Return counts, delays and every metric that the labels allow, with its bounds."""
+    task = task_of(profile.layout.binning.task)
     metrics = [
         Statistic(name, estimate.value, None, estimate.lower, estimate.upper)
-        for name, estimate in measure(profile).items()
+        for name, estimate in task.measure(profile).items()
     ]
-    return [*_counts(profile), *metrics]
+    return [*_counts(profile), *task.statistics(profile), *_lags(profile), *metrics]
 
 
 def _counts(profile: LabelsProfile) -> Iterator[Statistic]:
@@ -21,9 +22,9 @@ def _counts(profile: LabelsProfile) -> Iterator[Statistic]:
     yield Statistic("late_labels", profile.late)
     yield Statistic("corrected_labels", profile.corrected)
     yield Statistic("unusable_labels", profile.unusable)
-    if profile.binary and profile.labels:
-        positives = int(profile.confusion[0] + profile.confusion[2])
-        yield Statistic("positive_ratio", positives / profile.labels)
+
+
+def _lags(profile: LabelsProfile) -> Iterator[Statistic]:
     for percent in (50, 95):
         lag_ms = profile.lag_quantile_ms(percent / 100)
         if lag_ms is not None:

@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 from watchkeeper.detectors.checks.budget import level
 from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 from watchkeeper.detectors.profiles.spans import Broken, Spans
 from watchkeeper.detectors.profiles.summaries import CategorySummary, NumberSummary
 from watchkeeper.schemas.monitors import Monitor
 
-ROWS_MIN = 30
-"""A window or past with fewer rows says nothing about shares."""
 RECENT, REFERENCE = "the recent windows", "the reference"
 """How a sentence names them."""
 _CONFIRMS = 0.01
@@ -70,7 +69,7 @@ class Case:
     def pasts(self) -> list[Past]:
         """List what the window can be compared with, the recent windows first."""
         known = ((RECENT, self.recent), (REFERENCE, self.reference))
-        return [Past(name, past) for name, past in known if past is not None and past.rows >= ROWS_MIN]
+        return [Past(name, past) for name, past in known if past is not None and past.rows >= SHARE_ROWS_MIN]
 
     @cached_property
     def spans(self) -> Spans | None:

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtri
 
-from watchkeeper.detectors.checks.drift.measure import ROWS_MIN
 from watchkeeper.detectors.checks.drift.pooling import Counts
+from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 
 _SIZES = (2.0, 4.0, 8.0, 16.0, 32.0)
 """Changes that are bet on, in standard errors."""
@@ -71,7 +71,7 @@ def category_e_value(reference: Counts, current: Counts) -> float | None:
 def _smaller(reference: Counts, current: Counts) -> tuple[Counts | None, Counts]:
     n, m = int(reference.sum()), int(current.sum())
     totals = reference + current
-    if min(n, m) < ROWS_MIN:
+    if min(n, m) < SHARE_ROWS_MIN:
         return None, totals
     seen = totals > 0
     return (current if m <= n else reference)[seen], totals[seen]

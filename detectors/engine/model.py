@@ -18,21 +18,14 @@ from watchkeeper.detectors.engine.channel import (
     fit_values,
 )
 from watchkeeper.detectors.profiles.columns import Columns, Floats
-from watchkeeper.detectors.profiles.labels import SCORE_BINS
 from watchkeeper.detectors.profiles.layout import OUTPUT, Layout
+from watchkeeper.detectors.tasks import task_of
+from watchkeeper.detectors.tasks.base import LabelSignal
 from watchkeeper.schemas.references import Reference
 
-ERROR = "error"
-"""Name of the channel of wrong answers, or of absolute errors."""
-RESIDUAL = "calibration residual"
-"""Name of the channel of label minus score, of a classification."""
-OF_LABELS = frozenset({ERROR, RESIDUAL})
-"""Names of the channels of labels."""
-_RESIDUAL_BUDGET = 0.3
-"""Share of the budget of labels for calibration residuals. Chosen by hand: a larger share finds a loss of
-calibration sooner, and wrong answers later."""
 MODEL_ROWS_MIN = 1000
-"""Least number of reference rows. Chosen by hand: fewer show little of the variability."""
+"""Least number of rows of a reference, or of its labels. Chosen by hand: fewer show little of the
+variability."""
 
 
 class EngineModel(Struct):
@@ -102,44 +95,23 @@ def _missing(fit: Fit, share: float) -> Fit:
 
 
 def _of_labels(layout: Layout, columns: Columns, labels: Floats, times_ms: Floats | None) -> list[Fit]:
-    """Fit the channels of labels: wrong answers or absolute errors, and residuals."""
+    """Fit the label signals of the task; none where all errors are equal."""
     if columns.scores is None:
         return []
     known = np.isfinite(labels) & np.isfinite(columns.scores)
     if np.count_nonzero(known) < MODEL_ROWS_MIN:
         return []
-    if layout.binning.task == "regression":
-        errors = np.abs(columns.scores[known] - labels[known])
-    else:
-        errors = ((columns.scores[known] >= layout.binning.threshold) != (labels[known] == 1.0)).astype(float)
-    times_ms = None if times_ms is None else times_ms[known]
-    if len(np.unique(errors)) == 1:
+    signals = task_of(layout.binning.task).label_signals(layout, columns.scores[known], labels[known])
+    if len(np.unique(signals[0].values)) == 1:
         return []
-    wrong = fit_values(ERROR, errors, times_ms, FitOptions(losses=(ERROR,)))
-    if layout.binning.task == "regression":
-        return [wrong]
-    residual = fit_values(RESIDUAL, residuals(columns.scores[known], labels[known]), times_ms, FitOptions())
-    return [
-        (replace(channel, weight=share), season)
-        for (channel, season), share in ((wrong, 1 - _RESIDUAL_BUDGET), (residual, _RESIDUAL_BUDGET))
-    ]
+    times_ms = None if times_ms is None else times_ms[known]
+    return [_label_fit(signal, times_ms) for signal in signals]
 
 
-def residuals(scores: Floats, labels: Floats) -> Floats:
-    """Return label minus score, with the score that `LabelsProfile` keeps: the middle of its bin.
-
-    The mean is 0 for a calibrated model. For a model that is too sure, it differs from 0 at both ends.
-
-    Args:
-        scores: Scores from 0 to 1, of shape (rows,).
-        labels: Labels 0 or 1, of shape (rows,).
-
-    >>> residuals(np.array([0.0, 1.0]), np.array([0.0, 1.0])).round(2).tolist()
-    [-0.0, 0.0]
-    """
-    fine = np.minimum((np.clip(scores, 0.0, 1.0) * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
-    found: Floats = labels - (fine + 0.5) / SCORE_BINS
-    return found
+def _label_fit(signal: LabelSignal, times_ms: Floats | None) -> Fit:
+    options = FitOptions(losses=(signal.name,) if signal.is_loss else ())
+    channel, season = fit_values(signal.name, signal.values, times_ms, options)
+    return replace(channel, weight=signal.weight), season
 
 
 def _with_seasons(fits: list[Fit], hours: int) -> list[Channel]:

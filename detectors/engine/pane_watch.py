@@ -14,12 +14,14 @@ from watchkeeper.detectors.engine.category_bins import CategoryBins
 from watchkeeper.detectors.engine.channel import Channel
 from watchkeeper.detectors.engine.group import grouped, silence
 from watchkeeper.detectors.engine.involved import involved
-from watchkeeper.detectors.engine.model import RESIDUAL, EngineModel, category_codes, residuals
-from watchkeeper.detectors.profiles import buckets
+from watchkeeper.detectors.engine.model import (
+    EngineModel,
+    category_codes,
+)
 from watchkeeper.detectors.profiles.columns import Floats
-from watchkeeper.detectors.profiles.labels import SCORE_BINS
 from watchkeeper.detectors.profiles.layout import OUTPUT, Layout
 from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.detectors.tasks import task_of
 
 EVIDENCE_MAX = 1e6
 """Largest evidence that is published, in multiples of the budget. Chosen by hand: it keeps published values
@@ -170,8 +172,7 @@ def _counted(channel: Channel, layout: Layout, kind: str) -> bool:
     if isinstance(bins, NewValues):
         return False  # a pane has no single values
     if kind == "labels":
-        binary = layout.binning.task == "binary-classification"
-        return bins is not None and (binary if name == RESIDUAL else (bins.count == 2) == binary)
+        return bins is not None and task_of(layout.binning.task).is_counted(name, bins.count)
     if bins is None:
         return name in layout.numeric or name in layout.categorical
     if isinstance(bins, CategoryBins):
@@ -213,34 +214,9 @@ def _of_category(profile: Profile, name: str, bins: CategoryBins) -> Floats:
 def _of_number(profile: Profile, name: str, bins: NumericBins) -> Floats:
     """Count numbers, errors or residuals."""
     if isinstance(profile, LabelsProfile):
-        return count_residuals(profile, bins) if name == RESIDUAL else _of_errors(profile, bins)
+        return task_of(profile.layout.binning.task).tally(profile, name, bins)
     number = profile.output if name == OUTPUT else profile.number(name)
     if number is None or len(number.bins) != bins.count:
         return np.zeros(bins.count)
     counts: Floats = number.bins.astype(float)
     return counts
-
-
-def count_residuals(profile: LabelsProfile, bins: NumericBins) -> Floats:
-    """Count calibration residuals in a profile of labels.
-
-    Args:
-        profile: Counts of scores by label.
-        bins: The engine's bins of residuals.
-
-    Returns:
-        Number of labels in each bin, of shape (bins,).
-    """
-    label, fine = (each.ravel().astype(float) for each in np.indices(profile.histograms.shape))
-    where = bins.codes(residuals((fine + 0.5) / SCORE_BINS, label))
-    counts = profile.histograms.ravel().astype(float)
-    return np.bincount(where, counts, minlength=bins.count).astype(float)
-
-
-def _of_errors(profile: LabelsProfile, bins: NumericBins) -> Floats:
-    """Count wrong answers, or absolute errors."""
-    if profile.binary:
-        wrong = int(profile.confusion[1] + profile.confusion[2])
-        return np.array([profile.labels - wrong, wrong], float)
-    where = bins.codes(np.ldexp(buckets.MIDDLES, 20 - profile.error_exponent))
-    return np.bincount(where, profile.errors.astype(float), minlength=bins.count).astype(float)

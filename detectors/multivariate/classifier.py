@@ -18,7 +18,7 @@ from watchkeeper.detectors.threads import one_thread
 
 _FOLDS = 5
 _LEVELS = 100
-_ROWS_MIN = 4 * _FOLDS
+_TABLE_ROWS_MIN = 4 * _FOLDS
 _HUGE = 1e300
 
 
@@ -102,8 +102,8 @@ def _tables(reference: Any, current: Any, rows_max: int) -> tuple[Table, Table]:
     before = tables.read(reference)
     after = tables.read(current, like={name: tables.kind_of(cells) for name, cells in before.columns.items()})
     for table in (before, after):
-        if table.rows < _ROWS_MIN:
-            raise ValueError(f"to tell tables apart takes {_ROWS_MIN} rows of each, got {table.rows}")
+        if table.rows < _TABLE_ROWS_MIN:
+            raise ValueError(f"to tell tables apart takes {_TABLE_ROWS_MIN} rows of each, got {table.rows}")
     told = [name for name in before.columns if _says(before.columns[name]) or _says(after.columns[name])]
     if not told:
         raise ValueError("to tell tables apart takes a column of numbers or texts, and these have none")

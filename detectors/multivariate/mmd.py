@@ -13,7 +13,7 @@ from watchkeeper.detectors.multivariate.row_score import as_reference
 from watchkeeper.detectors.profiles.columns import Floats
 
 _CHUNK = 4096
-_ROWS_MIN = 8
+_WINDOW_ROWS_MIN = 8
 _BLOCKS_MIN = 20
 _FLAT = 1e-6
 """A reference that varies less is one point; the steps of sums are that large."""
@@ -79,7 +79,7 @@ class MmdTest:
         """Compare a window with the reference; None is too few rows. ValueError: no level between 0 and 1."""
         if not 0 < level < 1:
             raise ValueError(f"level must be between 0 and 1, got {level}")
-        if window.rows < max(_ROWS_MIN, 2 * self.block):
+        if window.rows < max(_WINDOW_ROWS_MIN, 2 * self.block):
             return None
         noise = 1 / window.rows + 1 / self.reference.rows
         difference = window.mean - self.reference.mean

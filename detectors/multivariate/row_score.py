@@ -8,8 +8,8 @@ import numpy as np
 
 from watchkeeper.detectors.profiles.columns import Floats
 
-ROWS_MIN = 8
-"""Fewer rows are no reference."""
+SCORED_ROWS_MIN = 8
+"""The fewest rows of a reference of scores."""
 _FOLDS = 20
 _FITTED = 10_000
 """Few rows are cut into more folds, as long as these are no more rows in all."""
@@ -61,8 +61,8 @@ def as_reference(rows: Floats) -> Floats:
     ValueError: a reference needs at least 8 rows, got 3
     """
     rows = as_rows(rows)
-    if len(rows) < ROWS_MIN:
-        raise ValueError(f"a reference needs at least {ROWS_MIN} rows, got {len(rows)}")
+    if len(rows) < SCORED_ROWS_MIN:
+        raise ValueError(f"a reference needs at least {SCORED_ROWS_MIN} rows, got {len(rows)}")
     return rows
 
 
@@ -84,8 +84,8 @@ def cross_fitted(make: Callable[[], RowScore], rows: Floats) -> Floats:
     True
     """
     rows = as_reference(rows)
-    if len(rows) < 2 * ROWS_MIN:
-        raise ValueError(f"scores of a reference need at least {2 * ROWS_MIN} rows, got {len(rows)}")
+    if len(rows) < 2 * SCORED_ROWS_MIN:
+        raise ValueError(f"scores of a reference need at least {2 * SCORED_ROWS_MIN} rows, got {len(rows)}")
     cuts = np.linspace(0, len(rows), _folds(len(rows)) + 1).astype(int)
     scores = np.empty(len(rows))
     for start, end in pairwise(cuts):

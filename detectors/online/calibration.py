@@ -23,7 +23,7 @@ from watchkeeper.detectors.online.page_hinkley import PageHinkley
 BLOCK_ROWS = 200
 ALARMS = 30
 """A setting that is not refuted by so many expected alarms is as good as the target."""
-_REFERENCE_ROWS_MIN = 100
+_VALUES_MIN = 100
 _TRIES = 12
 _REFUTED = 0.001
 _CLOSE = 1.3
@@ -229,8 +229,8 @@ def _checked(kind: str, reference: ArrayLike, arl: float, block_rows: int) -> Fl
     values = np.asarray(reference, np.float64)
     if kind not in KNOBS:
         raise ValueError(f"there is no detector {kind}; there are {', '.join(KNOBS)}")
-    if values.ndim != 1 or len(values) < _REFERENCE_ROWS_MIN:
-        raise ValueError(f"the reference must be a list of {_REFERENCE_ROWS_MIN} values or more")
+    if values.ndim != 1 or len(values) < _VALUES_MIN:
+        raise ValueError(f"the reference must be a list of {_VALUES_MIN} values or more")
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError("the reference must have values in [0, 1] only")
     if not (1 < arl < np.inf and block_rows >= 1):

@@ -3,10 +3,8 @@
 from math import erfc, sqrt
 from typing import NamedTuple
 
-import numpy as np
-
 from watchkeeper.detectors.profiles.layout import Layout
-from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.detectors.profiles.rows import RowsProfile
 
 UNIT = 0.5
 """A mean that moved by so many standard deviations of the rows becomes 0.84 or 0.16."""
@@ -77,28 +75,6 @@ def row_samples(profile: RowsProfile) -> dict[Name, Sample]:
     if profile.output is not None:
         samples[Name("output")] = _sample(profile.output.usable, profile.output.mean)
     return {name: sample for name, sample in samples.items() if sample[0] > 0}
-
-
-def label_signals(reference: LabelsProfile) -> dict[Name, Signal]:
-    """List the signals of labels that the reference knows the normal state of."""
-    if reference.labels <= 0:
-        return {}
-    _, total = label_samples(reference)[Name("error")]
-    mean = total / reference.labels
-    if reference.binary:
-        return {Name("error"): Signal(mean, SHARE_TOLERANCE)}
-    step = 2.0**-reference.error_exponent
-    square = reference.sums[2] * step * step / reference.labels
-    spread = sqrt(max(square - mean * mean, 0.0))
-    return {Name("error"): Signal(centre=mean, spread=spread)} if spread > 0 else {}
-
-
-def label_samples(profile: LabelsProfile) -> dict[Name, Sample]:
-    """Read the signal off the profile of a pane of labels: wrong answers, or absolute errors."""
-    if profile.binary:
-        wrong = int(np.sum(profile.confusion[[1, 2]]))
-        return {Name("error"): (profile.labels, float(wrong))}
-    return {Name("error"): (profile.labels, profile.sums[1] * 2.0**-profile.error_exponent)}
 
 
 def _sample(count: int, mean: float) -> Sample:

@@ -12,8 +12,8 @@ from watchkeeper.schemas.statistics import Statistic
 
 SIGNALS_MAX = 200
 """Further signals are not watched: each takes 2 kB of state and 10 us per pane."""
-ROWS_MIN = 30
-"""Smaller panes are put together until the mean of so many rows can be taken."""
+MEAN_ROWS_MIN = 30
+"""The fewest rows whose mean is fed to a detector; smaller panes are combined until they have as many."""
 
 
 class SavedSignal(Struct, array_like=True):
@@ -48,7 +48,7 @@ class _Watched:
     def feed(self, sample: Sample, end_ms: int) -> None:
         self.count += sample[0]
         self.total += sample[1]
-        if self.count < ROWS_MIN:
+        if self.count < MEAN_ROWS_MIN:
             return
         value = self.signal.value(self.total / self.count)
         self.count, self.total = 0, 0.0

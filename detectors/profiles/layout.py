@@ -9,6 +9,7 @@ import numpy as np
 from watchkeeper.detectors.profiles.fixed_point import grid_exponent
 from watchkeeper.schemas.monitors import Feature, Monitor
 from watchkeeper.schemas.references import Binning, NumberBins, Reference
+from watchkeeper.schemas.tasks import SCHEMAS
 
 OUTPUT = ""
 """The name of the model's output where the names of features are keys. No feature has an empty name."""
@@ -73,7 +74,7 @@ def _or(value: float | None, default: float) -> float:
 def _output_bins(monitor: Monitor, known: NumberBins | None) -> NumberBins | None:
     if monitor.task is None:
         return None
-    return _number_bins((0.0, 1.0) if monitor.task == "binary-classification" else None, known)
+    return _number_bins(SCHEMAS[monitor.task].output_range, known)
 
 
 def _number_bins(span: tuple[float, float] | None, known: NumberBins | None) -> NumberBins:

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from math import gcd
 from typing import Literal, NamedTuple
 
+from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 from watchkeeper.detectors.profiles.steps import Step
 from watchkeeper.detectors.profiles.summaries import CategorySummary, NumberSummary
 from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.monitors import Windows
 from watchkeeper.schemas.profiles import SpansCounts
 
-ROWS_MIN = 30
-"""Shares of fewer rows are noise, and not remembered."""
 ENOUGH = 3
 """From so many spans on there is a recent past."""
 MANY = 20
@@ -69,7 +68,7 @@ class Spans:
         """Describe one span."""
         spans = cls(1, rows, rows)
         spans.constant = {name: 1 for name, summary in features.items() if summary.constant is not None}
-        if rows >= ROWS_MIN:
+        if rows >= SHARE_ROWS_MIN:
             spans.worst = {name: _broken(summary, rows) for name, summary in features.items()}
         return spans
 

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from watchkeeper.detectors.checks.build_reference import build_reference
 from watchkeeper.detectors.checks.judge_rows import faults_of
+from watchkeeper.detectors.checks.reference import reference_rows
 from watchkeeper.detectors.checks.window_case import Case
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
-from watchkeeper.detectors.profiles.reference import reference_rows
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.tables.table import Kind, Table, kind_of
 from watchkeeper.schemas.durations import milliseconds

@@ -8,7 +8,7 @@ import msgspec
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, ResourceType
 
-from watchkeeper.detectors.profiles.reference import reference_labels, reference_rows
+from watchkeeper.detectors.checks.reference import reference_labels, reference_rows
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.streams.cli.current import read_configuration
 from watchkeeper.streams.config.state import Configuration, Watched, reference_key

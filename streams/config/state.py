@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from math import lcm
 from typing import TypeVar
 
+from watchkeeper.detectors.checks.reference import reference_labels, reference_rows
 from watchkeeper.detectors.profiles.layout import Layout
-from watchkeeper.detectors.profiles.reference import reference_labels, reference_rows
 from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
 from watchkeeper.detectors.checks.budget import engine_budget_ms
-from watchkeeper.detectors.engine.model import OF_LABELS, reference_model
+from watchkeeper.detectors.engine.model import reference_model
 from watchkeeper.detectors.engine.pane_watch import PaneSummary, PaneWatch, watch_of
 from watchkeeper.detectors.online.signals import Name
 from watchkeeper.detectors.profiles.layout import OUTPUT
 from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.detectors.tasks import ERROR, LABEL_SIGNALS
 from watchkeeper.schemas.findings import Finding, Kind
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.statistics import Statistic
@@ -37,7 +38,7 @@ class WindowBets(NamedTuple):
         """Tell how far the bets on a segment came; 1 for all its features together is an alarm."""
         peaks: dict[str | None, float] = {}
         for name, peak in self._of(segment).evidence.items():
-            feature = None if name == OUTPUT or name in OF_LABELS else name
+            feature = None if name == OUTPUT or name in LABEL_SIGNALS else name
             peaks[feature] = max(peak, peaks.get(feature, 0.0))
         return [Statistic("engine_evidence", peak, feature) for feature, peak in peaks.items()]
 
@@ -55,7 +56,7 @@ class WindowBets(NamedTuple):
 
     def _name(self, feature: str) -> Name:
         if self.kind == "labels":
-            return Name("error")
+            return Name(ERROR)
         return Name("output") if feature == OUTPUT else Name("mean", feature)
 
 
@@ -129,5 +130,5 @@ def _changed(findings: Iterable[Finding]) -> dict[str, set[str]]:
             of_segment = changed.setdefault(each.segment or ALL, set())
             of_segment |= {each.feature} if each.feature is not None else set()
             of_segment |= {OUTPUT} if each.check == "prediction_drift" else set()
-            of_segment |= OF_LABELS if each.check == "performance" else set()
+            of_segment |= LABEL_SIGNALS if each.check == "performance" else set()
     return changed

@@ -9,7 +9,8 @@ from watchkeeper.detectors.checks.judge_rows import Judgement, judge_labels, jud
 from watchkeeper.detectors.checks.over_segments import over_segments
 from watchkeeper.detectors.online.signals import Name
 from watchkeeper.detectors.profiles.layout import Layout
-from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.detectors.tasks import labels_of
 from watchkeeper.schemas.findings import QUALITY_CHECKS, Check, Finding, Kind
 from watchkeeper.schemas.statistics import Statistic
 from watchkeeper.streams.evaluate.merging import merged
@@ -85,7 +86,7 @@ def judge_window(
         encoded = closed.parts[segment].profiles if segment in closed.parts else []
         late = late_rows if segment == ALL else 0
         if kind == "labels":
-            labels = merged(LabelsProfile, encoded, layout)
+            labels = merged(labels_of(layout), encoded, layout)
             labels.late += late
             judged = judge_labels(terms.monitor, layout, terms.reference, labels, segment or None)
         else:

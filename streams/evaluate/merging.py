@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.detectors.tasks import labels_of
 from watchkeeper.schemas.profiles import Pane
 
 log = logging.getLogger("watchkeeper.evaluate")
@@ -32,7 +33,7 @@ def merged(kind: type[AnyProfile], encoded: Iterable[bytes], layout: Layout) -> 
 def check_profile(pane: Pane, layout: Layout) -> None:
     """Refuse, by ValueError, a pane whose profile can't be of the layout or has other rows than it says."""
     if pane.kind == "labels":
-        rows = LabelsProfile.decode(pane.profile, layout).labels
+        rows = labels_of(layout).decode(pane.profile, layout).labels
     else:
         rows = RowsProfile.decode(pane.profile, layout).rows
     if rows != pane.rows:

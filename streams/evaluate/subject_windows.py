@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from msgspec import Struct, field
 
-from watchkeeper.detectors.online.signals import label_samples, label_signals, row_samples, row_signals
+from watchkeeper.detectors.checks.reference import reference_labels, reference_rows
+from watchkeeper.detectors.online.signals import Name, Sample, row_samples, row_signals
 from watchkeeper.detectors.online.watch import Concluded, SavedSignal, Watch
 from watchkeeper.detectors.profiles.layout import Layout
-from watchkeeper.detectors.profiles.reference import reference_labels, reference_rows
 from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.detectors.tasks import labels_of, task_of
 from watchkeeper.schemas.findings import Kind, WindowFindings
 from watchkeeper.schemas.profiles import Pane
 from watchkeeper.schemas.statistics import Statistic, WindowStatistics
@@ -155,8 +156,7 @@ class SubjectWindows:
         if watch is None or terms.layout is None:
             return
         profile = self._merged(passed.part, terms.layout)
-        samples = label_samples(profile) if isinstance(profile, LabelsProfile) else row_samples(profile)
-        watch.feed(samples, passed.end_ms)
+        watch.feed(_samples(profile), passed.end_ms)
         if self._engines is not None:
             self._engines.feed(ALL, profile, passed.end_ms - terms.spans.pane_ms, passed.end_ms)
 
@@ -176,7 +176,7 @@ class SubjectWindows:
 
     def _merged(self, part: Part, layout: Layout) -> RowsProfile | LabelsProfile:
         if self.key.kind == "labels":
-            return merged(LabelsProfile, part.profiles, layout)
+            return merged(labels_of(layout), part.profiles, layout)
         return merged(RowsProfile, part.profiles, layout)
 
     def _close(self, closed: Closed, terms: WindowRules) -> Iterator[Output]:
@@ -260,6 +260,14 @@ class SubjectWindows:
 def _watch(kind: Kind, terms: WindowRules) -> Watch | None:
     if kind == "labels":
         labels = reference_labels(terms.reference, None)
-        return Watch(label_signals(labels)) if labels is not None else None
+        if labels is None:
+            return None
+        return Watch(task_of(labels.layout.binning.task).online_signals(labels))
     rows = reference_rows(terms.reference, None)
     return Watch(row_signals(rows)) if rows is not None else None
+
+
+def _samples(profile: RowsProfile | LabelsProfile) -> dict[Name, Sample]:
+    if isinstance(profile, LabelsProfile):
+        return task_of(profile.layout.binning.task).online_samples(profile)
+    return row_samples(profile)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from watchkeeper.detectors.checks.reference import reference_labels
 from watchkeeper.detectors.profiles.layout import Layout
-from watchkeeper.detectors.profiles.reference import reference_labels
 from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.monitors import Monitor

@@ -74,11 +74,13 @@ class Examples:
 
     def label(self, prediction_id: str | None, label: Any) -> None:
         """Give the last row its label, or the row of a prediction; None takes it back."""
-        if label is not None and not isinstance(label, bool | int | float):
-            raise ValueError(f"the label is {label!r}, which is neither true, false nor a number")
+        task = self._subject.task
+        number = _NO_LABEL if label is None else task.label(label)
+        if number is None:
+            raise ValueError(f"the label is {label!r}; it must be {task.label_is}")
         row = self.rows - 1 if prediction_id is None else self._ids.get(prediction_id)
         if row is not None:
-            self._labels[row] = _NO_LABEL if label is None else float(label)
+            self._labels[row] = number
 
     def report(self) -> list[FeatureReport]:
         """Say for each declared feature how many rows lack it, and how many have it of a wrong type."""

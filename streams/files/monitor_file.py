@@ -9,7 +9,8 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from watchkeeper.schemas.monitors import Metric, Monitor, Section
+from watchkeeper.detectors.tasks import task_of
+from watchkeeper.schemas.monitors import Monitor, Section
 from watchkeeper.streams.errors import UserError, uncapital
 
 __all__ = ["read_monitor"]
@@ -17,7 +18,6 @@ __all__ = ["read_monitor"]
 _BYTES_MAX = 2**20
 _NODES_MAX = 100_000
 _DEPTH_MAX = 20
-_SHARES: frozenset[Metric] = frozenset(("auroc", "accuracy", "f1", "brier", "ece"))
 _NAME_RULE = "should be at most 100 letters, digits, '.', '_' and '-', the first a letter or digit"
 
 
@@ -113,12 +113,16 @@ def _out_of_reach(monitor: Monitor) -> Iterator[tuple[list[int | str], str]]:
 
     It is not the monitor itself that refuses them: workers must go on with those that are in force.
     """
+    metrics = task_of(monitor.task).metrics
     for metric, tolerance in (monitor.labels.metrics if monitor.labels else {}).items():
         at: list[int | str] = ["labels", "metrics", metric]
-        if metric in _SHARES and tolerance.at_least is not None and tolerance.at_least > 1:
-            yield [*at, "at_least"], f"{metric} is at most 1, so it can't be at least {tolerance.at_least:g}"
-        if metric != "bias" and tolerance.at_most is not None and tolerance.at_most < 0:
-            yield [*at, "at_most"], f"{metric} is at least 0, so it can't be at most {tolerance.at_most:g}"
+        least, most = metrics[metric].least, metrics[metric].most
+        if most is not None and tolerance.at_least is not None and tolerance.at_least > most:
+            why = f"{metric} is at most {most:g}, so it can't be at least {tolerance.at_least:g}"
+            yield [*at, "at_least"], why
+        if least is not None and tolerance.at_most is not None and tolerance.at_most < least:
+            why = f"{metric} is at least {least:g}, so it can't be at most {tolerance.at_most:g}"
+            yield [*at, "at_most"], why
 
 
 def _sentence(root: yaml.Node, error: ErrorDetails) -> str:

@@ -33,9 +33,7 @@ class Columnizer:
         self._booleans = {name for name in self.categorical if features[name].type == "boolean"}
         self._segments = subject.monitor.segments
         self._is_model = subject.monitor.model is not None
-        self._output = attrgetter(
-            "prediction.value" if subject.monitor.task == "regression" else "prediction.score"
-        )
+        self._task = subject.task
 
     def columns(self, events: Sequence[Any], wrong: dict[int, tuple[str, ...]]) -> Columns:
         """Build the columns; `wrong` has the features of a wrong type by index of event."""
@@ -56,7 +54,11 @@ class Columnizer:
 
     def scores(self, events: Sequence[Any]) -> NDArray[np.float64] | None:
         """Return what a model said of each event; None for a feature view."""
-        return _floats(list(map(self._output, events))) if self._is_model else None
+        return self._task.outputs(events) if self._is_model else None
+
+    def published_labels(self, events: Sequence[Any]) -> list[float]:
+        """Return the label that the model published of each event; NaN for none."""
+        return self._task.published_labels(events)
 
     def _numbers(self, features: list[Any]) -> NDArray[np.float64]:
         shape = (len(self.numeric), len(features))

@@ -10,12 +10,13 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
-from watchkeeper.schemas.events import LabelValue, Output, Time
+from watchkeeper.detectors.tasks import task_of
+from watchkeeper.schemas.events import LabelValue, Time
 from watchkeeper.schemas.monitors import Feature, Monitor
 from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.fold.protocol import Record
@@ -37,15 +38,6 @@ class Row(NamedTuple):
 
     event: Any
     wrong: tuple[str, ...] = ()
-
-
-class ScoredOutput(Struct, frozen=True):
-    """What a classifier said: the fields of `schemas.events.Output`, with the score held to its range."""
-
-    score: Annotated[float, Meta(ge=0, le=1)] | None = None
-    label: bool | int | str | None = None
-    value: float | None = None
-    probabilities: dict[str, float] | list[float] | None = None
 
 
 class LabelRow(Struct, frozen=True):
@@ -81,13 +73,18 @@ class SubjectDecoder:
         self.monitor = monitor
         self.name = monitor.subject
         self.features = monitor.features
+        self.task = task_of(monitor.task)
         tag_field = "model" if monitor.model else "feature_view"
         self.attributes = {feature: f"f{i}" for i, feature in enumerate(monitor.features)}
         self.feature_struct = msgspec.defstruct(
             "Features",
             [(self.attributes[name], *_field(name, feature)) for name, feature in monitor.features.items()],
         )
-        extra = _prediction_fields(monitor) if monitor.model else [("entity_id", str | None, None)]
+        extra = (
+            _prediction_fields(self.task.output_struct)
+            if monitor.model
+            else [("entity_id", str | None, None)]
+        )
         self.struct = msgspec.defstruct(
             "Event",
             [("event_time", Time), ("features", self.feature_struct), *extra],
@@ -125,10 +122,10 @@ def _field(name: str, feature: Feature) -> tuple[Any, Any]:
     return kind | None, msgspec.field(name=name, default=None)
 
 
-def _prediction_fields(monitor: Monitor) -> list[Any]:
+def _prediction_fields(output: type[Struct]) -> list[Any]:
     return [
         ("prediction_id", str),
-        ("prediction", Output if monitor.task == "regression" else ScoredOutput),
+        ("prediction", output),
         ("model_version", str, "unversioned"),
         ("segments", dict[str, str] | None, None),
         ("latency_ms", float | None, None),

@@ -1,7 +1,6 @@
 """Joins labels to their predictions, and adds them to the panes of the time at which they became known."""
 
 from collections.abc import Sequence
-from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -169,11 +168,12 @@ def _waiting(
     if not first:
         return None
     every = slice(None) if not others else first
+    published = batch.intake.columnizer.published_labels(batch.rows.events)
     return Waiting(
         [ids[i] for i in first] if others else ids,
         batch.rows.times[every],
         np.full(len(first), NO_SCORE) if scores is None else scores[every],
-        _said(batch, first),
+        [published[i] for i in first] if others else published,
         batch.intake.watched.monitor.segments,
         [[values[i] for i in first] for values in batch.segments] if others else batch.segments,
         batch.intake.spans.label_ms,
@@ -186,21 +186,6 @@ def _waiting(
 def _overdue_ms(intake: Intake) -> int:
     spans = intake.spans
     return spans.label_ms + 2 * spans.pane_ms + spans.lateness_ms + CLOCKS_DIFFER_MS
-
-
-_label = attrgetter("prediction.label")
-
-
-def _said(batch: VersionRows, rows: list[int]) -> list[float]:
-    """Return the labels that the model published: 0, 1 or NaN for none."""
-    labels = list(map(_label, batch.rows.events))
-    if labels.count(None) == len(labels):
-        return [NO_SCORE] * len(rows)
-    return [_as_number(labels[i]) for i in rows]
-
-
-def _as_number(label: object) -> float:
-    return float(label) if isinstance(label, bool | int) else NO_SCORE
 
 
 def _fold(profile: LabelsProfile, labelled: Sequence[Labelled], sign: int) -> None:

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.detectors.tasks import labels_of
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.profiles import Pane
 
@@ -61,9 +62,9 @@ class Panes:
         profile = self._open.get(key)
         if not isinstance(profile, LabelsProfile):
             profile = (
-                LabelsProfile.decode(profile.profile, layout)
+                labels_of(layout).decode(profile.profile, layout)
                 if isinstance(profile, SavedPane)
-                else LabelsProfile.empty(layout)
+                else labels_of(layout).empty(layout)
             )
             self._open[key] = profile
         return profile

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from watchkeeper.detectors.tasks import Task, read_label
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.ingest.clock import time_ms
@@ -18,6 +19,8 @@ from watchkeeper.streams.ingest.rows import Rows
 
 EARLIEST_MS = 946_684_800_000  # 2000-01-01: before it, a time is a unit gone wrong
 AHEAD_MS_MAX = 3_600_000
+LABEL_MAX = 1e300
+"""Labels further from 0 are refused. Chosen by hand, far below the largest float."""
 
 
 class Decoded(NamedTuple):
@@ -101,9 +104,14 @@ class Reading:
             return _bad_time("label_time", label_ms)
         if row.retracted:
             return LabelValue(row.prediction_id, row.model, None, label_ms, offset)
-        if not isinstance(row.label, bool | int | float) or abs(row.label) > 1e300:
-            return EventRefusal("invalid_event", "`$.label` must be true, false or a number")
-        return LabelValue(row.prediction_id, row.model, float(row.label), label_ms, offset)
+        label = read_label(row.label) if row.model is None else self._task(row.model).label(row.label)
+        if label is None or abs(label) > LABEL_MAX:
+            must_be = Task.label_is if row.model is None else self._task(row.model).label_is
+            return EventRefusal("invalid_event", f"`$.label` must be {must_be}")
+        return LabelValue(row.prediction_id, row.model, label, label_ms, offset)
+
+    def _task(self, model: str) -> Task[Any]:
+        return self._subjects.intakes[model].revisions.latest.subject.task
 
 
 def _bad_time(field: str, ms: int) -> EventRefusal:

@@ -1,12 +1,16 @@
 """Incidents: what fires, once for each cause, and what ends it."""
 
+from typing import get_args
+
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.alerting.windows import Teller, bad, no_data, told, window
-from watchkeeper.alerting.names import NAMES
+from watchkeeper.alerting.names import BROKEN, NAMES
 from watchkeeper.alerting.subject import Subject
+from watchkeeper.schemas.findings import DISTORTING, EXPLAINED_BY, Check
 
 
 def test_a_fault_fires_once_and_resolves_after_two_good_windows():
@@ -444,3 +448,21 @@ def test_a_state_that_kept_labels_among_the_rows_is_gone_on_from():
         "2": {"labels": 30},
     }
     assert subject.versions.as_of(0).current == "1"
+
+
+@pytest.mark.parametrize("cause", sorted(EXPLAINED_BY["stuck"]))
+def test_a_stuck_feature_needs_no_alert_while_another_fault_of_it_explains_that(cause):
+    teller = Teller()
+    teller.take(*(window(hour, bad(cause, "temp")) for hour in range(2)))
+    alerts = teller.take(window(2, bad(cause, "temp"), bad("stuck", "temp"), bad("stuck", "x1")))
+    assert told(alerts) == ["firing FeatureStuck x1"]
+
+
+def test_every_explanation_comes_before_what_it_explains():
+    order = get_args(Check)
+    for check, causes in EXPLAINED_BY.items():
+        assert all(order.index(cause) < order.index(check) for cause in causes)
+
+
+def test_what_distorts_a_feature_is_what_pages_for_its_data():
+    assert set(DISTORTING) == BROKEN - {"duplicates"}

@@ -9,9 +9,9 @@ from watchkeeper.demo.references import columns_of, monitors
 from watchkeeper.demo.year import START, at_ms
 from watchkeeper.detectors.checks.build_reference import build_reference
 from watchkeeper.detectors.checks.quality import unit_change
+from watchkeeper.detectors.checks.reference import reference_rows
 from watchkeeper.detectors.checks.window_case import Case
 from watchkeeper.detectors.profiles.layout import Layout
-from watchkeeper.detectors.profiles.reference import reference_rows
 from watchkeeper.detectors.profiles.rows import RowsProfile
 
 RECENT = range(4, 9)

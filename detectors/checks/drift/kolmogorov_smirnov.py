@@ -5,8 +5,9 @@ from math import sqrt
 import numpy as np
 from scipy.special import kolmogorov
 
-from watchkeeper.detectors.checks.drift.measure import ROWS_MIN, Measure, Z, root_of
+from watchkeeper.detectors.checks.drift.measure import Measure, Z, root_of
 from watchkeeper.detectors.checks.drift.pooling import Counts
+from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 
 _MEAN = 0.868731
 """Of Kolmogorov's distribution: sqrt(pi / 2) ln 2."""
@@ -34,7 +35,7 @@ def kolmogorov_smirnov(reference: Counts, current: Counts) -> Measure | None:
     (0.3, True, 0.23, 0.34)
     """
     n, m = int(reference.sum()), int(current.sum())
-    if min(n, m) < ROWS_MIN:
+    if min(n, m) < SHARE_ROWS_MIN:
         return None
     distance = float(np.max(np.abs(np.cumsum(reference) / n - np.cumsum(current) / m)))
     error = sqrt(1 / n + 1 / m)

@@ -3,8 +3,6 @@
 from math import sqrt
 from typing import NamedTuple
 
-ROWS_MIN = 30
-"""With fewer rows on either side nothing is said."""
 LEVEL = 0.95
 """How often at least the interval of a measure holds what it is about, when rows are independent."""
 Z = 1.959964

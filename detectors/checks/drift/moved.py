@@ -22,6 +22,7 @@ from watchkeeper.detectors.profiles.layout import OUTPUT
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.profiles.spans import Moved
 from watchkeeper.detectors.profiles.summaries import CategorySummary, NumberSummary
+from watchkeeper.detectors.tasks import task_of
 from watchkeeper.schemas.findings import Check, Finding
 
 _MARGIN = 1.25
@@ -115,7 +116,13 @@ def of_feature(now: RowsProfile, then: RowsProfile | None, feature: str) -> Drif
 
 def of_output(now: RowsProfile, then: RowsProfile | None) -> Drift | None:
     """Measure the model's output; None where there is no reference of the same bins, or too few rows."""
-    return of_numbers(now.output, then.output) if then is not None else None
+    if then is None:
+        return None
+    task = task_of(now.layout.binning.task)
+    output, before = task.output(now), task.output(then)
+    if isinstance(output, CategorySummary):
+        return of_categories(output, before if isinstance(before, CategorySummary) else None)
+    return of_numbers(output, before if isinstance(before, NumberSummary) else None)
 
 
 def of_numbers(now: NumberSummary | None, then: NumberSummary | None) -> NumberDrift | None:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from watchkeeper.detectors.checks.drift.moved import Drift, NumberDrift, of_feature, of_output
-from watchkeeper.detectors.checks.window_case import ROWS_MIN
 from watchkeeper.detectors.profiles.layout import OUTPUT
 from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 from watchkeeper.detectors.profiles.spans import Moved
 
 
@@ -15,7 +15,7 @@ def ordinary_moves(then: RowsProfile, windows: Sequence[RowsProfile]) -> dict[st
     Windows of a feature with seasons, or of one that is constant all day, differ from the whole without any
     fault: what a healthy window did is no drift. Cost: 0.1 ms for each feature of each window.
     """
-    filled = [window for window in windows if window.rows >= ROWS_MIN]
+    filled = [window for window in windows if window.rows >= SHARE_ROWS_MIN]
     names = [*then.layout.numeric, *then.layout.categorical]
     moves = {name: _extremes([of_feature(window, then, name) for window in filled]) for name in names}
     moves[OUTPUT] = _extremes([of_output(window, then) for window in filled])

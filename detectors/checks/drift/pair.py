@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper.detectors.checks.drift.measure import ROWS_MIN
 from watchkeeper.detectors.checks.drift.pooling import Counts, pool
+from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 
 Shares = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ class Pair:
     def of(cls, reference: Counts, current: Counts, *, ordered: bool = True) -> "Pair | None":
         """Join sparse bins; None where there are too few rows. Ordered bins are joined with neighbours."""
         n, m = int(reference.sum()), int(current.sum())
-        if min(n, m) < ROWS_MIN:
+        if min(n, m) < SHARE_ROWS_MIN:
             return None
         return cls(*pool(reference, current, ordered=ordered), n, m)
 

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincc, ndtr
 
-from watchkeeper.detectors.checks.drift.measure import NO_DRIFT, ROWS_MIN, Measure, Z, root_of
+from watchkeeper.detectors.checks.drift.measure import NO_DRIFT, Measure, Z, root_of
 from watchkeeper.detectors.checks.drift.pooling import Counts
+from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 
 Places = NDArray[np.float64]
 _STRAIGHT = 1e-3
@@ -38,7 +39,7 @@ def wasserstein(reference: Counts, current: Counts, places: Places | None = None
     (10.0, True, 9.3, 10.4)
     """
     n, m = int(reference.sum()), int(current.sum())
-    if min(n, m) < ROWS_MIN:
+    if min(n, m) < SHARE_ROWS_MIN:
         return None
     places = _ranks(reference, n) if places is None else places
     gaps = np.diff(places)

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from watchkeeper.detectors.checks import wording
 from watchkeeper.detectors.checks.quality.proportions import rise_p_value
 from watchkeeper.detectors.checks.quality.share_rise import Share
-from watchkeeper.detectors.checks.window_case import ROWS_MIN, Case, category_of
+from watchkeeper.detectors.checks.window_case import Case, category_of
+from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 from watchkeeper.detectors.profiles.summaries import CategorySummary
 from watchkeeper.schemas.findings import Finding
 
@@ -41,8 +42,8 @@ def check(case: Case, feature: str) -> Finding | None:
     """
     now = category_of(case.window, feature)
     pasts = [category_of(past.profile, feature) for past in case.pasts]
-    known = [past for past in pasts if past is not None and past.usable >= ROWS_MIN]
-    if now is None or now.usable < ROWS_MIN or not known:
+    known = [past for past in pasts if past is not None and past.usable >= SHARE_ROWS_MIN]
+    if now is None or now.usable < SHARE_ROWS_MIN or not known:
         return None
     pairs = _pairs(case, now, known, case.level_of(feature))
     return _finding(case, feature, pairs) if pairs else None

@@ -5,8 +5,9 @@ import numpy as np
 from watchkeeper.detectors.checks import wording
 from watchkeeper.detectors.checks.budget import level
 from watchkeeper.detectors.checks.quality.proportions import rise_p_value
-from watchkeeper.detectors.checks.window_case import ROWS_MIN, Case
+from watchkeeper.detectors.checks.window_case import Case
 from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 from watchkeeper.schemas.findings import Finding
 
 _FACTOR = 2.0
@@ -20,9 +21,9 @@ def applies(case: Case) -> bool:
 
 def check(case: Case) -> Finding | None:
     """Find a 95th percentile that has doubled; chance is ruled out by the share above the old one."""
-    timed = [past for past in case.pasts if past.profile.latency.sum() >= ROWS_MIN]
+    timed = [past for past in case.pasts if past.profile.latency.sum() >= SHARE_ROWS_MIN]
     now = case.window.latency_quantile_ms(_SHARE)
-    if not timed or now is None or case.window.latency.sum() < ROWS_MIN:
+    if not timed or now is None or case.window.latency.sum() < SHARE_ROWS_MIN:
         return None
     past = timed[0]
     before = past.profile.latency_quantile_ms(_SHARE)

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple, get_args
 
 from watchkeeper.detectors.checks import wording
 from watchkeeper.detectors.checks.quality.proportions import rise_p_value
-from watchkeeper.detectors.checks.window_case import RECENT, REFERENCE, ROWS_MIN, Case, summary_of
+from watchkeeper.detectors.checks.window_case import RECENT, REFERENCE, Case, summary_of
+from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 from watchkeeper.detectors.profiles.spans import BrokenKind
 from watchkeeper.schemas.findings import Check, Finding
 
@@ -58,7 +59,7 @@ def is_rising(case: Case) -> bool:
     return any(
         _rises(Share(getattr(now, kind), now.rows), past_shares(case, feature, kind))
         for feature in case.monitor.features
-        if (now := summary_of(case.window, feature)) is not None and now.rows >= ROWS_MIN
+        if (now := summary_of(case.window, feature)) is not None and now.rows >= SHARE_ROWS_MIN
         for kind in get_args(BrokenKind)
     )
 
@@ -83,7 +84,7 @@ def share_rise(
     told, pasts = pasts, _deciding(check, pasts)
     before = max(pasts, key=lambda past: past.most, default=Share(0, 0, "none allowed"))
     least = case.monitor.sensitivity.missing_ratio
-    if now.rows < ROWS_MIN or now.found == 0 or now.value - before.most < least:
+    if now.rows < SHARE_ROWS_MIN or now.found == 0 or now.value - before.most < least:
         return None
     p_values = [rise_p_value(now.found, now.rows, past.found, past.rows) for past in pasts]
     p_value = max(p_values, default=None)

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from watchkeeper.detectors.checks import wording
-from watchkeeper.detectors.checks.window_case import ROWS_MIN, Case, category_of, number_of
+from watchkeeper.detectors.checks.window_case import Case, category_of, number_of
 from watchkeeper.detectors.profiles.layout import BINS
+from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 from watchkeeper.detectors.profiles.spans import MANY
 from watchkeeper.detectors.profiles.summaries import NumberSummary
 from watchkeeper.schemas.findings import Finding
@@ -40,7 +41,7 @@ def check(case: Case, feature: str) -> Finding | None:
     run = _number_run(case, feature) or _category_run(case, feature)
     if (
         run is None
-        or run.rows < ROWS_MIN
+        or run.rows < SHARE_ROWS_MIN
         or run.share > (_USUAL_OF_SURE if case.is_sure_of(feature) else _USUAL)
     ):
         return None

@@ -7,7 +7,8 @@ from watchkeeper.detectors.checks import wording
 from watchkeeper.detectors.checks.quality.unit_odds import Rows, UnitOdds
 from watchkeeper.detectors.checks.quality.unit_part import MARGIN, part_of
 from watchkeeper.detectors.checks.quality.units import Conversion, conversions_for, rivals, suggests_quantity
-from watchkeeper.detectors.checks.window_case import ROWS_MIN, Case, number_of
+from watchkeeper.detectors.checks.window_case import Case, number_of
+from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 from watchkeeper.detectors.profiles.spans import ENOUGH
 from watchkeeper.detectors.profiles.steps import Step
 from watchkeeper.detectors.profiles.summaries import NumberSummary
@@ -56,7 +57,12 @@ def check(case: Case, feature: str) -> Finding | None:
     Where no conversion explains the window it may explain a part of its rows, as of some of the publishers.
     """
     now, past = number_of(case.window, feature), number_of(case.recent, feature)
-    if now is None or past is None or min(now.usable, past.usable) < ROWS_MIN or min(now.sd, past.sd) == 0.0:
+    if (
+        now is None
+        or past is None
+        or min(now.usable, past.usable) < SHARE_ROWS_MIN
+        or min(now.sd, past.sd) == 0.0
+    ):
         return None
     step = _ordinary(case, feature, past)
     explained = [

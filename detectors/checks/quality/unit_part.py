@@ -9,8 +9,8 @@ from watchkeeper.detectors.checks.quality.units import Conversion
 from watchkeeper.detectors.profiles.steps import Step
 from watchkeeper.detectors.profiles.summaries import NumberSummary
 
-_ROWS_MIN = 5
-"""Fewer rows of either sort say nothing."""
+_PART_ROWS_MIN = 5
+"""The fewest rows of each unit for a part of the rows to be found in another unit."""
 _THERE = 0.9
 """Of the rows that were converted so many must be in other bins than the rest."""
 _APART = 3.0
@@ -55,7 +55,7 @@ def part_of(now: NumberSummary, past: NumberSummary, step: Step, conversion: Con
     within = past.sd**2 * (1 - share + share * factor**2)
     distance = moved + (now.sd**2 - within) / moved
     share = moved / distance if distance else 0.0
-    if not _ROWS_MIN <= share * now.usable <= now.usable - _ROWS_MIN:
+    if not _PART_ROWS_MIN <= share * now.usable <= now.usable - _PART_ROWS_MIN:
         return None
     varies = max(step.ratio_max, 1.0) ** 2 - 1
     doubt = step.jump_max * (1 - share) * abs(2 - 1 / share) + varies * within / abs(moved)

@@ -3,16 +3,16 @@
 import re
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from tests.detectors.checks.worlds import declare
 from watchkeeper.detectors.checks.build_reference import build_reference
 from watchkeeper.detectors.checks.judge_rows import judge_labels
-from watchkeeper.detectors.checks.performance import METRICS
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
-from watchkeeper.detectors.profiles.rows import LabelsProfile
+from watchkeeper.detectors.tasks import TASKS, labels_of
 
 HOUR_MS = 3.6e6
 FEATURES = {"a": {"type": "number"}}
@@ -43,7 +43,7 @@ class World:
         self.layout = Layout.of(self.monitor, self.reference)
 
     def judge(self, scores, labels, lag_hours=6.0):
-        window = LabelsProfile.empty(self.layout)
+        window = labels_of(self.layout).empty(self.layout)
         window.add(scores, labels, np.full(len(labels), lag_hours * HOUR_MS))
         return judge_labels(self.monitor, self.layout, self.reference, window, None)
 
@@ -109,13 +109,18 @@ def test_fixed_limits_need_no_reference():
 
 def test_a_fixed_limit_must_be_passed_beyond_chance():
     world = World(reference=False, metrics={"accuracy": {"at_least": 0.8}})
-    value = METRICS["accuracy"](_profile(world, *scored(300, 1.0, 1))).value
+    value = (
+        TASKS["binary-classification"]
+        .metrics["accuracy"]
+        .estimate(_profile(world, *scored(300, 1.0, 1)))
+        .value
+    )
     assert 0.7 < value < 0.8
     assert world.worse(*scored(300, 1.0, 1)) == []
 
 
 def _profile(world, scores, labels):
-    profile = LabelsProfile.empty(world.layout)
+    profile = labels_of(world.layout).empty(world.layout)
     profile.add(scores, labels, np.zeros(len(labels)))
     return profile
 
@@ -149,14 +154,29 @@ def test_labels_that_come_late_are_named():
 def test_a_monitor_without_labels_is_not_judged_on_them():
     monitor = declare(features=FEATURES, labels=None)
     layout = Layout.of(monitor, None)
-    judged = judge_labels(monitor, layout, None, LabelsProfile.empty(layout), None)
+    judged = judge_labels(monitor, layout, None, labels_of(layout).empty(layout), None)
     assert (judged.findings, judged.checked) == ([], [])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_reference_of_another_task_has_no_labels_to_compare_with(task):
+    world, others = World(task), [World(name) for name in TASKS if name != task]
+    drawn = scored(500, 1.0) if task == "binary-classification" else errors(500, 5.0)
+    for other in others:
+        world.reference = msgspec.structs.replace(world.reference, **_labels_of(other.reference))
+        judged = world.judge(*drawn)
+        assert {each.state for each in judged.findings} == {"no_data"}
+        assert all("no reference with labels" in each.explanation for each in judged.findings)
+
+
+def _labels_of(reference):
+    return {"labels": reference.labels, "binning": reference.binning}
 
 
 def test_a_window_of_another_layout_is_refused():
     world, other = World(), World("regression")
     with pytest.raises(ValueError, match="layout"):
-        judge_labels(world.monitor, world.layout, None, LabelsProfile.empty(other.layout), None)
+        judge_labels(world.monitor, world.layout, None, labels_of(other.layout).empty(other.layout), None)
 
 
 def test_every_statistic_of_labels_is_documented():
@@ -164,7 +184,7 @@ def test_every_statistic_of_labels_is_documented():
     documented = set(re.findall(r"^\| `(\w+)` \|", page.read_text(), re.MULTILINE))
     emitted = {each.name for each in World().judge(*scored(500, 1.0, 1)).statistics}
     emitted |= {each.name for each in World("regression").judge(*errors(500, 5.0)).statistics}
-    assert set(METRICS) <= emitted <= documented
+    assert {name for task in TASKS.values() for name in task.metrics} <= emitted <= documented
 
 
 def test_metrics_are_given_with_their_bounds():

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from watchkeeper.detectors.engine.model import ERROR, RESIDUAL, fit_model, residuals
-from watchkeeper.detectors.engine.pane_watch import count_residuals, watch_of
+from watchkeeper.detectors.engine.model import fit_model
+from watchkeeper.detectors.engine.pane_watch import watch_of
 from watchkeeper.detectors.profiles.columns import Columns
-from watchkeeper.detectors.profiles.labels import LabelsProfile
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.detectors.tasks import ERROR, TASKS, labels_of
+from watchkeeper.detectors.tasks.binary import RESIDUAL, residuals
 from watchkeeper.schemas.references import Binning, NumberBins
 
 LAYOUT = Layout(
@@ -25,7 +26,7 @@ def labelled(rng, rows, sure=1.0):
 
 
 def pane(scores, labels):
-    profile = LabelsProfile.empty(LAYOUT)
+    profile = labels_of(LAYOUT).empty(LAYOUT)
     profile.add(scores, labels, np.zeros(len(scores)))
     return profile
 
@@ -41,7 +42,7 @@ def test_residuals_are_counted_from_a_profile_as_they_were_fitted(model):
     scores, labels = labelled(np.random.default_rng(2), 5000)
     [residual] = [each for each in model.labels if each.name == RESIDUAL]
     codes = residual.bins.codes(residuals(scores, labels))
-    counted = count_residuals(pane(scores, labels), residual.bins)
+    counted = TASKS["binary-classification"].tally(pane(scores, labels), RESIDUAL, residual.bins)
     assert counted.tolist() == np.bincount(codes, minlength=residual.bins.count).tolist()
 
 

@@ -2,20 +2,14 @@ import numpy as np
 import pytest
 
 from watchkeeper.detectors.checks.build_reference import build_reference
+from watchkeeper.detectors.checks.reference import reference_labels, reference_rows
 from watchkeeper.detectors.online.registry import OF_PANES
-from watchkeeper.detectors.online.signals import (
-    Name,
-    Signal,
-    label_samples,
-    label_signals,
-    row_samples,
-    row_signals,
-)
-from watchkeeper.detectors.online.watch import ROWS_MIN, SIGNALS_MAX, Watch
+from watchkeeper.detectors.online.signals import Name, Signal, row_samples, row_signals
+from watchkeeper.detectors.online.watch import MEAN_ROWS_MIN, SIGNALS_MAX, Watch
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
-from watchkeeper.detectors.profiles.reference import reference_labels, reference_rows
-from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.detectors.tasks import TASKS, labels_of
 from watchkeeper.schemas.monitors import Monitor
 
 RNG = np.random.default_rng(7)
@@ -117,8 +111,8 @@ def test_small_panes_are_put_together(reference):
     watching, signals = watch(reference), row_signals(reference_rows(reference, None))
     alone = Watch(signals)
     for _ in range(4):
-        watching.feed({Name("mean", "temp"): (ROWS_MIN // 4 + 1, 60.0 * (ROWS_MIN // 4 + 1))}, 1)
-    count = 4 * (ROWS_MIN // 4 + 1)
+        watching.feed({Name("mean", "temp"): (MEAN_ROWS_MIN // 4 + 1, 60.0 * (MEAN_ROWS_MIN // 4 + 1))}, 1)
+    count = 4 * (MEAN_ROWS_MIN // 4 + 1)
     alone.feed({Name("mean", "temp"): (count, 60.0 * count)}, 1)
     assert watching.snapshot() == alone.snapshot()
     assert watching.conclude().statistics == alone.conclude().statistics
@@ -148,11 +142,12 @@ def test_signals_beyond_the_limit_are_counted():
 
 def test_the_error_rate_of_labels_is_a_signal(reference):
     of_reference = reference_labels(reference, None)
-    profile = LabelsProfile.empty(Layout.of(monitor(), reference))
+    layout = Layout.of(monitor(), reference)
+    profile, binary = labels_of(layout).empty(layout), TASKS["binary-classification"]
     scores = RNG.random(400)
     profile.add(scores, (scores < 0.5).astype(float), np.full(400, 1000.0))
-    assert label_samples(profile) == {Name("error"): (400, 400.0)}
-    assert label_signals(of_reference)[Name("error")].baseline == pytest.approx(0.25, abs=0.03)
+    assert binary.online_samples(profile) == {Name("error"): (400, 400.0)}
+    assert binary.online_signals(of_reference)[Name("error")].baseline == pytest.approx(0.25, abs=0.03)
 
 
 def test_the_absolute_error_of_a_regression_is_a_signal():
@@ -160,10 +155,11 @@ def test_the_absolute_error_of_a_regression_is_a_signal():
     values, errors = RNG.normal(100, 20, 2000), RNG.normal(0, 5, 2000)
     columns = Columns(2000, RNG.normal(size=(1, 2000)), [["clear"] * 2000], scores=values)
     made = build_reference(regression, columns, {}, labels=values + errors, built_at_ms=1)
-    signal = label_signals(reference_labels(made, None))[Name("error")]
+    signal = TASKS["regression"].online_signals(reference_labels(made, None))[Name("error")]
     assert signal.centre == pytest.approx(np.abs(errors).mean(), rel=1e-3)
     assert signal.spread == pytest.approx(np.abs(errors).std(), rel=1e-3)
 
 
 def test_no_labels_in_the_reference_means_no_signal():
-    assert label_signals(LabelsProfile.empty(Layout.of(monitor(), None))) == {}
+    layout = Layout.of(monitor(), None)
+    assert TASKS["binary-classification"].online_signals(labels_of(layout).empty(layout)) == {}

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeeper.detectors.profiles.labels import STEPS, LabelsProfile
 from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.tasks import labels_of
+from watchkeeper.detectors.tasks.binary import STEPS
 from watchkeeper.schemas.profiles import LabelsCounts
 from watchkeeper.schemas.references import Binning, NumberBins
 
@@ -28,7 +29,7 @@ def add(profile, rows, sign=1):
 
 
 def profile_of(rows, layout):
-    profile = LabelsProfile.empty(layout)
+    profile = labels_of(layout).empty(layout)
     add(profile, rows)
     return profile
 
@@ -42,7 +43,7 @@ def test_any_split_in_any_order_gives_the_same_bytes(layout, rows, cut, order):
     whole = profile_of(rows, layout)
     shuffled = list(rows)
     order.shuffle(shuffled)
-    merged = LabelsProfile.decode(profile_of(shuffled[cut:], layout).encode(), layout)
+    merged = labels_of(layout).decode(profile_of(shuffled[cut:], layout).encode(), layout)
     merged.merge(profile_of(shuffled[:cut], layout))
     assert merged.encode() == whole.encode()
 
@@ -68,7 +69,7 @@ def test_every_label_is_counted_or_called_unusable(layout, rows):
 def test_sums_are_those_of_numpy():
     rng = np.random.default_rng(1)
     values, labels = rng.normal(10, 3, 9000), rng.normal(11, 3, 9000)
-    profile = LabelsProfile.empty(REGRESSION)
+    profile = labels_of(REGRESSION).empty(REGRESSION)
     profile.add(values, labels, np.full(9000, 5.0))
     step = 2.0**-18
     assert profile.sums[0] * step / 9000 == pytest.approx((values - labels).mean(), abs=1e-6)
@@ -77,7 +78,7 @@ def test_sums_are_those_of_numpy():
 
 
 def test_a_published_label_goes_before_the_threshold():
-    profile = LabelsProfile.empty(BINARY)
+    profile = labels_of(BINARY).empty(BINARY)
     ones = np.ones(4)
     profile.add(np.array([0.9, 0.9, 0.1, np.nan]), ones, ones, np.array([np.nan, 0.0, 1.0, 1.0]))
     assert profile.confusion.tolist() == [3, 0, 1, 0]
@@ -86,13 +87,13 @@ def test_a_published_label_goes_before_the_threshold():
 
 
 def test_the_threshold_is_the_least_positive_score():
-    profile = LabelsProfile.empty(BINARY)
+    profile = labels_of(BINARY).empty(BINARY)
     profile.add(np.array([0.5, 0.4999]), np.array([1.0, 0.0]), np.zeros(2))
     assert profile.confusion.tolist() == [1, 0, 0, 1]
 
 
 def test_calibration_bins_hold_labels_positives_and_scores():
-    profile = LabelsProfile.empty(BINARY)
+    profile = labels_of(BINARY).empty(BINARY)
     profile.add(np.array([0.01, 0.99, 1.0]), np.array([0.0, 1.0, 0.0]), np.zeros(3))
     counts, positives, scores = profile.calibration
     assert (counts[0], counts[-1], positives[-1]) == (1, 2, 1)
@@ -100,17 +101,17 @@ def test_calibration_bins_hold_labels_positives_and_scores():
 
 
 def test_lags_are_within_their_bucket():
-    profile = LabelsProfile.empty(BINARY)
+    profile = labels_of(BINARY).empty(BINARY)
     lag_ms = np.arange(1, 1001) * 60_000.0
     profile.add(np.full(1000, 0.5), np.ones(1000), lag_ms)
     assert profile.lag_quantile_ms(0.5) == pytest.approx(500 * 60_000, rel=0.016)
     assert profile.lag_quantile_ms(0.99) == pytest.approx(990 * 60_000, rel=0.016)
-    assert LabelsProfile.empty(BINARY).lag_quantile_ms(0.5) is None
+    assert labels_of(BINARY).empty(BINARY).lag_quantile_ms(0.5) is None
 
 
 def test_profiles_of_two_layouts_do_not_merge():
     with pytest.raises(ValueError, match="cannot merge profiles of layouts"):
-        LabelsProfile.empty(BINARY).merge(LabelsProfile.empty(REGRESSION))
+        labels_of(BINARY).empty(BINARY).merge(labels_of(REGRESSION).empty(REGRESSION))
 
 
 def test_the_bytes_of_a_profile_are_pinned():

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from watchkeeper.detectors.profiles import buckets, fixed_point
 from watchkeeper.detectors.profiles.columns import Columns
-from watchkeeper.detectors.profiles.labels import LabelsProfile
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.profiles.spans import Spans
 from watchkeeper.detectors.profiles.unseen import KEPT, Unseen
+from watchkeeper.detectors.tasks import labels_of
 from watchkeeper.schemas.references import Binning, NumberBins
 
 LAYOUT = Layout(
@@ -68,7 +68,7 @@ def _rows(rows):
 
 def _labels(layout):
     def of(rows):
-        profile = LabelsProfile.empty(layout)
+        profile = labels_of(layout).empty(layout)
         a, _, scores, labels = zip(*rows, strict=True) if rows else ((), (), (), ())
         lag_ms = np.abs(np.nan_to_num(np.array(a, float), posinf=1e9, neginf=1e9))
         profile.add(np.array(scores, float), np.array(labels, float), lag_ms)

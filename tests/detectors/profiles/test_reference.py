@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from watchkeeper.detectors.checks.build_reference import KNOWN_MAX, Reference, build_reference, fit_number
+from watchkeeper.detectors.checks.reference import reference_labels, reference_rows
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import BINS, Layout
-from watchkeeper.detectors.profiles.reference import reference_labels, reference_rows
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.schemas.references import NumberBins
 

@@ -17,8 +17,8 @@ from rich.console import Console
 from tests.streams.cli.cli_runs import run
 from watchkeeper.alerting.alertmanager import Refusal
 from watchkeeper.detectors.checks.judge_rows import judge_rows
+from watchkeeper.detectors.checks.reference import reference_rows
 from watchkeeper.detectors.profiles.columns import Columns
-from watchkeeper.detectors.profiles.reference import reference_rows
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.schemas.events import Prediction
 from watchkeeper.streams.canary.metrics import CanaryMetrics

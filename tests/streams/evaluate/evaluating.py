@@ -7,7 +7,8 @@ import numpy as np
 
 from watchkeeper.detectors.checks.build_reference import build_reference
 from watchkeeper.detectors.profiles.columns import Columns
-from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.detectors.tasks import labels_of
 from watchkeeper.schemas.findings import WindowFindings
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.profiles import Pane, Watermark
@@ -102,7 +103,7 @@ def rows_panes(of, columns, at_min, version="1", segments=True, late=0):
 def labels_panes(of, scores, labels, at_min, version="1"):
     """Make the pane of labels of one source and one minute."""
     layout = of.layout(version)
-    profile = LabelsProfile.empty(layout)
+    profile = labels_of(layout).empty(layout)
     profile.add(scores, labels, np.full(len(scores), 90_000.0))
     start_ms = START + at_min * MINUTE
     return [pane(of, version, None, "labels", start_ms, layout.id, profile.labels, profile.encode())]

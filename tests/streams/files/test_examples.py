@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.streams.cli.cli_runs import MONITOR, rows, write_csv
-from watchkeeper.detectors.profiles.reference import reference_rows
+from watchkeeper.detectors.checks.reference import reference_rows
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.files import examples
@@ -163,5 +163,5 @@ def test_an_event_that_ingest_would_refuse_is_no_example(event: dict[str, Any], 
 def test_a_label_that_is_neither_true_false_nor_a_number_is_refused(label: object) -> None:
     given = Examples(FLIGHTS)
     given.add_event(PREDICTION)
-    with pytest.raises(ValueError, match="which is neither true, false nor a number"):
+    with pytest.raises(ValueError, match="it must be true, false or a number"):
         given.label("p1", label)

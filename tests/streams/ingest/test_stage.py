@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from watchkeeper.detectors import tasks
 from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.profiles import Pane, ToEvaluate, Watermark
@@ -91,7 +92,8 @@ def rows_of(pane: Pane) -> RowsProfile:
 
 
 def labels_of(pane: Pane) -> LabelsProfile:
-    return LabelsProfile.decode(pane.profile, REGISTRY.get("risk").latest.layout(pane.version))
+    layout = REGISTRY.get("risk").layout(pane.version)
+    return tasks.labels_of(layout).decode(pane.profile, layout)
 
 
 def test_a_pane_closes_when_event_time_has_passed_it_by_the_lateness():

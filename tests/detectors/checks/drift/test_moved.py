@@ -4,8 +4,8 @@ import pytest
 
 from tests.detectors.checks.worlds import DAYS, World, day, declare
 from watchkeeper.detectors.checks.drift import moved
+from watchkeeper.detectors.checks.reference import reference_rows
 from watchkeeper.detectors.checks.window_case import Case
-from watchkeeper.detectors.profiles.reference import reference_rows
 from watchkeeper.detectors.profiles.spans import Moved
 
 WORLD = World(times=False)

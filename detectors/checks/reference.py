@@ -3,6 +3,7 @@
 from watchkeeper.detectors.profiles.labels import LabelsProfile
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.detectors.tasks import labels_of
 from watchkeeper.schemas.references import Reference
 
 
@@ -19,4 +20,5 @@ def reference_labels(reference: Reference | None, segment: str | None) -> Labels
     if reference is None:
         return None
     data = reference.labels if segment is None else reference.segment_labels.get(segment)
-    return None if data is None else LabelsProfile.decode(data, Layout(reference.binning))
+    layout = Layout(reference.binning)
+    return None if data is None else labels_of(layout).decode(data, layout)

@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from watchkeeper.detectors.checks import performance
-from watchkeeper.detectors.profiles.labels import SCORE_BINS, LabelsProfile
 from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.tasks import TASKS, labels_of
+from watchkeeper.detectors.tasks.binary import SCORE_BINS
 from watchkeeper.schemas.references import Binning, NumberBins
 
 BINARY = Layout(Binning({}, {}, NumberBins(), "binary-classification"))
 REGRESSION = Layout(Binning({}, {}, NumberBins(exponent=18), "regression"))
 SEEDS = range(4)
+OF_CLASSIFIERS, OF_REGRESSIONS = (
+    tuple(TASKS[name].metrics) for name in ("binary-classification", "regression")
+)
+METRICS = {name: metric.estimate for task in TASKS.values() for name, metric in task.metrics.items()}
 
 
 def scored(seed, n=5000, sharpness=1.0):
@@ -22,7 +26,7 @@ def scored(seed, n=5000, sharpness=1.0):
 
 
 def of_labels(scores, labels, layout=BINARY):
-    profile = LabelsProfile.empty(layout)
+    profile = labels_of(layout).empty(layout)
     profile.add(scores, labels, np.zeros(len(labels)))
     return profile
 
@@ -48,7 +52,7 @@ ORACLES = {
 @pytest.mark.parametrize("name", ["log_loss", "brier", "accuracy", "f1"])
 def test_a_metric_of_classifiers_is_that_of_scikit_learn(name, seed):
     scores, labels = scored(seed)
-    estimate = performance.METRICS[name](of_labels(scores, labels))
+    estimate = METRICS[name](of_labels(scores, labels))
     assert estimate.value == pytest.approx(ORACLES[name](scores, labels), abs=1e-8)
 
 
@@ -56,26 +60,26 @@ def test_a_metric_of_classifiers_is_that_of_scikit_learn(name, seed):
 @pytest.mark.parametrize("name", ["mae", "rmse", "bias"])
 def test_a_metric_of_regressions_is_that_of_scikit_learn(name, seed):
     values, labels = of_errors(seed)
-    estimate = performance.METRICS[name](of_labels(values, labels, REGRESSION))
+    estimate = METRICS[name](of_labels(values, labels, REGRESSION))
     assert estimate.value == pytest.approx(ORACLES[name](values, labels), rel=1e-6)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_auroc_is_that_of_scikit_learn_on_scores_in_bins_and_close_to_it_on_the_scores(seed):
     scores, labels = scored(seed)
-    estimate = performance.auroc(of_labels(scores, labels))
+    estimate = METRICS["auroc"](of_labels(scores, labels))
     assert estimate.value == pytest.approx(metrics.roc_auc_score(labels, np.floor(scores * SCORE_BINS)))
     assert estimate.value == pytest.approx(metrics.roc_auc_score(labels, scores), abs=2e-4)
 
 
 def test_tied_scores_count_half_in_auroc():
-    assert performance.auroc(of_labels(np.full(10, 0.5), np.array([0.0, 1.0] * 5))).value == 0.5
-    assert performance.auroc(of_labels(np.array([0.1, 0.1, 0.9, 0.9]), np.array([0.0, 0, 1, 1]))).value == 1.0
+    assert METRICS["auroc"](of_labels(np.full(10, 0.5), np.array([0.0, 1.0] * 5))).value == 0.5
+    assert METRICS["auroc"](of_labels(np.array([0.1, 0.1, 0.9, 0.9]), np.array([0.0, 0, 1, 1]))).value == 1.0
 
 
 def test_hard_scores_that_are_wrong_have_the_finite_loss_of_scikit_learn():
     scores, labels = np.array([0.0, 1.0, 1.0, 0.0]), np.array([1.0, 0.0, 1.0, 0.0])
-    estimate = performance.log_loss(of_labels(scores, labels))
+    estimate = METRICS["log_loss"](of_labels(scores, labels))
     assert estimate.value == pytest.approx(metrics.log_loss(labels, scores), rel=1e-6)
 
 
@@ -86,52 +90,52 @@ def test_ece_is_that_of_a_plain_loop(seed):
     for low in range(15):
         inside = (scores >= low / 15) & (scores < (low + 1) / 15)
         expected += abs((labels[inside] - scores[inside]).sum()) / len(scores)
-    assert performance.ece(of_labels(scores, labels)).value == pytest.approx(expected, abs=1e-6)
+    assert METRICS["ece"](of_labels(scores, labels)).value == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", performance.OF_CLASSIFIERS)
+@pytest.mark.parametrize("name", OF_CLASSIFIERS)
 def test_the_error_of_a_metric_is_its_spread_over_samples(name):
-    estimates = [performance.METRICS[name](of_labels(*scored(seed, 1000, 0.8))) for seed in range(300)]
+    estimates = [METRICS[name](of_labels(*scored(seed, 1000, 0.8))) for seed in range(300)]
     spread = np.std([estimate.value for estimate in estimates])
     assert np.mean([estimate.error for estimate in estimates]) == pytest.approx(
         spread, rel=0.6 if name == "ece" else 0.15
     )
 
 
-@pytest.mark.parametrize("name", performance.OF_REGRESSIONS)
+@pytest.mark.parametrize("name", OF_REGRESSIONS)
 def test_the_error_of_a_mean_is_its_spread_over_samples(name):
     profiles = [of_labels(*of_errors(seed, 500), REGRESSION) for seed in range(300)]
-    estimates = [performance.METRICS[name](profile) for profile in profiles]
+    estimates = [METRICS[name](profile) for profile in profiles]
     spread = np.std([estimate.value for estimate in estimates])
     assert np.mean([estimate.error for estimate in estimates]) == pytest.approx(spread, rel=0.15)
 
 
-@pytest.mark.parametrize("name", [name for name in performance.OF_CLASSIFIERS if name != "ece"])
+@pytest.mark.parametrize("name", [name for name in OF_CLASSIFIERS if name != "ece"])
 def test_the_true_value_is_almost_always_within_the_bounds(name):
-    true = performance.METRICS[name](of_labels(*scored(99, 400_000))).value
-    estimates = [performance.METRICS[name](of_labels(*scored(seed, 500))) for seed in range(400)]
+    true = METRICS[name](of_labels(*scored(99, 400_000))).value
+    estimates = [METRICS[name](of_labels(*scored(seed, 500))) for seed in range(400)]
     outside = [not estimate.lower <= true <= estimate.upper for estimate in estimates]
     assert np.mean(outside) < 0.02
 
 
 def test_a_calibrated_model_has_an_ece_that_may_be_zero():
-    bounds = [performance.ece(of_labels(*scored(seed, 300))) for seed in range(200)]
+    bounds = [METRICS["ece"](of_labels(*scored(seed, 300))) for seed in range(200)]
     assert np.mean([bound.lower <= 0 for bound in bounds]) > 0.97
     assert np.mean([bound.value > 0.02 for bound in bounds]) > 0.9, "or the bound would not be needed"
 
 
-@pytest.mark.parametrize("name", performance.METRICS)
+@pytest.mark.parametrize("name", METRICS)
 def test_too_few_labels_give_no_estimate(name):
-    layout = REGRESSION if name in performance.OF_REGRESSIONS else BINARY
-    assert performance.METRICS[name](LabelsProfile.empty(layout)) is None
-    assert performance.METRICS[name](of_labels(np.array([0.4]), np.array([1.0]), layout)) is None
+    layout = REGRESSION if name in OF_REGRESSIONS else BINARY
+    assert METRICS[name](labels_of(layout).empty(layout)) is None
+    assert METRICS[name](of_labels(np.array([0.4]), np.array([1.0]), layout)) is None
 
 
 def test_one_class_only_has_no_auroc():
-    assert "auroc" not in performance.measure(of_labels(np.linspace(0, 1, 50), np.ones(50)))
+    assert METRICS["auroc"](of_labels(np.linspace(0, 1, 50), np.ones(50))) is None
 
 
 def test_absurd_values_leave_finite_errors():
     profile = of_labels(np.array([1e308, 1.0, 2.0]), np.array([-1e308, 1.0, 2.5]), REGRESSION)
-    for estimate in performance.measure(profile).values():
+    for estimate in TASKS[profile.layout.binning.task].measure(profile).values():
         assert np.isfinite([estimate.value, estimate.error]).all()
