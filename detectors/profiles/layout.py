@@ -1,4 +1,4 @@
-"""How the rows of one subject become counts: the shape that all its profiles share."""
+"""The bins and categories by which the rows of a subject are counted, shared by all its profiles."""
 
 import hashlib
 from typing import Self
@@ -11,11 +11,17 @@ from watchkeeper.schemas.monitors import Feature, Monitor
 from watchkeeper.schemas.references import Binning, NumberBins, Reference
 
 BINS = 40
+"""Number of bins of a number. Chosen by hand: more bins show finer changes, need more rows for each test, and
+make profiles larger."""
 BOOLEANS = ("false", "true")
+"""The categories of a boolean feature."""
 
 
 class Layout:
     """The arrays that turn rows into counts. Profiles merge only if their layouts have the same id.
+
+    Args:
+        binning: The bins of numbers and the known categories.
 
     >>> from watchkeeper.schemas.monitors import Monitor
     >>> monitor = Monitor.model_validate({
@@ -43,7 +49,12 @@ class Layout:
 
     @classmethod
     def of(cls, monitor: Monitor, reference: Reference | None) -> Self:
-        """Bin what the monitor declares as the reference does, and what the reference lacks by its range."""
+        """Bin the declared features as the reference does; those that it lacks by their declared range.
+
+        Args:
+            monitor: The monitor, which declares the features.
+            reference: The reference, if there is one.
+        """
         known = reference.binning if reference else Binning(numbers={}, categories={})
         return cls(
             Binning(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 
 from watchkeeper.detectors.online.signals import label_samples, label_signals, row_samples, row_signals
-from watchkeeper.detectors.online.watch import Concluded, SavedSignal, Watch
+from watchkeeper.detectors.online.watch import SavedSignal, Watch, WatchSummary
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.reference import reference_labels, reference_rows
 from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
@@ -185,7 +185,7 @@ class SubjectWindows:
             return
         told, self.counts = self.counts, UnwindowedCounts()
         watch = self._watching(terms)
-        concluded = watch.conclude() if watch else Concluded([], {})
+        concluded = watch.conclude() if watch else WatchSummary([], {})
         engines = self._bet_on_segments(closed, terms, terms.layout)
         bets = engines.conclude()
         verdict = judge_window(
