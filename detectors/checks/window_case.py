@@ -8,7 +8,7 @@ from typing import NamedTuple
 from watchkeeper.detectors.checks.budget import level
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
-from watchkeeper.detectors.profiles.spans import Broken, Spans
+from watchkeeper.detectors.profiles.spans import Broken, SpanExtremes
 from watchkeeper.detectors.profiles.summaries import CategorySummary, NumberSummary
 from watchkeeper.schemas.monitors import Monitor
 
@@ -72,9 +72,9 @@ class Case:
         return [Past(name, past) for name, past in known if past is not None and past.rows >= SHARE_ROWS_MIN]
 
     @cached_property
-    def spans(self) -> Spans | None:
+    def spans(self) -> SpanExtremes | None:
         """Tell how windows varied in the past; None when none are known."""
-        spans = Spans()
+        spans = SpanExtremes()
         for past in self.pasts:
             spans.merge(past.profile.spans)
         return spans if spans.count else None

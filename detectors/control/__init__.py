@@ -1,4 +1,4 @@
-"""Control of false discoveries over many features, segments and looks, however they depend on each other."""
+"""Control of false discoveries over many features, segments and looks, under any dependence."""
 
 from watchkeeper.detectors.control.calibrate import p_to_e
 from watchkeeper.detectors.control.e_bh import e_bh

@@ -19,10 +19,12 @@ from watchkeeper.detectors.online.risk import Risk
 
 
 class Member(NamedTuple):
-    """How one kind of detector is made for a signal with a baseline and a tolerance, and restored."""
+    """How one kind of detector is built and restored."""
 
     make: Callable[[float, float], Detector]
+    """Builds the detector for a signal, given its baseline and its tolerance."""
     restore: Callable[[bytes], Detector]
+    """Builds the detector from a snapshot."""
 
 
 DETECTORS: dict[str, Member] = {
@@ -37,11 +39,11 @@ DETECTORS: dict[str, Member] = {
     "page_hinkley": Member(lambda _baseline, _tolerance: PageHinkley(), PageHinkley.restore),
     "risk": Member(lambda baseline, tolerance: Risk(min(1.0, baseline + tolerance)), Risk.restore),
 }
-"""For a user to choose from, with default settings; `calibration.py` finds better ones."""
+"""All online detectors by name, with default settings; `calibrate` finds settings for a budget."""
 
 OF_PANES: dict[str, Member] = {
     "adwin": Member(lambda _baseline, _tolerance: PaneAdwin(), PaneAdwin.restore),
     "e_sr": Member(ESr, ESr.restore),
     "page_hinkley": Member(lambda _baseline, _tolerance: PanePageHinkley(), PanePageHinkley.restore),
 }
-"""What `Watch` runs on the mean of every pane: few, as all see each signal. Snapshots hold these names."""
+"""The detectors that `Watch` runs on the mean of every pane, by name. Snapshots hold these names."""

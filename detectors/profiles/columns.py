@@ -1,4 +1,4 @@
-"""A batch of rows of one subject, as columns: what is folded into profiles."""
+"""A batch of rows of one subject as columns, the input of profiles."""
 
 from dataclasses import dataclass
 from itertools import compress
@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+"""An array of float64."""
 Bools = NDArray[np.bool_]
+"""An array of booleans."""
 
 
 @dataclass(slots=True)
@@ -21,18 +23,26 @@ class Columns:
     """
 
     rows: int
+    """The number of rows."""
     numbers: Floats
-    """[numeric features, rows]; NaN is no usable value: absent, null, not finite or of a wrong type."""
+    """The numeric features, shape (features, rows). NaN is no usable value: absent, null, not finite or of a
+    wrong type."""
     categories: list[list[str | None]]
-    """A list for each category or boolean feature ("true", "false"); None is no usable value."""
+    """A list for each category or boolean feature ("true", "false"). None is no usable value."""
     wrong_type: Bools | None = None
-    """[numeric, then category features; rows]: a value was there but of another type. None: nowhere."""
+    """Whether a value is of a wrong type, shape (numeric, then category features; rows). None: no value
+    is."""
     scores: Floats | None = None
-    """The score of a classification or the value of a regression; NaN is none."""
+    """The score of a classification or the value of a regression, shape (rows,). NaN is none."""
     latency_ms: Floats | None = None
+    """The serving latency in milliseconds, shape (rows,). NaN is none."""
 
     def take(self, index: NDArray[Any]) -> Self:
-        """Select rows by position, or by a mask of booleans."""
+        """Select rows.
+
+        Args:
+            index: Positions of rows, or a mask of booleans of shape (rows,).
+        """
         return type(self)(
             rows=int(np.count_nonzero(index)) if index.dtype == bool else len(index),
             numbers=self.numbers[:, index],
@@ -43,7 +53,11 @@ class Columns:
         )
 
     def chunks(self, rows: int) -> "list[Columns]":
-        """Cut into batches of at most so many rows."""
+        """Cut the batch into smaller ones.
+
+        Args:
+            rows: The most rows of each.
+        """
         if self.rows <= rows:
             return [self]
         return [self._cut(slice(start, start + rows)) for start in range(0, self.rows, rows)]

@@ -8,9 +8,17 @@ __all__ = ["equal_shares"]
 
 
 def equal_shares(values: Floats, bins: int) -> Floats:
-    """Give the lower edges of all bins but the first; a value that would fill several has one of its own.
+    """Give the lower edges of all bins except the first.
 
-    Values are finite; what equals an edge lies above it. Values that are all equal have none. Cost: a sort.
+    A value that would fill several bins has a bin of its own. A value that equals an edge lies above it. If
+    all values are equal there are no edges. Cost: a sort.
+
+    Args:
+        values: Finite values, shape (values,).
+        bins: Number of bins.
+
+    Returns:
+        The edges, ascending, shape (at most bins - 1,).
 
     >>> equal_shares(np.arange(8.0), 4).tolist()
     [1.0, 3.0, 5.0]

@@ -1,4 +1,4 @@
-"""How the rows of one subject become counts: the shape that all its profiles share."""
+"""The bins and categories by which the rows of a subject are counted, shared by all its profiles."""
 
 import hashlib
 from typing import Self
@@ -14,11 +14,17 @@ from watchkeeper.schemas.tasks import SCHEMAS
 OUTPUT = ""
 """The name of the model's output where the names of features are keys. No feature has an empty name."""
 BINS = 40
+"""Number of bins of a number. Chosen by hand: more bins show finer changes, need more rows for each test, and
+make profiles larger."""
 BOOLEANS = ("false", "true")
+"""The categories of a boolean feature."""
 
 
 class Layout:
     """The arrays that turn rows into counts. Profiles merge only if their layouts have the same id.
+
+    Args:
+        binning: The bins of numbers and the known categories.
 
     >>> from watchkeeper.schemas.monitors import Monitor
     >>> monitor = Monitor.model_validate({
@@ -46,7 +52,12 @@ class Layout:
 
     @classmethod
     def of(cls, monitor: Monitor, reference: Reference | None) -> Self:
-        """Bin what the monitor declares as the reference does, and what the reference lacks by its range."""
+        """Bin the declared features as the reference does; those that it lacks by their declared range.
+
+        Args:
+            monitor: The monitor, which declares the features.
+            reference: The reference, if there is one.
+        """
         known = reference.binning if reference else Binning(numbers={}, categories={})
         return cls(
             Binning(

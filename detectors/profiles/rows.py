@@ -12,7 +12,7 @@ from watchkeeper.detectors.profiles.columns import Columns, Floats
 from watchkeeper.detectors.profiles.fixed_point import pack, unpack
 from watchkeeper.detectors.profiles.labels import LabelsProfile
 from watchkeeper.detectors.profiles.layout import Layout
-from watchkeeper.detectors.profiles.spans import Spans
+from watchkeeper.detectors.profiles.spans import SpanExtremes
 from watchkeeper.detectors.profiles.summaries import CategorySummary, NumberSummary
 from watchkeeper.detectors.profiles.unseen import Unseen
 from watchkeeper.detectors.profiles.validation import check_rows
@@ -58,7 +58,7 @@ class RowsProfile:
         self.known: list[Counter[str | None]] = [_zeros(known) for known in layout.known]
         self.unseen = [Unseen() for _ in layout.known]
         self.latency: Counts = np.zeros(buckets.COUNT, np.int64)
-        self.spans = Spans()
+        self.spans = SpanExtremes()
         """How the sealed spans varied that were merged into this profile."""
 
     @classmethod
@@ -81,7 +81,7 @@ class RowsProfile:
         """Mark the rows as one span of time, so that a past made of such spans knows how they vary."""
         numbers = {name: self.number(name) for name in self.layout.numeric}
         categories = {name: self.category(name) for name in self.layout.categorical}
-        self.spans = Spans.of(self.rows, {**numbers, **categories})
+        self.spans = SpanExtremes.of(self.rows, {**numbers, **categories})
 
     def _add(self, columns: Columns) -> None:
         self.rows += columns.rows
@@ -216,7 +216,7 @@ class RowsProfile:
         profile._read_numbers(counts.numbers)
         profile._read_categories(counts.categories)
         profile.latency = buckets.from_pairs(counts.latency, buckets.COUNT)
-        profile.spans = Spans.from_wire(counts.spans)
+        profile.spans = SpanExtremes.from_wire(counts.spans)
         return profile
 
     def _read_numbers(self, numbers: list[NumberCounts]) -> None:

@@ -1,4 +1,4 @@
-"""How a subject varied from span to span: what is usual for one window, not only on average."""
+"""The variation of a subject from span to span: the usual range of one window, not only the average."""
 
 from collections.abc import Mapping, Sequence
 from math import gcd
@@ -12,41 +12,58 @@ from watchkeeper.schemas.monitors import Windows
 from watchkeeper.schemas.profiles import SpansCounts
 
 ENOUGH = 3
-"""From so many spans on there is a recent past."""
+"""The fewest spans that make a recent past. Chosen by hand."""
 MANY = 20
-"""From so many spans on it is known what a span never is."""
+"""The fewest spans that show what a span never is. Chosen by hand: more spans make a surer and a later
+check."""
 
 
 BrokenKind = Literal["missing", "wrong_type", "outside"]
+"""The kinds of broken values."""
 
 
 class Broken(NamedTuple):
-    """The largest shares in one span of values missing, of a wrong type, or outside what is known."""
+    """The largest shares of broken values in one span."""
 
     missing: float = 0.0
+    """The share of missing values, 0 to 1."""
     wrong_type: float = 0.0
+    """The share of values of a wrong type, 0 to 1."""
     outside: float = 0.0
+    """The share of values out of range or of an unseen category, 0 to 1."""
 
 
 def span_ms(windows: Windows) -> int:
-    """Give the length of the spans that a past is made of: that of a window, unless windows overlap."""
+    """Give the length of the spans of a past in milliseconds: that of a window, unless windows overlap.
+
+    Args:
+        windows: The windows of a monitor.
+    """
     size_ms, every_ms = milliseconds(windows.size), milliseconds(windows.every or windows.size)
     return milliseconds(windows.pane) if windows.rows else gcd(size_ms, every_ms)
 
 
-class Moved(NamedTuple):
-    """The extremes of spans against all of them together."""
+class DriftRange(NamedTuple):
+    """The extremes of the spans of a reference, each against the whole reference."""
 
     psi_excess: float
+    """The largest PSI of a span above its average without drift."""
     mean_min: float = 0.0
+    """The smallest mean of a span; 0 for categories."""
     mean_max: float = 0.0
+    """The largest mean of a span; 0 for categories."""
 
 
-class Spans:
-    """The extremes of many spans; merged in any order to the same.
+class SpanExtremes:
+    """The extremes of many spans. Merging gives the same in any order.
 
-    >>> week = Spans()
-    >>> week.merge(Spans(1, 700, 700)); week.merge(Spans(1, 900, 900))
+    Args:
+        count: Number of spans.
+        rows_min: The fewest rows in one span.
+        rows_max: The most rows in one span.
+
+    >>> week = SpanExtremes()
+    >>> week.merge(SpanExtremes(1, 700, 700)); week.merge(SpanExtremes(1, 900, 900))
     >>> week.count, week.rows_min, week.rows_max
     (2, 700, 900)
     """
@@ -56,24 +73,34 @@ class Spans:
         self.rows_min = rows_min
         self.rows_max = rows_max
         self.constant: dict[str, int] = {}
-        """In how many spans each feature had one value only, where there were any."""
+        """Feature -> number of spans in which it had one value only, if there are any."""
         self.worst: dict[str, Broken] = {}
+        """Feature -> its largest shares of broken values."""
         self.steps: dict[str, Step] = {}
-        """How far a span lies from those just before it; only in a reference."""
-        self.moved: dict[str, Moved] = {}
-        """How far a span lies from all of them together; only in a reference. The model's output is ""."""
+        """Feature -> distance of a span from those just before it; only in a reference."""
+        self.moved: dict[str, DriftRange] = {}
+        """Feature -> distance of a span from the whole; only in a reference. The model's output is ""."""
 
     @classmethod
-    def of(cls, rows: int, features: dict[str, NumberSummary | CategorySummary]) -> "Spans":
-        """Describe one span."""
+    def of(cls, rows: int, features: dict[str, NumberSummary | CategorySummary]) -> "SpanExtremes":
+        """Describe one span.
+
+        Args:
+            rows: Number of rows in the span.
+            features: The features over these rows.
+        """
         spans = cls(1, rows, rows)
         spans.constant = {name: 1 for name, summary in features.items() if summary.constant is not None}
         if rows >= SHARE_ROWS_MIN:
             spans.worst = {name: _broken(summary, rows) for name, summary in features.items()}
         return spans
 
-    def merge(self, other: "Spans") -> None:
-        """Add other spans."""
+    def merge(self, other: "SpanExtremes") -> None:
+        """Add other spans.
+
+        Args:
+            other: Their extremes.
+        """
         if not other.count:
             return
         self.rows_min = min(self.rows_min, other.rows_min) if self.count else other.rows_min
@@ -88,7 +115,7 @@ class Spans:
         self.moved |= other.moved
 
     def to_wire(self) -> SpansCounts | None:
-        """Give what is sent, or None for no spans."""
+        """Give the extremes as they are published, or None without spans."""
         if not self.count:
             return None
         worst = {name: broken for name, broken in self.worst.items() if any(broken)}
@@ -98,15 +125,19 @@ class Spans:
         )  # fmt: skip
 
     @classmethod
-    def from_wire(cls, counts: SpansCounts | None) -> "Spans":
-        """Read what was sent."""
+    def from_wire(cls, counts: SpansCounts | None) -> "SpanExtremes":
+        """Read published extremes.
+
+        Args:
+            counts: What `to_wire` returned.
+        """
         if counts is None:
             return cls()
         spans = cls(counts.count, counts.rows_min, counts.rows_max)
         spans.constant = counts.constant
         spans.worst = {name: Broken(*shares) for name, shares in counts.worst.items()}
         spans.steps = {name: Step(*extremes) for name, extremes in counts.steps.items()}
-        spans.moved = {name: Moved(*extremes) for name, extremes in counts.moved.items()}
+        spans.moved = {name: DriftRange(*extremes) for name, extremes in counts.moved.items()}
         return spans
 
 

@@ -1,4 +1,4 @@
-"""How far a window ordinarily lies from the windows just before it."""
+"""Measures how far a window ordinarily lies from the windows just before it."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,25 +9,33 @@ from watchkeeper.detectors.profiles.columns import Floats
 from watchkeeper.detectors.profiles.summaries import NumberSummary
 
 RECENT = 7
-"""Windows that make the recent past."""
+"""Number of windows in the recent past. Chosen by hand: with windows of a day it is a week."""
 _FIRST = 3
+"""Number of windows before the first one that is compared, as `ENOUGH` in `spans.py`."""
 
 
 class Step(NamedTuple):
-    """The extremes, over many windows, of one window against the seven before it."""
+    """The extremes of one window against the seven before it, over many windows."""
 
     jump_max: float
-    """The largest distance of the means."""
+    """The largest distance of the means, in the unit of the number."""
     ratio_min: float
+    """The smallest ratio of the window's standard deviation to that of the seven."""
     ratio_max: float
-    """The smallest and the largest deviation of the window over that of the seven."""
+    """The largest such ratio."""
 
 
 def ordinary_step(windows: Sequence[NumberSummary]) -> Step | None:
-    """Measure one number over windows in order of time; None when there are too few.
+    """Measure the ordinary step of one number.
 
-    The seven before are summed up as one sample: their mean, and their deviation around that mean.
+    The seven windows before are taken as one sample, with its mean and its deviation around that mean.
     Cost: linear in the windows.
+
+    Args:
+        windows: The number in each window, in order of time.
+
+    Returns:
+        The extremes, or None with fewer than four windows that have values.
     """
     filled = [window for window in windows if window.usable > 1]
     if len(filled) <= _FIRST:
@@ -35,7 +43,7 @@ def ordinary_step(windows: Sequence[NumberSummary]) -> Step | None:
     rows = np.array([window.usable for window in filled], float)
     means = np.array([window.mean for window in filled]) - filled[0].shape.centre
     deviations = np.array([window.sd for window in filled])
-    # Near 1, so that squares of the largest numbers are numbers.
+    # Scaled to about 1, so that the squares of the largest numbers are finite.
     power = int(np.frexp(max(np.abs(means).max(), deviations.max()))[1])
     means, deviations = np.ldexp(means, -power), np.ldexp(deviations, -power)
     before = _sums(np.stack((rows, rows * means, rows * (deviations**2 + means**2))))

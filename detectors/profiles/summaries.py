@@ -1,4 +1,4 @@
-"""What is known of one feature over many rows, ready to be judged."""
+"""Summaries of one feature over many rows, as the checks use them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,15 +15,23 @@ class NumberSummary:
     """One number over many rows."""
 
     rows: int
+    """The number of rows."""
     wrong_type: int
+    """The number of rows with a value of a wrong type."""
     outside: int
-    """Rows whose value is out of the declared range."""
+    """The number of rows whose value is out of the declared range."""
     shape: NumberBins
+    """The bins, and the grid of the sums."""
     bins: NDArray[np.int64]
+    """The number of rows in each bin, shape (bins,)."""
     total: int
+    """The sum of the values' steps from the centre, on the grid of `fixed_point.py`."""
     squares: int
+    """The sum of the squared steps."""
     lowest: float
+    """The smallest value."""
     highest: float
+    """The largest value."""
 
     @cached_property
     def usable(self) -> int:
@@ -44,7 +52,7 @@ class NumberSummary:
 
     @property
     def sd(self) -> float:
-        """Give the standard deviation of the values."""
+        """Give the standard deviation of the values; 0 for fewer than two."""
         return fixed_point.deviation(self.usable, self.total, self.squares, self.shape.exponent)
 
     @property
@@ -53,19 +61,34 @@ class NumberSummary:
         return self.lowest if self.usable and self.lowest == self.highest else None
 
     def counts_like(self, other: object) -> bool:
-        """Whether the other's rows outside were told by the same range."""
+        """Whether the other summary counted rows out of the same range.
+
+        Args:
+            other: The other summary.
+        """
         span = (self.shape.lowest, self.shape.highest)
         return isinstance(other, NumberSummary) and span == (other.shape.lowest, other.shape.highest)
 
     def quantile(self, share: float) -> float:
-        """Read a quantile off the bins, spread evenly inside each; NaN when there are no values."""
+        """Interpolate a quantile from the bins; NaN without values.
+
+        Args:
+            share: The share of the values below it, 0 to 1.
+        """
         if not self.usable:
             return float("nan")
         points, below = self._curve
         return float(np.interp(share * self.usable, below, points))
 
     def below(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Read off the bins what shares of the values lie below some others; there must be values."""
+        """Interpolate from the bins the share of the values below some others; there must be values.
+
+        Args:
+            values: The other values, shape (values,).
+
+        Returns:
+            The shares, 0 to 1, of the same shape.
+        """
         points, below = self._curve
         shares: NDArray[np.float64] = (
             np.interp(values, points, below, left=0, right=self.usable) / self.usable
@@ -74,7 +97,7 @@ class NumberSummary:
 
     @cached_property
     def _curve(self) -> tuple[list[float], list[int]]:
-        """Give values from the lowest to the highest, and how many lie below each."""
+        """Give values from the lowest to the highest, and the number of rows below each."""
         inner = [edge for edge in self.shape.edges if self.lowest < edge < self.highest]
         below = np.concatenate(([0], np.cumsum(self.bins)))
         edges = np.array([-np.inf, *self.shape.edges, np.inf])
@@ -87,12 +110,15 @@ class CategorySummary:
     """One category or boolean feature over many rows."""
 
     rows: int
+    """The number of rows."""
     wrong_type: int
+    """The number of rows with a value of a wrong type."""
     known: dict[str, int]
+    """The number of rows of each known category."""
     outside: int
-    """Rows with an unseen category."""
+    """The number of rows with an unseen category."""
     kept: dict[str, int]
-    """Exact counts of at most 64 of the unseen categories."""
+    """The exact number of rows of at most 64 unseen categories."""
 
     @property
     def usable(self) -> int:
@@ -111,9 +137,13 @@ class CategorySummary:
         return seen[0] if len(seen) == 1 and self.counts()[seen[0]] == self.usable else None
 
     def counts_like(self, other: object) -> bool:
-        """Whether the other's rows outside were told by the same known categories."""
+        """Whether the other summary knew the same categories.
+
+        Args:
+            other: The other summary.
+        """
         return isinstance(other, CategorySummary) and self.known.keys() == other.known.keys()
 
     def counts(self) -> dict[str, int]:
-        """Count every category that is told apart."""
+        """Give the number of rows of every category that is counted by itself."""
         return {**self.known, **self.kept}

@@ -1,18 +1,26 @@
-"""Categories that the reference does not know: a total, and exact counts of a bounded sample of them."""
+"""Counts categories that the reference does not know: a total, and exact counts of a bounded sample."""
 
 import zlib
 from collections.abc import Mapping
 
 KEPT = 64
+"""The most unseen categories with a count of their own. Chosen by hand: it bounds the size of a profile."""
 _LENGTH_MAX = 100
+"""The most characters of a category that are kept. Chosen by hand: it bounds the size of a profile."""
 
 
 class Unseen:
-    """Count unseen categories in bounded memory, the same in whatever order they come.
+    """Counts unseen categories in bounded memory, with the same result in any order.
 
-    Kept are the 64 with the smallest hashes. One of the 64 smallest of all is among the 64 smallest of any
-    part, so it was never dropped and its count is exact. Paper: Cohen and Kaplan (2007), bottom-k sketches.
+    The 64 categories with the smallest hashes are kept. One of the 64 smallest of all is among the 64
+    smallest of any part, so it was never dropped and its count is exact.
+
+    Paper: Cohen and Kaplan (2007), Summarizing data using bottom-k sketches.
     Cost: 0.5 us per distinct category of a batch.
+
+    Args:
+        total: Number of rows with an unseen category.
+        kept: The number of rows of each kept category.
 
     >>> unseen = Unseen()
     >>> unseen.add({"Newark": 3, "LaGuardia": 1})
@@ -27,14 +35,22 @@ class Unseen:
         self.kept = dict(kept or {})
 
     def add(self, counts: Mapping[str, int]) -> None:
-        """Count categories as they were published."""
+        """Count categories as they were published.
+
+        Args:
+            counts: The number of rows of each category.
+        """
         self.total += sum(counts.values())
         for category, count in counts.items():
             self._keep(shorten(category), count)
         self._trim()
 
     def merge(self, other: "Unseen") -> None:
-        """Add what another has counted."""
+        """Add the counts of another part.
+
+        Args:
+            other: The counts.
+        """
         self.total += other.total
         for category, count in other.kept.items():
             self._keep(category, count)
@@ -48,7 +64,7 @@ class Unseen:
             self.kept = {category: self.kept[category] for category in sorted(self.kept, key=_rank)[:KEPT]}
 
     def in_order(self) -> dict[str, int]:
-        """List the kept categories in an order that does not depend on how they came."""
+        """Give the kept categories in the order of their hashes, whatever order they arrived in."""
         return {category: self.kept[category] for category in sorted(self.kept, key=_rank)}
 
 
@@ -57,7 +73,11 @@ def _rank(category: str) -> tuple[int, str]:
 
 
 def shorten(category: str) -> str:
-    """Bound the length, and replace lone surrogates, which have no bytes."""
+    """Bound the length of a category, and replace lone surrogates, which UTF-8 cannot encode.
+
+    Args:
+        category: The category as it was published.
+    """
     text = category.encode("utf-8", "replace").decode()
     if len(text) <= _LENGTH_MAX:
         return text

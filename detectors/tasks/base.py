@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVa
 import numpy as np
 from msgspec import Struct
 
-from watchkeeper.detectors.online.signals import Name, Sample, Signal
+from watchkeeper.detectors.online.signals import Sample, Signal, SignalName
 from watchkeeper.detectors.profiles.columns import Floats
 from watchkeeper.detectors.profiles.labels import LabelsProfile
 from watchkeeper.detectors.profiles.layout import Layout
@@ -139,11 +139,11 @@ class Task(ABC, Generic[Profile]):
     def usual_error(self, reference: Profile) -> Signal | None:
         """Return the healthy state of the mean error; None where the reference can't tell. It has labels."""
 
-    def online_samples(self, labels: Profile) -> dict[Name, Sample]:
+    def online_samples(self, labels: Profile) -> dict[SignalName, Sample]:
         """Read the online detectors' signal off the profile of a pane."""
-        return {Name(ERROR): self.error(labels)}
+        return {SignalName(ERROR): self.error(labels)}
 
-    def online_signals(self, reference: Profile) -> dict[Name, Signal]:
+    def online_signals(self, reference: Profile) -> dict[SignalName, Signal]:
         """Return the online detectors' signal where the reference knows its healthy state."""
         usual = self.usual_error(reference) if reference.labels > 0 else None
-        return {} if usual is None else {Name(ERROR): usual}
+        return {} if usual is None else {SignalName(ERROR): usual}

@@ -134,7 +134,7 @@ def _tell(found: Calibration) -> None:
                 each.alarms,
                 f"{each.allowed:.2f}",
                 f"{each.low:.1f} - {each.high:.1f}",
-                each.verdict,
+                each.judgement,
             )
             for each in found.false_alarms
         ],

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from watchkeeper.detectors.checks.budget import engine_budget_ms
 from watchkeeper.detectors.engine.model import reference_model
 from watchkeeper.detectors.engine.pane_watch import PaneSummary, PaneWatch, watch_of
-from watchkeeper.detectors.online.signals import Name
+from watchkeeper.detectors.online.signals import SignalName
 from watchkeeper.detectors.profiles.layout import OUTPUT
 from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
 from watchkeeper.detectors.tasks import ERROR, LABEL_SIGNALS
@@ -42,9 +42,11 @@ class WindowBets(NamedTuple):
             peaks[feature] = max(peak, peaks.get(feature, 0.0))
         return [Statistic("engine_evidence", peak, feature) for feature, peak in peaks.items()]
 
-    def alarms(self, others: Mapping[Name, Mapping[str, int]]) -> dict[str, Alarms]:
+    def alarms(self, others: Mapping[SignalName, Mapping[str, int]]) -> dict[str, Alarms]:
         """Put the engine's alarms among those of other detectors, which watch all rows."""
-        found: dict[str, dict[Name, dict[str, int]]] = {ALL: {name: dict(at) for name, at in others.items()}}
+        found: dict[str, dict[SignalName, dict[str, int]]] = {
+            ALL: {name: dict(at) for name, at in others.items()}
+        }
         for segment, each in self.concluded.items():
             for feature, since_ms in each.since_ms.items():
                 known = found.setdefault(segment, {}).setdefault(self._name(feature), {})
@@ -54,10 +56,10 @@ class WindowBets(NamedTuple):
     def _of(self, segment: str) -> PaneSummary:
         return self.concluded.get(segment, PaneSummary({}, {}))
 
-    def _name(self, feature: str) -> Name:
+    def _name(self, feature: str) -> SignalName:
         if self.kind == "labels":
-            return Name(ERROR)
-        return Name("output") if feature == OUTPUT else Name("mean", feature)
+            return SignalName(ERROR)
+        return SignalName("output") if feature == OUTPUT else SignalName("mean", feature)
 
 
 class Engines:

@@ -7,7 +7,7 @@ import msgspec
 
 from watchkeeper.detectors.checks.judge_rows import Judgement, judge_labels, judge_rows
 from watchkeeper.detectors.checks.over_segments import over_segments
-from watchkeeper.detectors.online.signals import Name
+from watchkeeper.detectors.online.signals import SignalName
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.tasks import labels_of
@@ -100,7 +100,7 @@ def judge_window(
     return verdict._replace(judged=over_segments(verdict.judged, terms.monitor, moved))
 
 
-Alarms = Mapping[Name, Mapping[str, int]]
+Alarms = Mapping[SignalName, Mapping[str, int]]
 """What is watched -> detector -> when it alarmed."""
 
 
@@ -112,7 +112,7 @@ def with_alarms(findings: list[Finding], alarms: Mapping[str, Alarms]) -> list[F
 def _with_alarm(finding: Finding, alarms: Alarms) -> Finding:
     signal = _SIGNALS.get(finding.check)
     found = (
-        alarms.get(Name(signal, finding.feature if signal in ("mean", "missing") else None))
+        alarms.get(SignalName(signal, finding.feature if signal in ("mean", "missing") else None))
         if signal
         else None
     )

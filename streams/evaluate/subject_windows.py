@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 
 from watchkeeper.detectors.checks.reference import reference_labels, reference_rows
-from watchkeeper.detectors.online.signals import Name, Sample, row_samples, row_signals
-from watchkeeper.detectors.online.watch import Concluded, SavedSignal, Watch
+from watchkeeper.detectors.online.signals import (
+    Sample,
+    SignalName,
+    row_samples,
+    row_signals,
+)
+from watchkeeper.detectors.online.watch import SavedSignal, Watch, WatchSummary
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
 from watchkeeper.detectors.tasks import labels_of, task_of
@@ -187,7 +192,7 @@ class SubjectWindows:
             return
         told, self.counts = self.counts, UnwindowedCounts()
         watch = self._watching(terms)
-        concluded = watch.conclude() if watch else Concluded([], {})
+        concluded = watch.conclude() if watch else WatchSummary([], {})
         engines = self._bet_on_segments(closed, terms, terms.layout)
         bets = engines.conclude()
         verdict = judge_window(
@@ -267,7 +272,7 @@ def _watch(kind: Kind, terms: WindowRules) -> Watch | None:
     return Watch(row_signals(rows)) if rows is not None else None
 
 
-def _samples(profile: RowsProfile | LabelsProfile) -> dict[Name, Sample]:
+def _samples(profile: RowsProfile | LabelsProfile) -> dict[SignalName, Sample]:
     if isinstance(profile, LabelsProfile):
         return task_of(profile.layout.binning.task).online_samples(profile)
     return row_samples(profile)

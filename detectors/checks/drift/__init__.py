@@ -1,7 +1,7 @@
 """Measures of how far one distribution lies from another, from counts alone. One algorithm a file.
 
-A measure answers None when there are too few rows to say anything: that is never "no drift". Else it has a
-p-value, an effect that does not depend on the number of rows, and an interval for it.
+A measure returns None when there are too few rows, which never means "no drift". Otherwise it gives a
+p-value, an effect that does not depend on the number of rows, and an interval of the effect.
 """
 
 from watchkeeper.detectors.checks.drift.chi_squared import chi_squared

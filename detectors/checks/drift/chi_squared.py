@@ -10,16 +10,25 @@ from watchkeeper.detectors.checks.drift.pooling import Counts
 
 
 def chi_squared(reference: Counts, current: Counts, *, ordered: bool = False) -> Measure | None:
-    """Test whether two samples of categories come from one distribution; None is too few rows.
+    """Test whether two samples of categories come from one distribution.
 
     X2 = sum over both samples and all categories of (seen - expected)^2 / expected, with C - 1 degrees of
-    freedom. Rare categories are joined until the smaller sample is expected to have ten in each.
+    freedom. Rare categories are joined until the smaller sample is expected to have ten rows in each.
 
-    The effect is Cramér's V with both samples weighted alike, so that it does not depend on their sizes:
-    V = sqrt(sum (c - r)^2 / (c + r) / 2), 0 (the same) to 1 (disjoint). What chance adds is taken off.
+    The effect is Cramér's V with equal weights of both samples, so that it does not depend on their sizes:
+    V = sqrt(sum (c - r)^2 / (c + r) / 2), 0 (equal) to 1 (disjoint). Its bias by chance is subtracted.
 
-    Cost: 60 us for 40 categories. Papers: Pearson (1900); Cochran (1954), on full bins; Cramér (1946);
-    Bergsma (2013), A bias-correction for Cramér's V.
+    Papers: Pearson (1900), On the criterion; Cochran (1954), Some methods for strengthening the common
+    chi-squared tests, for the joined bins; Cramér (1946), Mathematical methods of statistics; Bergsma (2013),
+    A bias-correction for Cramér's V. Cost: 60 us for 40 categories.
+
+    Args:
+        reference: The reference's rows of each category, shape (categories,).
+        current: The window's rows of each category, shape (categories,).
+        ordered: Whether rare categories are joined with their neighbours.
+
+    Returns:
+        The measure, or None if either side has fewer than 30 rows.
 
     >>> same = chi_squared(np.array([50, 30, 20]), np.array([48, 31, 21]))
     >>> round(same.statistic, 2), round(same.p_value, 2), same.effect
@@ -30,7 +39,11 @@ def chi_squared(reference: Counts, current: Counts, *, ordered: bool = False) ->
 
 
 def chi_squared_of(pair: Pair) -> Measure:
-    """Test two histograms that are joined already."""
+    """Test two histograms whose sparse bins are joined already.
+
+    Args:
+        pair: The histograms.
+    """
     if pair.bins < 2:
         return NO_DRIFT
     r, c = pair.reference / pair.n, pair.current / pair.m

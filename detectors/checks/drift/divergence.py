@@ -1,4 +1,4 @@
-"""What all divergences of two histograms have in common: their chance, and their interval."""
+"""The common part of all divergences of two histograms: the p-value and the interval."""
 
 from math import sqrt
 from typing import NamedTuple
@@ -10,29 +10,37 @@ from watchkeeper.detectors.checks.drift.pair import Pair, Shares
 
 
 class Divergence(NamedTuple):
-    """A sum over bins that is zero only for equal shares, as PSI is.
+    """A sum over bins that is zero only for equal shares, such as PSI.
 
-    Between shares that are nearly equal it is `scale` times Pearson's sum of (c - r)^2 / p. So without drift
-    value / (scale (1/n + 1/m)) is about chi-squared with B - 1 degrees of freedom: that is its p-value and
-    its average v. Its variance is 2 v^2 / (B - 1) from chance alone, and grows with the true value D, in
-    proportion: k D, k from the slopes by the delta method. The interval is all D with
+    For nearly equal shares it is `scale` times Pearson's sum of (c - r)^2 / p. So without drift
+    value / (scale (1/n + 1/m)) is about chi-squared with B - 1 degrees of freedom, which gives the p-value
+    and the average v. The variance is 2 v^2 / (B - 1) by chance alone, and grows in proportion to the true
+    value D: by k D, with k from the slopes by the delta method. The interval is all D with
 
-        (value - v - D)^2 <= z^2 (2 v^2 / (B - 1) + k D),
+        (value - v - D)^2 <= z^2 (2 v^2 / (B - 1) + k D).
 
-    which near zero is that of a noncentral chi-squared, and far from it the normal one. In simulations it
-    holds D 95 % of the time or more (`tests/detectors/checks/drift/test_intervals.py`).
+    Near zero it is that of a noncentral chi-squared, far from it the normal one. In simulations it contains D
+    95 % of the time or more (`tests/detectors/checks/drift/test_intervals.py`).
 
-    Papers: Csiszár (1967), Information-type measures of difference; Wilson (1927), for such intervals.
+    Papers: Csiszár (1967), Information-type measures of difference; Wilson (1927), Probable inference, for
+    the form of the interval.
     """
 
     value: float
+    """The divergence."""
     scale: float
+    """Its ratio to Pearson's sum for nearly equal shares."""
     of_reference: Shares
-    """How fast the value rises with each share of the reference."""
+    """The slope of the value in each share of the reference, shape (bins,)."""
     of_current: Shares
+    """The slope of the value in each share of the window, shape (bins,)."""
 
     def measure(self, pair: Pair) -> Measure:
-        """Judge the value itself."""
+        """Give the measure of the value itself.
+
+        Args:
+            pair: The histograms.
+        """
         freedom = pair.bins - 1
         average = freedom * self.scale * pair.noise
         p_value = float(chdtrc(freedom, self.value / (self.scale * pair.noise)))
@@ -40,7 +48,11 @@ class Divergence(NamedTuple):
         return Measure(self.value, p_value, average, max(0.0, self.value - average), lower, upper)
 
     def measure_of_root(self, pair: Pair) -> Measure:
-        """Judge the root of the value, which is a distance."""
+        """Give the measure of the root of the value, which is a distance.
+
+        Args:
+            pair: The histograms.
+        """
         whole = self.measure(pair)
         return Measure(
             sqrt(max(0.0, whole.statistic)), whole.p_value, sqrt(whole.expected),
@@ -52,5 +64,5 @@ class Divergence(NamedTuple):
         growth = pair.variance(self.of_reference, self.of_current) / max(self.value, average)
         middle = excess + Z**2 * growth / 2
         by_chance = 2 * average**2 / (pair.bins - 1)
-        reach = Z * sqrt(max(0.0, by_chance + growth * excess + Z**2 * growth**2 / 4))
-        return max(0.0, middle - reach), max(0.0, middle + reach)
+        margin = Z * sqrt(max(0.0, by_chance + growth * excess + Z**2 * growth**2 / 4))
+        return max(0.0, middle - margin), max(0.0, middle + margin)

@@ -1,4 +1,4 @@
-"""Hellinger distance."""
+"""The Hellinger distance."""
 
 from math import sqrt
 
@@ -11,15 +11,23 @@ from watchkeeper.detectors.checks.drift.pooling import Counts
 
 
 def hellinger(reference: Counts, current: Counts, *, ordered: bool = True) -> Measure | None:
-    """Measure how far apart two histograms are, 0 (the same) to 1 (disjoint); None is too few rows.
+    """Measure the Hellinger distance of two histograms, 0 (equal) to 1 (disjoint).
 
     H = sqrt(1 - sum over bins of sqrt(c r)) = sqrt(sum (sqrt(c) - sqrt(r))^2 / 2). Without drift
-    8 H^2 / (1/n + 1/m) is about chi-squared with B - 1 degrees of freedom: that is the p-value, and the
-    average that is taken off the square for the effect. Sparse bins are joined first, and half a row is
-    added to each bin for all but the distance itself, or empty ones would be too loud.
+    8 H^2 / (1/n + 1/m) is about chi-squared with B - 1 degrees of freedom, which gives the p-value and the
+    average. The average is subtracted from the square for the effect. Sparse bins are joined first. Half a
+    row is added to each bin for everything but the distance itself, or empty bins would weigh too much.
 
-    Cost: 50 us for 40 bins.
-    Papers: Hellinger (1909); Freeman and Tukey (1950), on the transformation by roots.
+    Papers: Hellinger (1909), Neue Begründung der Theorie quadratischer Formen; Freeman and Tukey (1950),
+    Transformations related to the angular and the square root. Cost: 50 us for 40 bins.
+
+    Args:
+        reference: The reference's rows in each bin, shape (bins,).
+        current: The window's rows in each bin, shape (bins,).
+        ordered: Whether the bins have an order, so that sparse ones are joined with their neighbours.
+
+    Returns:
+        The measure, or None if either side has fewer than 30 rows.
 
     >>> hellinger(np.array([50, 50]), np.array([50, 50])).statistic
     0.0
@@ -33,12 +41,20 @@ def hellinger(reference: Counts, current: Counts, *, ordered: bool = True) -> Me
 
 
 def hellinger_distance(pair: Pair) -> float:
-    """Give the distance alone."""
+    """Give the distance alone.
+
+    Args:
+        pair: The histograms.
+    """
     return sqrt(_square(pair.reference / pair.n, pair.current / pair.m))
 
 
 def hellinger_of(pair: Pair) -> Measure:
-    """Measure two histograms that are joined already."""
+    """Measure two histograms whose sparse bins are joined already.
+
+    Args:
+        pair: The histograms.
+    """
     if pair.bins < 2:
         return NO_DRIFT
     ratio = np.sqrt(pair.r / pair.c)

@@ -1,4 +1,4 @@
-"""How far a feature, or the model's output, moved from the reference, and whether that is drift."""
+"""Measures how far a feature or the output moved from the reference, and decides whether it drifted."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +20,14 @@ from watchkeeper.detectors.checks.drift.wasserstein import wasserstein, wasserst
 from watchkeeper.detectors.checks.window_case import Case, category_of, number_of
 from watchkeeper.detectors.profiles.layout import OUTPUT
 from watchkeeper.detectors.profiles.rows import RowsProfile
-from watchkeeper.detectors.profiles.spans import Moved
+from watchkeeper.detectors.profiles.spans import DriftRange
 from watchkeeper.detectors.profiles.summaries import CategorySummary, NumberSummary
 from watchkeeper.detectors.tasks import task_of
 from watchkeeper.schemas.findings import Check, Finding
 
 _MARGIN = 1.25
-"""How much further than ever seen a window may be."""
+"""How far a window may be from the reference, in distances of the furthest healthy window. Chosen by hand: a
+larger margin gives fewer false findings and hides smaller drift."""
 
 
 @dataclass(frozen=True)
@@ -34,26 +35,33 @@ class NumberDrift:
     """How far a number moved, by every measure."""
 
     now: NumberSummary
+    """The number in the window."""
     then: NumberSummary
+    """The number in the reference."""
     psi: Measure
+    """The population stability index."""
     distances: dict[str, float]
-    """By their names among the statistics of a window."""
+    """Further distances, by their names among the statistics of a window."""
     test: Measure
-    """Kolmogorov-Smirnov."""
+    """The Kolmogorov-Smirnov test."""
 
     @property
     def p_value(self) -> float | None:
-        """Give the chance of so much drift without any: that of PSI, as KS on bins is conservative."""
+        """Give the p-value of PSI, because Kolmogorov-Smirnov on bins is conservative."""
         return self.psi.p_value
 
-    def is_beyond(self, usual: Moved) -> bool:
-        """Whether the mean is beyond that of every window of the reference, by a quarter of their span."""
+    def is_beyond(self, usual: DriftRange) -> bool:
+        """Whether the mean lies outside those of all windows of the reference, by a quarter of their range.
+
+        Args:
+            usual: The extremes of the reference's windows.
+        """
         slack = (_MARGIN - 1) * (usual.mean_max - usual.mean_min)
         return not usual.mean_min - slack <= self.now.mean <= usual.mean_max + slack
 
     @property
     def sentence(self) -> str:
-        """Say what moved."""
+        """Describe the change in a few words."""
         before, after = self.then, self.now
         return (
             f"mean {wording.number(before.mean)} to {wording.number(after.mean)}, "
@@ -62,7 +70,7 @@ class NumberDrift:
 
     @property
     def evidence(self) -> dict[str, Any]:
-        """Show moments, quantiles, the bins that moved most, and how far rows moved in their units."""
+        """Give moments, quantiles, the bins that moved most, and the distance in the feature's unit."""
         moved = wasserstein(self.then.bins, self.now.bins, places(self.then))
         return {
             **evidence.of_numbers(self.now, self.then),
@@ -76,39 +84,56 @@ class CategoryDrift:
     """How far the shares of categories moved, by every measure."""
 
     now: CategorySummary
+    """The categories in the window."""
     then: CategorySummary
+    """The categories in the reference."""
     psi: Measure
+    """The population stability index."""
     distances: dict[str, float]
-    """By their names among the statistics of a window."""
+    """Further distances, by their names among the statistics of a window."""
     test: Measure
-    """Chi-squared."""
+    """The chi-squared test."""
 
     @property
     def p_value(self) -> float | None:
-        """Give the chance of so much drift without any: that of chi-squared."""
+        """Give the p-value of chi-squared."""
         return self.test.p_value
 
-    def is_beyond(self, usual: Moved) -> bool:
-        """Say no: categories have no mean, PSI tells all of them."""
+    def is_beyond(self, usual: DriftRange) -> bool:
+        """Return False: categories have no mean, and PSI covers all of them.
+
+        Args:
+            usual: The extremes of the reference's windows; not used.
+        """
         return False
 
     @property
     def sentence(self) -> str:
-        """Say what moved."""
+        """Describe the change in a few words."""
         name, before, after = evidence.moved(self.now, self.then)[0]
         return f"{name!r} went from {wording.share(before)} to {wording.share(after)}"
 
     @property
     def evidence(self) -> dict[str, Any]:
-        """Show the categories that moved most."""
+        """Give the categories that moved most."""
         return {**evidence.of_categories(self.now, self.then), "cramer_v_interval": _interval(self.test)}
 
 
 Drift = NumberDrift | CategoryDrift
+"""How far a feature or the model's output moved."""
 
 
 def of_feature(now: RowsProfile, then: RowsProfile | None, feature: str) -> Drift | None:
-    """Measure one feature; None where there is no reference of the same bins, or too few rows."""
+    """Measure one feature.
+
+    Args:
+        now: The window's rows.
+        then: The reference's rows, if there is a reference.
+        feature: The feature.
+
+    Returns:
+        The drift, or None without a reference of the same bins, or with too few rows.
+    """
     if feature in now.layout.numeric:
         return of_numbers(now.number(feature), number_of(then, feature))
     return of_categories(category_of(now, feature), category_of(then, feature))
@@ -126,7 +151,15 @@ def of_output(now: RowsProfile, then: RowsProfile | None) -> Drift | None:
 
 
 def of_numbers(now: NumberSummary | None, then: NumberSummary | None) -> NumberDrift | None:
-    """Measure a number; None where the bins differ or there are too few rows."""
+    """Measure a number.
+
+    Args:
+        now: The number in the window.
+        then: The number in the reference.
+
+    Returns:
+        The drift, or None if the bins differ, or with too few rows.
+    """
     if now is None or then is None or now.shape.edges != then.shape.edges:
         return None
     pair = Pair.of(then.bins, now.bins)
@@ -139,7 +172,15 @@ def of_numbers(now: NumberSummary | None, then: NumberSummary | None) -> NumberD
 
 
 def of_categories(now: CategorySummary | None, then: CategorySummary | None) -> CategoryDrift | None:
-    """Measure a category; None where other categories were known or there are too few rows."""
+    """Measure a category feature.
+
+    Args:
+        now: The categories in the window.
+        then: The categories in the reference.
+
+    Returns:
+        The drift, or None if other categories were known, or with too few rows.
+    """
     if now is None or then is None or not now.counts_like(then):
         return None
     after = np.array([*now.known.values(), now.outside])
@@ -163,9 +204,18 @@ def _interval(measure: Measure) -> list[float | None]:
 
 
 def judge(case: Case, check: Check, feature: str | None, drift: Drift) -> Finding | None:
-    """Call it drift when it is beyond chance, above the limit, and unlike every window of the reference.
+    """Decide whether a change is drift: significant, above the limit, and unlike all reference windows.
 
-    Where the engine knows the window, only what it is sure of is looked at.
+    Where the engine knows the window, only the features whose change it is sure of are considered.
+
+    Args:
+        case: The window and what it is compared with.
+        check: The check that the finding belongs to.
+        feature: The feature, or None for the model's output.
+        drift: How far it moved.
+
+    Returns:
+        A finding, or None.
     """
     if case.moved is not None and (feature or OUTPUT) not in case.moved:
         return None

@@ -1,4 +1,4 @@
-"""How far the windows of a reference ordinarily lie from the reference as a whole."""
+"""Measures how far the windows of a reference ordinarily lie from the whole reference."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,21 @@ from watchkeeper.detectors.checks.drift.moved import Drift, NumberDrift, of_feat
 from watchkeeper.detectors.profiles.layout import OUTPUT
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
-from watchkeeper.detectors.profiles.spans import Moved
+from watchkeeper.detectors.profiles.spans import DriftRange
 
 
-def ordinary_moves(then: RowsProfile, windows: Sequence[RowsProfile]) -> dict[str, Moved]:
-    """Measure windows against the whole that they make up; the model's output has the empty name.
+def ordinary_moves(then: RowsProfile, windows: Sequence[RowsProfile]) -> dict[str, DriftRange]:
+    """Measure windows against the whole reference.
 
     Windows of a feature with seasons, or of one that is constant all day, differ from the whole without any
-    fault: what a healthy window did is no drift. Cost: 0.1 ms for each feature of each window.
+    fault. A change that a healthy window showed is no drift. Cost: 0.1 ms for each feature of each window.
+
+    Args:
+        then: The rows of the whole reference.
+        windows: The rows of each of its windows.
+
+    Returns:
+        The extremes of the windows by feature; the model's output has the empty name.
     """
     filled = [window for window in windows if window.rows >= SHARE_ROWS_MIN]
     names = [*then.layout.numeric, *then.layout.categorical]
@@ -22,9 +29,9 @@ def ordinary_moves(then: RowsProfile, windows: Sequence[RowsProfile]) -> dict[st
     return {name: move for name, move in moves.items() if move is not None}
 
 
-def _extremes(drifts: Sequence[Drift | None]) -> Moved | None:
+def _extremes(drifts: Sequence[Drift | None]) -> DriftRange | None:
     excesses = [drift.psi.excess for drift in drifts if drift is not None]
     means = [drift.now.mean for drift in drifts if isinstance(drift, NumberDrift)]
     if not excesses:
         return None
-    return Moved(max(excesses), min(means, default=0.0), max(means, default=0.0))
+    return DriftRange(max(excesses), min(means, default=0.0), max(means, default=0.0))

@@ -1,4 +1,4 @@
-"""Two histograms to be compared, with their sparse bins joined once for all measures."""
+"""Two histograms with their sparse bins joined, once for all measures."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,11 +10,18 @@ from watchkeeper.detectors.checks.drift.pooling import Counts, pool
 from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 
 Shares = NDArray[np.float64]
+"""The share of the rows in each bin, shape (bins,)."""
 
 
 @dataclass(frozen=True)
 class Pair:
     """Two histograms over the same bins.
+
+    Args:
+        reference: The reference's rows in each joined bin, shape (bins,).
+        current: The window's rows in each joined bin, shape (bins,).
+        n: Number of rows in the reference.
+        m: Number of rows in the window.
 
     >>> pair = Pair.of(np.array([90, 1, 2, 40]), np.array([90, 0, 3, 50]))
     >>> pair.bins, pair.r.round(2).tolist(), round(pair.noise, 3)
@@ -30,7 +37,16 @@ class Pair:
 
     @classmethod
     def of(cls, reference: Counts, current: Counts, *, ordered: bool = True) -> "Pair | None":
-        """Join sparse bins; None where there are too few rows. Ordered bins are joined with neighbours."""
+        """Join the sparse bins of two histograms.
+
+        Args:
+            reference: The reference's rows in each bin, shape (bins,).
+            current: The window's rows in each bin, shape (bins,).
+            ordered: Whether the bins have an order, so that sparse ones are joined with their neighbours.
+
+        Returns:
+            The pair, or None if either side has fewer than 30 rows.
+        """
         n, m = int(reference.sum()), int(current.sum())
         if min(n, m) < SHARE_ROWS_MIN:
             return None
@@ -38,22 +54,22 @@ class Pair:
 
     @property
     def bins(self) -> int:
-        """Count the bins that are left."""
+        """Count the joined bins."""
         return len(self.reference)
 
     @property
     def noise(self) -> float:
-        """Give the variance of a difference of shares, but for the factor p (1 - p)."""
+        """Give the variance of a difference of shares without the factor p (1 - p): 1/n + 1/m."""
         return 1 / self.n + 1 / self.m
 
     @cached_property
     def r(self) -> Shares:
-        """Give the shares of the reference, half a row added to each bin."""
+        """Give the shares of the reference, with half a row added to each bin."""
         return np.asarray((self.reference + 0.5) / (self.n + self.bins / 2), np.float64)
 
     @cached_property
     def c(self) -> Shares:
-        """Give the shares of the window, half a row added to each bin."""
+        """Give the shares of the window, with half a row added to each bin."""
         return np.asarray((self.current + 0.5) / (self.m + self.bins / 2), np.float64)
 
     @cached_property
@@ -63,7 +79,12 @@ class Pair:
         return both
 
     def variance(self, of_reference: Shares, of_current: Shares) -> float:
-        """Give the variance of a sum of shares, each times its slope (the delta method)."""
+        """Give the variance of a function of the shares by the delta method.
+
+        Args:
+            of_reference: The slope in each share of the reference, shape (bins,).
+            of_current: The slope in each share of the window, shape (bins,).
+        """
         variances = (
             (weights @ slopes**2 - (weights @ slopes) ** 2) / rows
             for weights, slopes, rows in ((self.r, of_reference, self.n), (self.c, of_current, self.m))

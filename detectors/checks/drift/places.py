@@ -1,4 +1,4 @@
-"""Where in its bin a number is taken to lie."""
+"""Chooses the value that represents the numbers in each bin."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,15 +6,22 @@ from numpy.typing import NDArray
 from watchkeeper.detectors.profiles.summaries import NumberSummary
 
 _OPEN = 3.0
-"""An outer bin reaches as far as the reference's extreme, but no further than so many times its neighbour."""
+"""The largest width of an outer bin, in widths of its neighbour; it ends at the reference's extreme before
+that. Chosen by hand: single extreme values must not set the distance."""
 
 
 def places(then: NumberSummary) -> NDArray[np.float64]:
-    """Give the value that stands for each bin, from the reference alone.
+    """Give the value that represents each bin, from the reference alone.
 
-    All bins take the same share of their width, which is chosen so that the mean of the reference comes out:
-    for whole numbers in bins of their own that is their values, for a smooth distribution about the middle.
-    The outer bins have no end of their own. Cost: 40 us.
+    The value lies at the same share of the width of each bin. The share is chosen so that the values have the
+    reference's mean: for whole numbers in bins of their own they are the numbers, for a smooth distribution
+    about the middles. Cost: 40 us.
+
+    Args:
+        then: The number in the reference.
+
+    Returns:
+        The values, shape (bins,).
 
     >>> from watchkeeper.schemas.references import NumberBins
     >>> counts = np.array([50, 30, 20])  # of 0, 1 and 2: the mean is 0.7

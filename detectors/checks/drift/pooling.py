@@ -1,21 +1,32 @@
-"""Joins sparse bins until each is full enough for the tests to hold their level."""
+"""Joins sparse bins until each has enough rows for the tests to hold their level."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Counts = NDArray[np.int64]
+"""The number of rows in each bin, shape (bins,)."""
 LEAST = 10.0
-"""With Cochran's five, one binomial alone is below .001 twice as often as it should."""
+"""The smallest expected number of rows in a bin of the smaller sample. With Cochran's rule of five, the
+p-value of a single binomial is below 0.001 twice as often as it should."""
 _RATIO_MAX = 20
+"""The largest weight of the larger sample, in sizes of the smaller one. Chosen by hand."""
 
 
 def pool(reference: Counts, current: Counts, *, ordered: bool) -> tuple[Counts, Counts]:
-    """Join bins until the smaller sample is expected to have ten in each, by their shares of both samples.
+    """Join bins until the smaller sample is expected to have ten rows in each, by the shares of both samples.
 
-    Ordered bins are joined with their neighbours, categories from the most common down, by the sums of both
-    samples: an order by anything else would put together what the window happens to have, and be taken for
-    drift. The larger sample counts at most twenty times, or what a small one has alone would vanish.
-    Cost: linear in the bins.
+    Ordered bins are joined with their neighbours. Categories are joined from the most common down, by the
+    sums of both samples: any other order would join what the window happens to have, and look like drift. The
+    larger sample weighs at most twenty times as much as the smaller one, or bins that only the smaller one
+    has would vanish. Cost: linear in the bins.
+
+    Args:
+        reference: The reference's rows in each bin, shape (bins,).
+        current: The window's rows in each bin, shape (bins,).
+        ordered: Whether the bins have an order.
+
+    Returns:
+        The rows in each joined bin, of the reference and of the window.
 
     >>> [counts.tolist() for counts in pool(np.array([90, 1, 2, 40]), np.array([90, 0, 3, 50]), ordered=True)]
     [[90, 43], [90, 53]]
@@ -38,5 +49,5 @@ def _starts(expected: list[float]) -> list[int]:
             starts.append(index)
             filled = 0.0
         filled += amount
-    # What is left at the end joins the last bin that is full.
+    # The remaining bins at the end join the last full one.
     return starts if filled >= LEAST or len(starts) == 1 else starts[:-1]

@@ -1,4 +1,4 @@
-"""Population stability index, with its sample size in mind."""
+"""The population stability index, corrected for sample size."""
 
 import numpy as np
 
@@ -9,17 +9,26 @@ from watchkeeper.detectors.checks.drift.pooling import Counts
 
 
 def psi(reference: Counts, current: Counts, *, ordered: bool = True) -> Measure | None:
-    """Measure drift as the symmetric divergence of two histograms; None is too few rows.
+    """Measure the population stability index: the symmetric divergence of two histograms.
 
-    PSI = sum over bins of (c - r) ln(c / r), c and r the shares of a bin, half a row added to each count.
+    PSI = sum over bins of (c - r) ln(c / r), with c and r the shares of a bin, half a row added to each
+    count.
 
-    The usual limits of 0.1 and 0.2 say nothing without the sizes: with 20 bins and 100 rows PSI is 0.2 on
-    average though nothing drifted. Without drift PSI / (1/n + 1/m) is about chi-squared with B - 1 degrees of
-    freedom, which gives the p-value and the average, (B - 1)(1/n + 1/m). Sparse bins are joined first. The
-    effect is PSI without that average, in an interval.
+    The usual limits of 0.1 and 0.2 have no meaning without the sample sizes: with 20 bins and 100 rows, PSI
+    is 0.2 on average without drift. Without drift PSI / (1/n + 1/m) is about chi-squared with B - 1 degrees
+    of freedom, which gives the p-value and the average, (B - 1)(1/n + 1/m). Sparse bins are joined first. The
+    effect is PSI less that average, with an interval.
 
-    Cost: 60 us for 40 bins.
-    Papers: Jeffreys (1946); Yurdakul (2018), Statistical properties of population stability index.
+    Papers: Jeffreys (1946), An invariant form for the prior probability; Yurdakul (2018), Statistical
+    properties of population stability index. Cost: 60 us for 40 bins.
+
+    Args:
+        reference: The reference's rows in each bin, shape (bins,).
+        current: The window's rows in each bin, shape (bins,).
+        ordered: Whether the bins have an order, so that sparse ones are joined with their neighbours.
+
+    Returns:
+        The measure, or None if either side has fewer than 30 rows.
 
     >>> moved = psi(np.array([500, 300, 200]), np.array([200, 300, 500]))
     >>> round(moved.statistic, 2), moved.p_value < 1e-9, round(moved.expected, 4)
@@ -34,7 +43,11 @@ def psi(reference: Counts, current: Counts, *, ordered: bool = True) -> Measure 
 
 
 def psi_of(pair: Pair) -> Measure:
-    """Measure two histograms that are joined already."""
+    """Measure two histograms whose sparse bins are joined already.
+
+    Args:
+        pair: The histograms.
+    """
     if pair.bins < 2:
         return NO_DRIFT
     ratio = pair.c / pair.r

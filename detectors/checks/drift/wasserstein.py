@@ -1,4 +1,4 @@
-"""Wasserstein distance of the first order on binned numbers: how far values moved, on average."""
+"""The Wasserstein distance of order 1 on binned numbers: how far values moved on average."""
 
 from math import pi, sqrt
 
@@ -11,28 +11,39 @@ from watchkeeper.detectors.checks.drift.pooling import Counts
 from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 
 Places = NDArray[np.float64]
+"""One float for each bin, shape (bins,)."""
 _STRAIGHT = 1e-3
-"""Less skewness than this is none."""
+"""The skewness below which a distribution counts as normal: the gamma distribution is then inaccurate."""
 
 
 def wasserstein(reference: Counts, current: Counts, places: Places | None = None) -> Measure | None:
-    """Measure how far rows lie from where they lay in the reference, on average; None is too few rows.
+    """Measure how far rows moved on average.
 
-    W = integral of |F(x) - G(x)| = sum over neighbouring bins of |F - G| times the distance of their places:
-    the one value that stands for all in a bin, in order and chosen without a look at the current rows (see
-    `places.py`). Without places W is in shares of the reference's ranks, from 0 to 1.
+    W = integral of |F(x) - G(x)| = sum over neighbouring bins of |F - G| times the distance of their places.
 
     Without drift the differences F - G are a Brownian bridge at the edges. Its W^2 is split in two: the
     square of the difference of the means, whose variance v is known (W is never less than that difference,
-    and its large values are due to it), and the rest, whose average q - v is taken off, q the mean of W^2:
+    and its large values are due to it), and the rest, whose average q - v is subtracted, q the mean of W^2:
 
         p = P(Z^2 v > W^2 - (q - v)),   Z normal, with the skewness of the means where they have one.
 
-    What chance adds lies between nothing and the average without drift: the interval allows for both, so its
+    The part of chance lies between 0 and the average without drift. The interval allows for both, so its
     level is at least the stated one.
 
-    Cost: 90 us for 40 bins. Papers: Vallender (1974); del Barrio, Giné and Matrán (1999), Central limit
-    theorems for the Wasserstein distance; Sheppard (1899), for absolute values of correlated normals.
+    Papers: Vallender (1974), Calculation of the Wasserstein distance; del Barrio, Giné and Matrán (1999),
+    Central limit theorems for the Wasserstein distance; Sheppard (1899), On the application of the theory of
+    error to cases of normal distribution, for absolute values of correlated normals.
+    Cost: 90 us for 40 bins.
+
+    Args:
+        reference: The reference's rows in each bin, shape (bins,).
+        current: The window's rows in each bin, shape (bins,), the bins in ascending order.
+        places: The value that represents each bin, shape (bins,), ascending, in the unit of the numbers and
+            chosen without the current rows (see `detectors/checks/drift/places.py`). None takes the
+            reference's ranks, so that W is a share from 0 to 1.
+
+    Returns:
+        The measure, or None if either side has fewer than 30 rows.
 
     >>> moved = wasserstein(np.array([500, 500, 0]), np.array([0, 500, 500]), np.array([0.0, 10.0, 20.0]))
     >>> moved.statistic, moved.p_value < 1e-9, round(moved.lower, 1), round(moved.upper, 1)
@@ -53,19 +64,25 @@ def wasserstein(reference: Counts, current: Counts, places: Places | None = None
     mean, square, of_means = _without_drift(together[varied], gaps[varied], 1 / n + 1 / m)
     skew = _skewness((reference + current) / (n + m), gaps, n, m)
     z = sqrt(max(0.0, distance**2 - (square - of_means)) / of_means)
-    reach = Z * sqrt(_variance(np.sign(difference) * gaps, reference / n, current / m, n, m))
+    margin = Z * sqrt(_variance(np.sign(difference) * gaps, reference / n, current / m, n, m))
     return Measure(
         distance,
         min(1.0, 2 * _tail(z, skew)),
         mean,
         root_of(distance**2, square),
-        max(0.0, distance - mean - reach),
-        distance + reach,
+        max(0.0, distance - mean - margin),
+        distance + margin,
     )
 
 
 def wasserstein_distance(reference: Counts, current: Counts, places: Places) -> float:
-    """Give the distance alone; there must be rows on both sides."""
+    """Give the distance alone.
+
+    Args:
+        reference: The reference's rows in each bin, shape (bins,); at least one row.
+        current: The window's rows in each bin, shape (bins,); at least one row.
+        places: The value that represents each bin, shape (bins,).
+    """
     difference = np.cumsum(current) / current.sum() - np.cumsum(reference) / reference.sum()
     return float(np.abs(difference[:-1]) @ np.diff(places))
 
@@ -97,7 +114,7 @@ def _skewness(shares: Places, gaps: Places, n: int, m: int) -> float:
 
 
 def _tail(z: float, skew: float) -> float:
-    """Give the share of a gamma distribution of such a skewness above z deviations from its mean."""
+    """Give the tail above z deviations of a gamma distribution with this skewness."""
     if skew < _STRAIGHT:
         return float(ndtr(-z))
     shape = 4 / skew**2
@@ -106,7 +123,7 @@ def _tail(z: float, skew: float) -> float:
 
 def _variance(signed_gaps: Places, r: Places, c: Places, n: int, m: int) -> float:
     """Give the variance of the distance by the delta method."""
-    # A row in a bin counts in F at all edges from there on.
+    # A row in a bin counts in F at all later edges.
     heights = np.concatenate((np.cumsum(signed_gaps[::-1])[::-1], [0.0]))
     parts = ((w @ heights**2 - (w @ heights) ** 2) / rows for w, rows in ((r, n), (c, m)))
     return max(0.0, float(sum(parts)))

@@ -1,44 +1,59 @@
-"""A new category that took the share of one that vanished."""
+"""Finds a category that was renamed: a new one took the share of one that vanished."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from watchkeeper.detectors.checks import wording
 from watchkeeper.detectors.checks.quality.proportions import rise_p_value
-from watchkeeper.detectors.checks.quality.share_rise import Share
+from watchkeeper.detectors.checks.quality.share_rise import RowShare
 from watchkeeper.detectors.checks.window_case import Case, category_of
 from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 from watchkeeper.detectors.profiles.summaries import CategorySummary
 from watchkeeper.schemas.findings import Finding
 
 _GONE = 0.1
-"""A category that keeps less than this part of its share has vanished; a new one had less before."""
+"""A category has vanished if it keeps less than this part of its share; a new one had less before. Chosen by
+hand: publishers that are not updated yet still send the old name."""
 _ALIKE = 1.5
-"""The most factor between the share of the old and of the new category."""
+"""The largest ratio between the shares of the old and the new category. Chosen by hand."""
 _CHANCE = 1e-3
-"""The least chance that both shares are the same, for them to count as the same."""
+"""The smallest p-value of a difference between both shares for them to count as equal. Chosen by hand."""
 _LIKELY = 0.05
-"""The least where they differ by more than the factor, as those of few rows do."""
+"""The same p-value where the shares differ by more than `_ALIKE`, as those of few rows may. Chosen by
+hand."""
 _OF_LEAST = 0.2
-"""A rename explains itself, so this part of the least effect of other checks is enough."""
+"""Part of `sensitivity.missing_ratio` that the renamed share must reach. Chosen by hand: a rename is
+specific, so a smaller effect is enough than for other checks."""
 
 
 class Renamed(NamedTuple):
-    """What a category is called now."""
+    """A category that has a new name."""
 
     old: str
+    """The name before."""
     new: str
-    before: Share
-    now: Share
+    """The name now."""
+    before: RowShare
+    """The share of the old name before."""
+    now: RowShare
+    """The share of the new name now."""
     p_value: float
+    """The probability of the old name's fall by chance."""
 
 
 def check(case: Case, feature: str) -> Finding | None:
     """Find categories that vanished while a new one appeared with about the same share.
 
-    Both the fall and the rise must be beyond chance, and the two shares must not be (Fisher's exact test).
-    Names of the same letters are respelled (NL, nl, " NL"): of those it is enough that all the old ones
-    together are gone beyond chance, so that few rows of many categories tell.
+    The fall and the rise must be significant, and the difference of the two shares must not be (Fisher's
+    exact test). Names with the same letters and digits are respelled (NL, nl, " NL"). For those it is enough
+    that the fall of all old names together is significant, so that a few rows of many categories are enough.
+
+    Args:
+        case: The window and what it is compared with.
+        feature: The category feature.
+
+    Returns:
+        A finding that names the pairs, or None.
     """
     now = category_of(case.window, feature)
     pasts = [category_of(past.profile, feature) for past in case.pasts]
@@ -65,7 +80,11 @@ def _pairs(case: Case, now: CategorySummary, pasts: list[CategorySummary], level
 
 
 def _respelled(
-    case: Case, now: CategorySummary, before: Mapping[str, Share], new: Mapping[str, Share], level: float
+    case: Case,
+    now: CategorySummary,
+    before: Mapping[str, RowShare],
+    new: Mapping[str, RowShare],
+    level: float,
 ) -> list[Renamed]:
     spelled: dict[str, list[str]] = {}
     for name in before:
@@ -89,19 +108,19 @@ def _respelled(
     )
 
 
-def _shares(summary: CategorySummary) -> dict[str, Share]:
-    return {name: Share(count, summary.usable) for name, count in summary.counts().items() if count}
+def _shares(summary: CategorySummary) -> dict[str, RowShare]:
+    return {name: RowShare(count, summary.usable) for name, count in summary.counts().items() if count}
 
 
-def _share_of(summary: CategorySummary, name: str) -> Share:
-    return Share(summary.counts().get(name, 0), summary.usable)
+def _share_of(summary: CategorySummary, name: str) -> RowShare:
+    return RowShare(summary.counts().get(name, 0), summary.usable)
 
 
-def _is_new(name: str, share: Share, pasts: list[CategorySummary]) -> bool:
+def _is_new(name: str, share: RowShare, pasts: list[CategorySummary]) -> bool:
     return all(_share_of(past, name).value < _GONE * share.value for past in pasts)
 
 
-def _renamed(old: str, new: str, before: Share, now: CategorySummary, share: Share) -> Renamed:
+def _renamed(old: str, new: str, before: RowShare, now: CategorySummary, share: RowShare) -> Renamed:
     left = _share_of(now, old)
     # The fall of the old category is the rise of all others.
     fall = rise_p_value(left.rows - left.found, left.rows, before.rows - before.found, before.rows)
@@ -121,7 +140,7 @@ def _holds(case: Case, pair: Renamed, level: float) -> bool:
 
 
 def _unlikeness(pair: Renamed) -> tuple[bool, float, str]:
-    """Rank: the same letters first, then the closest share."""
+    """Give the rank of a pair: the same letters first, then the closest share."""
     return _letters(pair.old) != _letters(pair.new), abs(pair.now.value - pair.before.value), pair.new
 
 

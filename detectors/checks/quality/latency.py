@@ -1,4 +1,4 @@
-"""Serving latency far above that of the recent windows."""
+"""Finds a serving latency far above that of the recent windows."""
 
 import numpy as np
 
@@ -11,16 +11,31 @@ from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 from watchkeeper.schemas.findings import Finding
 
 _FACTOR = 2.0
+"""The smallest ratio of the percentiles that is a finding. Chosen by hand: smaller rises are common."""
 _SHARE = 0.95
+"""The percentile of latencies that is compared, as a share."""
 
 
 def applies(case: Case) -> bool:
-    """Whether latencies are published."""
+    """Whether the window has latencies.
+
+    Args:
+        case: The window and what it is compared with.
+    """
     return bool(case.window.latency.any())
 
 
 def check(case: Case) -> Finding | None:
-    """Find a 95th percentile that has doubled; chance is ruled out by the share above the old one."""
+    """Find a 95th percentile of the latency that has doubled.
+
+    Fisher's exact test compares the shares of latencies above the old percentile.
+
+    Args:
+        case: The window and what it is compared with.
+
+    Returns:
+        A finding, or None.
+    """
     timed = [past for past in case.pasts if past.profile.latency.sum() >= SHARE_ROWS_MIN]
     now = case.window.latency_quantile_ms(_SHARE)
     if not timed or now is None or case.window.latency.sum() < SHARE_ROWS_MIN:

@@ -1,18 +1,29 @@
-"""Fisher's exact test of whether a share is larger than it was."""
+"""Fisher's exact test of whether a share rose."""
 
 import numpy as np
 from scipy.special import gammaln
 
 _TERMS_MAX = 100_000
+"""The most terms of the sum. It bounds the cost; the terms beyond it are negligible for large samples."""
 
 
 def rise_p_value(count: int, rows: int, past_count: int, past_rows: int) -> float:
-    """Give the chance of so many or more, if the share were what it was in the past.
+    """Give the probability of at least this many marked rows, if the share has not changed.
 
-    P(X >= count) for X hypergeometric: the marked rows of both samples dealt out at random. Exact, so that it
-    holds for shares near zero, where a normal approximation cries wolf.
+    P(X >= count) for X hypergeometric: the marked rows of both samples are distributed at random. The test is
+    exact, so it holds for shares near zero, where a normal approximation gives false alarms.
 
-    Cost: 20 us for hundreds of marked rows, 10 ms for a million. Paper: Fisher (1935).
+    Paper: Fisher (1935), The logic of inductive inference.
+    Cost: 20 us for hundreds of marked rows, 10 ms for a million.
+
+    Args:
+        count: Number of marked rows in the window.
+        rows: Number of rows in the window.
+        past_count: Number of marked rows in the past.
+        past_rows: Number of rows in the past.
+
+    Returns:
+        The one-sided p-value.
 
     >>> round(rise_p_value(3, 10, 1, 10), 4)
     0.291

@@ -1,4 +1,4 @@
-"""One constant value over a whole window, where the feature varies."""
+"""Finds one constant value over a whole window, of a feature that varies."""
 
 from math import exp, log
 from typing import NamedTuple
@@ -13,28 +13,45 @@ from watchkeeper.detectors.profiles.spans import MANY
 from watchkeeper.detectors.profiles.summaries import NumberSummary
 from watchkeeper.schemas.findings import Finding
 
-_USUAL, _USUAL_OF_SURE = 0.5, 0.9
-"""A value that this share of the past has is no sign of anything in a row, or where the engine is sure."""
+_USUAL = 0.5
+"""A value with a larger share of the past is too common for a run of it to be a finding. Chosen by hand."""
+_USUAL_OF_SURE = 0.9
+"""The same share where the engine is sure of a change of the feature. Chosen by hand."""
 
 
 class Run(NamedTuple):
-    """A value that all rows of a window have, and the largest share that it had in the past."""
+    """A value that all rows of a window have."""
 
     value: str
+    """The value, as the explanation shows it."""
     rows: int
+    """The number of rows that have it."""
     share: float
+    """The largest share of the past that had it."""
 
 
 def applies(case: Case) -> bool:
-    """Whether enough windows are known to tell that the feature varies within each."""
+    """Whether enough windows are known to see that features vary within each.
+
+    Args:
+        case: The window and what it is compared with.
+    """
     return case.spans is not None and case.spans.count >= MANY
 
 
 def check(case: Case, feature: str) -> Finding | None:
     """Find a feature with one value only that was not constant in any window before.
 
-    A calendar, or the weather of one hour, is constant in many windows: so how they vary must be known.
-    The chance of n rows of a value that had the share p in the reference (or else recently) is p ** n.
+    A calendar feature, or the weather of one hour, is constant in many windows, so the past must show how
+    windows vary. The probability of n rows of a value with the share p of the reference (or else of the
+    recent windows) is p ** n.
+
+    Args:
+        case: The window and what it is compared with.
+        feature: The feature.
+
+    Returns:
+        A finding, or None.
     """
     if case.spans is None or not applies(case) or case.spans.constant.get(feature):
         return None
@@ -52,8 +69,8 @@ def check(case: Case, feature: str) -> Finding | None:
         check="stuck",
         state="bad",
         explanation=(
-            f"{case.where}{feature} has the one value {run.value} in all {run.rows} rows; "
-            f"at most {wording.share(run.share)} of the past had it."
+            f"{case.where}{feature} has the value {run.value} in all {run.rows} rows; "
+            f"at most {wording.share(run.share)} of past rows had it."
         ),
         value=float(run.rows),
         p_value=p_value,
@@ -79,7 +96,7 @@ def _number_run(case: Case, feature: str) -> Run | None:
 def _value_share(past: NumberSummary, value: float, fitted: bool) -> float:
     """Bound the share of a value by that of its bin.
 
-    A value with more than one of the equal shares that bins were fitted to is an edge, or the lowest value.
+    Bins were fitted to equal shares, so a value with more than one such share is an edge or the lowest value.
     """
     place = int(np.searchsorted(past.shape.edges, value, side="right"))
     share = float(past.bins[place]) / past.usable

@@ -1,10 +1,10 @@
-"""A number that is now published in another unit."""
+"""Finds a number that is now published in another unit."""
 
 from math import hypot, inf, log2, sqrt
 from typing import NamedTuple
 
 from watchkeeper.detectors.checks import wording
-from watchkeeper.detectors.checks.quality.unit_odds import Rows, UnitOdds
+from watchkeeper.detectors.checks.quality.unit_odds import SampleMoments, UnitOdds
 from watchkeeper.detectors.checks.quality.unit_part import MARGIN, part_of
 from watchkeeper.detectors.checks.quality.units import Conversion, conversions_for, rivals, suggests_quantity
 from watchkeeper.detectors.checks.window_case import Case, number_of
@@ -15,46 +15,62 @@ from watchkeeper.detectors.profiles.summaries import NumberSummary
 from watchkeeper.schemas.findings import Finding
 
 _SHOWN = 2
+"""The most other conversions that the evidence lists."""
 _SPREADS = 3.0
-"""Where the steps between windows are not known, so many deviations are the most that is ordinary."""
+"""The largest ordinary step between windows, in standard deviations, where the reference has none. Chosen by
+hand."""
 _BETTER = 8.0
-"""Beyond one jump from the converted mean, a conversion must be so many times closer than none."""
+"""How many times closer the mean must be to the converted one than to the old one, if it is more than one
+ordinary step from the converted one. Chosen by hand."""
 
 _TYPICAL = 0.5, 0.9
-"""Quantiles that a conversion must move..."""
+"""The quantiles that a conversion of all rows must move: a few extreme values move the mean as well."""
 _PART = 0.25
-"""...by so much of its way, at least."""
+"""The smallest part of the way to their converted values that these quantiles must move. Chosen by hand."""
 
 
-class Change(NamedTuple):
-    """A number now and in the recent windows, and what is ordinary between them."""
+class NumberChange(NamedTuple):
+    """A number now and in the recent windows, and the ordinary step between them."""
 
-    now: Rows
+    now: SampleMoments
+    """The number now."""
     past: NumberSummary
+    """The number in the recent windows."""
     step: Step
+    """The ordinary step between a window and the windows before it."""
 
 
 class Fit(NamedTuple):
-    """A conversion that maps the recent windows onto these rows, and how badly: less is better."""
+    """A conversion that maps the recent windows onto the rows of this one."""
 
     badness: float
+    """How far the rows are from the converted ones: 0 is a perfect fit."""
     conversion: Conversion
-    change: Change
+    """The conversion."""
+    change: NumberChange
+    """The change that it explains."""
     share: float = 1.0
-    """Of the window's rows."""
+    """The share of the window's rows that were converted, 0 to 1."""
 
 
 def check(case: Case, feature: str) -> Finding | None:
-    """Find a known conversion that explains the window, where nothing else does.
+    """Find a known conversion that explains the window better than any other change.
 
-    Let J be the largest distance that the mean of a window had from the windows before it, in the reference.
-    A conversion f * x + c can be told from ordinary change if it moves the recent mean by more than J and
-    |f| J together; it fits if the mean of this window is within |f| J of the converted one, and the deviation
-    as near to the converted one as it ever was. The best of those that the feature's name allows is reported,
-    if it is likelier than that the number changed by itself: the more conversions a name allows and the fewer
-    rows there are, the more often one of them fits by chance.
+    Let J be the largest distance of a window's mean from that of the windows before it, in the reference. A
+    conversion f * x + c differs from ordinary change if it moves the recent mean by more than J and |f| J
+    together. It fits if the mean of this window is within |f| J of the converted one, and the deviation is as
+    near to the converted one as it ever was. The best of the conversions that the feature's name allows is
+    reported if it is more probable than a change of the number itself: the more conversions a name allows and
+    the fewer rows there are, the more often one fits by chance.
 
-    Where no conversion explains the window it may explain a part of its rows, as of some of the publishers.
+    A conversion may explain a part of the rows only, such as those of some publishers.
+
+    Args:
+        case: The window and what it is compared with.
+        feature: The numeric feature.
+
+    Returns:
+        A finding that names the conversion, or None.
     """
     now, past = number_of(case.window, feature), number_of(case.recent, feature)
     if (
@@ -73,12 +89,16 @@ def check(case: Case, feature: str) -> Finding | None:
 
 
 def applies(case: Case) -> bool:
-    """Whether there are enough recent windows."""
+    """Whether there are enough recent windows.
+
+    Args:
+        case: The window and what it is compared with.
+    """
     return case.recent is not None and case.recent.spans.count >= ENOUGH
 
 
 def _of_all(now: NumberSummary, past: NumberSummary, step: Step, feature: str) -> list[Fit]:
-    """Fit the conversions that tell the windows apart to all rows, the best first."""
+    """Fit conversions to all rows, the best first; only those that differ from ordinary change."""
     change, fits = _change(now, past, step), []
     for conversion in conversions_for(feature):
         away = abs(conversion.apply(past.mean) - past.mean)
@@ -89,13 +109,13 @@ def _of_all(now: NumberSummary, past: NumberSummary, step: Step, feature: str) -
 
 
 def _of_a_part(now: NumberSummary, past: NumberSummary, step: Step, feature: str) -> list[Fit]:
-    """Fit the conversions that tell rows apart to those that look converted, the best first."""
+    """Fit conversions to the rows that look converted, the best first."""
     fits = []
     for conversion in conversions_for(feature):
         part = part_of(now, past, step, conversion)
         if part is not None:
-            doubted = step._replace(jump_max=step.jump_max + part.doubt / abs(conversion.factor))
-            fit = _fit(_change(part, past, doubted), conversion, suggests_quantity(feature))
+            widened = step._replace(jump_max=step.jump_max + part.margin / abs(conversion.factor))
+            fit = _fit(_change(part, past, widened), conversion, suggests_quantity(feature))
             fits.append(fit._replace(share=part.share))
     return _ranked(fits)
 
@@ -108,10 +128,10 @@ def _odds(fit: Fit, feature: str) -> float:
     return UnitOdds(*fit.change).of(fit.conversion, rivals(feature, fit.conversion))
 
 
-def _change(now: Rows, past: NumberSummary, step: Step) -> Change:
+def _change(now: SampleMoments, past: NumberSummary, step: Step) -> NumberChange:
     # A few windows whose means happen to be equal do not show that means never vary.
     error = past.sd * sqrt(1 / now.usable + 1 / past.usable)
-    return Change(now, past, step._replace(jump_max=max(step.jump_max, error)))
+    return NumberChange(now, past, step._replace(jump_max=max(step.jump_max, error)))
 
 
 def _ordinary(case: Case, feature: str, past: NumberSummary) -> Step:
@@ -123,7 +143,7 @@ def _ordinary(case: Case, feature: str, past: NumberSummary) -> Step:
     return Step(_SPREADS * spread, 0.2, spread / past.sd)
 
 
-def _fit(change: Change, conversion: Conversion, is_named: bool) -> Fit:
+def _fit(change: NumberChange, conversion: Conversion, is_named: bool) -> Fit:
     now, past, step = change
     factor, expected = abs(conversion.factor), conversion.apply(past.mean)
     ratio = now.sd / (factor * past.sd)
@@ -136,13 +156,13 @@ def _fit(change: Change, conversion: Conversion, is_named: bool) -> Fit:
         return Fit(inf, conversion, change)
     usual = sqrt(step.ratio_min * step.ratio_max)
     badness = hypot(left, log2(ratio / usual)) if usual else left
-    # A conversion of the feature's own quantity goes before a bare power of ten, and that before any other.
+    # A conversion of the feature's own quantity ranks above a bare power of ten, which ranks above others.
     is_first = (conversion.quantity != "scale") == is_named
     return Fit(badness + (not is_first), conversion, change)
 
 
 def _typical(now: NumberSummary, past: NumberSummary, conversion: Conversion) -> bool:
-    """Whether typical values were converted, too: a few that are far out move the mean as well."""
+    """Whether typical values were converted too: a few extreme values move the mean as well."""
     for share in _TYPICAL:
         before = past.quantile(share)
         converted = conversion.apply(before)

@@ -1,4 +1,4 @@
-"""How much likelier it is that a number was converted than that it changed by itself."""
+"""The odds that a number was converted, against that it changed by itself."""
 
 from math import exp, hypot, log, pi, sqrt
 from typing import Protocol
@@ -8,19 +8,21 @@ from watchkeeper.detectors.profiles.steps import Step
 from watchkeeper.detectors.profiles.summaries import NumberSummary
 
 _FURTHEST = 3.0
-"""Standard errors that the furthest of many windows lies off."""
+"""Distance of the furthest of many windows from the usual, in standard errors. Chosen by hand."""
 _VARIES_MAX = 100.0
-"""Deviations of windows that differ by more than this say nothing."""
+"""The largest ratio of windows' deviations that is used; larger ones carry no information. Chosen by hand."""
 _SCALED = 0.25
-"""Of numbers that change by themselves so many change their scale, and so their deviation."""
+"""Prior share of changes by themselves that multiply all values; the others move the mean. Chosen by hand."""
 _LOG_SCALE = 0.5
+"""Standard deviation of the logarithm of such a factor. Chosen by hand."""
 _LOG_DEVIATION = 0.3
-"""How far scale and deviation go then, as logarithms."""
+"""Standard deviation of the logarithm of the deviation's change where the mean moved. Chosen by hand."""
 _TINY = 1e-300
+"""The smallest density and deviation, so that no division is by 0."""
 
 
-class Rows(Protocol):
-    """Rows of which some numbers are known."""
+class SampleMoments(Protocol):
+    """The number of rows, the mean and the standard deviation of a sample."""
 
     @property
     def usable(self) -> float: ...  # noqa: D102
@@ -31,10 +33,15 @@ class Rows(Protocol):
 
 
 class UnitOdds:
-    """Compares the densities of a window's mean, and of the logarithm of its deviation, after either change.
+    """Compares the densities of a window's mean and deviation after a conversion and after another change.
 
-    Both are as uncertain as windows ordinarily vary, and at least as their rows leave them. Deviations are
-    above 0.
+    The uncertainty of the mean, and of the logarithm of the deviation, is the ordinary variability of
+    windows, and at least the sampling error of their rows.
+
+    Args:
+        now: The rows that may have been converted; their deviation is above 0.
+        past: The recent windows; their deviation is above 0.
+        step: The ordinary step between a window and the windows before it.
 
     >>> from types import SimpleNamespace
     >>> def rows(mean, sd):
@@ -46,7 +53,7 @@ class UnitOdds:
     False
     """
 
-    def __init__(self, now: Rows, past: NumberSummary, step: Step) -> None:
+    def __init__(self, now: SampleMoments, past: NumberSummary, step: Step) -> None:
         self._now, self._past = now, past
         rows = sqrt(1 / now.usable + 1 / past.usable)
         least = max(step.ratio_min, step.ratio_max / _VARIES_MAX)
@@ -55,7 +62,12 @@ class UnitOdds:
         self._log_usual = (log(least) + log(step.ratio_max)) / 2 + log(past.sd)
 
     def of(self, conversion: Conversion, of_how_many: int) -> float:
-        """Give the odds of one of so many conversions, all as likely, against a change by itself."""
+        """Give the odds of a conversion against a change of the number by itself.
+
+        Args:
+            conversion: The conversion.
+            of_how_many: Number of conversions that are equally likely beforehand.
+        """
         factor = abs(conversion.factor)
         off = self._now.mean - conversion.apply(self._past.mean)
         converted = _normal(off, factor * self._of_mean, self._now.sd) * self._deviates(log(factor))
@@ -63,7 +75,7 @@ class UnitOdds:
         return converted / of_how_many / max(by_itself, _TINY)
 
     def _scaled(self) -> float:
-        """Give the density if all values were multiplied by something near 1, on a logarithmic scale."""
+        """Give the density if all values were multiplied by a factor near 1, on a logarithmic scale."""
         mean, before = self._now.mean, self._past.mean
         if not mean or not before or (mean > 0) != (before > 0):
             return 0.0
@@ -72,7 +84,7 @@ class UnitOdds:
         return _normal(log_factor, spread, self._now.sd / abs(mean)) * self._deviates(log_factor)
 
     def _moved(self) -> float:
-        """Give the density if the mean moved, by some deviations (Cauchy), and the deviation as it likes."""
+        """Give the density if the mean moved by some deviations (Cauchy) and the deviation changed freely."""
         width = max(self._past.sd, self._of_mean)
         off = (self._now.mean - self._past.mean) / width
         density = self._now.sd / width / (pi * (1 + off * off))
@@ -84,7 +96,7 @@ class UnitOdds:
 
 
 def _normal(off: float, deviation: float, unit: float = 1.0) -> float:
-    """Give the normal density, per unit."""
+    """Give the normal density at a distance, per unit."""
     deviation = max(deviation, _TINY)
     z = off / deviation  # its square may be infinite
     return unit / deviation * exp(-z * z / 2) / sqrt(2 * pi)

@@ -1,4 +1,4 @@
-"""The rows of a window that look converted, where others are as they were: as a window of their own."""
+"""Separates the rows of a window that look converted from those that are as before."""
 
 from math import sqrt
 from typing import NamedTuple
@@ -10,42 +10,56 @@ from watchkeeper.detectors.profiles.steps import Step
 from watchkeeper.detectors.profiles.summaries import NumberSummary
 
 _PART_ROWS_MIN = 5
-"""The fewest rows of each unit for a part of the rows to be found in another unit."""
+"""The fewest converted rows, and the fewest others. Chosen by hand."""
 _THERE = 0.9
-"""Of the rows that were converted so many must be in other bins than the rest."""
+"""Smallest share of converted rows that must fall into other bins than before. Chosen by hand."""
 _APART = 3.0
-"""So many times as far as the mean of the converted rows may be off they must be from the others."""
+"""Smallest distance of the converted rows from the others, in margins of their mean. Chosen by hand."""
 _KNOWN = 0.25
-"""Of the converted mean it may be off, at most: or all that makes numbers much smaller would look alike."""
+"""Largest margin of the converted mean, as a share of it. Chosen by hand: with more, all conversions to much
+smaller numbers look alike."""
 _BEYOND = 4.0
-"""Where so many rows are expected beyond a value, one at least is there with 98 %."""
+"""Number of rows expected beyond a value for at least one to be there with 98 %: 1 - exp(-4)."""
 MARGIN = 1.25
-"""How much further than ever seen a mean must be, and how much less a deviation may be."""
+"""Factor by which a mean must lie further than ever seen, and by which a deviation may be smaller. Chosen by
+hand."""
 _LARGEST = 1e150
-"""Squares of larger deviations are no numbers."""
+"""The largest deviation that is used: the squares of larger ones are no floats."""
 _SURE = 3.0
-"""Standard errors."""
+"""Number of standard errors by which the count of converted rows may fall short. Chosen by hand."""
 
 
 class UnitPart(NamedTuple):
     """The rows that look converted by one conversion."""
 
     share: float
-    """Of the window's rows."""
+    """Their share of the window's rows, 0 to 1."""
     usable: float
+    """Their number."""
     mean: float
+    """Their mean."""
     sd: float
-    """Taken for the converted one: what there is of it is in the window's deviation, with the distance."""
-    doubt: float
-    """How far the mean may be off, as windows ordinarily vary."""
+    """Their standard deviation. It is taken from the conversion: the window's deviation also has the distance
+    of both kinds of rows in it."""
+    margin: float
+    """How far their mean may be off, by the ordinary variability of windows."""
 
 
 def part_of(now: NumberSummary, past: NumberSummary, step: Step, conversion: Conversion) -> UnitPart | None:
-    """Take apart a window of which some rows may have been converted; None if it can't be.
+    """Separate the rows of a window that may have been converted.
 
-    Where a share p of the rows lies d away from the others, the window's mean moves by p d, and its variance
-    grows by p (1 - p) d^2: so both say d, and p. So many rows at least must be where the conversion puts
-    them, and none further out than the rows of either sort.
+    If a share p of the rows lies d away from the others, the window's mean moves by p d, and its variance
+    grows by p (1 - p) d^2. Both together give d and p. At least this many rows must be where the conversion
+    puts them, and none further out than the rows of either kind.
+
+    Args:
+        now: The number in the window.
+        past: The number in the recent windows.
+        step: The ordinary step between a window and the windows before it.
+        conversion: The conversion to try.
+
+    Returns:
+        The rows that look converted, or None if the conversion does not explain a part of the window.
     """
     away, moved = conversion.apply(past.mean) - past.mean, now.mean - past.mean
     share = moved / away if away else 0.0
@@ -58,18 +72,18 @@ def part_of(now: NumberSummary, past: NumberSummary, step: Step, conversion: Con
     if not _PART_ROWS_MIN <= share * now.usable <= now.usable - _PART_ROWS_MIN:
         return None
     varies = max(step.ratio_max, 1.0) ** 2 - 1
-    doubt = step.jump_max * (1 - share) * abs(2 - 1 / share) + varies * within / abs(moved)
-    is_known = doubt <= _KNOWN * abs(conversion.apply(past.mean))
-    off, jumps = factor * step.jump_max + doubt, step.jump_max * (MARGIN + factor)
+    margin = step.jump_max * (1 - share) * abs(2 - 1 / share) + varies * within / abs(moved)
+    is_known = margin <= _KNOWN * abs(conversion.apply(past.mean))
+    off, jumps = factor * step.jump_max + margin, step.jump_max * (MARGIN + factor)
     is_apart = abs(away) >= max(_APART * off, jumps)
     if not (is_known and is_apart and _are_there(now, past, share, conversion)):
         return None
-    part = UnitPart(share, share * now.usable, past.mean + distance, factor * past.sd, doubt)
+    part = UnitPart(share, share * now.usable, past.mean + distance, factor * past.sd, margin)
     return part if _explains(now, past, part, step, conversion) else None
 
 
 def _are_there(now: NumberSummary, past: NumberSummary, share: float, conversion: Conversion) -> bool:
-    """Whether enough rows are in the bins to which the conversion takes the past, and where it was not."""
+    """Whether enough rows are in the bins that the conversion fills and that the past did not fill."""
     edges = np.array(past.shape.edges)
     was, converted = (
         np.diff(past.below(at), prepend=0.0, append=1.0)
@@ -82,7 +96,7 @@ def _are_there(now: NumberSummary, past: NumberSummary, share: float, conversion
 
 
 def _explains(now: NumberSummary, past: NumberSummary, part: UnitPart, step: Step, to: Conversion) -> bool:
-    """Whether the extremes are those of rows of both sorts: none further out, nor the converted too near."""
+    """Whether the extremes are those of rows of both kinds: none further out, the converted far enough."""
     slack = step.jump_max * max(1.0, abs(to.factor))
     extremes = past.lowest, past.highest, to.apply(past.lowest), to.apply(past.highest)
     if now.lowest < min(extremes) - slack or now.highest > max(extremes) + slack:
@@ -91,5 +105,5 @@ def _explains(now: NumberSummary, past: NumberSummary, part: UnitPart, step: Ste
     beyond = min(0.5, _BEYOND / part.usable)
     furthest = past.quantile(1 - beyond if rises == (to.factor > 0) else beyond)
     nearest = part.mean + to.factor * (furthest - past.mean) * step.ratio_min / MARGIN
-    nearly = part.doubt + step.jump_max
+    nearly = part.margin + step.jump_max
     return now.highest >= nearest - nearly if rises else now.lowest <= nearest + nearly

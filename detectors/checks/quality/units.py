@@ -1,19 +1,29 @@
-"""The conversions of units that are known, and which of them a feature's name suggests."""
+"""The known conversions of units, and those that a feature's name suggests."""
 
 import re
 from typing import NamedTuple
 
 
 class Conversion(NamedTuple):
-    """x in the old unit is `factor * x + offset` in the new one."""
+    """A conversion: x in the old unit is `factor * x + offset` in the new one."""
 
     name: str
+    """The units, as in "degC to degF"."""
     factor: float
+    """The factor."""
     offset: float
+    """The offset, in the new unit."""
     quantity: str
+    """The physical quantity, such as "temperature"; "scale" is a bare power of ten."""
 
     def apply(self, value: float) -> float:
         """Convert a value.
+
+        Args:
+            value: The value in the old unit.
+
+        Returns:
+            The value in the new unit.
 
         >>> Conversion("degC to degF", 1.8, 32, "temperature").apply(100)
         212.0
@@ -22,7 +32,7 @@ class Conversion(NamedTuple):
 
     @property
     def formula(self) -> str:
-        """Write it as a formula of the old value."""
+        """Give the conversion as a formula of the old value."""
         offset = f" {'+' if self.offset > 0 else '-'} {abs(self.offset):.5g}" if self.offset else ""
         return f"{self.factor:.5g} * old{offset}"
 
@@ -84,6 +94,7 @@ _ONE_WAY = (
     ("scale", "", "x1e6", 1e6, 0.0),
     ("scale", "", "x1e9", 1e9, 0.0),
 )
+"""Conversions in one direction: quantity, old unit, new unit, factor, offset. By the units' definitions."""
 
 _WORDS = {
     "temperature": "temp temperature dewp dewpoint celsius fahrenheit degc degf kelvin",
@@ -101,6 +112,7 @@ _WORDS = {
     "money": "price amount cost fare revenue fee income balance wage salary charge spend payment usd eur",
     "size": "bytes memory disk filesize kb mb gb",
 }
+"""The words of feature names that suggest each quantity."""
 
 
 def _both_ways(quantity: str, old: str, new: str, factor: float, offset: float) -> list[Conversion]:
@@ -110,10 +122,14 @@ def _both_ways(quantity: str, old: str, new: str, factor: float, offset: float) 
 
 
 CONVERSIONS = tuple(conversion for row in _ONE_WAY for conversion in _both_ways(*row))
+"""All known conversions, in both directions."""
 
 
 def conversions_for(feature: str) -> tuple[Conversion, ...]:
-    """List the conversions that suit a name; all of them if the name suggests no quantity.
+    """List the conversions that suit a feature's name; all of them if it suggests no quantity.
+
+    Args:
+        feature: The name of the feature.
 
     >>> sorted({conversion.quantity for conversion in conversions_for("air_temp")})
     ['scale', 'temperature']
@@ -125,7 +141,10 @@ def conversions_for(feature: str) -> tuple[Conversion, ...]:
 
 
 def suggests_quantity(feature: str) -> bool:
-    """Whether a name says what it is a number of.
+    """Whether a feature's name suggests a quantity.
+
+    Args:
+        feature: The name of the feature.
 
     >>> suggests_quantity("precipitation_mm"), suggests_quantity("x7")
     (True, False)
@@ -143,7 +162,11 @@ def _quantities(feature: str) -> set[str]:
 
 
 def rivals(feature: str, conversion: Conversion) -> int:
-    """Count the conversions that are as likely as one of them, for a feature of such a name.
+    """Count the conversions that are as likely as a given one, by the feature's name.
+
+    Args:
+        feature: The name of the feature.
+        conversion: The conversion.
 
     >>> rivals("air_temp", conversions_for("air_temp")[0]), rivals("x7", CONVERSIONS[0])
     (6, 74)

@@ -1,4 +1,4 @@
-"""Far fewer or far more events than in any window before."""
+"""Finds far fewer or far more events than in any window before."""
 
 from datetime import timedelta
 
@@ -12,14 +12,20 @@ from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Finding
 
 _FACTOR = 5.0
+"""The smallest ratio to the extremes of the past that is a finding. Chosen by hand: smaller ratios are common
+in daily traffic."""
 
 
 def applies(case: Case) -> bool:
-    """Whether windows close by time, and it is known how they vary: over days, or else over many windows."""
+    """Whether windows close by time and their variation is known, over days or over many windows.
+
+    Args:
+        case: The window and what it is compared with.
+    """
     windows = case.monitor.windows
     if case.spans is None or windows.rows is not None:
         return False
-    # A night is not a fault, and only a day's worth of windows knows of nights.
+    # A quiet night is no fault, and short windows need a day of history to show one.
     enough = ENOUGH if span_ms(windows) >= milliseconds(timedelta(days=1)) else MANY
     return case.spans.count >= enough
 
@@ -27,8 +33,13 @@ def applies(case: Case) -> bool:
 def check(case: Case) -> Finding | None:
     """Find a window with a fifth of the rows of the smallest one before, or five times those of the largest.
 
-    Chance is ruled out by a Poisson test against that window, so that few rows, where a fifth is nothing
-    unusual, do not count.
+    A Poisson test against that window rules out chance: with few rows, a fifth is nothing unusual.
+
+    Args:
+        case: The window and what it is compared with.
+
+    Returns:
+        A finding, or None.
     """
     rows = case.window.rows
     if case.spans is None or not applies(case):
@@ -50,7 +61,9 @@ def _finding(case: Case, how: str, usual: int, p_value: float) -> Finding | None
     return Finding(
         check="volume",
         state="bad",
-        explanation=f"{case.where}{rows} rows came, far {how} than the {least} in a window before, {usual}.",
+        explanation=(
+            f"{case.where}{rows} rows arrived, far {how} than the {least} in any window before, {usual}."
+        ),
         value=float(rows),
         threshold=usual / _FACTOR if how == "fewer" else usual * _FACTOR,
         p_value=p_value,

@@ -196,7 +196,7 @@ def test_missing_and_infinite_values_are_taken():
 
 
 def test_more_blocks_than_there_are_rows_for_are_refused():
-    with pytest.raises(ValueError, match="has not 20 blocks"):
+    with pytest.raises(ValueError, match="needs 20 blocks"):
         MmdTest.of(embeddings(100, 1), block=6)
 
 

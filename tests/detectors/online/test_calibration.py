@@ -79,7 +79,7 @@ def test_what_it_cannot_reach_it_says():
     # Where errors are rare, DDM alarms at the first after thirty values without, whatever its threshold.
     found = calibrate("ddm", np.arange(100) % 50 == 0, 5000, effort=1)
     assert not found.reached
-    assert "no setting was found" in str(found)
+    assert "no setting reached one in" in str(found)
 
 
 def test_the_effort_is_bounded():

@@ -15,7 +15,7 @@ from watchkeeper.detectors.profiles import buckets, fixed_point
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
-from watchkeeper.detectors.profiles.spans import Spans
+from watchkeeper.detectors.profiles.spans import SpanExtremes
 from watchkeeper.detectors.profiles.unseen import KEPT, Unseen
 from watchkeeper.detectors.tasks import labels_of
 from watchkeeper.schemas.references import Binning, NumberBins
@@ -86,7 +86,7 @@ def _unseen(rows):
 
 
 def _spans(rows):
-    spans = Spans()
+    spans = SpanExtremes()
     for row in rows:
         one = _rows([row])
         one.seal()

@@ -6,7 +6,7 @@ import pytest
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
-from watchkeeper.detectors.profiles.spans import Broken, Spans, span_ms
+from watchkeeper.detectors.profiles.spans import Broken, SpanExtremes, span_ms
 from watchkeeper.schemas.monitors import Windows
 from watchkeeper.schemas.references import Binning, NumberBins
 
@@ -31,7 +31,7 @@ def test_a_past_remembers_the_worst_span_whatever_the_order():
         past = RowsProfile.empty(LAYOUT)
         for span in order:
             past.merge(span)
-        spans = Spans.from_wire(past.spans.to_wire())
+        spans = SpanExtremes.from_wire(past.spans.to_wire())
         assert spans.worst == {"a": Broken(0.2, 0.0, 0.25), "c": Broken(0.0, 0.0, 1.0)}
         assert (spans.count, spans.rows_min, spans.rows_max) == (4, 40, 100)
         assert spans.constant == {"c": 4}
@@ -42,8 +42,8 @@ def test_shares_of_few_rows_are_not_remembered():
 
 
 def test_no_spans_are_not_sent():
-    assert Spans().to_wire() is None
-    assert Spans.from_wire(None).count == 0
+    assert SpanExtremes().to_wire() is None
+    assert SpanExtremes.from_wire(None).count == 0
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monitor, data = files(tmp_path, rows=300)
     mistakes = {
         "there is no such file": [monitor, "--on", tmp_path / "none.csv"],
-        "it has 300 rows, and less than 2000 say little": [monitor, "--on", data],
+        "it has 300 rows; calibration needs at least 2000": [monitor, "--on", data],
         # The data are not read before this: there are none.
         "can't be written: there is no folder": [
             monitor,
