@@ -1,1 +1,1 @@
-"""Incidents, evidence, retraining decisions, Alertmanager; knows nothing of Kafka or detectors."""
+"""Incidents, evidence, retraining decisions and Alertmanager. Uses neither Kafka nor detectors."""

@@ -1,9 +1,9 @@
-"""What a service imports to publish its predictions, labels and features.
+"""The client with which a service publishes its predictions, labels and features.
 
-One call that never blocks and never breaks serving. Needs `confluent-kafka` and `msgspec` and nothing of
-Watchkeeper's own, so that it can be vendored into a service as it is.
+Its calls never block and never break serving. It needs only `confluent-kafka` and `msgspec`.
 """
 
-from watchkeeper_client.publisher import Counts, Publisher
+from watchkeeper_client.counts import PublisherCounts
+from watchkeeper_client.publisher import Publisher
 
-__all__ = ["Counts", "Publisher"]
+__all__ = ["Publisher", "PublisherCounts"]

@@ -30,8 +30,8 @@ class LabelsProfile:
 
     Cost: 0.3 us per label in batches of 500 to 4000.
 
-    >>> from watchkeeper.schemas.references import Binning, NumberBins
-    >>> layout = Layout(Binning({}, {}, NumberBins(), "binary-classification"))
+    >>> from watchkeeper.schemas.references import Binning, NumberBinning
+    >>> layout = Layout(Binning({}, {}, NumberBinning(), "binary-classification"))
     >>> profile = LabelsProfile.empty(layout)
     >>> profile.add(np.array([0.9, 0.2]), np.array([1.0, 0.0]), np.array([60_000.0, 60_000.0]))
     >>> profile.add(np.array([0.2]), np.array([0.0]), np.array([60_000.0]), sign=-1)

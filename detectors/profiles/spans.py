@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from watchkeeper.detectors.profiles.steps import Step
 from watchkeeper.detectors.profiles.summaries import CategorySummary, NumberSummary
-from watchkeeper.schemas.monitors import Windows
+from watchkeeper.schemas.monitors import WindowsSection
 from watchkeeper.schemas.profiles import SpansCounts
 
 ROWS_MIN = 30
@@ -29,7 +29,7 @@ class Broken(NamedTuple):
     outside: float = 0.0
 
 
-def span_ms(windows: Windows) -> int:
+def span_ms(windows: WindowsSection) -> int:
     """Give the length of the spans that a past is made of: that of a window, unless windows overlap."""
     one_ms = timedelta(milliseconds=1)
     size, every = windows.size // one_ms, (windows.every or windows.size) // one_ms

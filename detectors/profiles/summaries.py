@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.detectors.profiles import fixed_point
-from watchkeeper.schemas.references import NumberBins
+from watchkeeper.schemas.references import NumberBinning
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class NumberSummary:
     wrong_type: int
     outside: int
     """Rows whose value is out of the declared range."""
-    shape: NumberBins
+    shape: NumberBinning
     bins: NDArray[np.int64]
     total: int
     squares: int

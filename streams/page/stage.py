@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from watchkeeper.alerting.runbooks import OWN_RUNBOOKS
-from watchkeeper.alerting.subject import Subject
+from watchkeeper.alerting.subject import SubjectAlerts
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.findings import WindowFindings
 from watchkeeper.schemas.retraining import RetrainingRequest
@@ -17,7 +17,7 @@ from watchkeeper.streams.fold.protocol import Message, Record
 from watchkeeper.streams.fold.rejection import rejection
 
 _findings = msgspec.msgpack.Decoder(WindowFindings)
-_state = msgspec.msgpack.Decoder(dict[str, Subject])
+_state = msgspec.msgpack.Decoder(dict[str, SubjectAlerts])
 
 
 class Monitors(Protocol):
@@ -50,7 +50,7 @@ class PageFold:
         self._number = number
         self._runbooks = runbooks
         self._generation = -1
-        self._subjects: dict[str, Subject] = {}
+        self._subjects: dict[str, SubjectAlerts] = {}
         self._outputs: list[Message] = []
         self.unreadable = 0
         """Records that were no findings, and went to `rejected`."""
@@ -118,7 +118,7 @@ class PageFold:
         if watched is None:  # removed since; tick closes what is open
             return
         self.revision += 1
-        subject = self._subjects.setdefault(window.subject, Subject())
+        subject = self._subjects.setdefault(window.subject, SubjectAlerts())
         monitor = watched.at(window.window_start_ms).monitor
         alerts, request = subject.take(window, monitor, self._runbooks)
         self._tell(alerts)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.alerting.windows import Teller, bad, no_data, told, window
 from watchkeeper.alerting.names import NAMES
-from watchkeeper.alerting.subject import Subject
+from watchkeeper.alerting.subject import SubjectAlerts
 
 
 def test_a_fault_fires_once_and_resolves_after_two_good_windows():
@@ -358,7 +358,7 @@ def episodes(drawn) -> dict[str, list[str]]:
     for hour, (findings, version, broken) in enumerate(drawn):
         for alert in teller.take(window(hour, *(findings if broken else []), version=version)):
             statuses.setdefault(alert.fingerprint, []).append(alert.status)
-    open_now = {incident.told().fingerprint for incident in teller.subject.incidents.values()}
+    open_now = {incident.published().fingerprint for incident in teller.subject.incidents.values()}
     assert open_now == {name for name, states in statuses.items() if states[-1] == "firing"}
     return statuses
 
@@ -415,7 +415,7 @@ def test_late_labels_of_a_new_version_do_not_acquit_the_old_one():
         "firing ModelPerformanceDegraded 1",
         "firing LabelsLate",
     ]
-    assert not any(incident.told().pages for incident in teller.subject.incidents.values())
+    assert not any(incident.published().pages for incident in teller.subject.incidents.values())
 
 
 def test_a_flood_of_findings_is_told_by_the_worst_and_stays_small():
@@ -435,7 +435,7 @@ def test_a_state_that_kept_labels_among_the_rows_is_gone_on_from():
         "1": {"first_ms": 10, "rows": 1000, "last_ms": {"predictions": 20, "labels": 30}},
         "2": {"first_ms": 15, "rows": 0, "last_ms": {"labels": 30}},
     }
-    subject = msgspec.convert({"versions": {"seen": seen}}, Subject)
+    subject = msgspec.convert({"versions": {"seen": seen}}, SubjectAlerts)
     assert {name: known.last_ms for name, known in subject.versions.seen.items()} == {
         "1": {"predictions": 20}
     }

@@ -16,9 +16,9 @@ def places(then: NumberSummary) -> NDArray[np.float64]:
     for whole numbers in bins of their own that is their values, for a smooth distribution about the middle.
     The outer bins have no end of their own. Cost: 40 us.
 
-    >>> from watchkeeper.schemas.references import NumberBins
+    >>> from watchkeeper.schemas.references import NumberBinning
     >>> counts = np.array([50, 30, 20])  # of 0, 1 and 2: the mean is 0.7
-    >>> places(NumberSummary(100, 0, 0, NumberBins((1.0, 2.0), exponent=0), counts, 70, 110, 0.0, 2.0))
+    >>> places(NumberSummary(100, 0, 0, NumberBinning((1.0, 2.0), exponent=0), counts, 70, 110, 0.0, 2.0))
     array([0., 1., 2.])
     """
     edges = np.array(then.shape.edges, float)

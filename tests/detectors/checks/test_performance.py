@@ -7,10 +7,10 @@ from sklearn import metrics
 from watchkeeper.detectors.checks import performance
 from watchkeeper.detectors.profiles.labels import SCORE_BINS, LabelsProfile
 from watchkeeper.detectors.profiles.layout import Layout
-from watchkeeper.schemas.references import Binning, NumberBins
+from watchkeeper.schemas.references import Binning, NumberBinning
 
-BINARY = Layout(Binning({}, {}, NumberBins(), "binary-classification"))
-REGRESSION = Layout(Binning({}, {}, NumberBins(exponent=18), "regression"))
+BINARY = Layout(Binning({}, {}, NumberBinning(), "binary-classification"))
+REGRESSION = Layout(Binning({}, {}, NumberBinning(exponent=18), "regression"))
 SEEDS = range(4)
 
 
