@@ -1,32 +1,46 @@
-"""How often on-call was woken for a subject, to be held against its budget of false pages."""
+"""How often on-call was woken for a subject, for comparison with its budget of false pages."""
 
 from bisect import insort
 
 from msgspec import Struct
 
 MOST = 1000
-"""Pages that are remembered; more than so many are told as so many."""
+"""Most pages that are remembered for one subject, and so the highest count.
+
+Chosen by hand: it bounds the checkpoint's size, far above any budget of false pages.
+"""
 
 
 class Pages(Struct):
-    """When pages began, in event time."""
+    """When the pages of one subject began, in event time."""
 
     at_ms: list[int] = []
-    """In order."""
+    """When each page began, in ms since 1970, in ascending order."""
     reached_ms: int = 0
-    """The end of the newest window."""
+    """The end of the newest window, in ms since 1970."""
 
     def reach(self, at_ms: int) -> None:
-        """Let event time pass."""
+        """Advance event time.
+
+        Args:
+            at_ms: The end of a window, in ms since 1970.
+        """
         self.reached_ms = max(self.reached_ms, at_ms)
 
     def note(self, at_ms: int) -> None:
-        """Remember a page."""
+        """Remember a page.
+
+        Args:
+            at_ms: When it began, in ms since 1970.
+        """
         insort(self.at_ms, at_ms)
         del self.at_ms[:-MOST]
 
     def within(self, span_ms: int) -> int:
-        """Count the pages of the newest span of time.
+        """Count the pages in the newest span of event time.
+
+        Args:
+            span_ms: The length of the span, in milliseconds.
 
         >>> pages = Pages()
         >>> for day in (1, 2, 40):

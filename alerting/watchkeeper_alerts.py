@@ -1,4 +1,4 @@
-"""Alerts on Watchkeeper itself: nobody's monitor says whom to wake, so the settings do."""
+"""Alerts about Watchkeeper itself. They belong to no monitor, so the settings name the team."""
 
 from watchkeeper.alerting.evidence import when
 from watchkeeper.alerting.runbooks import OWN_RUNBOOKS
@@ -6,14 +6,24 @@ from watchkeeper.alerting.wording import SERVICE
 from watchkeeper.schemas.alerts import Alert, fingerprint
 
 OWN_ALERTS = ("RejectedShareHigh",)
+"""The alerts that workers raise about themselves."""
 
 
 def rejected_share_alert(
     application: str, team: str, topic: str, found: str, why: str, now_ms: int, runbooks: str = OWN_RUNBOOKS
 ) -> Alert:
-    """Say that a worker stopped because too much of a topic is rejected.
+    """Return the alert for a worker that stopped because too many events of a topic were rejected.
 
-    It is the same alert for all partitions and after each restart.
+    All partitions of a topic, and each restart, give the same alert.
+
+    Args:
+        application: The name of the installation.
+        team: The team to notify.
+        topic: The topic, without its prefix.
+        found: One sentence: how many events were rejected.
+        why: The last rejected event and its reason.
+        now_ms: The time of the clock, in ms since 1970.
+        runbooks: The folder of the runbooks.
     """
     labels = {
         "alertname": "RejectedShareHigh",
@@ -26,9 +36,9 @@ def rejected_share_alert(
     }
     annotations = {
         "summary": f"Too many events rejected: {topic}",
-        "description": f"{found} The worker has stopped and read no further.",
+        "description": f"{found} The worker stopped and reads no further.",
         "evidence": why,
-        "action": "Roll the publisher back or apply the monitor; see what came: `watchkeeper rejected list`.",
+        "action": "Roll the publisher back or correct the monitor. See `watchkeeper rejected list`.",
         "runbook_url": f"{runbooks.rstrip('/')}/RejectedShareHigh.md",
     }
     return Alert(

@@ -36,7 +36,7 @@ from watchkeeper.detectors.checks.drift import (
 from watchkeeper.detectors.checks.drift.places import places
 from watchkeeper.detectors.profiles.fixed_point import exact_sums, to_grid
 from watchkeeper.detectors.profiles.summaries import NumberSummary
-from watchkeeper.schemas.references import NumberBins
+from watchkeeper.schemas.references import NumberBinning
 
 LEVELS = (0.05, 0.01, 0.001)
 WINDOWS_OF_A_REFERENCE = 10
@@ -123,7 +123,7 @@ def reference(kind: str, rng: np.random.Generator, rows: int) -> Look:
 def _of_numbers(kind: str, rng: np.random.Generator, rows: int) -> Look:
     draw = NUMBERS[kind]
     values = draw(rng, rows)
-    shape = fit_number(NumberBins(), values)
+    shape = fit_number(NumberBinning(), values)
     edges = np.array(shape.edges)
     before = _bins(values, edges)
     at = places(_summary(values, shape, before))
@@ -145,7 +145,7 @@ def _bins(values: NDArray[np.float64], edges: NDArray[np.float64]) -> Counts:
     return np.diff(np.concatenate(([0], below, [len(values)])))
 
 
-def _summary(values: NDArray[np.float64], shape: NumberBins, bins: Counts) -> NumberSummary:
+def _summary(values: NDArray[np.float64], shape: NumberBinning, bins: Counts) -> NumberSummary:
     totals, squares = exact_sums(to_grid(values[None, :], shape.centre, 2.0**shape.exponent))
     low, high = float(values.min()), float(values.max())
     return NumberSummary(len(values), 0, 0, shape, bins, totals[0], squares[0], low, high)

@@ -1,6 +1,6 @@
-"""Settings: where Kafka is, how to log in to it, and the few numbers worth setting.
+"""Settings: the address of Kafka, the login to it, and the few numbers worth setting.
 
-Each is an environment variable: `WATCHKEEPER_` and its name in capitals.
+Each setting is an environment variable: `WATCHKEEPER_` and its name in capitals.
 """
 
 import os
@@ -24,86 +24,86 @@ _OPTIONS = {
     "alertmanagers": "--alertmanager",
     "web_port": "--web-port",
 }
-"""Those that are options of commands, too."""
+"""Settings that are also options of commands, and the option of each."""
 TopicPart = r"^[A-Za-z0-9._-]*$"
 
 
 class SettingsError(UserError, ValueError):
-    """Settings that cannot be used; the message is one sentence for the user."""
+    """Invalid settings; the message is one sentence for the user."""
 
 
 class Settings(BaseSettings):
-    """Everything a worker or a command needs to know before it can talk to Kafka."""
+    """Everything that a worker or a command needs before it can connect to Kafka."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, use_attribute_docstrings=True
     )
 
     broker: str = "localhost:9092"
-    """Where Kafka is: `host:port`, several separated by commas."""
+    """Addresses of Kafka: `host:port`, separated by commas."""
     application: str = Field(default="watchkeeper", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
-    """Name of this installation: the consumer groups begin with it. Two of one name share the work."""
+    """Name of this installation, with which consumer groups begin. Workers of one name share the work."""
     topic_prefix: str = Field(default="", pattern=TopicPart, max_length=100)
-    """Put before every topic name, for a cluster that is shared."""
+    """Prefix of every topic name, for a shared cluster."""
     partitions: int = Field(default=4, ge=1, le=1000)
-    """Partitions of each topic that is split: the most workers that can share the work. Set it once."""
+    """Partitions of each partitioned topic, and the most workers that can share the work. Set it once."""
     replication: int = Field(default=1, ge=1, le=32767)
-    """Copies of each topic that is created. Use 3 in production."""
+    """Replicas of each topic that Watchkeeper creates. Use 3 in production."""
 
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    """How to talk to the broker: with or without TLS (`SSL`), with or without a login (`SASL`)."""
+    """Protocol of the broker: with or without TLS (`SSL`), with or without a login (`SASL`)."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    """How to log in, where the protocol has SASL."""
+    """Mechanism of the login, if the protocol has SASL."""
     sasl_username: str | None = None
-    """The user, where the protocol has SASL."""
+    """The user name, if the protocol has SASL."""
     sasl_password: SecretStr | None = None
-    """The user's password; never printed."""
+    """The user's password. It is never printed."""
     sasl_password_file: FilePath | None = None
-    """A file that holds the password, instead of the password itself."""
+    """Path of a file that holds the password, instead of the password itself."""
     ssl_ca_file: FilePath | None = None
-    """Certificates that sign the broker's, in PEM. Default: those that the machine trusts."""
+    """Path of the CA certificates of the broker, in PEM. Default: those that the machine trusts."""
     ssl_certificate_file: FilePath | None = None
-    """Our own certificate in PEM, where the broker asks for one (mTLS)."""
+    """Path of the client certificate in PEM, if the broker requires one (mTLS)."""
     ssl_key_file: FilePath | None = None
-    """The private key of our certificate, in PEM."""
+    """Path of the private key of the client certificate, in PEM."""
     ssl_key_password: SecretStr | None = None
-    """The password of the private key; never printed."""
+    """The password of the private key. It is never printed."""
     ssl_key_password_file: FilePath | None = None
-    """A file that holds the password of the private key."""
+    """Path of a file that holds the password of the private key."""
 
     session_timeout_seconds: float = Field(default=6.0, ge=1, le=300)
-    """Silence after which a worker's partitions go to another one."""
+    """Seconds without a heartbeat after which a worker's partitions move to another worker."""
     checkpoint_seconds: float = Field(default=1.0, gt=0, le=600)
-    """Time between two checkpoints of a busy partition: what a restart has to read again at most."""
+    """Seconds between two checkpoints of a busy partition: the most that a restart has to read again."""
     idle_seconds: float = Field(default=5.0, gt=0, le=3600)
-    """A partition without events for so long does not hold the windows of the others open."""
+    """A partition without events for this many seconds does not hold the windows of others open."""
     write_format: int = Field(default=2, ge=1, le=2)
-    """Format of checkpoints and records that workers write for workers; 1 while some can't read 2."""
+    """Format of checkpoints and internal records. Set 1 while some workers can't read 2."""
     rejected_share_max: float = Field(default=0.5, ge=0, le=1)
     """A worker stops and pages when more than this share of the last events is rejected. 1: never."""
     rejected_events_min: int = Field(default=1000, ge=10, le=100_000)
-    """How many last events, of one topic and partition; before so many have come, no worker stops."""
+    """Number of last events, per topic and partition, for that share. With fewer, no worker stops."""
 
     alertmanagers: Annotated[tuple[HttpUrl, ...], NoDecode] = ()
-    """Alertmanagers to send to, all of a cluster, separated by commas. None: pages go to the terminal."""
+    """URLs of all Alertmanagers of one cluster, separated by commas. None: pages go to the terminal."""
     alertmanager_username: str | None = None
-    """The user, where Alertmanager asks for one."""
+    """The user name, if Alertmanager requires a login."""
     alertmanager_password_file: FilePath | None = None
-    """A file that holds that user's password."""
+    """Path of a file that holds the password of that user."""
     alertmanager_bearer_file: FilePath | None = None
-    """A file that holds a bearer token, instead of a user and password."""
+    """Path of a file that holds a bearer token, instead of a user and password."""
     alertmanager_hold_seconds: float = Field(default=300.0, ge=0, le=3600)
-    """No alert ends sooner after Alertmanager has heard of it: the longest `group_interval` of its routes."""
+    """Least seconds that an alert lasts at Alertmanager: the longest `group_interval` of its routes."""
     team: str = Field(default="ml-platform", pattern=r"^[^\s]{1,100}$")
-    """Label `team` of what is paged about Watchkeeper itself; the rules of Prometheus have theirs."""
+    """Label `team` of the workers' alerts about Watchkeeper itself. Prometheus' rules set their own."""
     runbooks: str = "docs/runbooks/"
-    """Where runbooks are, for monitors that do not say: a URL or path; `<AlertName>.md` is put after it."""
+    """URL or path of the runbooks for monitors that set none. `<AlertName>.md` is appended."""
     web_host: str = "127.0.0.1"
-    """Address on which `/metrics`, `/live` and `/ready` are served."""
+    """Address on which a worker serves `/metrics`, `/live` and `/ready`."""
     web_port: int = Field(default=6066, ge=0, le=65535)
-    """Its port; 0 takes any that is free."""
+    """Port on which a worker serves them; 0 takes any free port."""
     max_series: int = Field(default=20_000, ge=0)
-    """Most `watchkeeper_statistic` series of one worker; what is beyond is dropped and counted."""
+    """Most `watchkeeper_statistic` series of one worker. Further series are dropped and counted."""
 
     @field_validator("alertmanagers", mode="before")
     @classmethod
@@ -112,7 +112,7 @@ class Settings(BaseSettings):
         for url in map(str, urls):
             if "@" in url:
                 raise ValueError(
-                    f"a URL holds a user or password; they belong into {variable('alertmanager_username')} "
+                    f"a URL contains a user or password; set them in {variable('alertmanager_username')} "
                     f"and {variable('alertmanager_password_file')}"
                 )
             if not url.startswith(("http://", "https://")):
@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     def _addresses(cls, given: str) -> str:
         if "@" in given:
             raise ValueError(
-                f"holds a user or password; they belong into {variable('sasl_username')} "
+                f"contains a user or password; set them in {variable('sasl_username')} "
                 f"and {variable('sasl_password_file')}"
             )
         for address in given.split(","):
@@ -216,14 +216,14 @@ class Settings(BaseSettings):
             try:
                 return file.read_text().strip()
             except (OSError, UnicodeDecodeError) as error:
-                why = getattr(error, "strerror", None) or "it is no text"
+                why = getattr(error, "strerror", None) or "it is not text"
                 raise ValueError(f"{variable(name)}_FILE: {file} can't be read ({why})") from None
         secret: SecretStr | None = getattr(self, name)
         return secret.get_secret_value() if secret else None
 
 
 def read_settings(**given: Any) -> Settings:
-    """Read the settings from the environment; what is given wins, None counts as not given.
+    """Read the settings from the environment; given values override it; None means not given.
 
     >>> read_settings(broker="kafka:9092", partitions=2).partitions
     2
@@ -260,6 +260,6 @@ def variable(name: str) -> str:
 
 def _unused(protocol: str, name: str, other: str) -> str:
     return (
-        f"{name} is set but the security protocol is {protocol}, which has no use for it; "
+        f"{name} is set but the security protocol is {protocol}, which does not use it; "
         f"set {variable('security_protocol')}={other}"
     )

@@ -1,10 +1,10 @@
-"""What a service imports to publish its predictions, labels and features to Watchkeeper.
+"""The client with which a service publishes its predictions, labels and features.
 
-`Publisher` never blocks and never breaks serving. The package needs `confluent-kafka` and `msgspec`, and no
-other part of Watchkeeper.
+Its calls never block and never break serving. It needs only `confluent-kafka` and `msgspec`.
 """
 
-from watchkeeper_client.publisher import Counts, Publisher
+from watchkeeper_client.counts import PublisherCounts
+from watchkeeper_client.publisher import Publisher
 
 __version__ = "0.1.0"
-__all__ = ["Counts", "Publisher"]
+__all__ = ["Publisher", "PublisherCounts"]

@@ -1,4 +1,4 @@
-"""The bytes of one event: a CloudEvent in Kafka's binary mode, the data as JSON in the value."""
+"""The bytes of one event: a CloudEvent in Kafka's binary mode, with the data as JSON in the value."""
 
 import math
 from datetime import UTC, datetime
@@ -8,18 +8,24 @@ from typing import Any, NamedTuple
 import msgspec
 
 _TEXTS = ("model", "model_version", "environment", "entity_id", "trace_id")
+"""Optional fields that must be texts."""
 Headers = list[tuple[str, bytes]]
+"""Names and contents of the headers of a record."""
 Time = datetime | int | None
-"""With a zone, or whole milliseconds since 1970; None is now."""
+"""A datetime with a zone, or whole milliseconds since 1970; None means now."""
 
 
-class Event(NamedTuple):
-    """One record as it goes to Kafka; `topic` without the prefix."""
+class EventRecord(NamedTuple):
+    """One event as a record for Kafka."""
 
     topic: str
+    """The topic, without the prefix."""
     key: bytes
+    """The key, which decides the partition."""
     value: bytes
+    """The event as JSON."""
     headers: Headers
+    """The attributes of the CloudEvent."""
 
 
 def prediction(
@@ -30,8 +36,21 @@ def prediction(
     event_time: str,
     source: str,
     optional: dict[str, Any],
-) -> Event:
-    """Write one answer of one model; the key is its `prediction_id`, so its label goes to the same partition.
+) -> EventRecord:
+    """Return one prediction. Its key is the `prediction_id`, so that its label goes to the same partition.
+
+    Args:
+        model: The name of the model.
+        prediction_id: The id of the prediction.
+        features: The inputs, by name; not empty.
+        output: At least one of `score`, `label`, `value` and `probabilities`.
+        event_time: When the request was answered, in RFC 3339.
+        source: The publisher, for the header `ce_source`.
+        optional: Optional fields of the event, by name.
+
+    Raises:
+        ValueError: if a field is not valid.
+        TypeError: if a value can't be written as JSON.
 
     >>> event = prediction("m", "p-1", {"x": 1}, {"score": 0.5}, "2026-01-01T00:00:00.000Z", "/m", {})
     >>> event.value
@@ -42,7 +61,9 @@ def prediction(
     if not output:
         raise ValueError("a prediction needs one of: score, label, value, probabilities")
     if "score" in output and not 0 <= _number(output["score"], "score") <= 1:
-        raise ValueError(f"score must be from 0 to 1, got {output['score']!r}; what has no bounds is a value")
+        raise ValueError(
+            f"score must be from 0 to 1, got {output['score']!r}; pass an unbounded output as value"
+        )
     _require(**{name: optional[name] for name in _TEXTS if name in optional})
     data = {
         "prediction_id": prediction_id,
@@ -53,18 +74,32 @@ def prediction(
         **optional,
     }
     headers = _headers("io.watchkeeper.prediction.v1", prediction_id, source, event_time)
-    return Event("predictions", prediction_id.encode(), _encode(data), headers)
+    return EventRecord("predictions", prediction_id.encode(), _encode(data), headers)
 
 
-def label(prediction_id: str, label_time: str, source: str, optional: dict[str, Any]) -> Event:
-    """Write the truth about one prediction, or take it back."""
+def label(prediction_id: str, label_time: str, source: str, optional: dict[str, Any]) -> EventRecord:
+    """Return one label, or its retraction. Its key is the `prediction_id`.
+
+    Args:
+        prediction_id: The id of the prediction.
+        label_time: When the truth became known, in RFC 3339.
+        source: The publisher, for the header `ce_source`.
+        optional: `label` or `retracted`, and other optional fields of the event, by name.
+
+    Raises:
+        ValueError: if a field is not valid.
+        TypeError: if a value can't be written as JSON.
+
+    >>> label("p-1", "2026-01-01T00:00:00.000Z", "/m", {"label": True}).value
+    b'{"prediction_id":"p-1","label_time":"2026-01-01T00:00:00.000Z","label":true}'
+    """
     _require(prediction_id=prediction_id)
     if not optional.get("retracted"):
         _number(optional.get("label"), "label", bool)
     _require(**{name: optional[name] for name in _TEXTS if name in optional})
     data = {"prediction_id": prediction_id, "label_time": label_time, **optional}
     headers = _headers("io.watchkeeper.label.v1", f"{prediction_id}/{label_time}", source, label_time)
-    return Event("labels", prediction_id.encode(), _encode(data), headers)
+    return EventRecord("labels", prediction_id.encode(), _encode(data), headers)
 
 
 def feature(
@@ -74,19 +109,41 @@ def feature(
     source: str,
     event_id: str,
     entity_id: str | None,
-) -> Event:
-    """Write one row of a feature view; the key is its entity where there is one."""
+) -> EventRecord:
+    """Return one row of a feature view. Its key is the entity, or else the name of the feature view.
+
+    Args:
+        feature_view: The name of the feature view.
+        features: The values, by name; not empty.
+        event_time: The time of the row, in RFC 3339.
+        source: The publisher, for the header `ce_source`.
+        event_id: The id of the event.
+        entity_id: The entity that the row describes, or None.
+
+    Raises:
+        ValueError: if a field is not valid.
+        TypeError: if a value can't be written as JSON.
+
+    >>> feature("weather", {"temp": 39.0}, "2026-01-01T00:00:00.000Z", "/m", "e-1", "EWR").key
+    b'EWR'
+    """
     _require(feature_view=feature_view)
     _require_features(features)
     data: dict[str, Any] = {"feature_view": feature_view, "event_time": event_time, "features": features}
     if entity_id is not None:
         data["entity_id"] = entity_id
     headers = _headers("io.watchkeeper.feature.v1", event_id, source, event_time)
-    return Event("features", (entity_id or feature_view).encode(), _encode(data), headers)
+    return EventRecord("features", (entity_id or feature_view).encode(), _encode(data), headers)
 
 
 def rfc3339(time: datetime | int) -> str:
-    """Write a time with its zone, in milliseconds, in UTC.
+    """Return a time as text, in UTC with milliseconds.
+
+    Args:
+        time: A datetime with a zone, or whole milliseconds since 1970.
+
+    Raises:
+        ValueError: if the datetime has no zone.
 
     >>> rfc3339(1_767_225_600_123)
     '2026-01-01T00:00:00.123Z'
@@ -107,7 +164,7 @@ def _require(**names: str) -> None:
 
 
 def _number(given: Any, name: str, *also: type) -> float:
-    """Give a number as Python's own; ValueError if it is none, infinite, or NaN, which JSON can't say."""
+    """Return a number as a float. Raise ValueError if it is not a number, or not finite, which JSON lacks."""
     plain = given.item() if hasattr(given, "item") else given
     fits = isinstance(plain, also) or (
         isinstance(plain, int | float | Decimal) and not isinstance(plain, bool)
@@ -135,7 +192,7 @@ def _headers(ce_type: str, ce_id: str, source: str, time: str) -> Headers:
 
 
 def _plain(value: Any) -> Any:
-    # numpy's scalars are what a feature pipeline holds; `item` gives the Python value.
+    # Feature pipelines often hold numpy scalars; `item` returns the Python value.
     if hasattr(value, "item"):
         return value.item()
     raise TypeError(f"a value of type {type(value).__name__} can't be written as JSON")

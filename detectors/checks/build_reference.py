@@ -19,7 +19,7 @@ from watchkeeper.detectors.profiles.steps import ordinary_step
 from watchkeeper.detectors.profiles.unseen import shorten
 from watchkeeper.detectors.tasks import labels_of
 from watchkeeper.schemas.monitors import Monitor
-from watchkeeper.schemas.references import Binning, NumberBins, Reference
+from watchkeeper.schemas.references import Binning, NumberBinning, Reference
 
 __all__ = ["Reference", "build_reference", "fit_number"]
 
@@ -84,12 +84,12 @@ def build_reference(
     )
 
 
-def fit_number(bins: NumberBins, values: Floats) -> NumberBins:
+def fit_number(bins: NumberBinning, values: Floats) -> NumberBinning:
     """Fit bins of equal share and a grid of sums to values; with no usable value the bins stay.
 
-    >>> fit_number(NumberBins(), np.array([0.0] * 90 + [5.0] * 10)).edges
+    >>> fit_number(NumberBinning(), np.array([0.0] * 90 + [5.0] * 10)).edges
     (5.0,)
-    >>> fit_number(NumberBins(), np.array([0.0] * 990 + [3.0] * 5 + [5.0] * 5)).edges
+    >>> fit_number(NumberBinning(), np.array([0.0] * 990 + [3.0] * 5 + [5.0] * 5)).edges
     (3.0,)
     """
     usable = values[np.isfinite(values)] + 0.0

@@ -8,7 +8,7 @@ import numpy as np
 
 from watchkeeper.detectors.profiles.fixed_point import grid_exponent
 from watchkeeper.schemas.monitors import Feature, Monitor
-from watchkeeper.schemas.references import Binning, NumberBins, Reference
+from watchkeeper.schemas.references import Binning, NumberBinning, Reference
 from watchkeeper.schemas.tasks import SCHEMAS
 
 OUTPUT = ""
@@ -82,19 +82,19 @@ def _or(value: float | None, default: float) -> float:
     return default if value is None else value
 
 
-def _output_bins(monitor: Monitor, known: NumberBins | None) -> NumberBins | None:
+def _output_bins(monitor: Monitor, known: NumberBinning | None) -> NumberBinning | None:
     if monitor.task is None:
         return None
     return _number_bins(SCHEMAS[monitor.task].output_range, known)
 
 
-def _number_bins(span: tuple[float, float] | None, known: NumberBins | None) -> NumberBins:
+def _number_bins(span: tuple[float, float] | None, known: NumberBinning | None) -> NumberBinning:
     low, high = span or (None, None)
     if known is not None:
         return msgspec.structs.replace(known, lowest=low, highest=high)
     if low is None or high is None:
-        return NumberBins()
-    return NumberBins(
+        return NumberBinning()
+    return NumberBinning(
         edges=tuple(np.linspace(low, high, BINS + 1)[1:-1].tolist()),
         centre=(low + high) / 2,
         exponent=grid_exponent((high - low) / 4),

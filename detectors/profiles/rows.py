@@ -31,8 +31,8 @@ class RowsProfile:
 
     Cost: 0.3 us per row of 16 numbers and 4 categories, in batches of 500 to 4000; 1.5 us in batches of 50.
 
-    >>> from watchkeeper.schemas.references import Binning, NumberBins
-    >>> layout = Layout(Binning({"temp": NumberBins((50.0,))}, {"origin": ("EWR", "JFK")}))
+    >>> from watchkeeper.schemas.references import Binning, NumberBinning
+    >>> layout = Layout(Binning({"temp": NumberBinning((50.0,))}, {"origin": ("EWR", "JFK")}))
     >>> profile = RowsProfile.empty(layout)
     >>> profile.add(Columns(3, np.array([[40.0, 60.0, np.nan]]), [["EWR", "LGA", None]]))
     >>> temp = profile.number("temp")

@@ -8,7 +8,7 @@ from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 from watchkeeper.detectors.profiles.steps import Step
 from watchkeeper.detectors.profiles.summaries import CategorySummary, NumberSummary
 from watchkeeper.schemas.durations import milliseconds
-from watchkeeper.schemas.monitors import Windows
+from watchkeeper.schemas.monitors import WindowsSection
 from watchkeeper.schemas.profiles import SpansCounts
 
 ENOUGH = 3
@@ -33,8 +33,8 @@ class Broken(NamedTuple):
     """The share of values out of range or of an unseen category, 0 to 1."""
 
 
-def span_ms(windows: Windows) -> int:
-    """Give the length of the spans of a past in milliseconds: that of a window, unless windows overlap.
+def span_ms(windows: WindowsSection) -> int:
+    """Return the length of the spans of a past in milliseconds: a window's, unless windows overlap.
 
     Args:
         windows: The windows of a monitor.

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.detectors.profiles import fixed_point
-from watchkeeper.schemas.references import NumberBins
+from watchkeeper.schemas.references import NumberBinning
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class NumberSummary:
     """The number of rows with a value of a wrong type."""
     outside: int
     """The number of rows whose value is out of the declared range."""
-    shape: NumberBins
+    shape: NumberBinning
     """The bins, and the grid of the sums."""
     bins: NDArray[np.int64]
     """The number of rows in each bin, shape (bins,)."""

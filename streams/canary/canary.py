@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from watchkeeper.alerting.alertmanager import Alertmanager, Refusal
+from watchkeeper.alerting.alertmanager import Alertmanager, AlertmanagerRefusal
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.streams.canary.metrics import CanaryMetrics
 from watchkeeper.streams.canary.missed import MissedAlert
@@ -130,7 +130,7 @@ class Canary:
         if self._alertmanager is None:
             return
         found = await self._alertmanager.firing({"alertname": ALERTNAME, "model": self._watched.subject})
-        if not isinstance(found, Refusal):
+        if not isinstance(found, AlertmanagerRefusal):
             self._round.see("alertmanager", bool(found), self._clock_ms())
 
     def _check_monitor(self) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from watchkeeper.alerting.alertmanager import Alertmanager, Refusal, payload
+from watchkeeper.alerting.alertmanager import Alertmanager, AlertmanagerRefusal, payload
 from watchkeeper.alerting.evidence import when
 from watchkeeper.alerting.pager import show
 from watchkeeper.alerting.runbooks import runbook_url_of
@@ -77,7 +77,7 @@ class MissedAlert:
         if self._alertmanager is None or self._told is not None:
             return True
         found = await self._alertmanager.firing({name: self.labels[name] for name in ("alertname", "model")})
-        if isinstance(found, Refusal):
+        if isinstance(found, AlertmanagerRefusal):
             return False
         if self.labels in found:
             self._told, self._due_ms = MissReport(now_ms, "an earlier canary missed its drift"), now_ms
@@ -97,7 +97,7 @@ class MissedAlert:
         if self._alertmanager is None and news:
             show(self._console, self._alert(told))
 
-    async def tell(self, now_ms: int) -> Refusal | None:
+    async def tell(self, now_ms: int) -> AlertmanagerRefusal | None:
         """Tell Alertmanager what is due; return why it was not taken. It is tried again until it is."""
         if self._alertmanager is None or self._told is None or now_ms < self._due_ms:
             return None
@@ -121,13 +121,13 @@ class MissedAlert:
     def _alert(self, told: MissReport) -> Alert:
         model, ended = self.labels["model"], told.resolved_ms
         annotations = {
-            "summary": "Watchkeeper did not see the drift of its canary",
-            "description": f"{model}: {told.why}. A real drift may go unseen, too.",
-            "action": "Look for other alerts of Watchkeeper itself; then follow an event, stage by stage.",
+            "summary": "Watchkeeper did not detect the drift of its probe",
+            "description": f"{model}: {told.why}. Real faults may go undetected too.",
+            "action": "Look for other alerts about Watchkeeper itself. Then follow an event, stage by stage.",
             "runbook_url": self._runbook,
         }
         if ended is not None:
-            annotations["resolution"] = "The drift of a later round was seen."
+            annotations["resolution"] = "The drift of a later round was detected."
         return Alert(
             fingerprint=fingerprint(self.labels),
             status="firing" if ended is None else "resolved",

@@ -10,7 +10,7 @@ import typer
 
 from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Kind
-from watchkeeper.schemas.monitors import Monitor, Windows
+from watchkeeper.schemas.monitors import Monitor, WindowsSection
 from watchkeeper.streams.cli.connection import reach, reach_topics
 from watchkeeper.streams.cli.current import read_configuration
 from watchkeeper.streams.cli.options import Broker, MonitorFile, TopicPrefix, settings_of
@@ -74,7 +74,7 @@ def publish(
     settings = settings_of(broker, topic_prefix)
     reach_topics(settings, topic)
     sender = Sender(settings, topic, pace)
-    lateness = (monitor.windows if monitor else Windows()).lateness
+    lateness = (monitor.windows if monitor else WindowsSection()).lateness
     disorder = Disorder(milliseconds(lateness))
     subjects: set[str] = set()
     bad = _send(file, _noting(outgoing(file, topic, mapping), subjects), rows, sender, disorder)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from watchkeeper.alerting.runbooks import OWN_RUNBOOKS
-from watchkeeper.alerting.subject import Subject
+from watchkeeper.alerting.subject import SubjectAlerts
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import WindowFindings
@@ -18,7 +18,7 @@ from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
 from watchkeeper.streams.fold.rejection import readable
 
 _findings = msgspec.msgpack.Decoder(WindowFindings)
-_state = msgspec.msgpack.Decoder(dict[str, Subject])
+_state = msgspec.msgpack.Decoder(dict[str, SubjectAlerts])
 
 
 class Monitors(Protocol):
@@ -51,7 +51,7 @@ class PageFold(BaseFold):
         self._number = number
         self._runbooks = runbooks
         self._generation = -1
-        self._subjects: dict[str, Subject] = {}
+        self._subjects: dict[str, SubjectAlerts] = {}
         self._outputs: list[Message] = []
         self.unreadable = 0
         """How many records were no findings and went to `rejected`."""
@@ -105,7 +105,7 @@ class PageFold(BaseFold):
         if watched is None:  # its monitor was removed; tick resolves what is open
             return
         self.revision += 1
-        subject = self._subjects.setdefault(window.subject, Subject())
+        subject = self._subjects.setdefault(window.subject, SubjectAlerts())
         monitor = watched.at(window.window_start_ms).monitor
         alerts, request = subject.take(window, monitor, self._runbooks)
         self._tell(alerts)

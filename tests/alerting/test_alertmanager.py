@@ -88,7 +88,7 @@ async def test_one_that_does_not_answer_in_time_is_worth_another_try():
         refusal = await client.post(SENT)
         assert refusal is not None
         assert refusal.recoverable
-        assert "could not be asked" in refusal.message
+        assert "could not be reached" in refusal.message
 
 
 async def test_each_failure_is_counted_and_said_once_until_it_is_over(caplog):

@@ -1,11 +1,11 @@
 import msgspec
 
 from tests.alerting.windows import HOUR_MS, monitor
-from watchkeeper.alerting.faults import MOST, Faults, reach_ms
+from watchkeeper.alerting.faults import MOST, FaultHistory, reach_ms
 
 
 def test_a_fault_that_ended_where_a_window_begins_is_not_in_it():
-    faults = Faults()
+    faults = FaultHistory()
     faults.begin("FeatureMissing", "temp", 10, at_ms=15)
     assert faults.within(0, 10) == []
     assert [fault.ended_ms for fault in faults.within(0, 11)] == [None]
@@ -15,7 +15,7 @@ def test_a_fault_that_ended_where_a_window_begins_is_not_in_it():
 
 
 def test_only_the_newest_faults_are_remembered():
-    faults = Faults()
+    faults = FaultHistory()
     for start_ms in range(MOST + 5):
         faults.begin("FeatureMissing", "temp", start_ms, start_ms + 1)
         faults.end("FeatureMissing", "temp", start_ms + 1, start_ms + 3)
@@ -23,7 +23,7 @@ def test_only_the_newest_faults_are_remembered():
 
 
 def test_what_was_not_known_yet_is_not_seen():
-    faults = Faults()
+    faults = FaultHistory()
     faults.begin("FeatureMissing", "temp", 10, at_ms=20)
     faults.end("FeatureMissing", "temp", 30, at_ms=50)
     faults.begin("FeatureStuck", "x1", 40, at_ms=60)
@@ -34,7 +34,7 @@ def test_what_was_not_known_yet_is_not_seen():
 
 def test_faults_from_before_it_was_noted_when_have_always_been_known():
     old = {"past": [("FeatureMissing", "temp", 10, 20), ("FeatureStuck", "x1", 30, None)]}
-    faults = msgspec.convert(old, Faults)
+    faults = msgspec.convert(old, FaultHistory)
     assert faults.as_of(0).past == faults.past
     faults.end("FeatureStuck", "x1", 40, at_ms=50)
     assert [fault.ended_ms for fault in faults.as_of(49).past] == [20, None]

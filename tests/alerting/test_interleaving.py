@@ -147,7 +147,7 @@ def test_the_windows_drawn_do_tell_of_everything():
             excluded=any('"excluded":[{' in request for request in told.requests),
             held_back=any("held back" in request for request in told.requests),
             likely_cause='"likely_cause"' in records,
-            replaced="does not answer for the model any more" in records,
+            replaced="no longer answers for the model" in records,
         )
 
     draw()

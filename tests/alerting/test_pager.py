@@ -33,7 +33,7 @@ def test_a_resolved_page_says_until_when_and_why():
     text = shown(alerts()[1])
     assert "RESOLVED  ModelPerformanceDegraded" in text
     assert "until 2013-09-01 04:00 UTC" in text
-    assert "It was not found again." in text
+    assert "It was not detected again." in text
     assert "Do now" not in text
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.alerting.windows import Teller, bad, no_data, told, window
 from watchkeeper.alerting.names import BROKEN, NAMES
-from watchkeeper.alerting.subject import Subject
+from watchkeeper.alerting.subject import SubjectAlerts
 from watchkeeper.schemas.findings import DISTORTING, EXPLAINED_BY, Check
 
 
@@ -362,7 +362,7 @@ def episodes(drawn) -> dict[str, list[str]]:
     for hour, (findings, version, broken) in enumerate(drawn):
         for alert in teller.take(window(hour, *(findings if broken else []), version=version)):
             statuses.setdefault(alert.fingerprint, []).append(alert.status)
-    open_now = {incident.told().fingerprint for incident in teller.subject.incidents.values()}
+    open_now = {incident.published().fingerprint for incident in teller.subject.incidents.values()}
     assert open_now == {name for name, states in statuses.items() if states[-1] == "firing"}
     return statuses
 
@@ -419,7 +419,7 @@ def test_late_labels_of_a_new_version_do_not_acquit_the_old_one():
         "firing ModelPerformanceDegraded 1",
         "firing LabelsLate",
     ]
-    assert not any(incident.told().pages for incident in teller.subject.incidents.values())
+    assert not any(incident.published().pages for incident in teller.subject.incidents.values())
 
 
 def test_a_flood_of_findings_is_told_by_the_worst_and_stays_small():
@@ -439,7 +439,7 @@ def test_a_state_that_kept_labels_among_the_rows_is_gone_on_from():
         "1": {"first_ms": 10, "rows": 1000, "last_ms": {"predictions": 20, "labels": 30}},
         "2": {"first_ms": 15, "rows": 0, "last_ms": {"labels": 30}},
     }
-    subject = msgspec.convert({"versions": {"seen": seen}}, Subject)
+    subject = msgspec.convert({"versions": {"seen": seen}}, SubjectAlerts)
     assert {name: known.last_ms for name, known in subject.versions.seen.items()} == {
         "1": {"predictions": 20}
     }

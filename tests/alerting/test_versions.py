@@ -52,7 +52,7 @@ def test_what_held_at_a_time_is_remembered_while_versions_change():
         versions.note(window(hour).window_end_ms)
     ends = [window(hour).window_end_ms for hour in range(4)]
     assert [versions.as_of(end).current for end in (0, *ends)] == [None, "1", "1", "2", "2"]
-    assert versions.as_of(ends[2]).heard == ("1", "2")
+    assert versions.as_of(ends[2]).published == ("1", "2")
     assert len(versions.past) == 2
 
 

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from watchkeeper.alerting.subject import Subject
+from watchkeeper.alerting.subject import SubjectAlerts
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.findings import Check, Finding, Kind, WindowFindings
 from watchkeeper.schemas.monitors import Monitor
@@ -66,7 +66,7 @@ class Teller:
 
     def __init__(self, **changes: Any) -> None:
         self.monitor = monitor(**changes)
-        self.subject = Subject()
+        self.subject = SubjectAlerts()
         self.requests: list[RetrainingRequest] = []
 
     def take(self, *windows: WindowFindings) -> list[Alert]:
@@ -81,7 +81,7 @@ class Teller:
 
     def restart(self) -> None:
         """Go on from a snapshot, which must be equal."""
-        restored = msgspec.msgpack.decode(msgspec.msgpack.encode(self.subject), type=Subject)
+        restored = msgspec.msgpack.decode(msgspec.msgpack.encode(self.subject), type=SubjectAlerts)
         assert restored == self.subject
         self.subject = restored
 

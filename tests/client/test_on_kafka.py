@@ -11,7 +11,7 @@ from watchkeeper.streams.ingest.decode import EventDecoder, LabelDecoder, Row, S
 from watchkeeper.streams.kafka.client import describe, read_to_end
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import topic_name
-from watchkeeper_client import Counts, Publisher
+from watchkeeper_client import Publisher, PublisherCounts
 
 MONITOR = Monitor.model_validate(
     {
@@ -45,7 +45,7 @@ def test_events_arrive_decodable_and_labels_beside_their_predictions(settings: S
         for prediction_id in ids:
             publisher.label(prediction_id, True, model="flight-delay", label_time=AT)
         publisher.feature("weather", {"temp": 39.0}, event_time=AT, entity_id="EWR")
-    assert publisher.counts() == Counts(queued=401)
+    assert publisher.counts() == PublisherCounts(queued=401)
     predictions, labels = messages(settings, "predictions"), messages(settings, "labels")
     places = {message.key().decode(): message.partition() for message in predictions}
     assert sorted(places) == sorted(ids)
@@ -66,4 +66,4 @@ def test_a_topic_that_does_not_exist_costs_events_and_nothing_else(settings: Set
     publisher.label("p", True)
     assert publisher.flush(20) == 0
     created = nowhere + "labels" in describe(settings).topics  # some brokers do that by themselves
-    assert publisher.counts() == Counts(queued=1, failed=0 if created else 1)
+    assert publisher.counts() == PublisherCounts(queued=1, failed=0 if created else 1)

@@ -135,7 +135,7 @@ def test_a_pane_with_an_impossible_profile_is_refused(index: int, new: Any, why:
     [
         ({"rows": 10**6}, "its profile"),
         ({"start_ms": 10**17}, "Expected `int` <="),
-        ({"end_ms": 5}, "a pane ends after its start"),
+        ({"end_ms": 5}, "a pane must end after its start"),
     ],
 )
 def test_a_pane_that_contradicts_itself_is_refused(changed: dict[str, int], why: str) -> None:

@@ -31,6 +31,8 @@ DROPPED = {"orphan_labels", *MEASURES, *(f"prediction_{name}" for name in MEASUR
 """Statistics that are no more (an orphan belongs to no version and window), or measured better since."""
 TOLD_OTHERWISE = {"missing", "wrong_type", "out_of_range"}
 """Checks that are told from the reference since, where they were told from the recent windows as well."""
+REWORDED = {"summary", "action", "resolution"}
+"""Annotations whose words were made plainer since; the labels still say which alert it is."""
 HERE = Path(__file__).parent
 
 
@@ -63,6 +65,7 @@ def as_before(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
             _rounded(each) for each in window["statistics"] if each["name"] not in DROPPED
         ]
     for alert in kept["alerts"].values():
+        alert["annotations"] = _without(alert["annotations"], REWORDED)
         if any(each["check"] in TOLD_OTHERWISE for each in alert["evidence"]):
             alert["evidence"] = [_without(each, {"explanation", "p_value"}) for each in alert["evidence"]]
             alert["annotations"] = _without(alert["annotations"], {"description", "evidence"})

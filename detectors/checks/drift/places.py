@@ -23,9 +23,9 @@ def places(then: NumberSummary) -> NDArray[np.float64]:
     Returns:
         The values, shape (bins,).
 
-    >>> from watchkeeper.schemas.references import NumberBins
+    >>> from watchkeeper.schemas.references import NumberBinning
     >>> counts = np.array([50, 30, 20])  # of 0, 1 and 2: the mean is 0.7
-    >>> places(NumberSummary(100, 0, 0, NumberBins((1.0, 2.0), exponent=0), counts, 70, 110, 0.0, 2.0))
+    >>> places(NumberSummary(100, 0, 0, NumberBinning((1.0, 2.0), exponent=0), counts, 70, 110, 0.0, 2.0))
     array([0., 1., 2.])
     """
     edges = np.array(then.shape.edges, float)

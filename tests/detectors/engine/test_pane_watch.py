@@ -10,10 +10,10 @@ from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.tasks import ERROR, TASKS, labels_of
 from watchkeeper.detectors.tasks.binary import RESIDUAL, residuals
-from watchkeeper.schemas.references import Binning, NumberBins
+from watchkeeper.schemas.references import Binning, NumberBinning
 
 LAYOUT = Layout(
-    Binning({}, {}, NumberBins(tuple(np.linspace(0.05, 0.95, 19).tolist())), "binary-classification")
+    Binning({}, {}, NumberBinning(tuple(np.linspace(0.05, 0.95, 19).tolist())), "binary-classification")
 )
 MINUTE = 60_000
 
@@ -55,7 +55,7 @@ def test_a_model_that_is_too_sure_is_found_and_one_that_is_not_is_not(model, sur
     assert found <= watch.conclude().since_ms.keys() <= ({ERROR, RESIDUAL} if found else set())
 
 
-EDGES = NumberBins(tuple(np.linspace(-2, 2, 19).tolist()))
+EDGES = NumberBinning(tuple(np.linspace(-2, 2, 19).tolist()))
 
 
 class Rows:

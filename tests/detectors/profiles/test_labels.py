@@ -11,10 +11,10 @@ from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.tasks import labels_of
 from watchkeeper.detectors.tasks.binary import STEPS
 from watchkeeper.schemas.profiles import LabelsCounts
-from watchkeeper.schemas.references import Binning, NumberBins
+from watchkeeper.schemas.references import Binning, NumberBinning
 
-BINARY = Layout(Binning({}, {}, NumberBins(), "binary-classification"))
-REGRESSION = Layout(Binning({}, {}, NumberBins(exponent=18), "regression"))
+BINARY = Layout(Binning({}, {}, NumberBinning(), "binary-classification"))
+REGRESSION = Layout(Binning({}, {}, NumberBinning(exponent=18), "regression"))
 GOLDEN = Path(__file__).parents[2] / "schemas" / "golden" / "labels_counts.json"
 
 score = st.one_of(st.floats(0, 1), st.sampled_from([np.nan, np.inf, -3.0, 1e308, 0.0, 1.0]))

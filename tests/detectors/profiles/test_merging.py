@@ -18,17 +18,17 @@ from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.profiles.spans import SpanExtremes
 from watchkeeper.detectors.profiles.unseen import KEPT, Unseen
 from watchkeeper.detectors.tasks import labels_of
-from watchkeeper.schemas.references import Binning, NumberBins
+from watchkeeper.schemas.references import Binning, NumberBinning
 
 LAYOUT = Layout(
     Binning(
-        {"a": NumberBins((-1.0, 0.0, 2.5), 0.0, 19, -3.0, 3.0)},
+        {"a": NumberBinning((-1.0, 0.0, 2.5), 0.0, 19, -3.0, 3.0)},
         {"c": ("x", "y")},
-        NumberBins((0.5,), 0.5, 20, 0.0, 1.0),
+        NumberBinning((0.5,), 0.5, 20, 0.0, 1.0),
         "binary-classification",
     )
 )
-REGRESSION = Layout(Binning({}, {}, NumberBins(exponent=18), "regression"))
+REGRESSION = Layout(Binning({}, {}, NumberBinning(exponent=18), "regression"))
 ODD = [np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, 2.0**63]
 Row = tuple[float, str | None, float, float]
 

@@ -10,7 +10,7 @@ from watchkeeper.detectors.checks.reference import reference_labels, reference_r
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import BINS, Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
-from watchkeeper.schemas.references import NumberBins
+from watchkeeper.schemas.references import NumberBinning
 
 GOLDEN = Path(__file__).parents[2] / "schemas" / "golden" / "reference.json"
 
@@ -69,15 +69,15 @@ def test_a_feature_that_the_reference_lacks_is_binned_by_its_range(declare, moni
 
 
 def test_few_distinct_values_have_a_bin_each():
-    assert fit_number(NumberBins(), np.array([0.0, 1.0, 2.0] * 50)).edges == (1.0, 2.0)
-    assert fit_number(NumberBins(), np.full(50, 7.0)).edges == ()
+    assert fit_number(NumberBinning(), np.array([0.0, 1.0, 2.0] * 50)).edges == (1.0, 2.0)
+    assert fit_number(NumberBinning(), np.full(50, 7.0)).edges == ()
 
 
 @pytest.mark.parametrize(
     "values", [[], [np.nan], [np.inf], [1e308, -1e308], [0.0], [5e-324, 0.0], [1.0, 2.0, 1e308]]
 )
 def test_any_values_give_bins_that_count_them(values):
-    bins = fit_number(NumberBins(), np.array(values, float))
+    bins = fit_number(NumberBinning(), np.array(values, float))
     assert np.isfinite([*bins.edges, bins.centre]).all()
     assert list(bins.edges) == sorted(set(bins.edges))
 

@@ -14,13 +14,13 @@ from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.profiles.unseen import KEPT
 from watchkeeper.schemas.profiles import RowsCounts
-from watchkeeper.schemas.references import Binning, NumberBins
+from watchkeeper.schemas.references import Binning, NumberBinning
 
 LAYOUT = Layout(
     Binning(
-        numbers={"a": NumberBins((-1.0, 0.0, 2.5), 0.0, 19, -3.0, 3.0), "b": NumberBins()},
+        numbers={"a": NumberBinning((-1.0, 0.0, 2.5), 0.0, 19, -3.0, 3.0), "b": NumberBinning()},
         categories={"c": ("x", "y"), "d": ("false", "true")},
-        output=NumberBins((0.5,), 0.5, 20, 0.0, 1.0),
+        output=NumberBinning((0.5,), 0.5, 20, 0.0, 1.0),
         task="binary-classification",
     )
 )
@@ -213,7 +213,7 @@ def test_long_categories_are_kept_short_and_apart():
 
 
 def test_a_feature_view_has_no_output():
-    layout = Layout(Binning({"a": NumberBins()}, {}))
+    layout = Layout(Binning({"a": NumberBinning()}, {}))
     profile = RowsProfile.empty(layout)
     profile.add(Columns(2, np.ones((1, 2)), []))
     assert profile.output is None
@@ -228,7 +228,7 @@ def test_only_categories_are_enough():
 
 
 def test_profiles_of_two_layouts_do_not_merge():
-    other = Layout(Binning({"a": NumberBins()}, {}))
+    other = Layout(Binning({"a": NumberBinning()}, {}))
     with pytest.raises(ValueError, match="cannot merge profiles of layouts"):
         RowsProfile.empty(LAYOUT).merge(RowsProfile.empty(other))
 

@@ -7,10 +7,10 @@ from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.profiles.spans import Broken, SpanExtremes, span_ms
-from watchkeeper.schemas.monitors import Windows
-from watchkeeper.schemas.references import Binning, NumberBins
+from watchkeeper.schemas.monitors import WindowsSection
+from watchkeeper.schemas.references import Binning, NumberBinning
 
-LAYOUT = Layout(Binning({"a": NumberBins((), 0.0, 20, 0.0, 10.0)}, {"c": ("x",)}))
+LAYOUT = Layout(Binning({"a": NumberBinning((), 0.0, 20, 0.0, 10.0)}, {"c": ("x",)}))
 
 
 def sealed(rows, missing=0, outside=0, category="x"):
@@ -55,4 +55,4 @@ def test_no_spans_are_not_sent():
     ],
 )
 def test_a_span_is_a_window_or_what_overlapping_windows_share(windows, expected_ms):
-    assert span_ms(Windows.model_validate(windows)) == expected_ms
+    assert span_ms(WindowsSection.model_validate(windows)) == expected_ms

@@ -5,9 +5,9 @@ from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.profiles.steps import RECENT, ordinary_step
-from watchkeeper.schemas.references import Binning, NumberBins
+from watchkeeper.schemas.references import Binning, NumberBinning
 
-LAYOUT = Layout(Binning({"a": NumberBins()}, {}))
+LAYOUT = Layout(Binning({"a": NumberBinning()}, {}))
 
 
 def windows(*samples):

@@ -7,10 +7,10 @@ from sklearn import metrics
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.tasks import TASKS, labels_of
 from watchkeeper.detectors.tasks.binary import SCORE_BINS
-from watchkeeper.schemas.references import Binning, NumberBins
+from watchkeeper.schemas.references import Binning, NumberBinning
 
-BINARY = Layout(Binning({}, {}, NumberBins(), "binary-classification"))
-REGRESSION = Layout(Binning({}, {}, NumberBins(exponent=18), "regression"))
+BINARY = Layout(Binning({}, {}, NumberBinning(), "binary-classification"))
+REGRESSION = Layout(Binning({}, {}, NumberBinning(exponent=18), "regression"))
 SEEDS = range(4)
 OF_CLASSIFIERS, OF_REGRESSIONS = (
     tuple(TASKS[name].metrics) for name in ("binary-classification", "regression")

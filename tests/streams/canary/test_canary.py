@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from tests.streams.cli.cli_runs import run
-from watchkeeper.alerting.alertmanager import Refusal
+from watchkeeper.alerting.alertmanager import AlertmanagerRefusal
 from watchkeeper.detectors.checks.judge_rows import judge_rows
 from watchkeeper.detectors.checks.reference import reference_rows
 from watchkeeper.detectors.profiles.columns import Columns
@@ -162,15 +162,15 @@ class Receiver:
         self.posts: list[Mapping[str, Any]] = []
         self.down = False
 
-    async def post(self, alerts: Sequence[Mapping[str, Any]]) -> Refusal | None:
+    async def post(self, alerts: Sequence[Mapping[str, Any]]) -> AlertmanagerRefusal | None:
         if self.down:
-            return Refusal(True, "down")
+            return AlertmanagerRefusal(True, "down")
         self.posts += alerts
         return None
 
-    async def firing(self, labels: Mapping[str, str]) -> list[dict[str, str]] | Refusal:
+    async def firing(self, labels: Mapping[str, str]) -> list[dict[str, str]] | AlertmanagerRefusal:
         if self.down:
-            return Refusal(True, "down")
+            return AlertmanagerRefusal(True, "down")
         last = {json.dumps(post["labels"]): post for post in self.posts}
         return [dict(post["labels"]) for post in last.values() if "resolution" not in post["annotations"]]
 
@@ -210,7 +210,7 @@ async def test_what_alertmanager_does_not_take_is_told_again_soon() -> None:
     alert = page(receiver)
     alert.settle(MISSED, 0)
     receiver.down = True
-    assert await alert.tell(0) == Refusal(True, "down")
+    assert await alert.tell(0) == AlertmanagerRefusal(True, "down")
     assert alert.untold, "Prometheus may tell it meanwhile"
     receiver.down = False
     assert await alert.tell(1_000) is None

@@ -3,10 +3,10 @@ import numpy as np
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
-from watchkeeper.schemas.references import Binning, NumberBins
+from watchkeeper.schemas.references import Binning, NumberBinning
 from watchkeeper.streams.evaluate.recent import SEGMENTS_MAX, WINDOWS, Recent
 
-LAYOUT = Layout(Binning({"x": NumberBins((0.0,))}, {}))
+LAYOUT = Layout(Binning({"x": NumberBinning((0.0,))}, {}))
 
 
 def span(value, rows=10):

@@ -47,7 +47,7 @@ MISTAKES = {
     "has here; did you mean 'expected_within'?",
     replaced("PT12H", "12"): "10: labels.expected_within: should be an ISO 8601 duration, like PT5M",
     replaced("PT12H", "1:30"): "10: labels.expected_within: should be an ISO 8601 duration, like PT5M",
-    replaced("PT12H", "-PT5M"): "10: labels.expected_within: should be longer than nothing",
+    replaced("PT12H", "-PT5M"): "10: labels.expected_within: should be longer than zero",
     replaced("PT12H", "PTH"): "10: labels.expected_within: should be a valid timedelta",
     replaced("{expected_within: PT12H}", ""): "10: labels: has no value; remove it, or write {} for",
     MONITOR + "windows: {pane: PT7M}\n": "11: windows.size must be a multiple of windows.pane",

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from tests.alerting.samples import alerts
 from tests.alertmanager import RealAlertmanager, installed_alertmanager
 from tests.streams.notify.test_stage import record
-from watchkeeper.alerting.alertmanager import Alertmanager, Refusal
+from watchkeeper.alerting.alertmanager import Alertmanager, AlertmanagerRefusal
 from watchkeeper.streams.kafka.embedded import free_port
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.metrics.outcomes import NOTIFICATION_OUTCOMES
@@ -195,7 +195,7 @@ async def test_what_fires_can_be_asked_for_by_its_labels(alertmanager):
         assert await client.firing(some | {"team": "another"}) == []
         alertmanager.stop()
         refusal = await client.firing(some)
-        assert isinstance(refusal, Refusal)
+        assert isinstance(refusal, AlertmanagerRefusal)
         assert down in refusal.message
         assert alertmanager.url in refusal.message
 

@@ -187,9 +187,9 @@ def deliverer(*refusals) -> tuple[AlertmanagerDeliverer, Receiver, list[float]]:
 
 
 def test_delivery_is_tried_until_it_succeeds_ever_more_slowly():
-    from watchkeeper.alerting.alertmanager import Refusal
+    from watchkeeper.alerting.alertmanager import AlertmanagerRefusal
 
-    made, receiver, slept = deliverer(*[Refusal(True, "down")] * 8)
+    made, receiver, slept = deliverer(*[AlertmanagerRefusal(True, "down")] * 8)
     asyncio.run(made.deliver(folded(FIRING).outputs()))
     assert slept == [0.5, 1, 2, 4, 8, 15, 15, 15]
     ends = [sent[0]["endsAt"] for sent in receiver.posted]
@@ -198,19 +198,19 @@ def test_delivery_is_tried_until_it_succeeds_ever_more_slowly():
 
 def test_a_worker_that_lost_its_partition_while_it_tried_tells_nothing_more():
     """It was frozen between two tries, and whoever took over has told of the end meanwhile."""
-    from watchkeeper.alerting.alertmanager import Refusal
+    from watchkeeper.alerting.alertmanager import AlertmanagerRefusal
 
     answers = [True, True, False]
-    made, receiver, slept = deliverer(*[Refusal(True, "down")] * 8)
+    made, receiver, slept = deliverer(*[AlertmanagerRefusal(True, "down")] * 8)
     with pytest.raises(NotOurs):
         asyncio.run(made.deliver(folded(FIRING).outputs(), lambda: answers.pop(0)))
     assert (len(receiver.posted), slept, answers) == (2, [0.5, 1], [])
 
 
 def test_what_is_refused_for_good_is_raised_with_the_reason():
-    from watchkeeper.alerting.alertmanager import Refusal
+    from watchkeeper.alerting.alertmanager import AlertmanagerRefusal
 
-    made, receiver, slept = deliverer(Refusal(False, "bad label"))
+    made, receiver, slept = deliverer(AlertmanagerRefusal(False, "bad label"))
     with pytest.raises(NoticesRefused, match="bad label"):
         asyncio.run(made.deliver(folded(FIRING).outputs()))
     assert (len(receiver.posted), slept) == (1, [])

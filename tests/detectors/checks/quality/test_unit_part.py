@@ -9,14 +9,14 @@ from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.profiles.steps import Step
-from watchkeeper.schemas.references import Binning, NumberBins
+from watchkeeper.schemas.references import Binning, NumberBinning
 
 TIMES_1000 = Conversion("km to m", 1000.0, 0.0, "length")
 STEP = Step(0.5, 0.8, 1.2)
 
 
 def summed(values, edges=tuple(range(2, 20))):
-    layout = Layout(Binning({"x": NumberBins(tuple(map(float, edges)))}, {}, None, None))
+    layout = Layout(Binning({"x": NumberBinning(tuple(map(float, edges)))}, {}, None, None))
     profile = RowsProfile.empty(layout)
     profile.add(Columns(len(values), np.array([values], float), []))
     return profile.number("x")
