@@ -2,7 +2,7 @@
 # Options go to the program behind a target: make demo ARGS='--json out.json'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test stack-test secure-test faults fuzz check docs bench bench-detection bench-detection-cost bench-fdr bench-measures bench-multivariate bench-recovery lock clean
+.PHONY: help venv demo test test-long stack-test secure-test faults fuzz check docs bench bench-detection bench-detection-cost bench-fdr bench-measures bench-multivariate bench-recovery lock clean
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -20,7 +20,11 @@ demo: $(READY)
 
 ## test    run the tests on every Kafka broker that this machine can run, in three processes: ARGS='-n 0 -k NAME'
 test: $(READY)
-	@$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not long" $(ARGS)
+
+## test-long  run the tests that `make test` leaves out because they take minutes each
+test-long: $(READY)
+	@$(BIN)/pytest -m long $(ARGS)
 
 ## stack-test  run what compose/ configures without Docker, and print what each panel and rule returned
 stack-test: $(READY)

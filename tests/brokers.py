@@ -20,8 +20,8 @@ from watchkeeper.streams.settings import Settings
 
 KAFKA = "4.1.1"
 CLUSTER_ID = "WatchkeepersTestBroker"
-ROOT = Path(__file__).parent.parent
-CACHE = Path(os.environ.get("WATCHKEEPER_CACHE", ROOT / ".cache")) / f"kafka-{KAFKA}"
+CACHE = Path(os.environ.get("WATCHKEEPER_CACHE") or Path.home() / ".cache" / "watchkeeper") / f"kafka-{KAFKA}"
+"""Apache Kafka's jars, downloaded once for all checkouts of a user."""
 
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">

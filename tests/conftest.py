@@ -1,14 +1,16 @@
 """Fixtures of all tests: brokers that run for the whole session, and settings of its own for each test.
 
-`make test` shares the tests out over three processes (pytest-xdist). Those on one broker mostly wait, and
-would disturb each other: they stay in one process, one after the other. So does each other file.
+`make test` shares the tests out over three processes (pytest-xdist), which share one broker of each kind.
+Tests of one file on one broker stay in one process, because their fixtures are made once for a file.
 """
 
+import contextlib
 import os
 import re
 import signal
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,15 +18,22 @@ from confluent_kafka.admin import AdminClient
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from tests.brokers import BROKERS, Offline, Unavailable
+from tests.brokers import BROKERS, Offline, Running, Unavailable
+from tests.shared_brokers import SharedBrokers, ask
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import TOPICS, create_topics, topic_name
 
 SEEN: dict[str, str] = {}
 _ON_BROKER = re.compile(rf"\[.*\b({'|'.join(BROKERS)})\b")
-_LONG = "tests/demo/", "tests/compose/", "tests/faults/", "tests/fuzz/"
-_WITH_ITS_OWN = "embedded"
-"""The broker with whose tests those of tests/integration run that start one of their own."""
+_LONG = (
+    "tests/demo/",
+    "tests/compose/",
+    "tests/faults/",
+    "tests/fuzz/",
+    "tests/integration/",
+    "tests/upgrades/",
+)
+_SHARED = pytest.StashKey[SharedBrokers]()
 
 # The same examples in every run, so that a red run is red again; `make fuzz` looks for new ones.
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -51,15 +60,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return _broker_of(nodeid) or nodeid.partition("::")[0]
+            return f"{nodeid.partition('::')[0]} {_broker_of(nodeid)}"
 
     return ByFile(config, log)
 
 
 def _broker_of(nodeid: str) -> str:
-    if found := _ON_BROKER.search(nodeid):
-        return found[1]
-    return _WITH_ITS_OWN if nodeid.startswith("tests/integration/") else ""
+    found = _ON_BROKER.search(nodeid)
+    return found[1] if found else ""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Name the folder of the shared brokers to a process that runs tests."""
+    if _SHARED not in node.config.stash:
+        node.config.stash[_SHARED] = SharedBrokers()
+    node.workerinput["brokers"] = str(node.config.stash[_SHARED].folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the shared brokers."""
+    if (shared := config.stash.get(_SHARED, None)) is not None:
+        shared.close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -79,7 +101,7 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def broker(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a broker; a test that asks for it runs once on each that there is."""
     try:
-        with BROKERS[request.param]() as running:
+        with _running(request.config, request.param) as running:
             SEEN[request.param] = running.what
             yield running.address
     except Unavailable as error:
@@ -87,6 +109,14 @@ def broker(request: pytest.FixtureRequest) -> Iterator[str]:
         if os.environ.get("CI") == "true" and not isinstance(error, Offline):
             pytest.fail(f"CI needs Apache Kafka: {error}", pytrace=False)
         pytest.skip(str(error))
+
+
+def _running(config: pytest.Config, name: str) -> contextlib.AbstractContextManager[Running]:
+    """Use the broker that all processes share, or start one where there is only this process."""
+    given = getattr(config, "workerinput", {})
+    if "brokers" in given:
+        return contextlib.nullcontext(ask(Path(given["brokers"]), name))
+    return BROKERS[name]()
 
 
 @pytest.fixture

@@ -1,15 +1,19 @@
 """The rules of the layout, as far as a program can check them."""
 
+import ast
 import importlib
+import re
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("schemas", "detectors", "alerting", "streams", "client")
+HOMES = ("schemas", "detectors", "alerting", "streams", "demo", "client")
 LINES_MAX = 300
 LONGER: dict[str, str] = {}
 """Files that may be longer, each with its reason."""
@@ -19,9 +23,14 @@ def sources(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-def module_names() -> list[str]:
-    paths = [path.relative_to(ROOT).with_suffix("") for path in sources(*PACKAGES)]
-    return [".".join(path.parts).removesuffix(".__init__") for path in paths]
+def module_names() -> Iterator[str]:
+    for path in sources(*HOMES):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts).removesuffix(".__init__")
+        if parts[0] != "client":
+            yield f"watchkeeper.{name}"
+        elif parts[1] == "watchkeeper_client":
+            yield name.removeprefix("client.")
 
 
 def test_imports_go_one_way() -> None:
@@ -42,12 +51,136 @@ def test_every_name_that_a_module_offers_is_there(name: str) -> None:
 
 def test_no_other_distribution_takes_our_names() -> None:
     owners = packages_distributions()
-    others = {name: set(owners.get(name, ())) - {"watchkeeper"} for name in PACKAGES}
-    assert {name: found for name, found in others.items() if found} == {}
+    assert set(owners["watchkeeper"]) == {"watchkeeper"}
+    assert set(owners["watchkeeper_client"]) == {"watchkeeper-client"}
 
 
 def test_files_are_short_or_it_is_said_why_not() -> None:
-    paths = sources(*PACKAGES, "benchmarks")
+    paths = sources(*HOMES, "benchmarks", "dashboards")
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in paths}
     assert {name for name, lines in lengths.items() if lines > LINES_MAX} == set(LONGER)
     assert max(lengths.values()) > 100
+
+
+TWO_HOMES: dict[str, str] = {}
+"""Class names that may be defined twice, each with its reason."""
+OLD_NAMES = re.compile(
+    r"^\s*(?:from|import)\s+(?:streams|schemas|detectors|alerting|client|demo)(?=[.\s,]|$)", re.MULTILINE
+)
+THEN = ROOT / "tests" / "upgrades" / "then"
+"""Scripts for the code of earlier commits, in which modules had other names."""
+LOADED_TWICE = """
+import importlib, pkgutil, sys
+from collections import defaultdict
+from pathlib import Path
+import watchkeeper
+names = [each.name for each in pkgutil.walk_packages(watchkeeper.__path__, "watchkeeper.")]
+for name in names:
+    if not name.endswith("__main__"):
+        importlib.import_module(name)
+import watchkeeper_client
+homes = defaultdict(set)
+for name, module in list(sys.modules.items()):
+    file = Path(getattr(module, "__file__", None) or "/").resolve()
+    if file.is_relative_to(sys.argv[1]) and ".venv" not in file.parts:
+        homes[file].add(name)
+print(len(homes))
+print({str(file): sorted(names) for file, names in homes.items() if len(names) > 1} or "none")
+"""
+
+
+def test_no_module_is_loaded_under_two_names() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED_TWICE, str(ROOT.resolve())],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    loaded, twice = done.stdout.splitlines()
+    assert twice == "none"
+    assert int(loaded) > 250
+
+
+def classes(path: Path) -> Iterator[str]:
+    """Give the public classes that a file defines, also those inside of others."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+
+
+def test_each_class_name_has_one_home() -> None:
+    homes: dict[str, list[str]] = defaultdict(list)
+    for path in sources(*HOMES):
+        for name in classes(path):
+            homes[name].append(str(path.relative_to(ROOT)))
+    assert len(homes) > 250
+    twice = {name: found for name, found in homes.items() if len(found) > 1}
+    assert {name: found for name, found in twice.items() if name not in TWO_HOMES} == {}
+    assert set(TWO_HOMES) <= set(twice), "a reason without a name that needs it"
+
+
+def test_imports_name_the_package() -> None:
+    assert not OLD_NAMES.search("    from watchkeeper.streams.topics.topics import TOPICS")
+    assert OLD_NAMES.search("import client")
+    assert not OLD_NAMES.search("from streamsets import x")
+    paths = [path for path in sources(*HOMES, "tests", "benchmarks", "dashboards") if not _is_of_then(path)]
+    assert len(paths) > 400
+    text = {str(path.relative_to(ROOT)): OLD_NAMES.findall(path.read_text()) for path in paths}
+    assert {name: found for name, found in text.items() if found} == {}
+
+
+def _is_of_then(path: Path) -> bool:
+    return THEN in path.parents or path == Path(__file__)
+
+
+def numeric_constants(body: list[ast.stmt]) -> Iterator[tuple[str, bool]]:
+    """Give the names of numeric constants, and whether a docstring follows each."""
+    for number, node in enumerate(body):
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
+        value = getattr(node, "value", None)
+        if not targets or value is None or not _is_number(value):
+            continue
+        after = body[number + 1] if number + 1 < len(body) else None
+        said = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+        said = said and isinstance(after.value.value, str) and bool(after.value.value.strip())
+        yield from ((each, said) for target in targets for each in _constants(target))
+
+
+def _constants(target: ast.expr) -> Iterator[str]:
+    if isinstance(target, ast.Tuple):
+        for each in target.elts:
+            yield from _constants(each)
+    elif isinstance(target, ast.Name) and re.fullmatch(r"_?[A-Z][A-Z0-9_]*", target.id):
+        yield target.id
+
+
+def _is_number(value: ast.expr) -> bool:
+    """Whether an expression is made of numbers alone: `16 * 2**20`, `-1`, `(1, 2)`, `1.0 if x else 2`."""
+    if isinstance(value, ast.Constant):
+        return isinstance(value.value, int | float) and not isinstance(value.value, bool)
+    if isinstance(value, ast.BinOp):
+        return _is_number(value.left) and _is_number(value.right)
+    if isinstance(value, ast.UnaryOp):
+        return _is_number(value.operand)
+    if isinstance(value, ast.Tuple):
+        return bool(value.elts) and all(map(_is_number, value.elts))
+    return False
+
+
+def test_each_numeric_constant_has_a_docstring() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}: {name}": said
+        for path in sources(*HOMES)
+        for name, said in numeric_constants(ast.parse(path.read_text()).body)
+    }
+    assert len(found) > 200
+    assert sorted(name for name, said in found.items() if not said) == []
+
+
+def test_what_counts_as_a_numeric_constant() -> None:
+    body = ast.parse(
+        'A = 1\n"""Rows."""\nB = -2.5\nC = True\nD = "x"\nE: int = 2**4\n_F, G = 1, 2\nh = 3\n'
+    ).body
+    assert list(numeric_constants(body)) == [
+        ("A", True), ("B", False), ("E", False), ("_F", False), ("G", False),
+    ]  # fmt: skip

@@ -1,10 +1,5 @@
 """What the program before this one left is gone on from, exactly; and what this one leaves, by that one."""
 
-import io
-import os
-import subprocess
-import sys
-import tarfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -13,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.upgrades import golden
+from tests.upgrades.old_code import go_on
 from tests.upgrades.world import Memory, live, outcome, registry, wire
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.findings import WindowFindings
@@ -22,8 +18,6 @@ from watchkeeper.schemas.retraining import RetrainingRequest
 from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.streams.fold import formats
 
-LAST_COMMIT = "14df77e"
-"""The last that wrote format 1."""
 CHANGED: dict[str, set[str]] = {"rejected": {"message"}, "statistics": {"monitor_revision"}}
 """Fields that are new or worded anew since format 1, by topic."""
 MEASURES = ("psi", "psi_excess", "jensen_shannon", "hellinger", "total_variation", "wasserstein")
@@ -33,7 +27,6 @@ TOLD_OTHERWISE = {"missing", "wrong_type", "out_of_range"}
 """Checks that are told from the reference since, where they were told from the recent windows as well."""
 REWORDED = {"summary", "action", "resolution"}
 """Annotations whose words were made plainer since; the labels still say which alert it is."""
-HERE = Path(__file__).parent
 
 
 def _memory(written: int = formats.NEWEST, **more: Any) -> Memory:
@@ -139,30 +132,9 @@ def test_every_record_of_the_old_format_is_read(registered: Any) -> None:
     assert min(read[topic] for topic in ("findings", "statistics", "rejected", "alerts")) > 0
 
 
-def old_code(folder: Path) -> Path:
-    """Unpack the last commit of the last format; skip where the history is not there."""
-    root = HERE.parent.parent
-    made = subprocess.run(["git", "-C", root, "archive", LAST_COMMIT], capture_output=True, check=False)
-    if made.returncode:
-        pytest.skip(f"the history has no {LAST_COMMIT}: {made.stderr.decode().strip()}")
-    with tarfile.open(fileobj=io.BytesIO(made.stdout)) as tar:
-        tar.extractall(folder, filter="data")
-    return folder
-
-
-def _go_on_withold_code(memory: Memory, folder: Path) -> subprocess.CompletedProcess[str]:
-    old = old_code(folder / "old")
-    broker = {"round": memory.round, "checkpoints": memory.checkpoints, "logs": memory.logs}
-    given = msgspec.msgpack.encode(broker | {"configuration": golden.configuration()})
-    (folder / "broker.zz").write_bytes(zlib.compress(given))
-    command = [sys.executable, HERE / "go_on.py", folder / "broker.zz", folder / "told"]
-    environment = {**os.environ, "PYTHONPATH": str(old)}
-    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
-
-
 def test_the_old_code_goes_on_from_what_this_one_wrote_for_it(registered: Any, tmp_path: Path) -> None:
-    memory = live(_memory(1), registered, until=30)
-    ended = _go_on_withold_code(memory, tmp_path)
+    memory = live(_memory(1), registered, until=6)
+    ended = go_on(golden.FORMAT_1, memory, tmp_path)
     assert ended.returncode == 0, ended.stderr
     told = msgspec.msgpack.decode((tmp_path / "told").read_bytes())
     assert told["version"] == 1, "that was not the old code"
@@ -170,7 +142,7 @@ def test_the_old_code_goes_on_from_what_this_one_wrote_for_it(registered: Any, t
 
 
 def test_the_old_code_refuses_what_was_not_written_for_it(registered: Any, tmp_path: Path) -> None:
-    memory = live(_memory(2), registered, until=30)
-    ended = _go_on_withold_code(memory, tmp_path)
+    memory = live(_memory(2), registered, until=6)
+    ended = go_on(golden.FORMAT_1, memory, tmp_path)
     assert ended.returncode == 1
     assert ended.stderr.strip() == "checkpoint has format 2, this program reads 1"

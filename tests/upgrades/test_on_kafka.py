@@ -15,7 +15,8 @@ from confluent_kafka import Consumer, TopicPartition
 from tests.integration.running import Workers, apply, publish, statistics, values
 from tests.integration.scene import MONITOR, events
 from tests.upgrades import golden
-from tests.upgrades.test_from_the_last_format import as_before, old_code
+from tests.upgrades.old_code import unpack
+from tests.upgrades.test_from_the_last_format import as_before
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.kafka.client import producer, read_to_end
 from watchkeeper.streams.settings import Settings
@@ -140,7 +141,7 @@ def _wait_for_membership(worker: subprocess.Popen[bytes], log: Path) -> None:
 def test_an_old_and_a_new_worker_side_by_side_lose_and_double_nothing(
     settings: Settings, tmp_path: Path
 ) -> None:
-    code = old_code(tmp_path / "code")
+    code = unpack(golden.FORMAT_1, tmp_path / "code")
     two = settings.model_copy(update={"partitions": 2, "topic_prefix": settings.topic_prefix + "roll."})
     create_topics(two)
     final = as_before(golden.final())["statistics"]

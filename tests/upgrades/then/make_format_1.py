@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from detectors.columns import Columns
+from detectors.reference import build_reference
 from world import PARTITIONS, MemoryOfThen, live, outcome, registry, wire
 
-from watchkeeper.detectors.checks.build_reference import build_reference
-from watchkeeper.detectors.profiles.columns import Columns
-from watchkeeper.schemas.monitors import Monitor
-from watchkeeper.streams.fold.protocol import Record
+from schemas.monitors import Monitor
+from streams.fold import Record
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTES = 100
