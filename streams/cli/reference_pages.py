@@ -14,7 +14,7 @@ from watchkeeper.streams.settings import PREFIX, Settings
 
 __all__ = ["PAGES", "ROOT"]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 _HELP_WIDTH = 100
 
 
