@@ -23,6 +23,9 @@ from tests.shared_brokers import SharedBrokers, ask
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import TOPICS, create_topics, topic_name
 
+collect_ignore = ["streams/counts_task.py", "streams/counts_through.py"]
+"""Programs for a copy of the code with one more task: see streams/test_adding_a_task.py."""
+
 SEEN: dict[str, str] = {}
 _ON_BROKER = re.compile(rf"\[.*\b({'|'.join(BROKERS)})\b")
 _LONG = (

@@ -29,8 +29,8 @@ def module_names() -> Iterator[str]:
         name = ".".join(parts).removesuffix(".__init__")
         if parts[0] != "client":
             yield f"watchkeeper.{name}"
-        elif parts[1] == "watchkeeper_client":
-            yield name.removeprefix("client.")
+        elif parts[1] == "src":
+            yield name.removeprefix("client.src.")
 
 
 def test_imports_go_one_way() -> None:

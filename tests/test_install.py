@@ -178,7 +178,11 @@ def test_the_client_needs_nothing_of_watchkeeper(installed: Installed) -> None:
 
 def test_a_worker_becomes_ready_and_ends(installed: Installed, broker: str, tmp_path: Path) -> None:
     port = free_port()
-    settings = {"WATCHKEEPER_BROKER": broker, "WATCHKEEPER_WEB_PORT": str(port)}
+    own = f"installed-{port}"
+    settings = {
+        "WATCHKEEPER_BROKER": broker, "WATCHKEEPER_WEB_PORT": str(port),
+        "WATCHKEEPER_APPLICATION": own, "WATCHKEEPER_TOPIC_PREFIX": f"{own}.",
+    }  # fmt: skip
     created = Installed(
         installed.python, installed.site, installed.project, installed.environment | settings
     ).run(installed.watchkeeper, "topics", "create")

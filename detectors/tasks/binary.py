@@ -48,8 +48,8 @@ class ScoredOutput(Struct, frozen=True):
 class BinaryLabels(LabelsProfile):
     """Histograms of the scores of both classes, the confusion matrix, and exact sums of losses.
 
-    >>> from watchkeeper.schemas.references import Binning, NumberBins
-    >>> layout = Layout(Binning({}, {}, NumberBins(), "binary-classification"))
+    >>> from watchkeeper.schemas.references import Binning, NumberBinning
+    >>> layout = Layout(Binning({}, {}, NumberBinning(), "binary-classification"))
     >>> profile = BinaryLabels.empty(layout)
     >>> profile.add(np.array([0.9, 0.2]), np.array([1.0, 0.0]), np.array([60_000.0, 60_000.0]))
     >>> profile.add(np.array([0.2]), np.array([0.0]), np.array([60_000.0]), sign=-1)

@@ -24,8 +24,8 @@ _GRID = 20
 class RegressionLabels(LabelsProfile):
     """Exact sums of errors (value minus label), and a histogram of their sizes.
 
-    >>> from watchkeeper.schemas.references import Binning, NumberBins
-    >>> profile = RegressionLabels.empty(Layout(Binning({}, {}, NumberBins(), "regression")))
+    >>> from watchkeeper.schemas.references import Binning, NumberBinning
+    >>> profile = RegressionLabels.empty(Layout(Binning({}, {}, NumberBinning(), "regression")))
     >>> profile.add(np.array([3.0, 5.0]), np.array([4.0, 2.0]), np.array([60_000.0, 60_000.0]))
     >>> [total / 2**20 for total in profile.sums[:2]]
     [2.0, 4.0]

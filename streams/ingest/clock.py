@@ -17,7 +17,7 @@ class Clock(Struct):
 
     >>> from watchkeeper.streams.config.timeline import Timeline
     >>> from watchkeeper.streams.ingest.spans import PaneDurations
-    >>> panes = PaneGrid(Timeline(Spans(pane_ms=100, lateness_ms=500, label_ms=0)))
+    >>> panes = PaneGrid(Timeline(PaneDurations(pane_ms=100, lateness_ms=500, label_ms=0)))
     >>> Clock().late(np.array([0, 700, 100, 200]), panes)[0].tolist()
     [False, False, True, False]
     """

@@ -49,7 +49,7 @@ def test_the_old_version_answers_in_shadow_once_a_new_one_is_in_service(
     service: Service, first: Trained
 ) -> None:
     rollout_ms = START_MS + 10 * DAY_MS
-    newer = training.Model("2", first.model.known, first.model.classifier)
+    newer = training.DelayModel("2", first.model.known, first.model.classifier)
     service.install(newer, rollout_ms)
     assert service.versions(rollout_ms - 1) == ["1"]
     assert service.versions(rollout_ms) == ["2", "1"]

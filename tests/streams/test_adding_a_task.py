@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-PACKAGES = ("schemas", "detectors", "alerting", "streams", "client")
+PACKAGES = ("watchkeeper", "schemas", "detectors", "alerting", "streams", "demo")
 STATISTICS = Path("docs", "reference", "statistics.md")
 PLACES_MAX = 5
 ROWS = """\
@@ -68,7 +68,9 @@ def changed(root):
 def copied(tmp_path_factory):
     root = tmp_path_factory.mktemp("watchkeeper")
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / package, root / package, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")
+        )
     (root / STATISTICS).parent.mkdir(parents=True)
     shutil.copy(ROOT / STATISTICS, root / STATISTICS)
     assert changed(root) == []

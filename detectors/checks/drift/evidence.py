@@ -8,6 +8,7 @@ from watchkeeper.detectors.checks.wording import tidy
 from watchkeeper.detectors.profiles.summaries import CategorySummary, NumberSummary
 
 _TOP = 3
+"""Number of bins or categories that the evidence names. Chosen by hand: a page has no room for more."""
 _QUANTILES = (0.05, 0.5, 0.95)
 
 

@@ -74,7 +74,10 @@ MISTAKES = [
         "numbers.csv: no value of dep_hour is of the declared type integer; change the column or the monitor",
     ),
     ("reference build good.yaml --from score.csv", "score.csv:2: Expected `float` <= 1.0"),
-    ("reference build good.yaml --from label.csv", "label.csv:2: the label is 'late', which is neither"),
+    (
+        "reference build good.yaml --from label.csv",
+        "label.csv:2: the label is 'late'; it must be true, false or a number",
+    ),
     ("reference build good.yaml --from events.ndjson", "events.ndjson:2: is not JSON"),
     ("publish nowhere.csv --topic labels", "nowhere.csv: there is no such file"),
     ("publish other.csv --topic alerts", "'alerts' is not one of 'predictions', 'labels', 'features'"),
