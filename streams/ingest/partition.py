@@ -116,7 +116,7 @@ class Partition:
         return latest_ms
 
     def _emit_panes(self, kind: Kind, subject: str, clock: Clock) -> None:
-        if clock.closed_ms > clock.told_ms:
+        if clock.closed_ms > clock.sent_ms:
             for pane in self.panes.close(kind, subject, clock.closed_ms):
                 self._tell(subject, _encode(pane))
 
@@ -124,7 +124,7 @@ class Partition:
         """Send evaluate the clocks of these subjects. Call it after their panes are closed."""
         for subject in subjects:
             clock = self.clock(kind, subject)
-            clock.told_ms = clock.closed_ms
+            clock.sent_ms = clock.closed_ms
             idle = [subject] if clock.idle else []
             times = {kind: {subject: clock.closed_ms}}
             self._tell(subject, _encode(Watermark(self.source, now_ms, times, {kind: idle} if idle else {})))

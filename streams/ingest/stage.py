@@ -129,7 +129,7 @@ class IngestFold(BaseFold):
         for each in kinds:
             self.partition.close(each, subject, panes)
             clock = self.partition.clock(each, subject)
-            if clock.closed_ms > clock.told_ms:
+            if clock.closed_ms > clock.sent_ms:
                 self.partition.tell_times(each, [subject], now_ms)
         if kind != "features":
             self._labels.expire(subject)
@@ -158,7 +158,7 @@ class IngestFold(BaseFold):
             # What lies in an open pane is still to come, so until it closes the subject is not idle.
             newly = not clock.idle and self.partition.panes.last_end_ms(kind, subject) is None
             clock.idle = clock.idle or newly
-            if newly or clock.closed_ms > clock.told_ms:
+            if newly or clock.closed_ms > clock.sent_ms:
                 self.partition.tell_times(kind, [subject], now_ms)
         self._caught_up_ms[kind] = now_ms
         if not self._is_idle_certain(now_ms):

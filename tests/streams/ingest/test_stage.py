@@ -92,7 +92,7 @@ def rows_of(pane: Pane) -> RowsProfile:
 
 
 def labels_of(pane: Pane) -> LabelsProfile:
-    layout = REGISTRY.get("risk").layout(pane.version)
+    layout = REGISTRY.get("risk").latest.layout(pane.version)
     return tasks.labels_of(layout).decode(pane.profile, layout)
 
 
