@@ -159,9 +159,9 @@ class EventDecoder:
     def prefer(self, subjects: Iterable[SubjectDecoder]) -> None:
         """Try these revisions first. Copies of the decoder do not change."""
         self._first = self._first | {subject.name: subject for subject in subjects}
-        nothing = _Nothing if self._tag_field == "model" else _NoView
+        unused = _Nothing if self._tag_field == "model" else _NoView
         structs = (subject.struct for subject in self._first.values())
-        union: Any = functools.reduce(operator.or_, structs, nothing)
+        union: Any = functools.reduce(operator.or_, structs, unused)
         self.decode_fast = msgspec.json.Decoder(union).decode
 
     @property

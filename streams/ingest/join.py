@@ -17,10 +17,10 @@ from watchkeeper.streams.ingest.early_labels import EarlyLabels, LabelValue
 WAITING_MAX = 1_000_000
 """Limit for the predictions that wait in one partition. Chosen by hand; each takes 0.7 kB of memory."""
 CLOCKS_DIFFER_MS = 60_000
-"""How many ms a label's time may lie before its prediction's time, because two machines' clocks differ.
+"""How many ms a label's time may be before its prediction's, because clocks of machines differ.
 
-Chosen by hand: predictions and early labels are kept this much longer. Such a label counts at the prediction's
-time.
+Chosen by hand: predictions and early labels are kept this much longer. Such a label counts at the time of the
+prediction.
 """
 
 
@@ -52,7 +52,7 @@ class Waiting:
     """Predictions of one chunk, subject and version that wait for their labels.
 
     Args:
-        ids: The `prediction_id` of each prediction. The next three arguments have one value per prediction, too.
+        ids: The `prediction_id` of each prediction. The next three arguments are parallel to it.
         event_ms: The event times.
         scores: The outputs of the model.
         predicted: The predicted labels; NaN for none.
@@ -111,7 +111,7 @@ class VersionJoin:
         self.waiting: deque[Waiting] = deque()
 
     def repeats(self, ids: Sequence[str], late: Sequence[bool]) -> list[int]:
-        """Return the indices of ids that wait already or occur earlier in the list. A late prediction does not wait."""
+        """Return the indices of repeats: their id waits already, or occurs earlier and not late."""
         if self.index.keys().isdisjoint(ids) and len(set(ids)) == len(ids):
             return []
         seen: set[str] = set()
@@ -186,7 +186,7 @@ class VersionJoin:
 
         Args:
             labels_ms: The time that labels have reached.
-            predictions_ms: The time that predictions have reached, if no labels arrive. It must be twice as far.
+            predictions_ms: The time that predictions have reached. It counts if no labels arrive.
         """
         while self.waiting:
             rows = self.waiting[0]
@@ -209,7 +209,7 @@ class Join:
     def __init__(self) -> None:
         self.versions: dict[tuple[str, str], VersionJoin] = {}
         self.of_subject: dict[str, list[VersionJoin]] = {}
-        """The values of `versions` by subject. With many subjects a search of all would cost more than the fold."""
+        """The values of `versions` by subject. With many subjects, a search of all costs more than a fold."""
         self.early = EarlyLabels()
         self.evicted = 0
         """Number of predictions and unmatched labels that were forgotten because of `WAITING_MAX`."""
@@ -223,7 +223,7 @@ class Join:
         return self.versions[key]
 
     def labels_before(self, rows: VersionJoin, ids: Sequence[str]) -> list[LabelValue]:
-        """Return the labels that arrived before these predictions: early labels, and those of other versions."""
+        """Return the labels that arrived before these predictions: early ones or of other versions."""
         found = self.early.of(rows.subject, ids) if self.early else []
         for other in self.of_subject.get(rows.subject, ()):
             if other is not rows:
@@ -262,7 +262,7 @@ class Join:
         return {topic: min(offsets) for topic, offsets in first.items() if offsets}
 
     def clocks(self) -> dict[str, dict[str, int]]:
-        """Return the time that each subject had reached at the offsets of `needs`. It decides which rows are late."""
+        """Return the time that subjects had reached at the offsets of `needs`: it decides what is late."""
         predictions: dict[str, tuple[int, int]] = {}
         for join in self.versions.values():
             for rows in join.waiting:

@@ -135,7 +135,7 @@ class LabelsIntake:
     def expire(self, subject: str) -> None:
         """Forget predictions whose labels are overdue, and labels whose predictions are overdue.
 
-        The time of the labels decides. If no labels arrive, the time of the predictions decides, but only once
+        The time of the labels decides. If none arrive, the time of the predictions decides, but only once
         labels are idle: labels that are behind, or arrive after predictions after an outage, are not missing.
         """
         predictions = self._partition.clock("predictions", subject)

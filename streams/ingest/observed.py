@@ -7,7 +7,7 @@ from watchkeeper.streams.metrics.metrics import Metrics
 
 
 def observe_ingest(metrics: Metrics, number: int, fold: IngestFold) -> None:
-    """Set the metrics of a partition from its accounts, which are in the checkpoint and exact after a crash."""
+    """Set a partition's metrics from its accounts, which are in the checkpoint and exact after a crash."""
     for topic, account in fold.partition.accounts.items():
         metrics.observe_events(topic, number, msgspec.structs.asdict(account))
         metrics.observe_rejected_share(topic, number, fold.gate.share(topic))

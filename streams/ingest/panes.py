@@ -13,7 +13,7 @@ from watchkeeper.schemas.profiles import Pane
 VERSIONS_MAX = 20
 """Limit for the versions of a subject with open panes. Chosen by hand; it bounds memory and findings."""
 SEGMENTS_MAX = 50
-"""Limit for the values of a segment dimension in open panes. Chosen by hand; it bounds memory and findings."""
+"""Limit for the values of a segment dimension in open panes. Chosen by hand, for the same bounds."""
 OTHER = "other"
 """The version or segment value that counts rows beyond these limits."""
 
@@ -74,9 +74,9 @@ class Panes:
         return profile
 
     def name(self, limit: int, *path: str) -> str:
-        """Return the last part of a path; `OTHER` if it is new and there are `limit` names beside it already.
+        """Return the last part of a path; `OTHER` if it is new and would exceed the limit.
 
-        A version or segment value is free text in an event. The limit keeps publishers from exhausting memory.
+        A version or segment value is free text in an event. The limit bounds memory.
 
         Args:
             limit: The limit for the names that differ only in the last part.

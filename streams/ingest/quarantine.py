@@ -1,7 +1,7 @@
 """The limit of rejections: a bad deploy must not drain a topic into `rejected`.
 
-The share is measured over the last events of one topic and partition, not over time. So the same event stops a
-worker after any number of restarts and with any chunks.
+The share is measured over the last events of one topic and partition, not over time. So the same event stops
+a worker after any number of restarts and with any chunks.
 """
 
 from bisect import bisect_left, bisect_right
@@ -70,5 +70,5 @@ class Quarantine(Struct):
         return None
 
     def share(self, limit: RejectedLimit) -> float:
-        """Return the share of rejections among the last `events_min` events, or among all if there are fewer."""
+        """Return the share of rejections among the last `events_min` events (or all, if fewer)."""
         return len(self.rejected) / min(self.events, limit.events_min) if self.events else 0.0

@@ -17,7 +17,7 @@ from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.files.tables import Type, read_lines, row_count
 
 TYPES: dict[str, Type] = {"number": "number", "whole": "integer", "code": "category", "flag": "boolean"}
-# Texts that CSV can tell from nothing: an empty cell is a missing value.
+# Texts that CSV can distinguish from a missing value, which is an empty cell.
 ROWS = st.lists(
     st.fixed_dictionaries(
         {
