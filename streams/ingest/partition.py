@@ -141,7 +141,7 @@ class Partition:
             self._send(subject, _encode(Watermark(self.source, now_ms, times, {kind: idle} if idle else {})))
 
     def heartbeat(self, now_ms: int) -> list[Message]:
-        """Return a message to each partition of evaluate: idle subjects are still idle. None idle: no message."""
+        """Return a message to each partition of evaluate if any subject is idle: those are still idle."""
         if not any(clock.idle for clock in self.clocks.values()):
             return []
         value = _encode(Watermark(self.source, now_ms, {}, {}))
