@@ -170,7 +170,7 @@ class EventDecoder:
         return len(self.by_struct) > len(self.subjects)
 
     def decode(self, record: Record) -> Row | EventRefusal:
-        """Decode one record on the slow path, which accepts features of a wrong type and envelopes."""
+        """Decode one record on the slow path, which accepts envelopes and features of a wrong type."""
         if self.is_changing and is_bare(record) and (row := self._decode_in_time(record)) is not None:
             return row
         event = open_event(record)
@@ -215,7 +215,7 @@ class LabelDecoder:
     decode_fast = staticmethod(msgspec.json.Decoder(LabelRow).decode)
 
     def decode(self, record: Record) -> Row | EventRefusal:
-        """Decode one record on the slow path, which accepts features of a wrong type and envelopes."""
+        """Decode one record on the slow path, which accepts envelopes."""
         event = open_event(record)
         if isinstance(event, EventRefusal):
             return event

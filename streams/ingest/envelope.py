@@ -73,7 +73,7 @@ def _newer(ce_type: object, specversion: object = "1.0") -> EventRefusal | None:
 
 
 def is_bare(record: Record) -> bool:
-    """Whether the value can be decoded without a look at the headers: they name no newer version."""
+    """Return whether the value alone decides: it is not too large, and no header names a newer version."""
     if not record.value or len(record.value) > EVENT_BYTES_MAX:
         return False
     types = (value for name, value in record.headers if name == "ce_type" and value not in KNOWN_TYPES)
