@@ -55,7 +55,13 @@ class Configuration:
         """Number of broken records so far."""
 
     def learn(self, topic: str, key: bytes | None, value: bytes | None) -> set[str]:
-        """Read one record of a topic, named without its prefix, and return the subjects that it changed."""
+        """Apply one record and return the subjects that it changed. A record never raises an error.
+
+        Args:
+            topic: The topic without its prefix: `monitors` or `references`.
+            key: The record's key: a subject, or for a reference also `subject/version`.
+            value: The record's value; None removes the monitor or reference.
+        """
         name = (key or b"").decode(errors="replace")
         learn = self._learn_monitor if topic == "monitors" else self._learn_reference
         try:
@@ -69,7 +75,7 @@ class Configuration:
         return changed
 
     def watched(self, subject: str) -> Timeline[Watched] | None:
-        """Return all revisions of a subject; None if it has no monitor."""
+        """Return the timeline of a subject's monitor and references; None if it has no monitor."""
         if subject not in self._monitors:
             return None
         monitors, references = self._monitors[subject], self._references.get(subject, {})
@@ -105,7 +111,7 @@ class Configuration:
             return {subject} if self._monitors.pop(subject, None) else set()
         revisions = MonitorRecord.decode(value).revisions
         if (found := revisions[0].monitor.subject) != subject:
-            raise ValueError(f"its monitor is for {found!r}")
+            raise ValueError(f"the monitor in it is for {found!r}")
         if self._monitors.get(subject) == revisions:
             return set()
         self._monitors[subject] = revisions
@@ -130,8 +136,8 @@ def _references(subject: str, version: str | None, value: bytes) -> list[Referen
         reference = each.reference
         if (reference.subject, reference.version) != (subject, version):
             name = reference_key(reference.subject, reference.version)
-            raise ValueError(f"its reference is for {name!r}")
-        # A stage reads the profile when it first needs it. Reading it here finds a broken one now.
+            raise ValueError(f"the reference in it is for {name!r}")
+        # A stage decodes the profiles when it first needs them. Decoding them here detects broken ones early.
         reference_rows(reference, None)
         reference_labels(reference, None)
     return revisions
@@ -144,7 +150,7 @@ R = TypeVar("R", MonitorRevision, ReferenceRevision)
 def _all(
     monitors: list[MonitorRevision], references: Mapping[str | None, list[ReferenceRevision]]
 ) -> Iterator[AnyRevision]:
-    yield from monitors[1:]  # the first is in force from the beginning
+    yield from monitors[1:]  # the first monitor is in force from the beginning
     for revisions in references.values():
         yield from revisions
 

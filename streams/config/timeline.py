@@ -1,8 +1,8 @@
-"""What is in force at a time: values that replace each other at known points in event time.
+"""Values that replace each other at known event times, and which of them is in force at a time.
 
 Monitors and references change while events flow. Every pane is counted and judged by the revision that is in
-force at its start, so each stage asks the same question of what it has built from them: a decoder, a layout,
-the lengths of windows. A `Timeline` answers it.
+force at its start. So each stage must know which of its decoders, layouts and lengths of windows is in force
+at a time. A `Timeline` answers that.
 """
 
 from bisect import bisect_right
@@ -21,7 +21,7 @@ Times = NDArray[np.int64]
 
 
 class Revision(NamedTuple, Generic[T]):
-    """A value with the time in which it is in force: from `from_ms`, and before `until_ms`."""
+    """A value and the event time in which it is in force: from `from_ms`, and before `until_ms`, in ms."""
 
     value: T
     from_ms: int = BEGINNING_MS
@@ -29,10 +29,15 @@ class Revision(NamedTuple, Generic[T]):
 
 
 class Timeline(Generic[T]):
-    """Values in force one after another; one of them is in force at any time. It never changes.
+    """Values in force one after another. At any time exactly one is in force. A timeline is immutable.
 
-    The first value is in force at all times before the first change. Each change is a pair: the time from
-    which a value is in force, and the value. Of two changes at the same time the later one counts.
+    Args:
+        first: The value in force at all times before the first change.
+        *changes: Pairs of a time in ms and the value in force from then on. Of two changes at the same time
+            the later one in the list counts.
+
+    Raises:
+        ValueError: if the changes are not in the order of their times.
 
     >>> timeline = Timeline("old", (40, "new"))
     >>> timeline.at(39), timeline.at(40), timeline.latest
@@ -48,13 +53,13 @@ class Timeline(Generic[T]):
     history: tuple[T, ...]
     """All values, the oldest first."""
     latest: T
-    """The last value: what was applied last, whether it is in force already or not."""
+    """The last value, whether it is in force already or not."""
 
     def __init__(self, first: T, *changes: tuple[int, T]) -> None:
-        """Take the values, the oldest first; ValueError if they are in another order."""
+        """Make a timeline of values, the oldest first."""
         self._starts = [from_ms for from_ms, _ in changes]
         if any(later < earlier for earlier, later in pairwise(self._starts)):
-            raise ValueError("the changes of a timeline should be in the order of their times")
+            raise ValueError("the changes of a timeline must be in the order of their times")
         bounds = pairwise([BEGINNING_MS, *self._starts, END_MS])
         self.history = (first, *(value for _, value in changes))
         self.revisions = tuple(
@@ -63,7 +68,7 @@ class Timeline(Generic[T]):
         self.latest, self._changed_ms, _ = self.revisions[-1]
 
     def at(self, time_ms: int) -> T:
-        """Return the value in force at a time. Cost: one comparison at times after the last change."""
+        """Return the value in force at a time. A time after the last change costs one comparison."""
         if time_ms >= self._changed_ms:
             return self.latest
         return self.history[bisect_right(self._starts, time_ms)]
@@ -73,7 +78,7 @@ class Timeline(Generic[T]):
         return self.revisions[bisect_right(self._starts, time_ms)]
 
     def indices(self, times: Times) -> NDArray[np.intp] | int:
-        """Return where in `history` the value of each time is; one index if it is the latest for all."""
+        """Return the index in `history` of each time's value; a single index if all have the latest value."""
         if not self._starts or (times >= self._changed_ms).all():
             return len(self._starts)
         return np.searchsorted(self._starts, times, side="right")
@@ -81,7 +86,8 @@ class Timeline(Generic[T]):
     def runs(self, times: Times) -> list[tuple[T, slice]]:
         """Split a batch of times, in the order given, where the value in force changes.
 
-        Return the values with the positions of their times. One run costs one pass over the times.
+        Return each value with the slice of times in which it is in force. If all times have the latest value,
+        the cost is one pass over the times.
         """
         indices = self.indices(times)
         if isinstance(indices, int):
@@ -90,7 +96,7 @@ class Timeline(Generic[T]):
         return [(self.history[indices[first]], slice(first, end)) for first, end in pairwise(bounds)]
 
     def map(self, function: Callable[[Revision[T]], U]) -> "Timeline[U]":
-        """Return the timeline of what a function makes of each revision.
+        """Return a timeline of the results of a function, which is called with each revision.
 
         >>> Timeline(2, (40, 3)).map(lambda revision: revision.value * 10).history
         (20, 30)
@@ -105,6 +111,6 @@ class Timeline(Generic[T]):
     __hash__ = None  # type: ignore[assignment]  # the values need not be hashable
 
     def __repr__(self) -> str:
-        """Show how to make it."""
+        """Return an expression that makes the timeline."""
         first, *changes = self.revisions
         return f"Timeline({', '.join([repr(first.value), *(repr((c.from_ms, c.value)) for c in changes)])})"

@@ -1,1 +1,1 @@
-"""Files of a user: monitors, references, tables, and publishing them as events."""
+"""Reads the files of a user: monitors, references and tables, and turns rows into events to publish."""

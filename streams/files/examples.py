@@ -1,4 +1,4 @@
-"""The rows that a reference is built from, whether they come from a file or from the stream."""
+"""The rows that a reference is built from; they come from a file or from a topic."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,13 +20,14 @@ from watchkeeper.streams.ingest.decode import Row, SubjectDecoder
 __all__ = ["Examples", "FeatureReport"]
 
 OUTPUT_COLUMN = "model output"
-"""The name of the model's output among columns."""
+"""The name of the column with the model's output."""
 _CHUNK = 5_000
+"""Number of rows that are turned into columns at once. Chosen by hand; it bounds the memory for events."""
 _NO_LABEL = float("nan")
 
 
 class FeatureReport(NamedTuple):
-    """What the examples hold of one feature."""
+    """How many examples lack one feature or have a wrong type for it."""
 
     name: str
     missing: int
@@ -34,7 +35,7 @@ class FeatureReport(NamedTuple):
 
 
 class Examples:
-    """Rows of one subject as ingest would see them, with their labels where they are known."""
+    """Rows of one subject, decoded as in ingest, with their labels if known."""
 
     def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
@@ -49,21 +50,25 @@ class Examples:
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return len(self._labels)
 
     def add_event(self, event: Mapping[str, Any]) -> None:
-        """Add an event; what a table need not have is made up. ValueError says what is wrong with it."""
-        made_up = {"event_time": 0, "prediction": {}, "prediction_id": f"row {self.rows}"}
+        """Add an event. Fields that a table may lack get placeholder values.
+
+        Raises:
+            ValueError: if ingest would reject the event; the message is the reason.
+        """
+        placeholders = {"event_time": 0, "prediction": {}, "prediction_id": f"row {self.rows}"}
         named = {"model" if self.monitor.model else "feature_view": self.monitor.subject}
         try:
-            row = self._subject.convert({**made_up, **event, **named})
+            row = self._subject.convert({**placeholders, **event, **named})
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from None
         self.add(row)
 
     def add(self, row: Row) -> None:
-        """Add a decoded row, unless its prediction is there already."""
+        """Add a decoded row, unless its prediction was added before."""
         is_model = self.monitor.model is not None
         if is_model and self._ids.setdefault(row.event.prediction_id, self.rows) != self.rows:
             return
@@ -73,7 +78,15 @@ class Examples:
             self._columnize()
 
     def label(self, prediction_id: str | None, label: Any) -> None:
-        """Give the last row its label, or the row of a prediction; None takes it back."""
+        """Set the label of a row.
+
+        Args:
+            prediction_id: The prediction of the row; None for the row that was added last.
+            label: The label; None removes it.
+
+        Raises:
+            ValueError: if the value is not a label of the task.
+        """
         task = self._subject.task
         number = _NO_LABEL if label is None else task.label(label)
         if number is None:
@@ -83,7 +96,7 @@ class Examples:
             self._labels[row] = number
 
     def report(self) -> list[FeatureReport]:
-        """Say for each declared feature how many rows lack it, and how many have it of a wrong type."""
+        """Return for each declared feature how many rows lack it, and how many have a wrong type for it."""
         columns = self._columns()
         none = np.zeros((len(columns.numbers) + len(columns.categories), columns.rows), np.bool_)
         wrong = none if columns.wrong_type is None else columns.wrong_type
@@ -97,17 +110,25 @@ class Examples:
 
     @property
     def labelled(self) -> int:
-        """How many rows have a label."""
+        """Number of rows that have a label."""
         return int(np.count_nonzero(~np.isnan(self._labels)))
 
     @property
     def scored(self) -> int:
-        """How many rows have the model's score or value."""
+        """Number of rows that have the model's score or value."""
         scores = self._columns().scores
         return 0 if scores is None else int(np.count_nonzero(~np.isnan(scores)))
 
     def reference(self, version: str | None, built_at_ms: int) -> Reference:
-        """Build the reference from all rows."""
+        """Build the reference from all rows.
+
+        Args:
+            version: The model version that the reference is for; None for all others.
+            built_at_ms: The time to record as the time of building, in milliseconds since 1970.
+
+        Raises:
+            UserError: if there are no rows.
+        """
         columns = self._columns()
         if not columns.rows:
             raise UserError(f"there are no rows of {self.monitor.subject} to build a reference from")
@@ -124,7 +145,7 @@ class Examples:
         )
 
     def table(self) -> Table:
-        """Give all rows in order of time, where it is known: features by name, and the model's output."""
+        """Return all rows as a table of features and the model's output, in order of event time if known."""
         columns = self._columns()
         cells: dict[str, Cells] = dict(zip(self._columnizer.numeric, columns.numbers, strict=True))
         cells |= dict(zip(self._columnizer.categorical, columns.categories, strict=True))

@@ -1,4 +1,4 @@
-"""Reads the first events of a subject back from the stream, to build its reference from them."""
+"""Reads the first events of a subject from its topic, to build a reference from them."""
 
 import contextlib
 import heapq
@@ -22,9 +22,13 @@ __all__ = ["first_examples"]
 
 
 def first_examples(settings: Settings, monitor: Monitor, count: int) -> Examples:
-    """Collect the first so many events of a subject that are still on their topic, with the labels known now.
+    """Collect the first events of a subject that are still on their topic, with their current labels.
 
-    First is by event time, among the first `count` events of each partition.
+    Args:
+        settings: The settings with the broker and the topics' prefix.
+        monitor: The monitor of the subject.
+        count: How many events to collect. The first are those with the earliest event times among the first
+            `count` events of each partition.
     """
     topic: TopicName = "predictions" if monitor.model else "features"
     decoder = EventDecoder([Timeline(SubjectDecoder(monitor))], "model" if monitor.model else "feature_view")
@@ -34,7 +38,7 @@ def first_examples(settings: Settings, monitor: Monitor, count: int) -> Examples
     )
     examples = Examples(monitor)
     for row in earliest:
-        with contextlib.suppress(ValueError):  # ingest rejected it, so it is no example either
+        with contextlib.suppress(ValueError):  # ingest rejected it, so it is not an example
             examples.add(row)
     if monitor.labels is not None and examples.rows:
         for part in _partitions(settings, "labels"):
@@ -57,7 +61,7 @@ def _rows(messages: Iterator[Message], decoder: EventDecoder) -> Iterator[Row]:
 
 
 def _add_labels(messages: Iterator[Message], examples: Examples) -> None:
-    """Give the examples their labels; of two for one prediction the later record counts, as in ingest."""
+    """Add labels to the examples. As in ingest, the last label of a prediction counts."""
     decoder = LabelDecoder()
     for message in messages:
         for label in decode_all(decoder, [_record(message)])[0]:

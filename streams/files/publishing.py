@@ -1,4 +1,4 @@
-"""From the rows of a file to records for one of the topics that services publish to."""
+"""Turns the rows of a file into records for one of the topics that services publish to."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,23 +25,24 @@ class Outgoing(NamedTuple):
     headers: list[tuple[str, bytes]]
     time_ms: int
     subject: str | None = None
-    """The model or feature view that it names."""
+    """The model or feature view that the event names."""
 
 
 class BadRow(NamedTuple):
-    """A row that is no event, and why."""
+    """A row that can't be published as an event, and why."""
 
     line: int
     why: str
 
 
 def outgoing(path: Path, kind: Kind, mapping: RowMapping) -> Iterator[Outgoing | BadRow]:
-    """Yield a record for each row of a file, in order. Events of NDJSON go as they are, other rows as events.
+    """Yield a record for each row of a file, in order.
 
-    A row without a label is passed over where labels are published: its truth is not known yet.
+    A line of NDJSON that is an event keeps its bytes; every other row becomes an event. Among labels, a row
+    without a label is skipped: its label is not known yet.
     """
     for line in read_lines(path, mapping.types()):
-        if kind == "labels" and line.row is not None and _unknown(line.row):
+        if kind == "labels" and line.row is not None and _has_no_label(line.row):
             continue
         try:
             yield _record(line, kind, mapping)
@@ -49,7 +50,7 @@ def outgoing(path: Path, kind: Kind, mapping: RowMapping) -> Iterator[Outgoing |
             yield BadRow(line.number, str(error))
 
 
-def _unknown(row: dict[str, Any]) -> bool:
+def _has_no_label(row: dict[str, Any]) -> bool:
     label = as_event(row) or row
     return label.get("label") is None and not label.get("retracted")
 
@@ -70,7 +71,7 @@ def _check_prediction(event: dict[str, Any]) -> tuple[str, int]:
     prediction = msgspec.convert(event, Prediction)
     score = prediction.prediction.score
     if score is not None and not 0 <= score <= 1:
-        raise ValueError(f"the score is {score}, not within 0 and 1")
+        raise ValueError(f"the score is {score}; it must be from 0 to 1")
     return prediction.prediction_id, time_ms(prediction.event_time)
 
 
@@ -88,7 +89,7 @@ _CHECKS = {"predictions": _check_prediction, "labels": _check_label, "features":
 
 
 class PublishingPace:
-    """When each event is due, so that event time passes at a multiple of real time.
+    """Computes when each event is due, so that event time passes at a multiple of real time.
 
     >>> pace = PublishingPace(speed=60.0)
     >>> pace.wait_seconds(0, now_seconds=100.0), pace.wait_seconds(120_000, now_seconds=100.5)
@@ -100,7 +101,7 @@ class PublishingPace:
         self._start: tuple[int, float] | None = None
 
     def wait_seconds(self, event_ms: int, now_seconds: float) -> float:
-        """Return how long to wait with an event; the first is due at once, and one that is overdue, too."""
+        """Return how many seconds to wait before sending an event: 0 if it is the first or overdue."""
         if self._start is None:
             self._start = event_ms, now_seconds
         first_ms, started = self._start
@@ -109,7 +110,10 @@ class PublishingPace:
 
 
 class Disorder:
-    """Counts the events that come so far behind others that a worker takes them for late.
+    """Counts the events that are so far behind earlier ones that a worker counts them as late.
+
+    Args:
+        allowed_ms: How far an event may be behind the latest event time so far.
 
     >>> disorder = Disorder(allowed_ms=1000)
     >>> for time_ms in (0, 5000, 4500, 3000, 6000):
@@ -124,6 +128,6 @@ class Disorder:
         self.events = 0
 
     def see(self, time_ms: int) -> None:
-        """Take the time of the next event."""
+        """Compare the time of the next event with the latest time so far."""
         self._latest_ms = time_ms if self._latest_ms is None else max(self._latest_ms, time_ms)
         self.events += self._latest_ms - time_ms > self._allowed_ms

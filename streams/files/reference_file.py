@@ -12,11 +12,19 @@ from watchkeeper.streams.files.tables import Line, read_lines
 
 __all__ = ["ReferenceFile"]
 
-_OF_LABELS = "label", "label_time"
+_LABEL_COLUMNS = "label", "label_time"
 
 
 class ReferenceFile:
-    """A table of rows, or events as they are on the wire, labels among them; UserError names a bad line."""
+    """The examples in a file: a table of rows, or predictions (or features) and labels as published events.
+
+    Args:
+        path: The file.
+        monitor: The monitor of the subject whose reference the rows are for.
+
+    Raises:
+        UserError: if the file has no usable rows. It names the line of a bad row.
+    """
 
     def __init__(self, path: Path, monitor: Monitor) -> None:
         self.path = path
@@ -28,7 +36,7 @@ class ReferenceFile:
             try:
                 self._take(line)
             except ValueError as error:
-                raise UserError(f"{path}:{line.number}: {error}; mend or remove the row") from None
+                raise UserError(f"{path}:{line.number}: {error}; correct or remove the row") from None
         for prediction_id, label in self._labels.items():
             self.examples.label(prediction_id, label)
         self._check(monitor)
@@ -40,8 +48,8 @@ class ReferenceFile:
 
     @property
     def unused(self) -> list[str]:
-        """Columns that stand for nothing."""
-        return [name for name in self._mapping.unused(self._columns) if name not in _OF_LABELS]
+        """Columns that are neither part of an event nor of its label."""
+        return [name for name in self._mapping.unused(self._columns) if name not in _LABEL_COLUMNS]
 
     def _take(self, line: Line) -> None:
         if line.row is None:
@@ -68,15 +76,15 @@ class ReferenceFile:
     def _check(self, monitor: Monitor) -> None:
         rows = self.examples.rows
         if not rows:
-            raise UserError(f"{self.path}: there are no rows in it to build a reference from")
+            raise UserError(f"{self.path}: has no rows to build a reference from")
         if len(self.not_found) == len(monitor.features):
             raise UserError(
-                f"{self.path}: none of the {len(monitor.features)} declared features is in it; "
+                f"{self.path}: has none of the {len(monitor.features)} declared features; "
                 f"its columns are {', '.join(self._columns)}"
             )
         for name, missing, wrong_type in self.examples.report():
             if wrong_type and wrong_type + missing == rows:
                 raise UserError(
-                    f"{self.path}: no value of {name} is of the declared type {monitor.features[name].type}; "
-                    "change the column or the monitor"
+                    f"{self.path}: no value of {name} has the declared type {monitor.features[name].type}; "
+                    "correct the column or the monitor"
                 )

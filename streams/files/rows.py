@@ -1,4 +1,4 @@
-"""From a flat row of a table to the event that it stands for."""
+"""Turns a flat row of a table into an event."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -21,7 +21,8 @@ _OTHERS = {
     "features": ("event_time",),
 }
 _KNOWN = {name for names in (*_TEXTS.values(), *_OTHERS.values()) for name in names}
-# `label` alone is the truth: a table of history has both, and can be published as predictions and as labels.
+# The column `label` is the true label, `prediction.label` the predicted one. A table with both can be
+# published as predictions and as labels.
 _OUTPUTS = {
     "score": "score",
     "value": "value",
@@ -34,11 +35,16 @@ _OUTPUTS = {
 
 
 class RowMapping:
-    """Which column of a table goes where in an event of one kind.
+    """Maps the columns of a table to the fields of an event of one kind.
 
     Columns are named as in the event: `prediction_id`, `event_time`, `features.distance`,
-    `prediction.score` or `score`, `segments.origin`. With a monitor its features and segments
-    are known by their bare names, and the name of the model need not be a column.
+    `prediction.score` or `score`, `segments.origin`. With a monitor, its features and segments
+    need no prefix, and the model needs no column.
+
+    Args:
+        kind: The kind of the events.
+        monitor: The monitor that declares the features and segments, if there is one.
+        subject: The model or feature view of rows that name none. Default: the monitor's.
 
     >>> mapping = RowMapping("predictions", None, "delay")
     >>> mapping.event({"prediction_id": 7, "features.distance": 1400, "score": 0.3, "note": "x"})
@@ -56,7 +62,7 @@ class RowMapping:
         self._places: dict[str, tuple[str, str] | None] = {}
 
     def event(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Build the event of a row; an event on the wire is its own."""
+        """Build the event of a row. A row that is an event already only gets a subject if it has none."""
         if as_event(row) is not None:
             return {**self._always, **row} if "specversion" not in row else dict(row)
         event: dict[str, Any] = dict(self._always)
@@ -76,7 +82,7 @@ class RowMapping:
         return event
 
     def types(self) -> dict[str, Type]:
-        """Return how the columns of a CSV file are to be read."""
+        """Return the types of the columns of a CSV file."""
         types: dict[str, Type] = dict.fromkeys(_TEXTS[self._kind], "category")
         for name, feature in self._features.items():
             types |= {name: feature.type, f"features.{name}": feature.type}
@@ -85,12 +91,12 @@ class RowMapping:
         return types
 
     def unused(self, columns: Iterable[str]) -> list[str]:
-        """Return the columns that go nowhere."""
+        """Return the columns that have no field in the event."""
         return [column for column in columns if self._place(column) is None]
 
     @property
     def passed_over(self) -> list[str]:
-        """Columns so far that go nowhere in any event, or to features that the monitor does not declare."""
+        """Columns so far that no kind of event has a field for, or that are undeclared features."""
         unknown = [column for column, place in self._places.items() if place is None]
         undeclared = [
             column for column, place in self._places.items() if place and self._is_undeclared(*place)
@@ -106,14 +112,14 @@ class RowMapping:
         return [name for name in self._features if name not in found]
 
     def _place(self, column: str) -> tuple[str, str] | None:
-        """Return the part of the event and the name in it; a part of "" is the event itself."""
+        """Return the part of the event that a column belongs to ("" for none), and its name in that part."""
         if column not in self._places:
             self._places[column] = self._find(column)
         return self._places[column]
 
     def _find(self, column: str) -> tuple[str, str] | None:
         if column in _TEXTS[self._kind] or column in _OTHERS[self._kind]:
-            # A feature of this name needs its prefix.
+            # A feature with the name of a field needs the prefix `features.`.
             return "", column
         if self._kind == "labels":
             return None
@@ -133,7 +139,7 @@ class RowMapping:
 
 
 def as_event(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the event that a row is already, out of its envelope; None for a flat row.
+    """Return the event without its envelope if a row is an event already; None for a flat row.
 
     >>> as_event({"specversion": "1.0", "data": {"prediction_id": "p", "label": True}})
     {'prediction_id': 'p', 'label': True}
@@ -145,10 +151,12 @@ def as_event(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _plain(value: Any) -> Any:
-    """Turn what Arrow knows and JSON does not into what JSON has."""
+    """Convert a value of Arrow to a value that JSON can hold."""
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            raise ValueError(f"the time {value} has no zone; write it in UTC, or as milliseconds since 1970")
+            raise ValueError(
+                f"the time {value} has no time zone; write it in UTC, or as milliseconds since 1970"
+            )
         return value.isoformat()
     if hasattr(value, "__float__") and not isinstance(value, int | float):
         return float(value)  # a decimal

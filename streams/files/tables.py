@@ -1,4 +1,4 @@
-"""Reads Parquet, CSV and NDJSON row by row, each row with the place where it stands."""
+"""Reads Parquet, CSV and NDJSON files row by row, each row with its place in the file."""
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
@@ -15,15 +15,16 @@ __all__ = ["Line", "read_lines", "row_count"]
 
 Type = Literal["number", "integer", "category", "boolean"]
 _BATCH_ROWS = 5_000
+"""Number of rows of a Parquet file that are decoded at once. Chosen by hand; more rows need more memory."""
 _MISSING = frozenset(("", "NA", "N/A", "NaN", "nan", "null", "None"))
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
 
 class Line(NamedTuple):
-    """One row of a file, or why it is none."""
+    """One row of a file, or the error that makes it unusable."""
 
     number: int
-    """Counted from one; in CSV and NDJSON it is the line of the file."""
+    """The row counted from 1; in CSV and NDJSON, the line of the file on which the row ends."""
     row: dict[str, Any] | None
     error: str = ""
     text: bytes = b""
@@ -31,10 +32,18 @@ class Line(NamedTuple):
 
 
 def read_lines(path: Path, types: Mapping[str, Type]) -> Iterator[Line]:
-    """Yield the rows of a file, in order. `types` says how to read CSV's columns; others are guessed at."""
+    """Yield the rows of a file, in order.
+
+    Args:
+        path: The file. Its suffix decides the format.
+        types: The types of the columns of a CSV file. For other columns each cell's type is guessed.
+
+    Raises:
+        UserError: if the file can't be read or its suffix is unknown.
+    """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise UserError(f"{path}: can't tell what it is; its name should end in {', '.join(_READERS)}")
+        raise UserError(f"{path}: unknown type of file; its name should end in {', '.join(_READERS)}")
     try:
         yield from reader(path, types)
     except FileNotFoundError:
@@ -44,11 +53,11 @@ def read_lines(path: Path, types: Mapping[str, Type]) -> Iterator[Line]:
 
 
 def row_count(path: Path) -> int | None:
-    """Return how many rows a file has, where that is known without reading it."""
+    """Return how many rows a file has; None if that is unknown until the file is read."""
     try:
         return int(pq.read_metadata(path).num_rows) if path.suffix.lower() == ".parquet" else None
     except (OSError, pa.ArrowException):
-        return None  # reading it will say why
+        return None  # reading the file reports the error
 
 
 def _read_parquet(path: Path, _: Mapping[str, Type]) -> Iterator[Line]:
@@ -72,7 +81,7 @@ def _json_line(number: int, text: bytes) -> Line:
     try:
         row = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Line(number, None, f"is not JSON: {error}", text)
+        return Line(number, None, f"is not valid JSON: {error}", text)
     if not isinstance(row, dict):
         return Line(number, None, "is not a JSON object", text)
     return Line(number, row, "", text)
@@ -82,16 +91,16 @@ def _read_csv(path: Path, types: Mapping[str, Type]) -> Iterator[Line]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         names = next(reader, [])
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise UserError(f"{path}: the column {twice[0]!r} is there twice; rename one of them")
+        if duplicates := sorted({name for name in names if names.count(name) > 1}):
+            raise UserError(f"{path}: the column {duplicates[0]!r} appears twice; rename one of them")
         parsers = [_PARSERS[types[name]] if name in types else _guess for name in names]
         for cells in reader:
             if len(cells) == len(names):
                 parsed = [parse(cell) for parse, cell in zip(parsers, cells, strict=True)]
                 yield Line(reader.line_num, dict(zip(names, parsed, strict=True)))
             elif cells:
-                wrong = f"has {len(cells)} cells where the header has {len(names)}"
-                yield Line(reader.line_num, None, wrong)
+                error = f"has {len(cells)} cells, but the header has {len(names)}"
+                yield Line(reader.line_num, None, error)
 
 
 def _number(text: str) -> Any:
@@ -104,7 +113,7 @@ def _number(text: str) -> Any:
     try:
         return float(text)
     except ValueError:
-        return text  # counted as of a wrong type by whoever wants a number
+        return text  # counted as a value of a wrong type
 
 
 def _boolean(text: str) -> Any:
@@ -112,7 +121,7 @@ def _boolean(text: str) -> Any:
 
 
 def _category(text: str) -> str | None:
-    return text or None  # "NA" is Namibia, too
+    return text or None  # "NA" is a category: the code of Namibia
 
 
 def _guess(text: str) -> Any:

@@ -1,9 +1,9 @@
-"""Event time of one subject's events of one kind in one partition, and which panes it has closed."""
+"""The event time that a subject's events of one kind have reached in a partition, and the closed panes."""
 
 from datetime import datetime
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from watchkeeper.schemas.times import BEGINNING_MS
@@ -11,9 +11,9 @@ from watchkeeper.streams.ingest.spans import PaneGrid
 
 
 class Clock(Struct):
-    """The highest event time seen, and the end of the last pane that is closed for good.
+    """The latest event time so far, and the end of the last closed pane.
 
-    A row is late if the rows before it have closed its pane. How they came in chunks makes no difference.
+    A row is late if earlier rows have closed its pane. The split into chunks makes no difference.
 
     >>> from watchkeeper.streams.config.timeline import Timeline
     >>> from watchkeeper.streams.ingest.spans import PaneDurations
@@ -23,28 +23,30 @@ class Clock(Struct):
     """
 
     latest_ms: int = BEGINNING_MS
+    """The latest event time so far."""
     before_ms: int = BEGINNING_MS
-    """`latest_ms` as it was before the last chunk."""
+    """The value of `latest_ms` before the last chunk."""
     closed_ms: int = BEGINNING_MS
     """Panes that end at or before this are closed."""
-    told_ms: int = BEGINNING_MS
+    sent_ms: int = field(default=BEGINNING_MS, name="told_ms")
     """The last `closed_ms` that was sent to evaluate."""
     seen_ms: int = BEGINNING_MS
-    """When rows last came, by the worker's clock."""
+    """The time of the last rows, by the worker's clock."""
     idle: bool = False
+    """Whether evaluate was notified that the subject is idle."""
 
     def late(self, times: NDArray[np.int64], panes: PaneGrid) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Return which rows are late, and the start of the pane that counts each; advance the clock."""
+        """Advance the clock; return which rows are late, and the start of the pane that counts each row."""
         running = np.maximum.accumulate(np.concatenate(([self.latest_ms], times)))
         starts = panes.starts(times)
         late = (panes.due(starts) <= running[:-1]) | (panes.ends(starts) <= self.closed_ms)
-        # The pane of a late row is closed: the row is counted in the one that was open when it came.
+        # The pane of a late row is closed. The row is counted in the pane that was open when it arrived.
         open_ms = np.maximum(panes.starts(running[:-1]), self.closed_ms)
         self.before_ms, self.latest_ms = self.latest_ms, int(running[-1])
         return late, np.where(late, open_ms, starts)
 
     def late_by_clock(self, times: NDArray[np.int64], panes: PaneGrid) -> NDArray[np.intp]:
-        """Return which rows will be late only because the wall clock closed panes; call before `late`."""
+        """Return which rows are late only because the wall clock closed their pane. Call it before `late`."""
         if self.closed_ms <= panes.closed_to(self.latest_ms):
             return np.array([], dtype=np.intp)
         running = np.maximum.accumulate(np.concatenate(([self.latest_ms], times)))[:-1]
@@ -52,17 +54,17 @@ class Clock(Struct):
         return np.flatnonzero((panes.due(starts) > running) & (panes.ends(starts) <= self.closed_ms))
 
     def see(self, now_ms: int) -> bool:
-        """Note that rows came; return whether the subject was idle."""
+        """Record that rows arrived at `now_ms`; return whether the subject was idle."""
         was_idle, self.idle, self.seen_ms = self.idle, False, now_ms
         return was_idle
 
     def advance(self, closed_ms: int) -> None:
-        """Close the panes that end at or before the end of a pane."""
+        """Close the panes that end at or before a time, which must be the end of a pane."""
         self.closed_ms = max(self.closed_ms, closed_ms)
 
 
 def time_ms(time: datetime | int) -> int:
-    """Return whole milliseconds since 1970.
+    """Return a time as whole milliseconds since 1970.
 
     >>> from datetime import UTC
     >>> time_ms(datetime(2026, 1, 1, tzinfo=UTC)), time_ms(5)

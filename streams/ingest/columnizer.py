@@ -1,4 +1,4 @@
-"""From decoded events of one subject and version to columns of numbers and categories."""
+"""Turns decoded events of one subject and version into columns of numbers and categories."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -14,12 +14,13 @@ from watchkeeper.streams.ingest.clock import time_ms
 from watchkeeper.streams.ingest.decode import SubjectDecoder
 
 MISSING_SEGMENT = "missing"
+"""The value of a segment dimension for events that have none."""
 _features = attrgetter("features")
 _latency_ms = attrgetter("latency_ms")
 
 
 class Columnizer:
-    """Turns events of one subject into `Columns`, in the order of its layout."""
+    """Turns events of one subject into `Columns`, in the order of the layout's features."""
 
     def __init__(self, subject: SubjectDecoder) -> None:
         features = subject.features
@@ -36,7 +37,12 @@ class Columnizer:
         self._task = subject.task
 
     def columns(self, events: Sequence[Any], wrong: dict[int, tuple[str, ...]]) -> Columns:
-        """Build the columns; `wrong` has the features of a wrong type by index of event."""
+        """Build the columns.
+
+        Args:
+            events: The decoded events.
+            wrong: The features with a wrong type, by index of event.
+        """
         features = list(map(_features, events))
         numbers = self._numbers(features)
         wrong_type = self._wrong_type(numbers, wrong)
@@ -53,11 +59,11 @@ class Columnizer:
         )
 
     def scores(self, events: Sequence[Any]) -> NDArray[np.float64] | None:
-        """Return what a model said of each event; None for a feature view."""
+        """Return the model's output of each event; None for a feature view."""
         return self._task.outputs(events) if self._is_model else None
 
     def published_labels(self, events: Sequence[Any]) -> list[float]:
-        """Return the label that the model published of each event; NaN for none."""
+        """Return the predicted label in each event; NaN where there is none."""
         return self._task.published_labels(events)
 
     def _numbers(self, features: list[Any]) -> NDArray[np.float64]:
@@ -65,7 +71,7 @@ class Columnizer:
         try:
             values = chain.from_iterable(map(get, features) for get in self._numbers_of)
             flat = np.fromiter(values, np.float64, shape[0] * shape[1])
-        except TypeError:  # a null: the slower constructor takes None for NaN
+        except TypeError:  # there is a null: the slower constructor converts None to NaN
             flat = np.array([list(map(get, features)) for get in self._numbers_of], dtype=np.float64)
         numbers = flat.reshape(shape)
         return np.where(np.isfinite(numbers), numbers, np.nan) if np.isinf(numbers).any() else numbers
@@ -92,7 +98,7 @@ class Columnizer:
         return values
 
     def segments(self, events: Sequence[Any]) -> list[list[str]]:
-        """Return, for each segment dimension of the monitor, each event's value."""
+        """Return the value of each event, for each segment dimension of the monitor."""
         return [[self._segment(dimension, event) for event in events] for dimension in self._segments]
 
     def _segment(self, dimension: str, event: Any) -> str:
@@ -113,7 +119,7 @@ def times_ms(events: Sequence[Any]) -> NDArray[np.int64]:
     """Return the event times in whole milliseconds."""
     try:
         seconds = np.fromiter([event.event_time.timestamp() for event in events], np.float64, len(events))
-    except AttributeError:  # some are already milliseconds
+    except AttributeError:  # some times are milliseconds already
         return np.array(
             [min(max(time_ms(event.event_time), BEGINNING_MS), END_MS) for event in events], np.int64
         )

@@ -1,8 +1,8 @@
-"""From the bytes of an event to a typed row, or to the reason why not.
+"""Decodes the bytes of an event into a typed row, or finds the reason to reject it.
 
-The fast path decodes with structs built from the monitors, in one pass, with the model's name as the tag of a
-union: `msgspec` finds the model and its features' types by itself. What that refuses goes the slow way, which
-tells a broken event (rejected) from a broken feature in a good event (counted against the feature).
+The fast path decodes in one pass, with structs built from the monitors. The model's name is the tag of their
+union, so `msgspec` selects the model and the types of its features. An event that the fast path refuses takes
+the slow path, which distinguishes a broken event (rejected) from a broken feature in a good event (counted).
 """
 
 import contextlib
@@ -34,14 +34,14 @@ _NAN = float("nan")
 
 
 class Row(NamedTuple):
-    """A decoded event of a declared subject. `wrong` names the features that were of a wrong type."""
+    """A decoded event of a declared subject. `wrong` names the features with a wrong type."""
 
     event: Any
     wrong: tuple[str, ...] = ()
 
 
 class LabelRow(Struct, frozen=True):
-    """A decoded label event; the same fields as `watchkeeper.schemas.events.Label`."""
+    """A decoded label event, with the fields of `watchkeeper.schemas.events.Label` that ingest needs."""
 
     prediction_id: str
     label_time: Time
@@ -51,15 +51,15 @@ class LabelRow(Struct, frozen=True):
 
 
 class _Nothing(Struct, tag_field="model", tag="\0"):
-    """Keeps the union a union: a single struct would accept an event that does not name its model."""
+    """A second member of the union: a union of one struct would accept an event that names no model."""
 
 
 class _NoView(Struct, tag_field="feature_view", tag="\0"):
-    """The same for feature views."""
+    """A second member of the union of feature views."""
 
 
 class _Named(Struct):
-    """What says by which monitor an event is decoded."""
+    """The fields that decide which monitor decodes an event."""
 
     event_time: Time
     model: str | None = None
@@ -67,7 +67,7 @@ class _Named(Struct):
 
 
 class SubjectDecoder:
-    """How one monitor's events are decoded: a struct with the declared features as typed fields."""
+    """Decodes the events of one monitor into a struct with the declared features as typed fields."""
 
     def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
@@ -95,24 +95,28 @@ class SubjectDecoder:
 
     @functools.cached_property
     def decode_fast(self) -> Callable[[bytes], Any]:
-        """Decode an event of this subject; raises on one that is not good."""
+        """Decodes a valid event of this subject; raises one of `UNDECODABLE` for any other."""
         return msgspec.json.Decoder(self.struct).decode
 
     def convert(self, event: dict[str, Any]) -> Row:
-        """Build a row, leaving out features of a wrong type; raise on a bad envelope."""
+        """Build a row without the features that have a wrong type.
+
+        Raises:
+            msgspec.ValidationError: if another field is missing or has a wrong type.
+        """
         given = event.get("features")
         if not isinstance(given, Mapping):
             raise msgspec.ValidationError("Expected `object` - at `$.features`")
-        fine = {name: value for name, value in given.items() if name not in self.features}
+        valid = {name: value for name, value in given.items() if name not in self.features}
         wrong = []
         for name, feature in self.features.items():
             if name not in given or given[name] is None:
                 continue
             if _fits(given[name], feature):
-                fine[name] = given[name]
+                valid[name] = given[name]
             else:
                 wrong.append(name)
-        return Row(msgspec.convert({**event, "features": fine}, self.struct), tuple(wrong))
+        return Row(msgspec.convert({**event, "features": valid}, self.struct), tuple(wrong))
 
 
 def _field(name: str, feature: Feature) -> tuple[Any, Any]:
@@ -153,20 +157,20 @@ class EventDecoder:
         self.prefer(())
 
     def prefer(self, subjects: Iterable[SubjectDecoder]) -> None:
-        """Try these first for their names: a union has one struct for each name. No copy of this does so."""
+        """Try these revisions first. Copies of the decoder do not change."""
         self._first = self._first | {subject.name: subject for subject in subjects}
-        nothing = _Nothing if self._tag_field == "model" else _NoView
+        unused = _Nothing if self._tag_field == "model" else _NoView
         structs = (subject.struct for subject in self._first.values())
-        union: Any = functools.reduce(operator.or_, structs, nothing)
+        union: Any = functools.reduce(operator.or_, structs, unused)
         self.decode_fast = msgspec.json.Decoder(union).decode
 
     @property
     def is_changing(self) -> bool:
-        """Whether a monitor changes, so that events of two times are decoded in two ways."""
+        """Whether a subject has several revisions: then the event time decides which one decodes an event."""
         return len(self.by_struct) > len(self.subjects)
 
     def decode(self, record: Record) -> Row | EventRefusal:
-        """Decode one record the slow and forgiving way."""
+        """Decode one record on the slow path, which accepts envelopes and features of a wrong type."""
         if self.is_changing and is_bare(record) and (row := self._decode_in_time(record)) is not None:
             return row
         event = open_event(record)
@@ -182,7 +186,7 @@ class EventDecoder:
             return EventRefusal("invalid_event", str(error))
 
     def _decode_in_time(self, record: Record) -> Row | None:
-        """Decode an event that is good for the monitor of its time, though not for the one tried first."""
+        """Decode an event with the monitor in force at its time; None if that fails, too."""
         with contextlib.suppress(*UNDECODABLE):
             named = msgspec.json.decode(record.value or b"", type=_Named)
             subject = self.subjects[named.model or named.feature_view or ""]
@@ -196,7 +200,7 @@ class EventDecoder:
 
 
 def _in_time(subject: Timeline[SubjectDecoder], event: Mapping[str, Any]) -> SubjectDecoder:
-    """Return what is in force at an event's time. Any subject refuses an event without a valid time."""
+    """Return the decoder in force at an event's time. Every decoder refuses an event without a valid time."""
     if len(subject.history) == 1:
         return subject.latest
     try:
@@ -211,7 +215,7 @@ class LabelDecoder:
     decode_fast = staticmethod(msgspec.json.Decoder(LabelRow).decode)
 
     def decode(self, record: Record) -> Row | EventRefusal:
-        """Decode one record the slow and forgiving way."""
+        """Decode one record on the slow path, which accepts envelopes."""
         event = open_event(record)
         if isinstance(event, EventRefusal):
             return event
@@ -222,7 +226,11 @@ class LabelDecoder:
 
 
 class DecodedChunk(NamedTuple):
-    """A chunk's events, each one's index of record, and by index of record: wrong features, and refusals."""
+    """The decoded events of a chunk, and the refusals.
+
+    `at` has the index of each event's record. `wrong` has the features with a wrong type, and `refused` the
+    refusals, by index of record.
+    """
 
     events: list[Any]
     at: Sequence[int]
@@ -231,7 +239,7 @@ class DecodedChunk(NamedTuple):
 
 
 def decode_all(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) -> DecodedChunk:
-    """Decode a chunk, all at once if every event is good, else one by one."""
+    """Decode a chunk: all at once if every event is valid, otherwise one by one."""
     values = [record.value for record in records]
     types = {header[1] for record in records for header in record.headers if header[0] == "ce_type"}
     try:
@@ -243,6 +251,7 @@ def decode_all(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) 
 
 
 UNDECODABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, RecursionError)
+"""The errors of the fast path for events that it can't decode."""
 
 
 def _decode_each(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) -> DecodedChunk:

@@ -1,11 +1,11 @@
-"""Labels, and those of them that came before their predictions."""
+"""Labels, and the store of early labels: labels that arrive before their prediction."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 
 class LabelValue(NamedTuple):
-    """A label event: None retracts what was said before."""
+    """A label event. A `label` of None retracts the earlier label."""
 
     prediction_id: str
     model: str | None
@@ -13,12 +13,12 @@ class LabelValue(NamedTuple):
     label_ms: int
     offset: int
     latest_ms: int = 0
-    """The latest label time that had come before it."""
+    """The latest label time of the labels that arrived before this one."""
     earlier: "LabelValue | None" = None
-    """The label for the same prediction that came before this one, where both may be needed again."""
+    """The previous label of the same prediction, if both may be needed again."""
 
     def history(self) -> "list[LabelValue]":
-        """Return this label and those before it, the first to come first."""
+        """Return this label and the earlier ones of its prediction, in the order of arrival."""
         found = [self]
         while (earlier := found[-1].earlier) is not None:
             found.append(earlier)
@@ -26,34 +26,34 @@ class LabelValue(NamedTuple):
 
 
 Key = tuple[str | None, str]
-"""The model that a label names, if any, and its prediction."""
+"""The model that a label names, if any, and the id of its prediction."""
 
 
 class EarlyLabels:
-    """Labels of one partition whose predictions are still to come, or may come from another version."""
+    """Labels of one partition that wait for a prediction: their first, or that of another version."""
 
     def __init__(self) -> None:
         self._waiting: dict[Key, list[LabelValue]] = {}
         self._count = 0
         self._met: set[int] = set()
-        """Offsets of those that a prediction has come for."""
+        """Offsets of the labels that a prediction has arrived for."""
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
     def __contains__(self, truth: LabelValue) -> bool:
-        """Whether another label for the same prediction waits."""
+        """Whether there is a label for the same prediction."""
         return (truth.model, truth.prediction_id) in self._waiting
 
     def add(self, truth: LabelValue, met: bool) -> None:
-        """Keep a label; `met` says that a prediction has come for it."""
+        """Keep a label. `met`: whether a prediction has arrived for it."""
         self._waiting.setdefault((truth.model, truth.prediction_id), []).append(truth)
         self._count += 1
         if met:
             self.meet(truth)
 
     def meet(self, truth: LabelValue) -> None:
-        """Note that a prediction has come for a label."""
+        """Record that a prediction has arrived for a label."""
         self._met.add(truth.offset)
 
     def of(self, model: str, ids: Sequence[str]) -> list[LabelValue]:
@@ -66,7 +66,12 @@ class EarlyLabels:
         return (truths[0] for truths in self._waiting.values())
 
     def expire(self, model: str | None, before_ms: int) -> int:
-        """Forget labels whose predictions should have come by now; return for how many none has."""
+        """Forget labels whose predictions are overdue; return how many of them are orphans.
+
+        Args:
+            model: The model that the labels name; None for the labels that name none.
+            before_ms: Labels with an earlier time are forgotten.
+        """
         old = {
             key: [truth for truth in truths if truth.label_ms < before_ms]
             for key, truths in self._waiting.items()
@@ -75,7 +80,7 @@ class EarlyLabels:
         return sum(self._forget(key, truths) for key, truths in old.items() if truths)
 
     def bound(self, most: int) -> int:
-        """Forget the oldest beyond so many; return for how many of them no prediction has come."""
+        """Forget the oldest labels until at most `most` are left; return how many of them are orphans."""
         unmet = 0
         while self._count > most:
             unmet += self._forget(*next(iter(self._waiting.items())))

@@ -1,4 +1,4 @@
-"""What of a chunk is let in: no repeats of replays, nothing that can't be used, and not too much of that."""
+"""Decides which records of a chunk are folded, and rejects the others, up to the limit of rejections."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,13 @@ from watchkeeper.streams.ingest.replays import Replays, origin_of, replays_in
 
 
 class Gate:
-    """The gate of one partition. Its state is the partition's."""
+    """The gate of one partition. Its state is part of the partition's.
+
+    Args:
+        partition: The state.
+        number: The number of the partition.
+        limit: The limit of rejections.
+    """
 
     def __init__(self, partition: Partition, number: int, limit: RejectedLimit) -> None:
         self._partition = partition
@@ -19,7 +25,7 @@ class Gate:
         self._limit = limit
 
     def admit(self, topic: str, records: Sequence[Record]) -> Sequence[Record]:
-        """Return the records without repeats of a replay, which are counted as duplicates."""
+        """Return the records without the repeats of replays, and count those as duplicates."""
         replays = self._partition.replays.setdefault(topic, Replays())
         fresh = replays.fresh(self._place(topic), records)
         self._partition.accounts[topic].duplicate += len(records) - len(fresh)
@@ -35,7 +41,17 @@ class Gate:
     def reject(
         self, topic: str, records: Sequence[Record], refused: Mapping[int, EventRefusal], now_ms: int
     ) -> None:
-        """Send what was refused to `rejected`; RejectedShareHigh where that is too much."""
+        """Send the refused records to `rejected`.
+
+        Args:
+            topic: The topic of the records.
+            records: All admitted records of the chunk.
+            refused: The refusals, by index of record.
+            now_ms: The current time in milliseconds since 1970.
+
+        Raises:
+            RejectedShareHigh: if too many of the last records of the topic were rejected.
+        """
         self._partition.accounts[topic].rejected += len(refused)
         for index, (reason, why) in sorted(refused.items()):
             message = rejection(topic, self._number, records[index], reason, why, now_ms)
@@ -50,14 +66,14 @@ class Gate:
             raise RejectedShareHigh(event, refused[excess.at].message, excess)
 
     def share(self, topic: str) -> float:
-        """Return the share of the last events of a topic that was rejected."""
+        """Return which share of the last events of a topic was rejected."""
         quarantine = self._partition.quarantines.get(topic)
         return quarantine.share(self._limit) if quarantine else 0.0
 
     def _uncounted(
         self, topic: str, records: Sequence[Record], refused: Mapping[int, EventRefusal]
     ) -> frozenset[int]:
-        """Name, by index, what says nothing of a publisher: others' events, and those rejected before."""
+        """Return the indices of events that the limit ignores: those without a monitor, and replays."""
         unwatched = frozenset(index for index, refusal in refused.items() if refusal.reason in UNWATCHED)
         if not replays_in(records):
             return unwatched

@@ -1,4 +1,4 @@
-"""What ingest needs for every monitored subject. It is rebuilt when the registry changes."""
+"""The decoders and durations that ingest needs for every subject. They follow the registry."""
 
 from collections.abc import Iterator
 from copy import copy
@@ -14,14 +14,20 @@ from watchkeeper.streams.ingest.spans import PaneDurations, PaneGrid
 
 
 class MonitorsInForce(Protocol):
-    """The monitors and references that are in force."""
+    """The monitors and references in force, as a `Registry` has them."""
 
     @property
-    def generation(self) -> int: ...  # noqa: D102
+    def generation(self) -> int:
+        """Increases with each change of any subject."""
+        ...
 
-    def get(self, subject: str) -> Timeline[Watched] | None: ...  # noqa: D102
+    def get(self, subject: str) -> Timeline[Watched] | None:
+        """Return all revisions of a subject, the same object until it changes."""
+        ...
 
-    def subjects(self) -> list[str]: ...  # noqa: D102
+    def subjects(self) -> list[str]:
+        """Return the subjects that have a monitor."""
+        ...
 
 
 class Intake(NamedTuple):
@@ -34,14 +40,14 @@ class Intake(NamedTuple):
 
     @classmethod
     def of(cls, revision: Revision[Watched]) -> "Intake":
-        """Build it from one revision."""
+        """Build the intake of one revision."""
         watched = revision.value
         subject = SubjectDecoder(watched.monitor)
         return cls(watched, subject, Columnizer(subject), PaneDurations.of(watched.monitor))
 
 
 class SubjectIntake(NamedTuple):
-    """One subject as ingest sees it, with all its revisions."""
+    """What ingest needs for one subject, with all its revisions."""
 
     watched: Timeline[Watched]
     revisions: Timeline[Intake]
@@ -49,7 +55,7 @@ class SubjectIntake(NamedTuple):
 
     @classmethod
     def of(cls, watched: Timeline[Watched]) -> "SubjectIntake":
-        """Build it for all revisions of a subject."""
+        """Build the intakes of all revisions of a subject."""
         revisions = watched.map(Intake.of)
         return cls(watched, revisions, PaneGrid(revisions.map(lambda each: each.value.spans)))
 
@@ -57,23 +63,29 @@ class SubjectIntake(NamedTuple):
 class Subjects:
     """Decoders and intakes of all subjects.
 
-    Building them for many subjects takes long. So a worker builds one instance for all its partitions, and
-    the instance of each partition copies from it (`common`). Only which monitor a decoder tries first differs
-    between partitions.
+    It takes long to build them for many subjects. So a worker builds one instance for all its partitions, and
+    the instance of each partition copies from it. Only the monitor that a decoder tries first differs between
+    partitions.
+
+    Args:
+        registry: The monitors and references in force.
+        common: The worker's instance to copy from; None to build.
     """
 
     def __init__(self, registry: MonitorsInForce, common: "Subjects | None" = None) -> None:
         self._registry = registry
         self._common = common
-        self._generation = -1
+        self.generation = -1
+        """The generation of the registry that this was built from."""
         self.intakes: dict[str, SubjectIntake] = {}
-        self._kinds: dict[str, set[Kind]] = {}
+        self.kinds: dict[str, set[Kind]] = {}
+        """By subject, the kinds of events that any of its revisions has."""
         self.decoders: dict[str, EventDecoder] = {}
         self.labels = LabelDecoder()
 
     def refresh(self) -> None:
-        """Follow the registry, if it has changed."""
-        if self._registry.generation == self._generation:
+        """Rebuild if the registry has changed."""
+        if self._registry.generation == self.generation:
             return
         if self._common is None:
             self._build()
@@ -82,20 +94,20 @@ class Subjects:
             self._take_over(self._common)
 
     def _take_over(self, common: "Subjects") -> None:
-        self._generation = common._generation
-        self.intakes, self._kinds = common.intakes, common._kinds
+        self.generation = common.generation
+        self.intakes, self.kinds = common.intakes, common.kinds
         self.decoders = {kind: copy(decoder) for kind, decoder in common.decoders.items()}
 
     def _build(self) -> None:
-        self._generation = self._registry.generation
-        before, self.intakes, self._kinds = self.intakes, {}, {}
+        self.generation = self._registry.generation
+        before, self.intakes, self.kinds = self.intakes, {}, {}
         for name in self._registry.subjects():
             watched = self._registry.get(name)
             if watched is None:
                 continue
             known = before.get(name)
             self.intakes[name] = known if known and known.watched is watched else SubjectIntake.of(watched)
-            self._kinds[name] = {kind for each in watched.history for kind in _kinds(each.monitor)}
+            self.kinds[name] = {kind for each in watched.history for kind in _kinds(each.monitor)}
         subjects = [intake.revisions.map(lambda each: each.value.subject) for intake in self.intakes.values()]
         self.decoders = {
             "predictions": EventDecoder((s for s in subjects if s.latest.monitor.model), "model"),
@@ -103,14 +115,14 @@ class Subjects:
         }
 
     def of_kind(self, kind: Kind) -> Iterator[tuple[str, SubjectIntake]]:
-        """Yield the subjects that have events of a kind."""
+        """Yield the subjects that have, or had, events of a kind."""
         for name, intake in self.intakes.items():
             if self.is_of_kind(name, kind):
                 yield name, intake
 
     def is_of_kind(self, subject: str, kind: Kind) -> bool:
-        """Whether a subject has, or had, events of a kind."""
-        return kind in self._kinds[subject]
+        """Return whether a subject has, or had, events of a kind."""
+        return kind in self.kinds[subject]
 
 
 def _kinds(monitor: Monitor) -> Iterator[Kind]:

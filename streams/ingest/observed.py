@@ -1,4 +1,4 @@
-"""What metrics show of a partition of ingest."""
+"""Sets the metrics of a partition of ingest."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from watchkeeper.streams.metrics.metrics import Metrics
 
 
 def observe_ingest(metrics: Metrics, number: int, fold: IngestFold) -> None:
-    """Set a partition's metrics to its account: exact over crashes, as the account is in the checkpoint."""
+    """Set a partition's metrics from its accounts, which are in the checkpoint and exact after a crash."""
     for topic, account in fold.partition.accounts.items():
         metrics.observe_events(topic, number, msgspec.structs.asdict(account))
         metrics.observe_rejected_share(topic, number, fold.gate.share(topic))

@@ -1,4 +1,4 @@
-"""What a chunk of records says: rows by subject or truths, and why some can't be used."""
+"""Decodes chunks of records into rows by subject, or into labels, and finds those that can't be used."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,31 +17,39 @@ from watchkeeper.streams.ingest.intakes import Subjects
 from watchkeeper.streams.ingest.redecode import decode_in_time
 from watchkeeper.streams.ingest.rows import Rows
 
-EARLIEST_MS = 946_684_800_000  # 2000-01-01: before it, a time is a unit gone wrong
+EARLIEST_MS = 946_684_800_000
+"""Earliest valid time of an event: 2000-01-01. An earlier one is usually in a wrong unit."""
 AHEAD_MS_MAX = 3_600_000
+"""How many ms the time of an event may be ahead of now. Chosen by hand; later times close panes early."""
 LABEL_MAX = 1e300
-"""Labels further from 0 are refused. Chosen by hand, far below the largest float."""
+"""Largest absolute value of a label. Chosen by hand, far below the largest float."""
 
 
 class Decoded(NamedTuple):
-    """A chunk's good events by subject, and its refusals by index of record."""
+    """The valid events of a chunk by subject, and the refusals by index of record."""
 
     rows: dict[str, Rows]
     refused: dict[int, EventRefusal]
     at: Sequence[int] = ()
-    """By event, the index of its record."""
+    """For each decoded event, the index of its record."""
     events: Mapping[str, Sequence[int]] = {}
-    """By subject, the index of the event of each row."""
+    """By subject, the index of each row's event in `at`."""
 
 
 class Reading:
-    """Decodes chunks by what is watched now, and refuses what no event can say."""
+    """Decodes chunks with the monitors in force, and refuses events with impossible values."""
 
     def __init__(self, subjects: Subjects) -> None:
         self._subjects = subjects
 
     def rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> Decoded:
-        """Decode predictions or features."""
+        """Decode predictions or features.
+
+        Args:
+            kind: The kind of the records.
+            records: The chunk.
+            now_ms: The current time in milliseconds since 1970, to refuse events that are ahead of it.
+        """
         decoder = self._subjects.decoders[kind]
         chunk = decode_all(decoder, records)
         if not chunk.events:
@@ -75,7 +83,7 @@ class Reading:
         refused: dict[int, EventRefusal],
         now_ms: int,
     ) -> Sequence[int]:
-        """Refuse rows with an impossible time; return the positions of the others."""
+        """Refuse events with an impossible time; return the indices of the others."""
         bad: dict[int, EventRefusal] = {}
         for i in np.flatnonzero((times < EARLIEST_MS) | (times > now_ms + AHEAD_MS_MAX)).tolist():
             bad[i] = _bad_time("event_time", int(times[i]))
@@ -85,7 +93,7 @@ class Reading:
     def truths(
         self, records: Sequence[Record], now_ms: int
     ) -> tuple[list[LabelValue], dict[int, EventRefusal]]:
-        """Decode labels; refusals are by index of record."""
+        """Decode labels. Refusals are by index of record."""
         events, at, _, refused = decode_all(self._subjects.labels, records)
         truths = []
         for index, event in zip(at, events, strict=True):
@@ -116,5 +124,6 @@ class Reading:
 
 def _bad_time(field: str, ms: int) -> EventRefusal:
     return EventRefusal(
-        "time_out_of_range", f"`$.{field}` is {ms} ms: before 2000, or over an hour ahead of now"
+        "time_out_of_range",
+        f"`$.{field}` is {ms} ms since 1970; it must be after 1999 and at most an hour ahead of now",
     )

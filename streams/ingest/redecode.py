@@ -1,8 +1,8 @@
 """Decodes an event again if the monitor that decoded it is not in force at the event's time.
 
-The time is known only once the event is decoded. The fast path decodes a whole chunk with one monitor of each
-subject. Around a change some events belong to another revision, and those are decoded again. Which monitor is
-tried first makes no difference to the result.
+The time is known only once the event is decoded. The fast path decodes a whole chunk with one revision of
+each subject. Around a change some events belong to another revision, and are decoded again. The revision that
+is tried first makes no difference to the result.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ Times = NDArray[np.int64]
 def decode_in_time(
     decoder: EventDecoder, records: Sequence[Record], chunk: DecodedChunk, times: Times
 ) -> tuple[DecodedChunk, Times]:
-    """Decode again the events whose time is not that of the monitor that decoded them."""
+    """Decode again the events whose time is not that of the revision that decoded them."""
     stale = _stale(decoder, chunk.events, times) if decoder.is_changing else []
     if not stale:
         return chunk, times
@@ -64,7 +64,7 @@ def _decode(decoder: EventDecoder, subject: SubjectDecoder, record: Record) -> R
 
 
 def _prefer(decoder: EventDecoder, names: Iterable[str], events: Sequence[Any]) -> None:
-    """From now on, try first the monitors that fitted most events of these subjects; the newest of equals."""
+    """Let the decoder try first, for each subject, the revision of most events; the newest of equals."""
     fitted = Counter(map(type, events))
     newest_first = (reversed(decoder.subjects[name].history) for name in names)
     decoder.prefer([max(history, key=lambda subject: fitted[subject.struct]) for history in newest_first])

@@ -1,4 +1,4 @@
-"""Adds rows of predictions and features to the panes of their event time."""
+"""Adds rows of predictions and features to the panes of their event times."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -15,11 +15,12 @@ from watchkeeper.streams.ingest.panes import SEGMENTS_MAX, VERSIONS_MAX, PaneKey
 from watchkeeper.streams.ingest.partition import Partition
 
 UNVERSIONED = "unversioned"
+"""The version of events that name none."""
 Indices = NDArray[np.intp]
 
 
 class Rows(NamedTuple):
-    """Decoded events of one subject from one chunk, in the order in which they came."""
+    """Decoded events of one subject from one chunk, in the order of arrival."""
 
     events: Sequence[Any]
     times: NDArray[np.int64]
@@ -35,7 +36,7 @@ class Rows(NamedTuple):
 
 
 class Places(NamedTuple):
-    """For each row: whether it is late, and the start of the pane that it is counted in."""
+    """For each row, whether it is late, and the start of the pane that counts it."""
 
     late: NDArray[np.bool_]
     starts: NDArray[np.int64]
@@ -46,7 +47,7 @@ class Places(NamedTuple):
 
 
 class VersionRows:
-    """Rows of one version."""
+    """Rows of one subject, version and revision of the monitor."""
 
     def __init__(self, subject: str, version: str, intake: Intake, rows: Rows) -> None:
         self.subject = subject
@@ -56,7 +57,7 @@ class VersionRows:
 
     @property
     def layout(self) -> Layout:
-        """The layout that turns the rows into counts."""
+        """The layout by which the rows are counted."""
         return self.intake.watched.layout(self.version)
 
     @cached_property
@@ -66,12 +67,12 @@ class VersionRows:
 
     @cached_property
     def segments(self) -> list[list[str]]:
-        """By dimension of the monitor, the value of each row."""
+        """For each segment dimension of the monitor, the value of each row."""
         return self.intake.columnizer.segments(self.rows.events)
 
 
 def batches(partition: Partition, subject: str, rows: Rows) -> Iterator[tuple[VersionRows, Indices | None]]:
-    """Split a subject's rows by version and revision; yield each batch with its positions, None for all."""
+    """Split a subject's rows by version and revision; yield each part with its positions (None for all)."""
     for version, index in _by_version(rows.events):
         name = partition.panes.name(VERSIONS_MAX, subject, version)
         whole = rows if index is None else rows.take(index)
@@ -94,20 +95,26 @@ def _by_version(events: Sequence[Any]) -> list[tuple[str, Indices | None]]:
 
 
 class RowsIntake:
-    """Folds rows of one kind into one partition's panes."""
+    """Folds rows of one kind into the panes of one partition."""
 
     def __init__(self, partition: Partition, kind: Kind) -> None:
         self._partition = partition
         self._kind = kind
 
     def place(self, subject: str, rows: Rows) -> Places:
-        """Return which rows are late and in which pane each is counted; advance the subject's clock."""
+        """Advance the subject's clock; return which rows are late and which pane counts each."""
         panes = self._partition.subjects.intakes[subject].panes
         clock = self._partition.clock(self._kind, subject)
         return Places(*clock.late(rows.times, panes))
 
     def add(self, batch: VersionRows, places: Places, repeats: Sequence[int]) -> None:
-        """Fold the rows that are neither late nor repeats; count the others."""
+        """Fold the rows that are neither late nor repeats, and count the others.
+
+        Args:
+            batch: The rows.
+            places: Where each row is counted.
+            repeats: The positions of the rows that repeat a prediction.
+        """
         repeated = np.zeros(len(places.late), dtype=np.bool_)
         repeated[repeats] = True
         keep = ~(places.late | repeated)

@@ -1,4 +1,4 @@
-"""Where panes start and end and when they close, as the durations of a subject's monitor change with time."""
+"""When panes start, end and close, while the durations of a subject's monitor change with time."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ class PaneDurations(NamedTuple):
     pane_ms: int
     lateness_ms: int
     label_ms: int
-    """How long a prediction waits for its label; 0 where no label is expected."""
+    """How long a prediction waits for its label; 0 if no label is expected."""
 
     @classmethod
     def of(cls, monitor: Monitor) -> "PaneDurations":
@@ -28,7 +28,7 @@ class PaneDurations(NamedTuple):
         return cls(milliseconds(windows.pane), milliseconds(windows.lateness), label_ms)
 
     def due_ms(self, time_ms: int) -> int:
-        """Return the event time at which the pane of a time closes: its end plus the allowed lateness."""
+        """Return the event time at which a time's pane closes: the pane's end plus the allowed lateness."""
         return time_ms // self.pane_ms * self.pane_ms + self.pane_ms + self.lateness_ms
 
 
@@ -44,7 +44,7 @@ class PaneGrid:
 
     def __init__(self, spans: Timeline[PaneDurations]) -> None:
         self.spans = spans
-        # By revision, so that an index or an array of indices selects what holds for each time.
+        # One value per revision, so that an array of indices selects the value in force at each time.
         self._pane_ms = np.array([each.pane_ms for each in spans.history], dtype=np.int64)
         self._lateness_ms = np.array([each.lateness_ms for each in spans.history], dtype=np.int64)
 
@@ -55,18 +55,18 @@ class PaneGrid:
         return starts
 
     def ends(self, starts: Times) -> Times:
-        """Return the ends of panes."""
+        """Return the ends of the panes with these starts."""
         ends: Times = starts + self._pane_ms[self.spans.indices(starts)]
         return ends
 
     def due(self, starts: Times) -> Times:
-        """Return the event times at which panes close: their ends plus the allowed lateness."""
+        """Return the event times at which the panes with these starts close: their ends plus the lateness."""
         at = self.spans.indices(starts)
         due: Times = starts + (self._pane_ms[at] + self._lateness_ms[at])
         return due
 
     def closed_to(self, reached_ms: int) -> int:
-        """Return the end of the last pane that is closed once event time has reached a time."""
+        """Return the end of the last pane that is closed once event time has reached `reached_ms`."""
         revisions = self.spans.revisions
         at = len(revisions) - 1
         while at and reached_ms - revisions[at - 1].value.lateness_ms < revisions[at].from_ms:

@@ -11,6 +11,7 @@ from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.evaluate.stage import EvaluateFold
 from watchkeeper.streams.files.examples import Examples
 from watchkeeper.streams.fold.protocol import Record
@@ -69,7 +70,7 @@ def records(values):
 
 def main():
     """Let events through both stages."""
-    registry = Registry({"visitors": Watched(MONITOR, {None: reference()})})
+    registry = Registry({"visitors": Timeline(Watched(MONITOR, {None: reference()}))})
     ingest, evaluate = IngestFold(0, 1, registry), EvaluateFold(registry, ["ingest/0"])
     predictions, labels = map(list, zip(*events(2, factor=2.0), strict=True))
     below = {**predictions[0], "prediction_id": "below", "prediction": {"value": -1.0}}

@@ -171,12 +171,12 @@ def test_bad_rows_stop_everything_or_are_left_out(
     path = write_csv(tmp_path / "rows.csv", table)
     arguments = "publish", path, "--topic", "predictions", "--monitor", write_monitor(tmp_path)
     said = command(*arguments, code=2).stderr
-    assert f"{path}:5: the score is 7.0, not within 0 and 1\n" in said
+    assert f"{path}:5: the score is 7.0; it must be from 0 to 1\n" in said
     assert f"{path}:7: Invalid RFC3339 encoded datetime - at `$.event_time`\n" in said
     assert "2 of 20 rows are bad and nothing was sent" in said
     assert messages(settings, "predictions") == []
     said = command(*arguments, "--skip-bad").stderr
-    assert f"{path}:5: the score is 7.0, not within 0 and 1\n" in said
+    assert f"{path}:5: the score is 7.0; it must be from 0 to 1\n" in said
     assert "18 published, 2 bad rows left out\n" in said
     assert len(messages(settings, "predictions")) == 18
 

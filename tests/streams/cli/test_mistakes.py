@@ -39,7 +39,7 @@ MISTAKES = [
     ("apply", "nothing to apply; name monitor files, or a subject with --remove"),
     ("apply nowhere.yaml", "nowhere.yaml: there is no such file"),
     ("apply .", ".: can't be read: [Errno 21] Is a directory"),
-    ("apply typo.yaml", "typo.yaml:4: feature: is no key that a monitor has here; did you mean 'features'?"),
+    ("apply typo.yaml", "typo.yaml:4: feature: is not a valid key here; did you mean 'features'?"),
     ("apply good.yaml twin.yaml", "twin.yaml: flight-delay is in another file, too; keep one"),
     (
         "apply good.yaml --remove flight-delay",
@@ -48,7 +48,7 @@ MISTAKES = [
     ("apply with_no_file.yaml", "nowhere.csv: there is no such file"),
     (
         "apply with_other_rows.yaml",
-        "other.csv: none of the 4 declared features is in it; its columns are a, b",
+        "other.csv: has none of the 4 declared features; its columns are a, b",
     ),
     ("reference build good.yaml", "a reference needs exactly one of: --from FILE, --from-stream"),
     (
@@ -62,23 +62,23 @@ MISTAKES = [
         "no.parquet: can't be read: Parquet magic bytes not found",
     ),
     ("reference build good.yaml --from latin.csv", "latin.csv: can't be read: 'utf-8' codec"),
-    ("reference build good.yaml --from empty.csv", "empty.csv: there are no rows in it"),
-    ("reference build good.yaml --from only_header.csv", "only_header.csv: there are no rows in it"),
-    ("reference build good.yaml --from twice.csv", "the column 'a' is there twice; rename one of them"),
+    ("reference build good.yaml --from empty.csv", "empty.csv: has no rows to build"),
+    ("reference build good.yaml --from only_header.csv", "only_header.csv: has no rows to build"),
+    ("reference build good.yaml --from twice.csv", "the column 'a' appears twice; rename one of them"),
     (
         "reference build good.yaml --from ragged.csv",
-        "ragged.csv:2: has 3 cells where the header has 2; mend or remove the row",
+        "ragged.csv:2: has 3 cells, but the header has 2; correct or remove the row",
     ),
     (
         "reference build good.yaml --from numbers.csv",
-        "numbers.csv: no value of dep_hour is of the declared type integer; change the column or the monitor",
+        "numbers.csv: no value of dep_hour has the declared type integer; correct the column or the monitor",
     ),
     ("reference build good.yaml --from score.csv", "score.csv:2: Expected `float` <= 1.0"),
     (
         "reference build good.yaml --from label.csv",
         "label.csv:2: the label is 'late'; it must be true, false or a number",
     ),
-    ("reference build good.yaml --from events.ndjson", "events.ndjson:2: is not JSON"),
+    ("reference build good.yaml --from events.ndjson", "events.ndjson:2: is not valid JSON"),
     ("publish nowhere.csv --topic labels", "nowhere.csv: there is no such file"),
     ("publish other.csv --topic alerts", "'alerts' is not one of 'predictions', 'labels', 'features'"),
     ("publish other.csv --topic predictions --speed 0", "--speed should be more than 0, not 0"),

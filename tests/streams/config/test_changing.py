@@ -1,4 +1,4 @@
-"""When a change takes effect, and what is kept of what was before."""
+"""When a change takes effect, and which earlier revisions are kept."""
 
 from itertools import pairwise
 from typing import Any
@@ -92,7 +92,7 @@ def test_few_revisions_are_kept_and_the_oldest_stands_for_those_before() -> None
 
 
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=4, unique=True), st.integers(1, 50))
-def test_whoever_writes_the_record_no_pane_holds_a_change(times: list[int], minutes: int) -> None:
+def test_no_pane_holds_a_change_however_the_record_was_written(times: list[int], minutes: int) -> None:
     revisions = [revision(0, None)]
     revisions += [revision(i + 1, at_ms) for i, at_ms in enumerate(sorted(times))]
     after = monitor(pane=f"PT{minutes}M", size=f"PT{minutes}M")

@@ -1,4 +1,4 @@
-"""The registry follows monitors and references, survives what is broken, and changes as a whole."""
+"""The registry follows monitors and references, survives broken records, and changes as a whole."""
 
 import logging
 import time
@@ -91,7 +91,7 @@ def test_a_broken_record_is_counted_and_logged_and_changes_nothing(
     assert configuration.watched("weather") == before
 
 
-def test_a_record_that_is_put_right_is_not_broken_any_more() -> None:
+def test_a_record_that_is_corrected_is_not_broken_any_more() -> None:
     configuration = Configuration()
     configuration.learn("monitors", b"weather", b"{")
     assert list(configuration.broken) == ["monitors/weather"]
@@ -174,7 +174,7 @@ def test_with_empty_topics_it_is_ready_and_knows_nothing(settings: Settings) -> 
         registry.stop()
 
 
-def test_without_a_broker_it_goes_on_trying_and_stops_when_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_broker_it_goes_on_trying_and_stops_when_asked(caplog: pytest.LogCaptureFixture) -> None:
     registry = Registry(Settings(broker="127.0.0.1:1"))
     registry._follow = lambda: 1 / 0  # type: ignore[method-assign,assignment]
     registry.start()

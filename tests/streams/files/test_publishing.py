@@ -1,4 +1,4 @@
-"""From the rows of a file to records, and when each of them is due."""
+"""The records of the rows of a file, and when each of them is due."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_an_event_of_ndjson_goes_as_it_is_with_its_key(tmp_path: Path, path: Pat
     assert [name for name, _ in sent.headers] == (["content-type"] if structured else [])
 
 
-def test_a_row_without_a_label_is_passed_over_among_labels(tmp_path: Path) -> None:
+def test_a_row_without_a_label_is_skipped_among_labels(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "rows.csv", rows(8))
     sent = list(outgoing(path, "labels", RowMapping("labels", FLIGHTS)))
     assert [record.key for record in sent if isinstance(record, Outgoing)] == [
@@ -39,7 +39,7 @@ def test_a_row_without_a_label_is_passed_over_among_labels(tmp_path: Path) -> No
     ]  # fmt: skip
 
 
-def test_a_bad_row_is_told_and_does_not_stop_the_rest(tmp_path: Path) -> None:
+def test_a_bad_row_is_reported_and_does_not_stop_the_rest(tmp_path: Path) -> None:
     table = rows(4)
     table[1]["event_time"] = ""
     table[2]["score"] = "2"
@@ -47,7 +47,7 @@ def test_a_bad_row_is_told_and_does_not_stop_the_rest(tmp_path: Path) -> None:
     sent = list(outgoing(path, "predictions", RowMapping("predictions", FLIGHTS)))
     assert sent[1:3] == [
         BadRow(3, "Object missing required field `event_time`"),
-        BadRow(4, "the score is 2.0, not within 0 and 1"),
+        BadRow(4, "the score is 2.0; it must be from 0 to 1"),
     ]
     assert isinstance(sent[0], Outgoing)
     assert isinstance(sent[3], Outgoing)

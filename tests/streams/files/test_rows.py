@@ -1,4 +1,4 @@
-"""Where each column of a table goes in an event."""
+"""Which field of an event each column of a table becomes."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -85,7 +85,7 @@ def test_an_event_that_names_no_model_is_given_the_one_that_was_named() -> None:
 
 
 def test_a_time_without_a_zone_is_refused() -> None:
-    with pytest.raises(ValueError, match="has no zone; write it in UTC"):
+    with pytest.raises(ValueError, match="has no time zone; write it in UTC"):
         RowMapping("predictions", FLIGHTS).event({"event_time": datetime(2026, 1, 1)})
 
 

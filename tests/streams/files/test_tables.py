@@ -1,4 +1,4 @@
-"""The same table gives the same rows as Parquet, CSV and NDJSON, each with the place where it stands."""
+"""The same table gives the same rows as Parquet, CSV and NDJSON, each with its place in the file."""
 
 import json
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.files.tables import Type, read_lines, row_count
 
 TYPES: dict[str, Type] = {"number": "number", "whole": "integer", "code": "category", "flag": "boolean"}
-# Texts that CSV can tell from nothing: an empty cell is a missing value.
+# Texts that CSV can distinguish from a missing value, which is an empty cell.
 ROWS = st.lists(
     st.fixed_dictionaries(
         {
@@ -79,17 +79,17 @@ def test_cells_are_read_as_declared(
     assert [type(value) for value in found] == [type(value) for value in values]
 
 
-def test_lines_that_are_no_rows_say_why_and_do_not_stop_the_rest(tmp_path: Path) -> None:
+def test_bad_lines_have_their_reason_and_do_not_stop_the_rest(tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_bytes(b'{"a": 1}\n{"a": \n[1]\n"\xff"\n' + b"[" * 100_000 + b'\n{"a": 2}\n')
     lines = list(read_lines(tmp_path / "a.ndjson", TYPES))
     assert [line.row for line in lines] == [{"a": 1}, None, None, None, None, {"a": 2}]
     assert all(line.error.startswith("is not") for line in lines[1:5])
     (tmp_path / "a.csv").write_text("a,b\n1,2\n1\n\n1,2,3\n")
-    said = [line.error for line in read_lines(tmp_path / "a.csv", TYPES)]
-    assert said == ["", "has 1 cells where the header has 2", "has 3 cells where the header has 2"]
+    errors = [line.error for line in read_lines(tmp_path / "a.csv", TYPES)]
+    assert errors == ["", "has 1 cells, but the header has 2", "has 3 cells, but the header has 2"]
 
 
-def test_a_mark_of_byte_order_is_no_part_of_the_first_column(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_first_column(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbfcode\nUA\n")
     assert [line.row for line in read_lines(tmp_path / "a.csv", TYPES)] == [{"code": "UA"}]
 
@@ -117,6 +117,6 @@ def test_only_parquet_knows_its_rows_beforehand(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a", "nowhere.csv", "nowhere.parquet", "nowhere.ndjson"])
-def test_what_can_not_be_read_is_the_users_to_mend(tmp_path: Path, name: str) -> None:
+def test_a_file_that_can_not_be_read_is_the_users_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match=name):
         list(read_lines(tmp_path / name, TYPES))

@@ -39,7 +39,7 @@ def test_what_one_partition_has_built_the_others_take_over():
     assert first.decoders["predictions"].by_struct is second.decoders["predictions"].by_struct
 
 
-def test_partitions_of_a_worker_do_so():
+def test_partitions_of_a_worker_share_intakes():
     ingest = stages(Settings(), Registry.fixed({"a": _watched("a")}))[0]
     folds = [ingest.fold(number) for number in range(2)]
     for fold in folds:
@@ -78,8 +78,8 @@ def test_what_a_decoder_tries_first_is_its_own():
 
 
 def test_a_worker_begins_without_the_slow_imports_of_river():
-    said = (
+    code = (
         "import sys, watchkeeper.streams.worker.run; print('river' in sys.modules, 'sklearn' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

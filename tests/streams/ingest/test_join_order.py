@@ -1,4 +1,4 @@
-"""Which of two topics, predictions and labels, is read further ahead changes nothing that is counted."""
+"""Counts are the same however far predictions or labels are read ahead of the other."""
 
 import random
 
@@ -71,7 +71,7 @@ def test_it_does_not_matter_which_topic_is_read_further_ahead(seed, order, resta
     assert read(seed, order, restart_at) == read(seed, [("predictions", 1000)])
 
 
-def test_the_scene_has_every_fate_of_a_label():
+def test_the_scene_has_every_outcome_of_a_label():
     _, account, _ = read(1, [("predictions", 1000)])
     assert min(account.values()) > 5, account
 
@@ -79,7 +79,7 @@ def test_the_scene_has_every_fate_of_a_label():
 def test_predictions_wait_for_labels_that_are_only_behind():
     ingest = fold()
     rows = records([prediction(i, 60 * i) for i in range(2000)])
-    ingest.caught_up("labels", NOW_MS)  # as far as anybody has published by then
+    ingest.caught_up("labels", NOW_MS)  # all labels that are published by then
     for at in range(0, len(rows), 100):
         ingest.fold("predictions", rows[at : at + 100], NOW_MS)
     ingest.fold("labels", records([label(i, 60 * i + 5) for i in range(2000)]), NOW_MS)

@@ -37,7 +37,7 @@ def stops_at(rejected: Sequence[bool], chunk: int, limit: RejectedLimit = LIMIT)
 
 
 def by_definition(rejected: Sequence[bool], limit: RejectedLimit = LIMIT) -> int | None:
-    """The same, as the documentation says it."""
+    """The same, as the documentation defines it."""
     for i, bad in enumerate(rejected):
         last = rejected[max(0, i + 1 - limit.events_min) : i + 1]
         if bad and len(last) == limit.events_min and sum(last) > limit.share_max * limit.events_min:
@@ -70,7 +70,7 @@ def test_with_a_share_of_one_nothing_stops_a_worker(share_max):
     assert stops_at([True] * 500, 7, RejectedLimit(share_max, 20)) is None
 
 
-def test_the_most_frequent_reason_is_told():
+def test_the_most_frequent_reason_is_reported():
     refused: dict[int, Reason] = {i: "empty" if i % 3 else "malformed_json" for i in range(25)}
     assert Quarantine().take(25, refused, (), LIMIT) == Excess(19, 20, 20, "empty")
 
@@ -114,10 +114,10 @@ def test_a_worker_that_starts_again_stops_at_the_same_event(source: random.Rando
         assert run(IngestFold(0, 2, BOTH, limit=LIMIT), [stream]) == undisturbed
 
 
-def test_what_was_too_much_says_where_and_why():
-    with pytest.raises(RejectedShareHigh) as told:
+def test_an_excess_names_the_event_and_the_reason():
+    with pytest.raises(RejectedShareHigh) as caught:
         IngestFold(3, 4, BOTH, limit=LIMIT).fold("labels", records([b"{}"] * 30), NOW_MS)
-    error = told.value
+    error = caught.value
     assert error.event == "labels/3/19"
     assert "prediction_id" in error.why
     assert (error.excess.rejected, error.excess.events, error.excess.reason) == (20, 20, "invalid_event")
@@ -163,8 +163,8 @@ def test_a_header_that_names_another_place_is_no_replay():
         b"predictions/0/99",
         b"\xff",
     ]
-    for said in odd:
-        assert origin_of(place, Record(9, 0, None, b"", [(REPLAY_HEADER, said)])) is None, said
+    for header in odd:
+        assert origin_of(place, Record(9, 0, None, b"", [(REPLAY_HEADER, header)])) is None, header
     assert origin_of(place, Record(9, 0, None, b"", [(REPLAY_HEADER, b"predictions/0/8")])) == 8
     assert (
         origin_of(place, Record(9, 0, None, b"", [(REPLAY_HEADER, b"predictions/0/8"), ("a", b"")])) is None

@@ -159,7 +159,7 @@ def test_absent_and_null_features_are_missing():
     assert [profile.category(n).missing for n in ("country", "member")] == [2, 2]
 
 
-def test_a_repeated_prediction_is_counted_once_and_said_to_be_a_duplicate():
+def test_a_repeated_prediction_is_counted_once_and_then_as_a_duplicate():
     ingest = fold()
     ingest.fold("predictions", records([prediction(0, 1), prediction(0, 1), prediction(1, 2)]), NOW_MS)
     ingest.fold("predictions", records([prediction(1, 2), prediction(2, 200)], 3), NOW_MS)
@@ -210,7 +210,7 @@ def test_labels_join_in_either_order(labels_first):
     assert {p.segment for p in closed} == {None, "country=NL", "country=BE"}
 
 
-def test_a_later_label_corrects_and_a_retraction_takes_back():
+def test_a_later_label_corrects_and_a_retraction_removes():
     ingest = fold()
     ingest.fold("predictions", records([prediction(i, 1) for i in range(3)]), NOW_MS)
     first = [label(i, 10 + i, False) for i in range(3)]
@@ -266,7 +266,7 @@ def test_a_million_categories_versions_and_segments_stay_bounded():
     assert ingest.partition.accounts["predictions"].accepted == 10_000
 
 
-def test_an_idle_subject_says_so_and_its_panes_close_by_the_clock():
+def test_an_idle_subject_is_reported_and_its_panes_close_by_the_clock():
     ingest = fold()
     ingest.tick(NOW_MS)
     ingest.fold("predictions", records([prediction(0, 1)]), NOW_MS)
@@ -386,7 +386,7 @@ def test_what_was_late_by_the_clock_waits_for_no_label_after_a_restart_either(re
     ingest = fold()
     ingest.tick(NOW_MS)
     ingest.fold("predictions", first, NOW_MS)
-    ingest.caught_up("predictions", NOW_MS + 6_000)  # nothing came for long: its pane is closed
+    ingest.caught_up("predictions", NOW_MS + 6_000)  # no events for a while: the pane is closed
     ingest.fold("predictions", late, NOW_MS + 7_000)
     assert ingest.partition.accounts["predictions"].late == 1
     if restarts:
@@ -423,7 +423,7 @@ def test_what_was_refused_before_its_monitor_came_is_no_event_after_a_restart_ei
     assert ingest.partition.accounts["predictions"].rejected == 1
 
 
-def test_a_checkpoint_that_does_not_say_since_when_subjects_are_watched_forgets_none():
+def test_a_checkpoint_without_the_offsets_of_admission_forgets_no_subject():
     events = {"predictions": records([prediction(i, i) for i in range(9)])}
     ingest = fold()
     ingest.fold("predictions", events["predictions"], NOW_MS)
