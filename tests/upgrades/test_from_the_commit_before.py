@@ -49,7 +49,20 @@ def _memory(moment: str | None = None) -> Memory:
 
 def _comparable(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Leave out sentences, and the last digits of numbers, in which processors may differ."""
-    return {topic: _without(found, TEXTS.get(topic, set())) for topic, found in told.items()}
+    kept = {topic: _without(found, TEXTS.get(topic, set())) for topic, found in told.items()}
+    return kept | {"alerts": _news(kept["alerts"])}
+
+
+def _news(alerts: dict[str, Any]) -> dict[str, Any]:
+    """Leave out records that repeat the one before: an open alert is published again in its new words."""
+    kept: dict[str, Any] = {}
+    last: dict[str, Any] = {}
+    for key, alert in sorted(alerts.items()):
+        state = _without(alert, {"updated_at"})
+        if last.get(alert["fingerprint"]) != state:
+            kept[key] = alert
+        last[alert["fingerprint"]] = state
+    return kept
 
 
 def _without(value: Any, texts: set[str]) -> Any:
