@@ -29,7 +29,7 @@ class WatchkeeperError(Exception):
 class UserError(WatchkeeperError):
     """An error that the user can fix.
 
-    The message is one sentence: what is wrong, where, and how to fix it. Commands print it and exit with code 2.
+    The message is one sentence: what is wrong, where, and how to fix it. Commands print it and exit with 2.
     """
 
 

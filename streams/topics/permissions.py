@@ -20,7 +20,7 @@ from watchkeeper.streams.topics.access import Component, Right, rights
 __all__ = ["give", "lacking"]
 
 ANSWER_SECONDS = 10
-"""Seconds to wait for an answer of the broker. Chosen by hand: patience with a slow broker or a quick error."""
+"""Seconds to wait for an answer of the broker. Chosen by hand: a slow broker against a quick error."""
 _RESOURCES = {
     "topic": ResourceType.TOPIC,
     "group": ResourceType.GROUP,

@@ -10,7 +10,8 @@ from typing import Any
 from faust.types import TP
 
 from watchkeeper.streams.errors import Unrecoverable
-from watchkeeper.streams.fold.keeper import Keeper, Superseded
+from watchkeeper.streams.fold.interfaces import Superseded
+from watchkeeper.streams.fold.keeper import Keeper
 from watchkeeper.streams.fold.outlet import KafkaOutlet, Sink
 from watchkeeper.streams.fold.rejection import RejectedShareHigh
 from watchkeeper.streams.fold.store import KafkaStore
