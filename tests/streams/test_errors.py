@@ -15,7 +15,7 @@ LINE = re.compile(r"^((?:│  |   )*)(?:├─ |└─ )?(\w+) {2,}\S")
 
 
 def modules() -> list[str]:
-    found = pkgutil.walk_packages(streams.__path__, "streams.")
+    found = pkgutil.walk_packages(streams.__path__, "watchkeeper.streams.")
     return [each.name for each in found if not each.name.endswith("__main__")]
 
 

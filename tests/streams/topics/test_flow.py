@@ -43,7 +43,7 @@ from watchkeeper.streams.topics.topics import TOPICS, is_topic, known_topic
 from watchkeeper.streams.worker.stage_metrics import Observer
 from watchkeeper.streams.worker.worker import Worker
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HOOK = cast("SinkName", "hook")
 """A sink that does not exist; a real one is a value of `SinkName`."""
 DUMMY = Flow("dummy", ("retraining",), ("rejected",), (HOOK,))
@@ -130,9 +130,12 @@ def test_outcomes_are_those_of_the_accounts() -> None:
     assert (*LabelAccount.__struct_fields__, "evicted") == LABEL_OUTCOMES
 
 
+WORKER_PARTS = "page_and_exit", "stage_metrics", "worker"
+
+
 def test_the_worker_knows_no_stage_but_by_its_declaration() -> None:
-    known = "observing", "outlet", "keeper", "stage", "too_many_rejected", "worker"
-    for name in known:
+    parts = "fold/keeper", "fold/outlet", "stage", *(f"worker/{name}" for name in WORKER_PARTS)
+    for name in parts:
         tree = ast.parse((ROOT / f"streams/{name}.py").read_text())
         imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         stages = (
