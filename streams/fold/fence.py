@@ -16,7 +16,7 @@ from watchkeeper.streams.topics.topics import topic_name
 log = logging.getLogger("watchkeeper.store")
 
 COMMIT_SECONDS = 30
-"""Seconds that one call to begin, commit or abort transactions may block. Chosen by hand: it is retried."""
+"""Seconds that one call to initialize, commit or abort transactions may block. Chosen by hand."""
 _RETRY_SECONDS = 0.5
 """Seconds between two tries. Chosen by hand: quick recovery against load on a broker in trouble."""
 _PERMANENT = {
