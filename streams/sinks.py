@@ -1,4 +1,4 @@
-"""The sinks of all stages, and the receivers of each: the one table of them."""
+"""The sinks of all stages, and the receivers of each sink."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ SINKS: Mapping[SinkName, Mapping[str, Maker]] = {
         "terminal": terminal,
     },
 }
-"""Sink -> receiver -> what makes it from the settings. The first that the settings ask for is used."""
+"""Sink -> receiver -> the function that creates it. The first receiver that the settings enable is used."""
 
 
 def open_sinks(
@@ -26,7 +26,15 @@ def open_sinks(
     clock_seconds: Callable[[], float] = time.time,
     sinks: Mapping[SinkName, Mapping[str, Maker]] = SINKS,
 ) -> dict[SinkName, Receiver]:
-    """Return one receiver for each sink."""
+    """Create one receiver for each sink.
+
+    Args:
+        settings: They select the receivers and give their addresses.
+        metrics: Where receivers count their deliveries.
+        json_pages: Whether the terminal prints pages as JSON.
+        clock_seconds: Returns the current time, in seconds since 1970.
+        sinks: The receivers of each sink, as in `SINKS`.
+    """
     return {
         sink: open_receiver(sink, makers, settings, metrics, json_pages, clock_seconds)
         for sink, makers in sinks.items()

@@ -1,4 +1,4 @@
-"""A stage as the worker knows it: its flow, the fold that it runs, and what metrics show of that fold."""
+"""The declaration of a stage for the worker: its flow, its fold, and the metrics of that fold."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -14,37 +14,43 @@ __all__ = ["Observe", "Stage", "check_stages"]
 
 F = TypeVar("F", bound=Fold)
 Observe = Callable[[Metrics, int, F], object]
-"""Shows in metrics what the fold of a partition number counts."""
+"""A function that sets metrics from the fold of a partition number."""
 
 
 def nothing(metrics: Metrics, number: int, fold: Fold) -> None:
-    """Show nothing of a fold."""
+    """Do nothing: the fold has no metrics."""
 
 
 class Stage(NamedTuple, Generic[F]):
-    """One stage."""
+    """One stage: what it reads and writes, and the fold that it runs."""
 
     flow: Flow
+    """The topics and sinks of the stage."""
     fold: Callable[[int], F]
-    """Makes the fold of one partition number."""
+    """Creates the fold of one partition number."""
     observe_saved: Observe[F] = nothing
-    """Called after each checkpoint: for counters that must be exact over crashes."""
+    """Called after each checkpoint. It sets counters that must stay exact across crashes."""
     observe_changed: Observe[F] = nothing
-    """Called within a second after the fold's `revision` changed, also after a restart or a move."""
+    """Called within a second after the fold's `revision` changes, and after a restart or move."""
 
     @property
     def name(self) -> str:
-        """Return the name."""
+        """Return the name of the stage."""
         return self.flow.name
 
     @property
     def reads(self) -> tuple[TopicName, ...]:
-        """Return the topics that it reads."""
+        """Return the topics that the stage reads."""
         return self.flow.reads
 
 
 def check_stages(stages: Sequence[Stage[Any]], sinks: Collection[str]) -> None:
-    """Raise WrongDeclaration where stages can't work together, or name what does not exist."""
+    """Raise WrongDeclaration if stages conflict, or name a topic or sink that does not exist.
+
+    Args:
+        stages: The stages of one worker.
+        sinks: The names of the sinks that the worker has.
+    """
     for problem in _problems([stage.flow for stage in stages], sinks):
         raise WrongDeclaration(problem)
 

@@ -1,6 +1,6 @@
-"""The four stages: the fold that each runs, and what metrics show of it.
+"""The four stages: the fold that each stage runs, and the metrics of that fold.
 
-What each reads, writes and delivers to is in `streams/topics/flow.py`.
+`streams/topics/flow.py` declares what each stage reads, writes and delivers to.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ __all__ = ["observe_notify", "observe_page", "stages"]
 
 
 def stages(settings: Settings, registry: Registry) -> list[Stage[Any]]:
-    """Return the stages, in the order of the flow."""
+    """Return the stages, in the order in which data passes them."""
     sources = [f"{INGEST.name}/{number}" for number in range(settings.partitions)]
     limit = RejectedLimit(settings.rejected_share_max, settings.rejected_events_min)
     subjects = Subjects(registry)
@@ -44,10 +44,10 @@ def stages(settings: Settings, registry: Registry) -> list[Stage[Any]]:
 
 
 def observe_page(metrics: Metrics, number: int, fold: PageFold) -> None:
-    """Show the pages of a partition's subjects beside their budgets."""
+    """Show the number of pages and the budget of each subject of a partition."""
     metrics.observe_pages(number, fold.paging())
 
 
 def observe_notify(metrics: Metrics, number: int, fold: NotifyFold) -> None:
-    """Show which alerts of a partition fire."""
+    """Show the alerts of a partition that are firing."""
     metrics.observe_firing(number, fold.firing())

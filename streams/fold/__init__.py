@@ -1,1 +1,1 @@
-"""The primitive: a fold over one partition, its checkpoint, and what delivers its outputs."""
+"""The stage primitive: a fold over one partition, its checkpoint, and the delivery of its outputs."""

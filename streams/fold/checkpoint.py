@@ -1,6 +1,7 @@
-"""The checkpoint: the state of a stage in one partition, and the outputs that it still owes, as one record.
+"""The checkpoint: the state of a stage in one partition, and its undelivered outputs, as one record.
 
-Format 2 names the stage and partition. Format 1 did not: under a wrong key it could pass for an empty state.
+Format 2 contains the stage and partition. Format 1 did not: a checkpoint under a wrong key could pass for an
+empty state.
 """
 
 import zlib
@@ -15,34 +16,38 @@ from watchkeeper.streams.fold.formats import NEWEST, OLDEST
 from watchkeeper.streams.fold.protocol import Message
 
 VERSION = NEWEST
+"""The format of checkpoints that this program writes by default."""
 BYTES_MAX = 512 * 2**20
-"""The most bytes of a checkpoint before compression."""
+"""Maximum bytes of a checkpoint before compression. Chosen by hand: it bounds the memory of decoding."""
 
 _Count = Annotated[int, Meta(ge=0)]
 
 
 class UnreadableCheckpoint(Unrecoverable):
-    """A checkpoint is damaged, of a newer format, or of another source: this program must not guess."""
+    """A checkpoint is damaged, has a newer format, or belongs to another source."""
 
 
 class Checkpoint(Struct, frozen=True):
-    """The state after all records up to `offsets`, with the outputs that may not have been delivered."""
+    """The state of a fold after all records up to `offsets`, and the outputs that may be undelivered."""
 
     version: int
+    """The format of the checkpoint."""
     offsets: dict[str, Annotated[int, Meta(ge=-1)]]
-    """Logical topic -> offset of the last record folded."""
+    """Topic, without the prefix -> offset of the last folded record."""
     sequence: _Count
-    """Number of the last output ever owed; the outbox ends with it."""
+    """The sequence number of the last output so far. The outbox ends with it."""
     seen: dict[str, _Count]
-    """Source (`stage/partition`) -> sequence of its last output folded here."""
+    """Source (`stage/partition`) -> sequence number of its last output that was folded here."""
     outbox: list[Message]
+    """Outputs to deliver, in order. After a crash they are delivered again."""
     state: bytes
+    """The snapshot of the fold."""
     source: str = ""
-    """The stage and partition, `stage/partition`. Since format 2."""
+    """The stage and partition, as `stage/partition`. Since format 2."""
 
 
 class _Format(Struct):
-    """The field with which every format begins."""
+    """The field that every format has."""
 
     version: int
 
@@ -54,7 +59,14 @@ _DAMAGED = (zlib.error, msgspec.MsgspecError, ValueError, RecursionError, Overfl
 
 
 def encode(checkpoint: Checkpoint, written: int = VERSION) -> bytes:
-    """Encode as compressed MessagePack, in the newest format or an older one.
+    """Encode a checkpoint as compressed MessagePack.
+
+    Args:
+        checkpoint: The checkpoint, in the newest format.
+        written: The format to write.
+
+    Raises:
+        ValueError: The checkpoint is larger than `BYTES_MAX`.
 
     >>> decode(encode(Checkpoint(VERSION, {"labels": 7}, 3, {}, [], b"state", "ingest/0"))).offsets
     {'labels': 7}
@@ -68,7 +80,14 @@ def encode(checkpoint: Checkpoint, written: int = VERSION) -> bytes:
 
 
 def decode(value: bytes, source: str = "") -> Checkpoint:
-    """Decode, in the newest format; refuse what is damaged, of a newer one, or of another source.
+    """Decode a checkpoint of any known format, and upgrade it to the newest one.
+
+    Args:
+        value: What `encode` returned.
+        source: The expected `stage/partition`; empty: any.
+
+    Raises:
+        UnreadableCheckpoint: The checkpoint is damaged, has a newer format, or belongs to another source.
 
     >>> decode(b"no checkpoint", "ingest/0")
     Traceback (most recent call last):
@@ -84,7 +103,7 @@ def decode(value: bytes, source: str = "") -> Checkpoint:
                 f"{name} has format {found}, this program reads up to {VERSION}: upgrade this worker"
             )
         if found < OLDEST:
-            raise UnreadableCheckpoint(f"{name} has format {found}, which never was")
+            raise UnreadableCheckpoint(f"{name} has format {found}, which does not exist")
         checkpoint = _decoder.decode(data)
     except _DAMAGED as error:
         raise UnreadableCheckpoint(f"{name} is damaged: {error}") from error
@@ -94,13 +113,13 @@ def decode(value: bytes, source: str = "") -> Checkpoint:
         raise UnreadableCheckpoint(f"{name} is of {checkpoint.source!r}, not of {source}")
     if len(checkpoint.outbox) > checkpoint.sequence:
         raise UnreadableCheckpoint(
-            f"{name} is damaged: it owes {len(checkpoint.outbox)} outputs, and numbered {checkpoint.sequence}"
+            f"{name} is damaged: it has {len(checkpoint.outbox)} outputs, but sequence {checkpoint.sequence}"
         )
     return checkpoint
 
 
 def _decompress(value: bytes) -> bytes:
-    """Decompress a whole stream of bounded size."""
+    """Decompress a complete stream of bounded size."""
     stream = zlib.decompressobj()
     data = stream.decompress(value, BYTES_MAX)
     if not stream.eof:
@@ -116,4 +135,4 @@ def _from_1(checkpoint: Checkpoint, source: str) -> Checkpoint:
 
 
 _UPGRADES: Mapping[int, Callable[[Checkpoint, str], Checkpoint]] = {1: _from_1}
-"""The step from each format to the next."""
+"""The upgrade from each format to the next."""

@@ -1,4 +1,4 @@
-"""Delivers outputs to Kafka and to sinks, in order, and returns when all of them have arrived."""
+"""Delivers outputs to Kafka and to sinks, in order, and waits until all of them have arrived."""
 
 import asyncio
 import threading
@@ -18,38 +18,52 @@ from watchkeeper.streams.topics.topics import is_topic, topic_name
 
 
 def always() -> bool:
-    """Return True: the caller may deliver."""
+    """Return True: the caller still owns the partition."""
     return True
 
 
 class Sink(Protocol):
-    """A receiver outside of Kafka."""
+    """A destination outside of Kafka."""
 
     async def deliver(self, messages: list[Message], is_current: Callable[[], bool] = always) -> None:
-        """Return when the receiver has taken the messages; try again for as long as that can help.
+        """Deliver messages, retry while that can help, and return when the receiver has accepted them.
 
-        NotOurs before a try when `is_current` returns False: another worker may deliver them.
+        Args:
+            messages: The messages, in order.
+            is_current: Whether the caller still owns the partition. It is called before each try.
+
+        Raises:
+            NotOurs: `is_current` returned False: another worker may deliver the messages.
         """
 
     async def close(self) -> None:
-        """Close connections."""
+        """Close the connections."""
 
 
 class Undeliverable(Unrecoverable):
-    """The broker refuses an output for good: to go on would lose it."""
+    """The broker rejects an output permanently. If the worker continued, the output would be lost.
+
+    Args:
+        topic: The name of the topic on the broker.
+        why: The broker's error.
+    """
 
     def __init__(self, topic: str, why: str) -> None:
         super().__init__(
-            f"the broker refuses an output for {topic} ({why}): see that the topic is there, that the"
-            " worker's user may write to it, and that it takes records of 16 MiB"
+            f"the broker refuses an output for {topic} ({why}): check that the topic exists, that the"
+            " worker's user may write to it, and that it accepts records of 16 MiB"
         )
 
 
 class KafkaOutlet:
-    """One idempotent producer of a worker; waits for the broker as long as it takes.
+    """Delivers the outputs of a worker through one idempotent producer. It waits for the broker forever.
 
-    Order holds per partition: an output that fails stops those behind it (`enable.gapless.guarantee`), so
-    that sequence numbers never skip one that arrives later.
+    Outputs stay in order within a partition. An output that fails blocks those behind it
+    (`enable.gapless.guarantee`), so that no output arrives after one with a higher sequence number.
+
+    Args:
+        settings: They give the broker, the prefix of topics, and the format to write.
+        sinks: The destinations outside of Kafka, by name.
     """
 
     def __init__(self, settings: Settings, sinks: Mapping[SinkName, Sink] | None = None) -> None:
@@ -70,9 +84,10 @@ class KafkaOutlet:
         messages: Sequence[Message],
         is_current: Callable[[], bool] = always,
     ) -> None:
-        """Deliver numbered outputs of a source, and return when every one has been acknowledged.
+        """Deliver the outputs of a source, and return when all are acknowledged.
 
-        Readers drop repeated records by their numbers. Sinks have no numbers, and ask `is_current`.
+        Readers of topics drop repeated records by their sequence numbers. Sinks get no sequence numbers, so
+        they call `is_current` instead. See `Outlet.deliver`.
         """
         numbered = [(first_sequence + i, message) for i, message in enumerate(messages)]
         for is_sink, group in groupby(numbered, key=lambda pair: pair[1].topic in self._sinks):
@@ -83,7 +98,7 @@ class KafkaOutlet:
                 await self._produce([(m, self._headers(source, sequence)) for sequence, m in part])
 
     async def announce(self, messages: Sequence[Message]) -> None:
-        """Deliver outputs that may repeat without harm, and so carry no number."""
+        """Deliver outputs that may be repeated. They have no sequence number."""
         await self._produce([(message, self._headers(None, 0)) for message in messages])
 
     async def _to_sinks(self, messages: list[Message], is_current: Callable[[], bool]) -> None:
@@ -95,13 +110,13 @@ class KafkaOutlet:
             return
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        batch = _Batch(len(messages), lambda error: loop.call_soon_threadsafe(_settle, done, error))
+        batch = _Batch(len(messages), lambda error: loop.call_soon_threadsafe(_complete, done, error))
         for message, headers in messages:
             await self._enqueue(message, headers, batch.delivered)
         await done
 
     async def _enqueue(self, message: Message, headers: list[Any], delivered: Any) -> None:
-        if not is_topic(message.topic):  # nor a registered sink: Kafka must not create a topic of that name
+        if not is_topic(message.topic):  # Kafka must not create a topic of this name.
             raise UndeclaredOutput("an outbox", message.topic)
         name = topic_name(self._settings, message.topic)
         target = {} if message.partition is None else {"partition": message.partition}
@@ -125,13 +140,13 @@ class KafkaOutlet:
             self._producer.poll(0.1)
 
     def close(self) -> None:
-        """Stop. The next keeper delivers again, from the checkpoint, what was not acknowledged."""
+        """Stop. The next keeper delivers unacknowledged outputs again, from the checkpoint."""
         self._running = False
         self._poller.join(1)
         self._producer.purge()
 
 
-def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
+def _complete(future: "asyncio.Future[None]", error: Exception | None) -> None:
     if future.done():
         return
     if error is None:
@@ -141,7 +156,7 @@ def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
 
 
 class _Batch:
-    """Counts delivery reports, and calls `finished` once: after the last report, or at the first error."""
+    """Counts delivery reports. It calls `finished` after the last report, or at an error."""
 
     def __init__(self, expected: int, finished: Callable[[Exception | None], object]) -> None:
         self._left = expected

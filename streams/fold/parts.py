@@ -1,9 +1,9 @@
-"""Checkpoints that are larger than a record: cut into parts, put together again only where they are whole.
+"""Splits checkpoints that are larger than one record into parts, and joins complete sets of parts.
 
-Parts have keys of their own and come first; the head, under the checkpoint's key, comes last and names them.
-All are written in one transaction, but not every broker hides what one left behind that did not end. So a
-head counts only with parts of its own id, none of them missing, and the right checksum. Where it does not
-count, the checkpoint before it stays.
+The parts have their own keys and are written first. The head has the checkpoint's key and is written last.
+All are written in one transaction, but not every broker hides the records of an unfinished transaction. So a
+head is valid only if no part is missing, all parts have its id, and the checksum is right. If a head is not
+valid, the previous checkpoint stays in force.
 """
 
 import hashlib
@@ -16,9 +16,11 @@ from msgspec import Struct
 __all__ = ["PART_BYTES", "Assembly", "split", "tombstones"]
 
 PART_BYTES = 15 * 2**20
-"""Most of a checkpoint in one record; what a record takes (16 MiB) includes its key and headers."""
+"""Maximum bytes of a checkpoint in one record. 1 MiB of `MAX_MESSAGE_BYTES` is left for key and headers."""
 _MAGIC = b"WKPARTS\x01"
+"""The bytes with which the value of a head starts."""
 _ID_BYTES = 16
+"""Bytes of the id with which each part starts: the length of a UUID."""
 _PART = b"/part/"
 
 
@@ -29,7 +31,12 @@ class _Head(Struct, array_like=True, frozen=True):
 
 
 def split(key: bytes, value: bytes, part_bytes: int = PART_BYTES) -> list[tuple[bytes, bytes]]:
-    """Return the records of a checkpoint, by key, in the order in which they must be written.
+    """Return the records of a checkpoint as (key, value), in the order in which they must be written.
+
+    Args:
+        key: The key of the checkpoint.
+        value: The encoded checkpoint.
+        part_bytes: Maximum bytes of the value in one record.
 
     >>> split(b"page/0", b"small")
     [(b'page/0', b'small')]
@@ -46,12 +53,12 @@ def split(key: bytes, value: bytes, part_bytes: int = PART_BYTES) -> list[tuple[
 
 
 def tombstones(key: bytes, parts: Iterable[int]) -> list[tuple[bytes, None]]:
-    """Return the records that take parts away, by number, which no head names any more."""
+    """Return the records that delete the given part numbers of a key."""
     return [(_part_key(key, n), None) for n in parts]
 
 
 class Assembly:
-    """Follows the records of a partition, and holds the newest whole value of each key.
+    """Reads the records of a partition, and holds the newest complete value of each key.
 
     >>> assembly = Assembly()
     >>> for key, value in split(b"page/0", b"larger", part_bytes=4): assembly.see(key, value)
@@ -61,12 +68,13 @@ class Assembly:
 
     def __init__(self) -> None:
         self.values: dict[bytes, bytes] = {}
+        """Key -> newest complete value."""
         self.parts: dict[bytes, int] = {}
-        """In how many parts each value came, where it did."""
+        """Key -> number of parts, for values that were split."""
         self._waiting: dict[bytes, bytes] = {}
 
     def see(self, key: bytes, value: bytes | None) -> None:
-        """Take in one record, in order; None takes away what was under its key."""
+        """Process the next record. A value of None deletes the key."""
         if _PART in key:
             if value is None:
                 self._waiting.pop(key, None)

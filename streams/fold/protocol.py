@@ -1,6 +1,6 @@
-"""The one primitive: a fold over one partition, whose state can be saved and restored.
+"""The protocol of every stage: a fold over one partition, whose state can be saved and restored.
 
-A fold is plain Python, without Kafka, clock or metrics. `Keeper` (`keeper.py`) passes it each record
+A fold is plain Python without Kafka, a clock or metrics. `Keeper` (`keeper.py`) passes each record to it
 exactly once, saves it, and delivers its outputs.
 """
 
@@ -12,15 +12,15 @@ from msgspec import Struct
 from watchkeeper.streams.topics.flow import Destination
 
 LAST_OFFSET = 2**62
-"""An offset after every record of a topic."""
+"""An offset higher than that of every record. No topic reaches it."""
 
 
 class Record(NamedTuple):
-    """One Kafka record, as a fold sees it. The worker passes aiokafka's records, which have these fields."""
+    """The fields of a Kafka record that folds use. The worker passes aiokafka's records, which have them."""
 
     offset: int
     timestamp: int
-    """Milliseconds since the epoch; the name is Kafka's."""
+    """Milliseconds since 1970. Kafka uses this name."""
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
@@ -30,64 +30,76 @@ class Message(Struct, frozen=True, array_like=True):
     """One output of a fold: a record for a topic, or a message for a sink."""
 
     topic: Destination
-    """The topic's name without the prefix, or the sink's name."""
+    """The name of the topic, without the prefix, or of the sink."""
     key: bytes
     value: bytes
     partition: int | None = None
+    """The partition to send to; None: the hash of the key selects it."""
 
 
 class Fold(Protocol):
-    """What every stage is. The same records give the same outputs and state, however they are chunked.
+    """The code of a stage. The same records give the same outputs and state, in whatever chunks they arrive.
 
-    A fold inherits `BaseFold`, and so defines only what it needs of the last four methods.
+    Folds inherit from `BaseFold`, so they define the last four methods only if they need them.
     """
 
     revision: int
-    """Changes whenever what the fold shows to metrics may have changed."""
+    """A number that changes whenever values that the fold shows in metrics may have changed."""
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
-        """Fold records of one topic. They come in order, each once."""
+        """Process records of one topic. They arrive in order, each exactly once.
+
+        Args:
+            topic: The name of the topic, without the prefix.
+            records: Consecutive records of the partition.
+            now_ms: The current time, since 1970.
+        """
 
     def tick(self, now_ms: int) -> None:
-        """Note the time; called about once a second, also when no records come."""
+        """Process the current time. It is called about once a second, also without records."""
 
     def outputs(self) -> list[Message]:
-        """Return the outputs since the last call."""
+        """Return the outputs since the previous call."""
 
     def snapshot(self) -> bytes:
-        """Encode the whole state."""
+        """Encode the complete state, for a checkpoint."""
 
     def restore(self, state: bytes) -> None:
-        """Replace the state with a snapshot."""
+        """Replace the state by that of a snapshot."""
 
     def needs(self) -> Mapping[str, int]:
-        """Return, after `restore`, from which offset of which topic `remember` needs the records again.
+        """Return the topics that `remember` must reread after `restore`, each with the first offset.
 
-        Checkpoints do not copy state that is as large as its input (predictions that wait for labels): the
-        topic holds it already. Most folds need nothing.
+        A checkpoint does not contain state that is as large as its input, such as predictions that wait for
+        labels: the topic already holds it. Most folds need nothing.
         """
 
     def remember(self, topic: str, records: Sequence[Record]) -> None:
-        """Rebuild what `needs` asked for from records folded before the checkpoint; counts nothing."""
+        """Rebuild state from records that were folded before the checkpoint. It does not count them again.
+
+        Args:
+            topic: A topic that `needs` returned.
+            records: The records from the first needed offset to the checkpoint, in batches.
+        """
 
     def caught_up(self, topic: str, now_ms: int) -> None:
-        """Note that a topic is read to its end; called about once a second while that is so."""
+        """Note that a topic is read to its end. It is called about once a second while this is true."""
 
     def out_of_sight(self, topic: str) -> None:
-        """Note that nobody knows where a topic ends: the broker is away."""
+        """Note that the end of a topic is unknown, because the broker is away."""
 
 
 class BaseFold:
-    """What most folds do: the checkpoint holds their whole state, and they ignore the ends of topics."""
+    """The defaults of most folds: the checkpoint holds the complete state, and ends of topics are ignored."""
 
     revision = 0
 
     def needs(self) -> Mapping[str, int]:
-        """Return nothing: the state is small."""
+        """Return nothing: the checkpoint holds the complete state."""
         return {}
 
     def remember(self, topic: str, records: Sequence[Record]) -> None:
-        """Do nothing: `needs` asks for nothing."""
+        """Do nothing: `needs` returns nothing."""
 
     def caught_up(self, topic: str, now_ms: int) -> None:
         """Do nothing."""

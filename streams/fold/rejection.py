@@ -1,6 +1,6 @@
-"""Records that a stage can't use go to `rejected`, with their bytes, their place and the reason.
+"""Creates the records of the topic `rejected`: a record that a stage can't use, its place and the reason.
 
-When there are too many of them, the worker stops.
+If a worker rejects too many events, it stops.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,23 +17,31 @@ T = TypeVar("T")
 
 
 class Excess(NamedTuple):
-    """How many of the last events were rejected, when these were too many."""
+    """The number of rejected events among the latest events, if it exceeds the limit."""
 
     at: int
-    """Index in its chunk of the event that exceeded the limit."""
+    """The index in its chunk of the event that exceeded the limit."""
     rejected: int
+    """Number of rejected events."""
     events: int
+    """Number of events that were counted."""
     reason: Reason
     """The most frequent reason."""
 
 
 class RejectedShareHigh(Unrecoverable):
-    """Too many of the last events were rejected: the worker must stop, and save nothing of this chunk."""
+    """Too many of the latest events were rejected. The worker must stop, and save nothing of this chunk.
+
+    Args:
+        event: The event that exceeded the limit, as `topic/partition/offset`.
+        why: What is wrong with that event.
+        excess: The numbers of events.
+    """
 
     def __init__(self, event: str, why: str, excess: Excess) -> None:
         super().__init__(f"{event}: {excess.rejected} of the last {excess.events} events were rejected")
         self.event = event
-        """`topic/partition/offset` of the event that exceeded the limit."""
+        """The event that exceeded the limit, as `topic/partition/offset`."""
         self.why = why
         """What is wrong with that event."""
         self.excess = excess
@@ -48,9 +56,16 @@ def readable(
     refuse: Callable[[Message], object],
     now_ms: int,
 ) -> Iterator[T]:
-    """Yield what `read` makes of each record; pass the rejection of one that it can't read to `refuse`.
+    """Yield the decoded value of each record, and reject records that can't be decoded.
 
-    `read` raises ValueError for what no stage can have sent; `what` says what the record is not.
+    Args:
+        topic: The topic of the records, without the prefix.
+        partition: The partition of the records.
+        records: The records.
+        read: Decodes a value. It raises ValueError for a value that no stage writes.
+        what: What a rejected record is not, such as "no alert".
+        refuse: Receives each rejection.
+        now_ms: The current time, since 1970.
 
     >>> given = [Record(0, 0, None, b"1"), Record(1, 0, None, b"one")]
     >>> refused = []
@@ -69,7 +84,15 @@ def readable(
 
 
 def rejection(topic: str, partition: int, record: Record, reason: Reason, why: str, now_ms: int) -> Message:
-    """Return the record for `rejected`; of what is large it holds a part.
+    """Return the record for the topic `rejected`. It holds only the start of a large key, value or header.
+
+    Args:
+        topic: The topic of the rejected record, without the prefix.
+        partition: The partition of the rejected record.
+        record: The rejected record.
+        reason: The kind of error.
+        why: What is wrong, for people.
+        now_ms: The current time, since 1970.
 
     >>> rejection("labels", 2, Record(7, 0, None, b"x"), "malformed_json", "it is not JSON", 0).key
     b'labels/2/7'

@@ -1,4 +1,4 @@
-"""Checkpoints in a compacted topic, written by a producer that fences whoever owned the partition before."""
+"""Stores checkpoints in a compacted topic, with a producer that fences previous owners of the partition."""
 
 import asyncio
 import contextlib
@@ -24,32 +24,42 @@ from watchkeeper.streams.topics.topics import known_topic, topic_name
 log = logging.getLogger("watchkeeper.store")
 T = TypeVar("T")
 TAILS = (64, 2048)
-_TAIL = -2000  # librdkafka: offset `_TAIL - n` is the n-th record from the end
+"""Numbers of records at the end of the topic to search for a checkpoint, before the whole topic is read.
+Chosen by hand: one short read usually finds it."""
+_TAIL = -2000
+"""In librdkafka, offset `_TAIL - n` means the n-th record from the end."""
 CHECKPOINT_BYTES_MAX = 256 * 2**20
-"""Most of one checkpoint, compressed."""
+"""Maximum bytes of one compressed checkpoint. Chosen by hand: it bounds the memory and time of a restart."""
 BATCH_RECORDS = 2_000
-"""Read and folded at once: a worker with many partitions to catch up with answers meanwhile."""
+"""Maximum records to reread and fold at once. Chosen by hand: the event loop must stay responsive."""
 BATCH_BYTES = 4 * 2**20
-# Threads of their own: while a broker is away these all wait, and nobody else must wait behind them.
+"""Maximum bytes of such a batch, plus one record. Chosen by hand: it bounds memory."""
+# A separate pool: while the broker is away, all its threads block, and other work must not wait for them.
 _threads = ThreadPoolExecutor(64, "store")
 
 
 class _Held:
-    """A fence that is held, and what was found on the topic after it was taken."""
+    """A fence that this worker holds, and the checkpoints that were read after it was taken."""
 
     def __init__(self, fence: Fence) -> None:
         self.fence = fence
-        self.begin_again()
+        self.reset()
 
-    def begin_again(self) -> None:
-        """Forget what was found."""
+    def reset(self) -> None:
+        """Forget the checkpoints that were read."""
         self.assembly = Assembly()
-        self.unread: list[int | None] = [*(_TAIL - tail for tail in TAILS), None]
-        self.given: set[bytes] = set()
+        self.starts: list[int | None] = [*(_TAIL - tail for tail in TAILS), None]
+        self.returned: set[bytes] = set()
 
 
 class KafkaStore:
-    """Where a worker's keepers load and save. Blocking calls run in threads."""
+    """The checkpoints of a worker's keepers. Blocking calls run in threads.
+
+    Args:
+        settings: They give the broker, the prefix of names, and the format to write.
+        part_bytes: Maximum bytes of a checkpoint in one record.
+        bytes_max: Maximum bytes of one compressed checkpoint.
+    """
 
     def __init__(
         self,
@@ -67,39 +77,44 @@ class KafkaStore:
         self._parts: dict[bytes, int] = {}
 
     async def load(self, stage: str, partition: int) -> tuple[Checkpoint | None, Fence]:
-        """Take the fence of the partition if it is not held, then read the newest checkpoint.
+        """Take the fence of the partition if this worker does not hold it, then read the newest checkpoint.
 
-        Its saves need the fence that is returned: should it have been lost meanwhile, they fail.
+        Pass the returned fence to `save`. If another worker has taken it since, `save` fails.
         """
         source = f"{stage}/{partition}"
         async with self._locks.setdefault(partition, asyncio.Lock()):
             held = self._held.get(partition)
             if held is None:
-                held = self._held[partition] = _Held(await _patiently(Fence, self._settings, partition))
-            value = await _patiently(self._find, source.encode(), partition, held)
+                held = self._held[partition] = _Held(await _retry(Fence, self._settings, partition))
+            value = await _retry(self._find, source.encode(), partition, held)
         return (None if value is None else await _in_thread(wire.decode, value, source)), held.fence
 
     def _find(self, key: bytes, partition: int, held: _Held) -> bytes | None:
-        """Return the newest value of a key; one read of the topic's tail serves all stages of a partition."""
-        if key in held.given:  # it may have been saved since
-            held.begin_again()
-        while key not in held.assembly.values and held.unread:
+        """Return the newest value of a key. One read of the topic's end serves all stages of a partition."""
+        if key in held.returned:  # A newer one may have been saved since.
+            held.reset()
+        while key not in held.assembly.values and held.starts:
             assembly = Assembly()
-            for message in read_to_end(self._settings, self._topic, partition, held.unread[0]):
+            for message in read_to_end(self._settings, self._topic, partition, held.starts[0]):
                 if message.key() is not None:
                     assembly.see(message.key(), message.value())
             held.assembly = assembly
-            held.unread.pop(0)
-        held.given.add(key)
+            held.starts.pop(0)
+        held.returned.add(key)
         self._parts[key] = held.assembly.parts.get(key, 0)
         return held.assembly.values.pop(key, None)
 
     def holds(self, partition: int, fence: Fence) -> bool:
-        """Whether a fence has not been given up."""
+        """Whether the store still holds a fence that `load` returned."""
         return partition in self._held and self._held[partition].fence is fence
 
     async def save(self, stage: str, partition: int, checkpoint: Checkpoint, fence: Fence) -> int:
-        """Write it through the fence it was loaded with and return its size; Superseded if that is lost."""
+        """Write a checkpoint with the fence that `load` returned, and return its compressed size in bytes.
+
+        Raises:
+            Superseded: Another worker has taken the fence.
+            Unrecoverable: The checkpoint is too large, or the broker rejects it permanently.
+        """
         key = f"{stage}/{partition}".encode()
         value = await _in_thread(self._encode, checkpoint)
         records: list[tuple[bytes, bytes | None]] = [*split(key, value, self._part_bytes)]
@@ -116,12 +131,19 @@ class KafkaStore:
         except ValueError as error:
             raise _too_large(checkpoint.source, str(error)) from error
         if len(value) > self._bytes_max:
-            is_so = f"it has {_mib(len(value))} compressed, and at most {_mib(self._bytes_max)} are written"
-            raise _too_large(checkpoint.source, is_so)
+            why = f"it has {_mib(len(value))} compressed; the maximum is {_mib(self._bytes_max)}"
+            raise _too_large(checkpoint.source, why)
         return value
 
     async def read(self, topic: str, partition: int, first: int, last: int) -> AsyncIterator[list[Record]]:
-        """Read source records again, both ends included, a batch at a time."""
+        """Reread source records in batches, and retry while the broker is away.
+
+        Args:
+            topic: The name of the topic, without the prefix.
+            partition: The partition number.
+            first: The first offset to read.
+            last: The last offset to read.
+        """
         name = topic_name(self._settings, known_topic(topic))
         delay_seconds = 0.2
         while first <= last:
@@ -132,22 +154,22 @@ class KafkaStore:
                     first, delay_seconds = batch[-1].offset + 1, 0.2
                 return
             except (KafkaException, BrokerError) as error:
-                log.warning("reading %s again, trying again: %s", topic, error)
+                log.warning("trying again to reread %s: %s", topic, error)
             finally:
-                with contextlib.suppress(ValueError):  # we were cancelled, and a thread is still at it
+                with contextlib.suppress(ValueError):  # Cancelled while a thread is still reading.
                     reader.close()
             await asyncio.sleep(delay_seconds)
             delay_seconds = min(2 * delay_seconds, 5)
 
     def drop(self, partition: int) -> None:
-        """Give a fence up; the next `load` takes it again."""
+        """Release the fence of a partition. The next `load` takes a new one."""
         held = self._held.pop(partition, None)
         if held is not None:
             self._writing.pop(held.fence, None)
 
 
 def _batch(reader: Iterator[KafkaMessage], last: int) -> list[Record]:
-    """Take records off a reader until there are many, in number or in bytes; none: it has come to its end."""
+    """Take records from a reader until a batch is full. The batch is empty at the end of the reader."""
     batch: list[Record] = []
     size_bytes = 0
     for message in islice(reader, BATCH_RECORDS):
@@ -164,8 +186,8 @@ async def _in_thread(work: Callable[..., T], *given: Any) -> T:
     return await asyncio.get_running_loop().run_in_executor(_threads, work, *given)
 
 
-async def _patiently(work: Callable[..., T], *given: Any) -> T:
-    """Do blocking work in a thread, again and again while the broker does not answer."""
+async def _retry(work: Callable[..., T], *given: Any) -> T:
+    """Run blocking work in a thread, and retry it while the broker does not answer."""
     delay_seconds = 0.2
     while True:
         try:

@@ -1,1 +1,1 @@
-"""Clients of Kafka, following a topic to its end, and the embedded broker."""
+"""Kafka clients, consumers that follow whole topics, and the embedded broker."""

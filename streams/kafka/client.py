@@ -1,4 +1,4 @@
-"""What every part does with Kafka: make a producer, read a partition to its end, ask who is there."""
+"""Common Kafka operations: create a producer, read a partition to its end, describe the cluster."""
 
 import operator
 import time
@@ -31,17 +31,20 @@ __all__ = [
 ]
 
 MAX_MESSAGE_BYTES = 16 * 2**20
-"""Largest record that our topics take: a checkpoint or a reference of a wide model has several megabytes."""
+"""Maximum size of a record on Watchkeeper's topics, in bytes. Chosen by hand: checkpoints and references of
+wide models have several megabytes."""
 
 
 class BrokerError(UserError):
-    """The broker did not do what was asked; the message is one sentence for the user."""
+    """A request to the broker failed. The message is one sentence for the user."""
 
 
 def producer(settings: Settings, **extra: Any) -> Producer:
-    """Make an idempotent producer that places keys as Java's clients and Faust do.
+    """Create an idempotent producer that partitions keys as Java clients and Faust do.
 
-    `extra` are librdkafka's settings: `producer(settings, **{"transactional.id": "…"})`.
+    Args:
+        settings: They give the broker and the login.
+        extra: Further librdkafka settings: `producer(settings, **{"transactional.id": "…"})`.
     """
     config = settings.client_config() | {
         "enable.idempotence": True,
@@ -60,16 +63,26 @@ def read_to_end(
     start_offset: int | None = None,
     timeout_seconds: float = 30,
 ) -> Generator[Message, None, None]:
-    """Yield the committed records of one partition up to its present end; `topic` is the name on the broker.
+    """Yield the committed records of one partition up to its current end.
 
-    The end is what the fetch says it is (`enable.partition.eof`), but not before what the broker says when it
-    is asked: a new leader may for a moment not know of its last records that they count, and the embedded
-    broker names an end too low. An offset that is no longer there means the first that is. BrokerError after
-    `timeout_seconds` without a record.
+    Reading ends when a fetch reports the end of the partition at or after the end offset that the broker
+    returned at the start. Neither is enough alone: for a short time, a new leader reports an end before its
+    last committed records, and the embedded broker returns an end offset that is too low.
+
+    Args:
+        settings: They give the broker and the login.
+        topic: The name of the topic on the broker.
+        partition: The number of the partition.
+        start_offset: The first offset to read; None: the beginning. If it is deleted, reading starts at the
+            first offset that exists.
+        timeout_seconds: Maximum seconds to wait for a record.
+
+    Raises:
+        BrokerError: No record arrives in time, or the topic or the broker can't be read.
     """
     consumer = Consumer(reader_config(settings))
     try:
-        _know_leader(consumer, settings, topic, partition, timeout_seconds)
+        _find_leader(consumer, settings, topic, partition, timeout_seconds)
         start = OFFSET_BEGINNING if start_offset is None else start_offset
         consumer.assign([TopicPartition(topic, partition, start)])
         end = known_end(consumer, topic, partition, timeout_seconds)
@@ -80,21 +93,28 @@ def read_to_end(
 
 
 def reader_config(settings: Settings, fetch_wait_ms: int = 10) -> dict[str, Any]:
-    """Give the settings of a consumer that joins no group; it hears of an end after the wait."""
+    """Return the configuration of a consumer that joins no group.
+
+    Args:
+        settings: They give the broker and the login.
+        fetch_wait_ms: Maximum milliseconds that the broker holds a fetch. The consumer learns of the end of
+            a partition only after that.
+    """
     return settings.client_config() | {
-        "group.id": settings.application,  # librdkafka wants one; nothing is committed
+        "group.id": settings.application,  # librdkafka requires one; nothing is committed.
         "enable.auto.commit": False,
         "enable.partition.eof": True,
-        "isolation.level": "read_committed",  # as the worker's consumer (`streams/worker/transport.py`)
+        "isolation.level": "read_committed",  # Like the worker's consumer (`streams/worker/transport.py`).
         "auto.offset.reset": "earliest",
         "fetch.wait.max.ms": fetch_wait_ms,
     }
 
 
 def headers_of(message: Message) -> list[tuple[str, bytes]]:
-    """Return a record's headers; none of them where one has a name that is not UTF-8, as in a worker.
+    """Return the headers of a record; an empty list if a header name is not UTF-8, as in a worker.
 
-    Ask once of each record: confluent_kafka then keeps a list with a hole in it, and next time gives that.
+    Call it only once for each record. After such an error, confluent_kafka caches an incomplete list and
+    returns it to the next caller.
     """
     try:
         return list(_headers(message) or ())
@@ -102,15 +122,15 @@ def headers_of(message: Message) -> list[tuple[str, bytes]]:
         return []
 
 
-# Of such a name confluent_kafka returns a list and an error at once. Calls from C look for that; a call that
-# Python has specialized does not, and who touches the list then ends with a segmentation fault.
+# For such a name, confluent_kafka returns a list and sets an error. A call from C code checks for the error.
+# A call that Python has specialized does not: the first use of the list ends with a segmentation fault.
 _headers = operator.methodcaller("headers")
 
 
-def _know_leader(
+def _find_leader(
     consumer: Consumer, settings: Settings, topic: str, partition: int, timeout_seconds: float
 ) -> None:
-    """Ask who leads the topic's partitions; without it `assign` looks half a second later."""
+    """Fetch the leaders of a topic's partitions. Without this, `assign` finds them half a second later."""
     try:
         found = consumer.list_topics(topic, timeout_seconds).topics[topic]
     except KafkaException as error:
@@ -120,7 +140,13 @@ def _know_leader(
 
 
 def known_end(consumer: Consumer, topic: str, partition: int, timeout_seconds: float) -> int:
-    """Return the offset after the last record that counts; a leader that does not know it is asked again."""
+    """Return the offset after the last committed record of a partition.
+
+    A new leader may not know it yet, so the request is retried.
+
+    Raises:
+        BrokerError: The partition has no leader that answers within `timeout_seconds`.
+    """
     deadline = time.monotonic() + timeout_seconds
     while True:
         try:
@@ -135,7 +161,7 @@ def known_end(consumer: Consumer, topic: str, partition: int, timeout_seconds: f
 def _next(consumer: Consumer, timeout_seconds: float, end: int) -> Message | None:
     """Return the next record, or None at the end of the partition."""
     deadline = time.monotonic() + timeout_seconds
-    trouble = "no answer"
+    reason = "no answer"
     while (left := deadline - time.monotonic()) > 0:
         message = consumer.poll(left)
         error = message.error() if message is not None else None
@@ -145,13 +171,13 @@ def _next(consumer: Consumer, timeout_seconds: float, end: int) -> Message | Non
             if (message.offset() or 0) >= end:
                 return None
             continue
-        if error is not None and error.code() in _FINAL:
+        if error is not None and error.code() in _PERMANENT:
             raise BrokerError(error.str())
-        trouble = error.str() if error is not None else trouble  # the client goes on trying
-    raise BrokerError(f"reading from the broker stopped for {timeout_seconds:g} seconds ({trouble})")
+        reason = error.str() if error is not None else reason  # The client retries.
+    raise BrokerError(f"reading from the broker stopped for {timeout_seconds:g} seconds ({reason})")
 
 
-_FINAL = {
+_PERMANENT = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError._AUTHENTICATION,
@@ -159,20 +185,25 @@ _FINAL = {
 
 
 def describe(settings: Settings, timeout_seconds: float = 10) -> ClusterMetadata:
-    """Return the brokers and topics that there are; BrokerError where none answers or lets us in."""
-    heard: list[KafkaError] = []
-    quiet = {"error_cb": heard.append, "log_level": 0}  # what goes wrong is told once, in our words
+    """Return the brokers and topics of the cluster.
+
+    Raises:
+        BrokerError: No broker answers within `timeout_seconds`, or the login fails.
+    """
+    errors: list[KafkaError] = []
+    # The exception reports the error, so librdkafka does not log it.
+    quiet = {"error_cb": errors.append, "log_level": 0}
     admin = AdminClient(settings.client_config() | quiet)
     try:
         return admin.list_topics(timeout=timeout_seconds)
     except KafkaException as error:
         admin.poll(0)
-        raise _no_broker(settings, _cause(error, heard)) from None
+        raise _no_broker(settings, _cause(error, errors)) from None
 
 
-def _cause(error: KafkaException, heard: list[KafkaError]) -> str:
-    """Choose what says most: a refused login or connection rather than the time-out that follows from it."""
-    causes = [said.str() for said in heard if said.code() != KafkaError._ALL_BROKERS_DOWN]
+def _cause(error: KafkaException, errors: list[KafkaError]) -> str:
+    """Return the root cause: a refused login or connection, not the timeout that results from it."""
+    causes = [each.str() for each in errors if each.code() != KafkaError._ALL_BROKERS_DOWN]
     return str(causes[0] if causes else error.args[0].str())
 
 

@@ -1,4 +1,4 @@
-"""The embedded broker: a Kafka-compatible program (Tansu) in memory, for a machine without Kafka."""
+"""The embedded broker: Tansu, a Kafka-compatible in-memory broker, for machines without Kafka."""
 
 import shutil
 import socket
@@ -15,16 +15,19 @@ from watchkeeper.streams.settings import Settings
 __all__ = ["CLUSTER_ID", "EmbeddedBroker", "free_port", "wait_for_port"]
 
 CLUSTER_ID = "tansu_cluster"
-"""By which a client knows it."""
+"""The cluster id by which a client recognizes the embedded broker."""
 _HOST = "127.0.0.1"
 
 
 class EmbeddedBroker:
-    """Starts the broker on a port of this machine and leaves nothing behind. Not for production.
+    """Runs the broker on a port of this machine, and removes its files at the end. Not for production.
 
-    It keeps everything in memory, never compacts, and shows uncommitted records to `read_committed` readers;
-    it does fence an older producer of the same transactional id. Clients are told `advertised_port` where it
-    is given: that of a proxy in front of it.
+    The broker keeps all data in memory and never compacts. It returns uncommitted records to `read_committed`
+    readers. It fences older producers of the same transactional id.
+
+    Args:
+        port: The port to listen on; 0: any free port.
+        advertised_port: The port that clients connect to, such as that of a proxy; 0: the same port.
     """
 
     def __init__(self, port: int = 0, advertised_port: int = 0) -> None:
@@ -35,21 +38,27 @@ class EmbeddedBroker:
 
     @property
     def address(self) -> str:
-        """`host:port` for the clients."""
+        """The address for clients, as `host:port`."""
         if self._process is None:
             raise BrokerError("the embedded broker is not running")
         return f"{_HOST}:{self._port}"
 
     def start(self, timeout_seconds: float = 20) -> str:
-        """Start it, wait until it answers, and return its address."""
+        """Start the broker, wait until it answers, and return its address.
+
+        Raises:
+            BrokerError: The broker does not start within `timeout_seconds`.
+        """
         program = _program()
         if self._port and _listens(self._port):
             raise BrokerError(f"port {self._port} of the embedded broker is taken; choose another")
         self._port = self._port or free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="watchkeeper-broker-"))
         log = self._folder / "broker.log"
-        url, told = (f"tcp://{_HOST}:{port}" for port in (self._port, self._advertised_port or self._port))
-        command = [program, "broker", "--listener-url", url, "--advertised-listener-url", told]
+        url, advertised = (
+            f"tcp://{_HOST}:{port}" for port in (self._port, self._advertised_port or self._port)
+        )
+        command = [program, "broker", "--listener-url", url, "--advertised-listener-url", advertised]
         self._process = GuardedProcess([*command, "--storage-engine", "memory://tansu/"], log, self._folder)
         try:
             wait_for_port(self._process, self._port, timeout_seconds)
@@ -61,34 +70,40 @@ class EmbeddedBroker:
         return self.address
 
     def check(self) -> None:
-        """Raise BrokerError if the broker has ended."""
+        """Raise BrokerError if the broker's process has ended."""
         if self._process is None or self._process.ended:
-            raise BrokerError("the embedded broker ended by itself; start it again")
+            raise BrokerError("the embedded broker ended unexpectedly; start it again")
 
     def signal(self, number: int) -> None:
-        """Send its process a signal."""
+        """Send a signal to the broker's process."""
         if self._process is not None:
             self._process.signal(number)
 
     def stop(self) -> None:
-        """Stop it; what it held is gone."""
+        """Stop the broker. Its data is lost."""
         if self._process is not None:
             self._process.stop()
             self._process = None
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
+        """Start the broker."""
         self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Stop the broker."""
         self.stop()
 
 
 def wait_for_port(process: GuardedProcess, port: int, timeout_seconds: float) -> None:
-    """Return when something listens on the port; BrokerError when the program ends or the time is over."""
+    """Wait until a program listens on a port.
+
+    Raises:
+        BrokerError: The program has ended, or `timeout_seconds` have passed.
+    """
     deadline = time.monotonic() + timeout_seconds
     while not _listens(port):
         if process.ended:
@@ -99,7 +114,7 @@ def wait_for_port(process: GuardedProcess, port: int, timeout_seconds: float) ->
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on now."""
+    """Return a port of this machine that is free now."""
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""A program that ends with us, however we end: by `stop`, an exception, SIGTERM or kill -9."""
+"""A child process that ends with this process, even if this process is killed with SIGKILL."""
 
 import atexit
 import contextlib
@@ -8,8 +8,9 @@ from pathlib import Path
 
 __all__ = ["GuardedProcess"]
 
-# The pipe on standard input is ours alone: when we are gone `read` fails, and the guard kills the program,
-# which has taken over the shell's process id. This needs no pid file, and works on Linux and macOS.
+# Only this process holds the other end of the pipe on standard input. When this process ends, `read` fails
+# and the guard kills the program, which runs under the shell's process id. This works on Linux and macOS,
+# without a pid file.
 _SCRIPT = """
 exec 3<&0; folder=$1; shift
 (read -r _ <&3 || { kill -9 $$; sleep 0.2; test -z "$folder" || rm -rf -- "$folder"; }) >/dev/null 2>&1 &
@@ -20,7 +21,10 @@ exec "$@" 3<&- </dev/null
 class GuardedProcess:
     """A running program whose output goes to a file.
 
-    Its `folder`, where there is one, is removed if we end without stopping the program.
+    Args:
+        command: The program and its arguments.
+        log: The file for its output.
+        folder: A folder to remove if this process ends without calling `stop`, or None.
     """
 
     def __init__(self, command: Sequence[str | Path], log: Path, folder: Path | None = None) -> None:
@@ -30,9 +34,9 @@ class GuardedProcess:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us: we stop the program last
+                start_new_session=True,  # Ctrl-C must not reach the program: the caller stops it last.
             )
-        atexit.register(self._abandon)  # which also keeps us, and so the pipe, until then
+        atexit.register(self._abandon)  # This also keeps the object, and so the pipe, alive until then.
 
     @property
     def ended(self) -> bool:
@@ -40,22 +44,22 @@ class GuardedProcess:
         return self._process.poll() is not None
 
     def signal(self, number: int) -> None:
-        """Send the program a signal."""
+        """Send a signal to the program."""
         self._process.send_signal(number)
 
     def stop(self) -> None:
-        """Kill the program; a second time does nothing."""
+        """Kill the program. A second call does nothing."""
         atexit.unregister(self._abandon)
         self._process.kill()
         self._process.wait()
-        self._leave(b"\n")  # the guard must not kill: the process id may be another program's by now
+        self._close_pipe(b"\n")  # The guard must not kill: another process may have the process id now.
 
     def _abandon(self) -> None:
-        self._leave(b"")
+        self._close_pipe(b"")
 
-    def _leave(self, word: bytes) -> None:
-        """Close the pipe; without a word, the guard kills the program and removes its folder."""
+    def _close_pipe(self, last: bytes) -> None:
+        """Write to the pipe and close it. If nothing is written, the guard kills the program."""
         pipe = self._process.stdin
         if pipe is not None and not pipe.closed:
             with contextlib.suppress(BrokenPipeError), pipe:
-                pipe.write(word)
+                pipe.write(last)

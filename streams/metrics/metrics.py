@@ -1,4 +1,4 @@
-"""The metrics of a worker for Prometheus: all of them are defined here.
+"""All metrics of a worker for Prometheus.
 
 `python -m watchkeeper.streams.cli.metrics_page` prints `docs/reference/metrics.md`.
 """
@@ -6,50 +6,45 @@
 import time
 from collections import Counter as Multiset
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.streams.fold.protocol import Message
-from watchkeeper.streams.metrics.series import LABELS, Labels, StatisticSeries
+from watchkeeper.streams.metrics.factory import PREFIX, SECONDS, Described, MetricFactory, program_version
+from watchkeeper.streams.metrics.series import LABELS, StatisticSeries
 from watchkeeper.streams.topics.flow import INGEST, NOTIFY, PAGE
 
 __all__ = ["PREFIX", "SECONDS", "Described", "Metrics"]
 
-PREFIX = "watchkeeper_"
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-"""Upper bounds of the buckets of histograms."""
-Owner = tuple[str, int]  # a stage and the number of a partition
+Owner = tuple[str, int]
+"""A stage and a partition number. Its series are removed when the partition moves."""
 M = TypeVar("M", Counter, Gauge)
 
 
-class Described(NamedTuple):
-    """One metric, as the reference page lists it."""
-
-    name: str
-    kind: str
-    labels: tuple[str, ...]
-    help: str
-
-
-class _Why(msgspec.Struct):
+class _Reason(msgspec.Struct):
     """The part of a rejection that is counted."""
 
     topic: str
     reason: str
 
 
-_decode_why = msgspec.msgpack.Decoder(_Why).decode
+_decode_reason = msgspec.msgpack.Decoder(_Reason).decode
 _decode_statistics = msgspec.json.Decoder(WindowStatistics).decode
 
 
-class Metrics:
-    """The metrics of one worker. All labels are bounded: by the settings, the monitors or `max_series`."""
+class Metrics(MetricFactory):
+    """The metrics of one worker. The settings, the monitors or `max_series` bound the number of series.
+
+    Args:
+        registry: The Prometheus registry to which the metrics are added.
+        max_series: Maximum number of `watchkeeper_statistic` series.
+        clock_seconds: Returns the current time, in seconds since 1970.
+    """
 
     def __init__(
         self,
@@ -57,8 +52,7 @@ class Metrics:
         max_series: int = 20_000,
         clock_seconds: Callable[[], float] = time.time,
     ) -> None:
-        self.registry = registry
-        self.described: list[Described] = []
+        super().__init__(registry)
         self._clock_seconds = clock_seconds
         self._owned: dict[Owner, dict[tuple[Any, tuple[str, ...]], Any]] = {}
         self._totals: Multiset[tuple[Counter, tuple[str, ...]]] = Multiset()
@@ -69,20 +63,20 @@ class Metrics:
         self._define_state()
         self._define_findings(max_series)
         ProcessCollector(registry=registry)
-        labels = {"version": _version(), "python": python_version()}
-        self._gauge("build_info", "Always 1; the labels say what runs.", *labels).labels(**labels).set(1)
+        labels = {"version": program_version(), "python": python_version()}
+        self._gauge("build_info", "Always 1. The labels show the versions.", *labels).labels(**labels).set(1)
 
     def _define_flow(self) -> None:
         self._events = self._counter(
             "events_total",
-            "Events folded since the first, by what became of them; exact over crashes. "
+            "Events folded since the first, by outcome. The count is exact across crashes. "
             "`outcome` is accepted, late, duplicate or rejected.",
             *("topic", "partition", "outcome"),
         )
         self._labels = self._counter(
             "labels_total",
-            "Accepted labels since the first, exact over crashes. "
-            "`outcome` is matched, corrected, late, orphaned, or evicted (forgotten for lack of room).",
+            "Accepted labels since the first, by outcome. The count is exact across crashes. "
+            "`outcome` is matched, corrected, late, orphaned or evicted (dropped for lack of room).",
             *("partition", "outcome"),
         )
         self._rejected = self._counter(
@@ -90,22 +84,22 @@ class Metrics:
         )
         self._rejected_share = self._gauge(
             "rejected_ratio",
-            "Share of the last events that was rejected, as WATCHKEEPER_REJECTED_SHARE_MAX limits it.",
+            "Share of the latest events that was rejected. WATCHKEEPER_REJECTED_SHARE_MAX limits it.",
             *("topic", "partition"),
         )
         self._rows = self._counter(
             "rows_total", "Records folded by a stage of this worker.", "stage", "topic", "partition"
         )
         self._chunk = self._histogram("chunk_seconds", "Time to fold one chunk of records.", "stage")
-        self._outputs = self._counter("outputs_total", "Records sent on by a stage.", "stage", "topic")
+        self._outputs = self._counter("outputs_total", "Records that a stage has sent.", "stage", "topic")
         self._last_row = self._gauge(
             "last_row_timestamp_seconds",
-            "When records of an input were last folded; not shown before the first.",
+            "Time at which records of an input were last folded. Absent before the first record.",
             *("stage", "topic", "partition"),
         )
         self._lag = self._gauge(
             "lag_records",
-            "Records of an input that wait to be folded, or for their transaction.",
+            "Records of an input that are not folded yet, including those of open transactions.",
             *("stage", "topic", "partition"),
         )
 
@@ -114,7 +108,7 @@ class Metrics:
         self._size = self._gauge("checkpoint_bytes", "Size of the last checkpoint.", "stage", "partition")
         self._saved = self._gauge(
             "checkpoint_last_timestamp_seconds",
-            "When all that was folded was last known to be saved. It stands still when a stage is stuck.",
+            "Time at which all folded records were last known to be saved. It stops when a stage is stuck.",
             *("stage", "partition"),
         )
         self._watermark = self._gauge(
@@ -122,106 +116,122 @@ class Metrics:
         )
         self._ignored = self._gauge(
             "config_ignored_records",
-            "Records of `monitors` and `references` that are broken: what was in force before stays.",
+            "Broken records on `monitors` and `references`. The previous revisions stay in force.",
         )
 
     def follow_configuration(self, ignored: Callable[[], int]) -> None:
-        """Show how many records of the configuration are broken; asked whenever metrics are read."""
+        """Show the number of broken configuration records.
+
+        Args:
+            ignored: Returns the number. It is called whenever the metrics are read.
+        """
         self._ignored.set_function(ignored)
 
     def _define_findings(self, max_series: int) -> None:
         self._statistic = self._gauge(
-            "statistic", "A statistic of the newest window. docs/reference/statistics.md lists them.", *LABELS
+            "statistic",
+            "A statistic of the newest window. docs/reference/statistics.md lists all statistics.",
+            *LABELS,
         )
         dropped = self._counter(
             "statistic_series_dropped_total",
-            "Statistics not shown because WATCHKEEPER_MAX_SERIES are. They still are in the topic.",
+            "Statistics not shown because of WATCHKEEPER_MAX_SERIES. The topic has all of them.",
         )
         self._series = StatisticSeries(self._statistic, dropped, max_series)
         self._firing = self._gauge(
-            "alerts_firing", "Alerts that fire now.", "alertname", "severity", "subject"
+            "alerts_firing", "Alerts that are firing.", "alertname", "severity", "subject"
         )
         self._pages = self._gauge(
             "budget_period_pages",
-            "Pages that began in the time of the budget, `false_pages.per`, up to the newest window.",
+            "Pages that began in the period of the budget, `false_pages.per`, up to the newest window.",
             "subject",
         )
         self._allowed = self._gauge(
             "budget_false_pages",
-            "How many of them may be false on average: `false_pages.at_most`.",
+            "Number of pages in that period that may be false on average, `false_pages.at_most`.",
             "subject",
         )
         self._changes = self._counter(
-            "alerts_total", "Alerts that began to fire or were resolved.", "alertname", "status"
+            "alerts_total", "Alerts that started to fire or were resolved.", "alertname", "status"
         )
-        self._retraining = self._counter("retraining_requests_total", "Requests to retrain.", "model")
+        self._retraining = self._counter("retraining_requests_total", "Requests to retrain a model.", "model")
         self._notifications = self._counter(
             "notifications_total",
-            "Deliveries of alerts. `outcome` is delivered, failed (and tried again) or refused.",
+            "Deliveries of alerts. `outcome` is delivered, failed (retried) or refused.",
             *("receiver", "outcome"),
         )
 
     def observe_chunk(self, stage: str, topic: str, partition: int, rows: int, seconds: float) -> None:
-        """Count a chunk that was folded."""
-        self._of((stage, partition), self._rows, stage, topic, str(partition)).inc(rows)
+        """Count a folded chunk.
+
+        Args:
+            stage: The stage that folded it.
+            topic: The topic of the chunk, without the prefix.
+            partition: The partition of the chunk.
+            rows: The number of records that were new.
+            seconds: The time that folding took.
+        """
+        self._owned_series((stage, partition), self._rows, stage, topic, str(partition)).inc(rows)
         if rows:
-            last = self._of((stage, partition), self._last_row, stage, topic, str(partition))
+            last = self._owned_series((stage, partition), self._last_row, stage, topic, str(partition))
             last.set(self._clock_seconds())
         self._chunk.labels(stage).observe(seconds)
 
     def observe_checkpoint(self, stage: str, partition: int, seconds: float, size_bytes: int) -> None:
-        """Note a saved checkpoint."""
+        """Record a saved checkpoint."""
         self._saving.labels(stage).observe(seconds)
-        self._of((stage, partition), self._size, stage, str(partition)).set(size_bytes)
+        self._owned_series((stage, partition), self._size, stage, str(partition)).set(size_bytes)
         self.observe_saved(stage, partition)
 
     def observe_saved(self, stage: str, partition: int) -> None:
-        """Note that nothing is unsaved now."""
-        self._of((stage, partition), self._saved, stage, str(partition)).set(self._clock_seconds())
+        """Record that all folded records are saved now."""
+        self._owned_series((stage, partition), self._saved, stage, str(partition)).set(self._clock_seconds())
 
     def observe_lag(self, stage: str, topic: str, partition: int, records: int) -> None:
-        """Set how many records of an input wait; from then on its rows are shown, even if there are none."""
-        self._of((stage, partition), self._lag, stage, topic, str(partition)).set(records)
-        self._of((stage, partition), self._rows, stage, topic, str(partition))
+        """Set the number of waiting records of an input, and show its row counter even at 0."""
+        self._owned_series((stage, partition), self._lag, stage, topic, str(partition)).set(records)
+        self._owned_series((stage, partition), self._rows, stage, topic, str(partition))
 
     def observe_watermark(self, kind: str, partition: int, event_time_ms: int) -> None:
         """Set the event time up to which a partition of ingest has closed panes."""
-        self._of((INGEST.name, partition), self._watermark, kind, str(partition)).set(event_time_ms / 1000)
+        self._owned_series((INGEST.name, partition), self._watermark, kind, str(partition)).set(
+            event_time_ms / 1000
+        )
 
     def observe_events(self, topic: str, partition: int, totals: Mapping[str, int]) -> None:
-        """Set the account of a topic's partition: events ever folded, by outcome."""
+        """Set the account of a topic's partition: all events since the first, by outcome."""
         for outcome, total in totals.items():
             self._raise_to(total, self._events, partition, topic, str(partition), outcome)
 
     def observe_rejected_share(self, topic: str, partition: int, share: float) -> None:
-        """Set the share of the last events of a topic's partition that was rejected."""
-        self._of((INGEST.name, partition), self._rejected_share, topic, str(partition)).set(share)
+        """Set the share of the latest events of a topic's partition that was rejected."""
+        self._owned_series((INGEST.name, partition), self._rejected_share, topic, str(partition)).set(share)
 
     def observe_labels(self, partition: int, totals: Mapping[str, int]) -> None:
-        """Set the account of a partition's labels, by outcome."""
+        """Set the account of a partition's labels: all labels since the first, by outcome."""
         for outcome, total in totals.items():
             self._raise_to(total, self._labels, partition, str(partition), outcome)
 
     def observe_outputs(self, stage: str, partition: int, messages: Sequence[Message]) -> None:
-        """Count the messages that a stage has delivered, and show what is in them."""
+        """Count the messages that a stage has delivered, and update the metrics that show their content."""
         for message in messages:
             self._outputs.labels(stage, message.topic).inc()
             if message.topic == "statistics":
                 self._series.show(_decode_statistics(message.value), (stage, partition))
             elif message.topic == "rejected":
-                why = _decode_why(message.value)
-                self._rejected.labels(why.topic, why.reason).inc()
+                rejection = _decode_reason(message.value)
+                self._rejected.labels(rejection.topic, rejection.reason).inc()
             elif message.topic == "alerts" and message.value:
                 self._observe_alert(Alert.model_validate_json(message.value), (stage, partition))
             elif message.topic == "retraining":
-                self._of((stage, partition), self._retraining, message.key.decode()).inc()
+                self._owned_series((stage, partition), self._retraining, message.key.decode()).inc()
 
     def observe_notification(self, receiver: str, outcome: str, count: int = 1) -> None:
-        """Count deliveries of alerts."""
+        """Count deliveries of alerts to a receiver."""
         self._notifications.labels(receiver, outcome).inc(count)
 
     def forget(self, stage: str, partition: int) -> None:
-        """Remove all that is shown of a stage's partition: another worker has it now."""
+        """Remove all series of a stage's partition, because it moves to another worker."""
         owner = (stage, partition)
         for metric, labels in self._owned.pop(owner, {}):
             metric.remove(*labels)
@@ -234,7 +244,7 @@ class Metrics:
             self._show_firing()
 
     def observe_firing(self, partition: int, alerts: Sequence[dict[str, str]]) -> None:
-        """Set which alerts of a partition of notify fire, by their labels."""
+        """Set the firing alerts of a partition of notify, by their labels."""
         self._alerts[NOTIFY.name, partition] = list(alerts)
         self._show_firing()
 
@@ -245,15 +255,15 @@ class Metrics:
             self._firing.labels(labels["alertname"], labels["severity"], subject).inc()
 
     def observe_pages(self, partition: int, subjects: Mapping[str, tuple[int, float]]) -> None:
-        """Set the pages of each subject of a partition within the period of its budget, and the budget."""
+        """Set the number of pages and the budget of each subject of a partition of page."""
         self._paging[PAGE.name, partition] = subjects
         self._show_pages()
 
     def _show_pages(self) -> None:
-        for place, metric in enumerate((self._pages, self._allowed)):
+        for index, metric in enumerate((self._pages, self._allowed)):
             metric.clear()
             for subject, shown in (item for each in self._paging.values() for item in each.items()):
-                metric.labels(subject).set(shown[place])
+                metric.labels(subject).set(shown[index])
 
     def _observe_alert(self, alert: Alert, owner: Owner) -> None:
         _, before = self._status.get(alert.fingerprint, (owner, ""))
@@ -264,8 +274,8 @@ class Metrics:
         else:
             self._status.pop(alert.fingerprint, None)
 
-    def _of(self, owner: Owner, metric: M, *labels: str) -> M:
-        """Return the series with these labels; `forget` of its owner removes it."""
+    def _owned_series(self, owner: Owner, metric: M, *labels: str) -> M:
+        """Return the series with these labels. `forget` removes it with its owner."""
         owned = self._owned.setdefault(owner, {})
         if (metric, labels) not in owned:
             owned[metric, labels] = metric.labels(*labels)
@@ -273,28 +283,7 @@ class Metrics:
         return series
 
     def _raise_to(self, total: int, metric: Counter, partition: int, *labels: str) -> None:
-        """Raise a counter to the total of a checkpoint, which continues over restarts and moves."""
-        series = self._of((INGEST.name, partition), metric, *labels)
+        """Increase a counter to a total from a checkpoint, which survives restarts and moves."""
+        series = self._owned_series((INGEST.name, partition), metric, *labels)
         series.inc(max(0, total - self._totals[metric, labels]))
         self._totals[metric, labels] = max(total, self._totals[metric, labels])
-
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(*self._describe("counter", name, text, labels), registry=self.registry)
-
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(*self._describe("gauge", name, text, labels), registry=self.registry)
-
-    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
-        described = self._describe("histogram", name, text, labels)
-        return Histogram(*described, registry=self.registry, buckets=SECONDS)
-
-    def _describe(self, kind: str, name: str, text: str, labels: Labels) -> tuple[str, str, Labels]:
-        self.described.append(Described(PREFIX + name, kind, labels, text))
-        return PREFIX + name, text, labels
-
-
-def _version() -> str:
-    try:
-        return version("watchkeeper")
-    except PackageNotFoundError:  # run from its source without being installed
-        return "unknown"

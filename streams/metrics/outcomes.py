@@ -1,8 +1,8 @@
-"""The values of the label `outcome`: what can become of an event, a label and a notice."""
+"""The values of the metric label `outcome`, for events, labels and notifications."""
 
 EVENT_OUTCOMES = ("accepted", "late", "duplicate", "rejected")
-"""Of an event; the fields of `watchkeeper.streams.ingest.accounts.Account`."""
+"""The outcomes of an event: the fields of `watchkeeper.streams.ingest.accounts.Account`."""
 LABEL_OUTCOMES = ("matched", "corrected", "late", "orphaned", "evicted")
-"""Of an accepted label; the fields of `LabelAccount`, and those that were forgotten for lack of room."""
+"""The outcomes of an accepted label: the fields of `LabelAccount`, and `evicted` (no room)."""
 NOTIFICATION_OUTCOMES = ("delivered", "failed", "refused")
-"""Of a delivery to a receiver; one that failed is tried again."""
+"""The outcomes of a delivery to a receiver. A failed delivery is retried."""

@@ -1,4 +1,4 @@
-"""How many Prometheus series one worker can show at most, whatever is published."""
+"""The maximum number of Prometheus series of one worker. It does not depend on the events."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, get_args
@@ -9,28 +9,30 @@ from watchkeeper.alerting.names import NAMES
 from watchkeeper.alerting.watchkeeper_alerts import OWN_ALERTS
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.rejections import Reason
-from watchkeeper.streams.metrics.metrics import SECONDS, Metrics
+from watchkeeper.streams.metrics.factory import SECONDS
+from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.metrics.outcomes import EVENT_OUTCOMES, LABEL_OUTCOMES, NOTIFICATION_OUTCOMES
 from watchkeeper.streams.topics.flow import FLOWS, Flow, sources
 
 __all__ = ["SeriesBound", "series_bound"]
 
 SEVERITIES = 2
-"""Severities of one alert: the one of its check, or `ticket` for an owner who wants no page."""
+"""Number of severities of one alert: that of its check, or `ticket` if the owner wants no page."""
 PROCESS = 12
-"""Series of a process, `process_*`, and those that Prometheus adds for each target."""
+"""Number of `process_*` series, and of those that Prometheus adds for each target."""
 PER_HISTOGRAM = len(SECONDS) + 3
-"""Series of one histogram: its buckets, the bucket without an upper bound, the sum and the count."""
+"""Number of series of a histogram: the buckets, the bucket without an upper bound, the sum and the count."""
 STATISTIC = "watchkeeper_statistic"
+"""The metric whose number of series a setting limits."""
 
 
 class SeriesBound(NamedTuple):
-    """The largest number of series that one worker shows."""
+    """The maximum number of series of one worker."""
 
     statistics: int
-    """Series of models: the limit from the settings."""
+    """Maximum series of statistics: the limit from the settings."""
     own: int
-    """Series of the worker itself, by partitions, topics and subjects."""
+    """Maximum series of the worker itself: by partitions, topics and subjects."""
 
     @property
     def total(self) -> int:
@@ -41,24 +43,30 @@ class SeriesBound(NamedTuple):
 def series_bound(
     partitions: int, subjects: int, max_series: int, flows: Sequence[Flow] = FLOWS
 ) -> SeriesBound:
-    """Return the bound for a worker with all partitions of all subjects.
+    """Return the bound for a worker that has all partitions.
 
-    Values of labels are names in the code, numbers of partitions, and subjects with a monitor; never a value
-    of an event. `flows` are the stages that the worker runs.
+    Label values are names in the code, partition numbers, and subjects with a monitor: never values from
+    events.
+
+    Args:
+        partitions: The number of partitions of each topic.
+        subjects: The number of subjects with a monitor.
+        max_series: The limit for statistics from the settings.
+        flows: The stages that the worker runs.
 
     >>> series_bound(partitions=4, subjects=2, max_series=20_000).total
     20508
     """
-    of = _cardinalities(partitions, subjects, flows)
+    cardinality = _cardinalities(partitions, subjects, flows)
     described = Metrics(CollectorRegistry()).described
-    own = sum(of[each.name] for each in described if each.name != STATISTIC)
+    own = sum(cardinality[each.name] for each in described if each.name != STATISTIC)
     return SeriesBound(max_series, own + PROCESS)
 
 
 def _cardinalities(partitions: int, subjects: int, flows: Sequence[Flow]) -> dict[str, int]:
     stages, inputs = len(flows), sum(len(flow.reads) for flow in flows)
     alerts = len(NAMES) + len(OWN_ALERTS)
-    of = {
+    cardinalities = {
         "events_total": len(sources(flows)) * partitions * len(EVENT_OUTCOMES),
         "labels_total": partitions * len(LABEL_OUTCOMES),
         "rejected_total": inputs * len(get_args(Reason)),
@@ -82,4 +90,4 @@ def _cardinalities(partitions: int, subjects: int, flows: Sequence[Flow]) -> dic
         "notifications_total": sum(len(flow.sinks) for flow in flows) * len(NOTIFICATION_OUTCOMES),
         "build_info": 1,
     }
-    return {f"watchkeeper_{name}": most for name, most in of.items()}
+    return {f"watchkeeper_{name}": count for name, count in cardinalities.items()}

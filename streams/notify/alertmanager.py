@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from watchkeeper.alerting.alertmanager import ANONYMOUS, Alertmanager, Credentials, payload
 from watchkeeper.schemas.alerts import Notice
-from watchkeeper.streams.fold.keeper import NotOurs
+from watchkeeper.streams.fold.interfaces import NotOurs
 from watchkeeper.streams.fold.outlet import always
 from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.notify.receiver import NoticesRefused, Opening

@@ -1,1 +1,1 @@
-"""What flows: the topics, who may read and write them, the rights that follow."""
+"""The topics, which stage reads and writes each, and the access rights that follow from it."""

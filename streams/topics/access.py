@@ -1,4 +1,4 @@
-"""Which rights each component needs on a Kafka with ACLs: the least that it works with."""
+"""The minimal rights that each component needs on a Kafka with ACLs."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
@@ -10,6 +10,7 @@ from watchkeeper.streams.topics.topics import TOPICS, topic_name
 __all__ = ["COMPONENTS", "Component", "Resource", "Right", "rights"]
 
 Component = Literal["worker", "publisher", "canary", "operator", "admin"]
+"""A program or role with its own Kafka user."""
 COMPONENTS: dict[Component, str] = {
     "worker": "watchkeeper worker",
     "publisher": "a service that publishes its events",
@@ -17,7 +18,9 @@ COMPONENTS: dict[Component, str] = {
     "operator": "watchkeeper apply, reference, rejected",
     "admin": "watchkeeper topics create, doctor",
 }
+"""The commands or programs of each component, as the reference lists them."""
 Resource = Literal["topic", "group", "transactional-id", "cluster"]
+"""A kind of resource that Kafka protects with ACLs."""
 Operation = Literal["Read", "Write", "Describe", "Create", "DescribeConfigs"]
 
 _CONFIGURATION: tuple[TopicName, ...] = ("monitors", "references")
@@ -28,7 +31,7 @@ _READ: dict[Component, tuple[TopicName, ...]] = {
     "operator": (*SOURCES, *_CONFIGURATION, "rejected"),
     "admin": _CONFIGURATION,
 }
-"""The topics that each component reads; a worker reads those of its stages, too."""
+"""The topics that each component reads. A worker also reads those of its stages."""
 _WRITE: dict[Component, tuple[TopicName, ...]] = {
     "worker": ("checkpoints",),
     "publisher": SOURCES,
@@ -36,11 +39,11 @@ _WRITE: dict[Component, tuple[TopicName, ...]] = {
     "operator": (*SOURCES, *_CONFIGURATION, "rejected"),
     "admin": (),
 }
-"""The topics that each component writes; a worker writes those of its stages, too."""
+"""The topics that each component writes. A worker also writes those of its stages."""
 
 
 class Right(NamedTuple):
-    """One operation on one resource, or with `prefixed` on all resources whose names begin with `name`."""
+    """One operation on one resource; with `prefixed`, on all resources whose names start with `name`."""
 
     resource: Resource
     name: str
@@ -48,15 +51,18 @@ class Right(NamedTuple):
     prefixed: bool = False
 
     def __str__(self) -> str:
-        """Return the right in words."""
+        """Return the right as text, such as `Read on topic labels`."""
         what = f"{self.resource} {self.name}{'*' if self.prefixed else ''}"
         return f"{self.operation} on {what}"
 
 
 def rights(settings: Settings, component: Component, flows: Sequence[Flow] = FLOWS) -> list[Right]:
-    """Return the rights that a component needs, and no more. Read and Write include Describe.
+    """Return exactly the rights that a component needs. Read and Write include Describe.
 
-    `flows` are the stages that a worker runs.
+    Args:
+        settings: They give the prefix of topics and the name of the installation.
+        component: The component.
+        flows: The stages that a worker runs.
 
     >>> [str(right) for right in rights(Settings(topic_prefix="ml."), "publisher")]
     ['Write on topic ml.predictions', 'Write on topic ml.labels', 'Write on topic ml.features']
@@ -83,19 +89,19 @@ def _rights(
             "transactional-id", f"{settings.topic_prefix}{settings.application}-", "Write", prefixed=True
         )
     rest = [name for name in TOPICS if name not in {*reads, *writes}]
-    for operation, names in _seen(component, rest).items():
+    for operation, names in _inspected(component, rest).items():
         for name in names:
             yield Right("topic", topic_name(settings, name), operation)
 
 
 def _groups(settings: Settings, component: Component) -> list[str]:
-    """Return the workers' consumer group, and the one that clients name when they commit nothing."""
+    """Return the consumer groups: that of the workers, and that of clients that commit nothing."""
     own = [settings.topic_prefix + settings.application] if component == "worker" else []
     return list(dict.fromkeys([settings.application, *own]))
 
 
-def _seen(component: Component, rest: list[TopicName]) -> dict[Operation, list[TopicName]]:
-    """Return the operations besides reading and writing: most components check that all topics exist."""
+def _inspected(component: Component, rest: list[TopicName]) -> dict[Operation, list[TopicName]]:
+    """Return the operations other than Read and Write. Most components check that all topics exist."""
     if component == "admin":
         return {"Create": list(TOPICS), "DescribeConfigs": list(TOPICS), "Describe": rest}
     return {"Describe": rest} if component in ("worker", "canary") else {}

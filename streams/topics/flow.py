@@ -1,7 +1,7 @@
-"""What each stage reads, writes and delivers to: the one declaration of it.
+"""Declares what each stage reads, writes and delivers to.
 
-The worker's rights, the topics between stages, the bounds of series, health and the table of
-docs/reference/topics.md are derived from it. Which fold a stage runs is in `streams/stages.py`.
+The rights of a worker, the internal topics, the series bound, health and docs/reference/topics.md are derived
+from it. `streams/stages.py` declares which fold a stage runs.
 """
 
 from collections.abc import Iterable
@@ -45,23 +45,26 @@ TopicName = Literal[
     "references",
     "checkpoints",
 ]
-"""A Kafka topic, by its name without the prefix; `streams/topics/topics.py` says how each is made."""
+"""The name of a Kafka topic, without the prefix. `streams/topics/topics.py` holds its configuration."""
 SinkName = Literal["notify"]
-"""A receiver outside of Kafka; `streams/sinks.py` says what makes it."""
+"""The name of a sink: a destination outside of Kafka. `streams/sinks.py` lists the receivers of each."""
 Destination = TopicName | SinkName
-"""Where a fold may send a message."""
+"""A topic or sink to which a fold may send a message."""
 TOPIC_NAMES: tuple[TopicName, ...] = get_args(TopicName)
+"""All topics."""
 SINK_NAMES: tuple[SinkName, ...] = get_args(SinkName)
+"""All sinks."""
 PAGING_SINK: SinkName = "notify"
-"""The sink to which a worker sends its last page when it stops because of rejected events."""
+"""The sink for the page that a worker sends when it stops because it rejects too many events."""
 DESTINATIONS: frozenset[str] = frozenset({*TOPIC_NAMES, *SINK_NAMES})
+"""All topics and sinks."""
 
 
 class Flow(NamedTuple):
     """What one stage reads, writes and delivers to."""
 
     name: str
-    """It identifies the stage in checkpoints, metrics and headers: never change it."""
+    """The name of the stage. Never change it: it is part of checkpoints, metrics and headers."""
     reads: tuple[TopicName, ...]
     writes: tuple[TopicName, ...]
     sinks: tuple[SinkName, ...] = ()
@@ -101,7 +104,7 @@ def written_by(flows: Iterable[Flow]) -> list[TopicName]:
 
 
 def internal_topics(flows: Iterable[Flow]) -> frozenset[TopicName]:
-    """Return the topics through which stages talk to each other: some stage writes and some stage reads them.
+    """Return the topics that one stage writes and another stage reads.
 
     >>> sorted(internal_topics(FLOWS))
     ['alerts', 'findings', 'profiles']
@@ -111,7 +114,7 @@ def internal_topics(flows: Iterable[Flow]) -> frozenset[TopicName]:
 
 
 def sources(flows: Iterable[Flow]) -> list[TopicName]:
-    """Return the topics that stages read and no stage writes: services publish to them.
+    """Return the topics that stages read and no stage writes. Services publish to them.
 
     >>> sources(FLOWS)
     ['predictions', 'labels', 'features']
@@ -122,7 +125,7 @@ def sources(flows: Iterable[Flow]) -> list[TopicName]:
 
 
 def delivering(flows: Iterable[Flow]) -> frozenset[str]:
-    """Return the names of the stages with a sink: their saves wait for a receiver outside of Kafka.
+    """Return the names of the stages with a sink. Their saves wait for a receiver outside of Kafka.
 
     >>> delivering(FLOWS)
     frozenset({'notify'})
@@ -131,5 +134,8 @@ def delivering(flows: Iterable[Flow]) -> frozenset[str]:
 
 
 INTERNAL_TOPICS = internal_topics(FLOWS)
+"""The topics between the stages."""
 SOURCES = tuple(sources(FLOWS))
+"""The topics to which services publish."""
 DELIVERING = delivering(FLOWS)
+"""The names of the stages with a sink."""

@@ -1,4 +1,4 @@
-"""ACLs at the broker: give a component its rights, and find out which of them a user lacks."""
+"""Adds the ACLs of a component at the broker, and finds the rights that a user lacks."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,6 +20,7 @@ from watchkeeper.streams.topics.access import Component, Right, rights
 __all__ = ["give", "lacking"]
 
 ANSWER_SECONDS = 10
+"""Seconds to wait for an answer of the broker. Chosen by hand: a slow broker against a quick error."""
 _RESOURCES = {
     "topic": ResourceType.TOPIC,
     "group": ResourceType.GROUP,
@@ -36,7 +37,16 @@ _OPERATIONS = {
 
 
 def give(settings: Settings, wanted: Sequence[Right], user: str) -> None:
-    """Add ACLs for a user; those that are there stay. BrokerError where the broker does not take them."""
+    """Add ACLs for a user. Existing ACLs stay.
+
+    Args:
+        settings: They give the broker and the login of an administrator.
+        wanted: The rights to add.
+        user: The Kafka user, without `User:`.
+
+    Raises:
+        BrokerError: The broker rejects an ACL or does not answer.
+    """
     admin = AdminClient(settings.client_config())
     for binding, added in admin.create_acls([_binding(right, user) for right in wanted]).items():
         try:
@@ -55,28 +65,28 @@ def _binding(right: Right, user: str) -> AclBinding:
 
 
 def lacking(settings: Settings, component: Component) -> list[Right]:
-    """Return which of a component's rights the user of the settings does not have.
+    """Return the rights of a component that the user of the settings does not have.
 
-    What the broker does not tell counts as given: a broker without ACLs gives everything.
+    A right counts as granted if the broker does not report it: a broker without ACLs grants everything.
     """
     wanted = rights(settings, component)
     admin = AdminClient(settings.client_config() | {"log_level": 0})
     topics = [right for right in wanted if right.resource == "topic"]
     groups = [right for right in wanted if right.resource == "group"]
-    found = [*_lacking(topics, _of_topics(admin, topics)), *_lacking(groups, _of_groups(admin, groups))]
+    found = [*_lacking(topics, _topic_rights(admin, topics)), *_lacking(groups, _group_rights(admin, groups))]
     return found + [
-        right for right in wanted if right.resource == "transactional-id" and _may_not(settings, right)
+        right for right in wanted if right.resource == "transactional-id" and _is_denied(settings, right)
     ]
 
 
-def _lacking(wanted: Sequence[Right], may: dict[str, set[Any] | None]) -> Iterator[Right]:
+def _lacking(wanted: Sequence[Right], allowed: dict[str, set[Any] | None]) -> Iterator[Right]:
     for right in wanted:
-        operations = may.get(right.name)
+        operations = allowed.get(right.name)
         if operations is not None and _OPERATIONS[right.operation] not in operations:
             yield right
 
 
-def _of_topics(admin: AdminClient, wanted: Sequence[Right]) -> dict[str, set[Any] | None]:
+def _topic_rights(admin: AdminClient, wanted: Sequence[Right]) -> dict[str, set[Any] | None]:
     names = sorted({right.name for right in wanted})
     if not names:
         return {}
@@ -86,7 +96,7 @@ def _of_topics(admin: AdminClient, wanted: Sequence[Right]) -> dict[str, set[Any
     return {name: _allowed(answer) for name, answer in asked.items()}
 
 
-def _of_groups(admin: AdminClient, wanted: Sequence[Right]) -> dict[str, set[Any] | None]:
+def _group_rights(admin: AdminClient, wanted: Sequence[Right]) -> dict[str, set[Any] | None]:
     names = sorted({right.name for right in wanted})
     if not names:
         return {}
@@ -97,7 +107,7 @@ def _of_groups(admin: AdminClient, wanted: Sequence[Right]) -> dict[str, set[Any
 
 
 def _allowed(answer: Any) -> set[Any] | None:
-    """Return what may be done; nothing where even looking is refused, None where the broker does not say."""
+    """Return the allowed operations: empty if describing is denied, None if the broker reports none."""
     try:
         operations = answer.result(ANSWER_SECONDS).authorized_operations
     except KafkaException as error:
@@ -115,8 +125,8 @@ _REFUSED = {
 }
 
 
-def _may_not(settings: Settings, right: Right) -> bool:
-    """Whether a transactional id is refused; the one that is tried fences nobody."""
+def _is_denied(settings: Settings, right: Right) -> bool:
+    """Whether the broker denies a transactional id. The id of the trial is unused, so it fences no worker."""
     trial = producer(settings, **{"transactional.id": f"{right.name}trial", "log_level": 0})
     try:
         trial.init_transactions(ANSWER_SECONDS)

@@ -1,4 +1,4 @@
-"""Every topic: whether it is compacted, how many partitions it has, and how long records are kept."""
+"""The configuration of every topic: cleanup policy, number of partitions and retention."""
 
 import time
 from concurrent.futures import Future
@@ -26,33 +26,35 @@ __all__ = [
 
 
 class Topic(NamedTuple):
-    """One topic. Its name on the broker is the prefix from the settings, then `name`."""
+    """One topic. Its name on the broker is the prefix from the settings followed by `name`."""
 
     name: TopicName
     purpose: str
+    """What the topic holds, as the reference lists it."""
     compacted: bool = False
-    """Whether only the last record of each key is kept, without a time limit."""
+    """Whether the broker keeps only the last record of each key, without a time limit."""
     partitions: int | None = None
-    """None means the number from the settings."""
+    """The number of partitions; None means the number from the settings."""
     retention: timedelta = timedelta(days=7)
-    """How long records are kept, if the topic is not compacted."""
+    """How long the broker keeps records, if the topic is not compacted."""
 
     def config(self) -> dict[str, str]:
-        """Return the broker's settings for this topic."""
+        """Return the configuration of this topic for the broker."""
         if not self.compacted:
             retention_ms = milliseconds(self.retention)
-            return {"cleanup.policy": "delete", "retention.ms": str(retention_ms)} | _ALWAYS
-        # A reader goes through the whole topic, and the broker never compacts the segment it writes to.
+            return {"cleanup.policy": "delete", "retention.ms": str(retention_ms)} | _COMMON
+        # Readers read the whole topic, and the broker never compacts the active segment: so it is small.
         return {
             "cleanup.policy": "compact",
             "segment.bytes": str(16 * 2**20),
             "segment.ms": str(milliseconds(timedelta(minutes=10))),
             "min.cleanable.dirty.ratio": "0.1",
-        } | _ALWAYS
+        } | _COMMON
 
 
-_ALWAYS = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "message.timestamp.type": "LogAppendTime"}
-"""Timestamps are the broker's: with the producer's, a broker refuses records an hour ahead of its clock."""
+_COMMON = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "message.timestamp.type": "LogAppendTime"}
+"""The configuration of all topics. The broker sets the timestamps: with those of producers, it would reject
+records that are an hour ahead of its clock."""
 
 TOPICS: dict[TopicName, Topic] = {
     topic.name: topic
@@ -71,10 +73,11 @@ TOPICS: dict[TopicName, Topic] = {
         Topic("checkpoints", "offsets, state and outbox of every stage and partition", compacted=True),
     )
 }
+"""All topics, by name."""
 
 
 def is_topic(name: str) -> TypeGuard[TopicName]:
-    """Whether a name is one of our topics, without the prefix.
+    """Whether a name, without the prefix, is a topic of Watchkeeper.
 
     >>> is_topic("labels"), is_topic("notify")
     (True, False)
@@ -83,7 +86,7 @@ def is_topic(name: str) -> TypeGuard[TopicName]:
 
 
 def known_topic(name: str) -> TopicName:
-    """Return a name that came from outside of the code, if it is one of our topics; else LookupError."""
+    """Check a topic name that comes from outside of the code; LookupError if there is no such topic."""
     if is_topic(name):
         return name
     raise LookupError(f"there is no topic {name!r}")
@@ -99,34 +102,45 @@ def topic_name(settings: Settings, name: TopicName) -> str:
 
 
 def missing_topics(settings: Settings) -> list[str]:
-    """Return the names on the broker of the topics that do not exist there."""
-    there = describe(settings).topics
+    """Return the topics that do not exist on the broker, by their names there."""
+    existing = describe(settings).topics
     names = [topic_name(settings, name) for name in TOPICS]
-    return [name for name in names if name not in there]
+    return [name for name in names if name not in existing]
 
 
 def topic_problems(settings: Settings) -> list[str]:
-    """Return one sentence for each topic that is missing or has another number of partitions than set."""
-    there = describe(settings).topics
+    """Return one sentence for each topic that is missing or has a wrong number of partitions."""
+    existing = describe(settings).topics
     problems = []
     for topic in TOPICS.values():
         name, wanted = topic_name(settings, topic.name), topic.partitions or settings.partitions
-        if name not in there:
+        if name not in existing:
             problems.append(f"topic {name} does not exist; run: watchkeeper topics create")
-        elif (found := len(there[name].partitions)) != wanted:
+        elif (found := len(existing[name].partitions)) != wanted:
             problems.append(f"topic {name} has {found} partitions, but the settings say {wanted}")
     return problems
 
 
 def create_topics(settings: Settings, timeout_seconds: float = 30) -> list[str]:
-    """Create the missing topics, wait until clients can use them, and return their names on the broker."""
+    """Create the missing topics and wait until clients can use them.
+
+    Args:
+        settings: They give the broker, the prefix, and the number of partitions and replicas.
+        timeout_seconds: Maximum seconds to wait for the broker, and for leaders of the partitions.
+
+    Returns:
+        The names of the created topics on the broker.
+
+    Raises:
+        BrokerError: A topic could not be created, or has no leader in time.
+    """
     missing = missing_topics(settings)
     wanted = [
         new for new in (_new_topic(settings, topic) for topic in TOPICS.values()) if new.topic in missing
     ]
     if not wanted:
         return []
-    admin = AdminClient(settings.client_config())  # results end unanswered when it is collected
+    admin = AdminClient(settings.client_config())  # Keep a reference: without it, the results are never set.
     results = admin.create_topics(wanted, operation_timeout=timeout_seconds)
     created = [name for name, result in results.items() if _created(name, result)]
     _wait_for_leaders(settings, missing, timeout_seconds)
@@ -146,14 +160,14 @@ def _created(name: str, result: Future[None]) -> bool:
     try:
         result.result()
     except KafkaException as error:
-        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:  # another command was faster
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:  # Another command created it.
             return False
         raise BrokerError(f"topic {name} could not be created: {error.args[0].str()}") from None
     return True
 
 
 def _wait_for_leaders(settings: Settings, names: list[str], timeout_seconds: float) -> None:
-    """Wait until clients can use the topics: a broker reports "created" before the other brokers know."""
+    """Wait until clients can use the topics: the broker reports success before all brokers know them."""
     deadline = time.monotonic() + timeout_seconds
     while waiting := _without_leader(settings, names):
         if time.monotonic() > deadline:
@@ -164,9 +178,9 @@ def _wait_for_leaders(settings: Settings, names: list[str], timeout_seconds: flo
 
 
 def _without_leader(settings: Settings, names: list[str]) -> list[str]:
-    there = describe(settings).topics
+    existing = describe(settings).topics
     return [
         name
         for name in names
-        if name not in there or any(part.leader < 0 for part in there[name].partitions.values())
+        if name not in existing or any(part.leader < 0 for part in existing[name].partitions.values())
     ]

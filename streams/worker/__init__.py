@@ -1,1 +1,1 @@
-"""One worker process: its start, its connection to Faust, its health and its end."""
+"""One worker process: start, connection to Faust, health and shutdown."""

@@ -1,8 +1,9 @@
-"""Batches of records as publishers may write them, where aiokafka gives up on the whole partition.
+"""Reads batches of records that aiokafka can't read, so that one bad record does not block its partition.
 
-aiokafka wants the names of headers to be UTF-8; Kafka does not. One record with another name would stop every
-worker that gets the partition, for good. Such a record is read without its headers. What can't be read at all
-comes as one record, which no stage can use: so it gets to `rejected`, and what is behind it is read.
+aiokafka requires header names in UTF-8; Kafka does not. A single record with another header name would stop
+every worker that is assigned the partition. Here such a record is read without its headers. A batch that
+can't be read at all becomes one record. No stage can use that record, so it goes to `rejected`, and reading
+continues after it.
 """
 
 import logging
@@ -18,13 +19,21 @@ log = logging.getLogger("watchkeeper.batches")
 
 _length = struct.Struct(">i").unpack_from
 _LENGTH_AT = 8
+"""Position of the length field in a batch, in bytes (Kafka's record batch format)."""
 _BEFORE_LENGTH_BYTES = 12
+"""Bytes of a batch that its length field does not count: the base offset and the field itself."""
 _MAGIC_AT = 16
+"""Position of the version byte, which Kafka calls magic, in a batch."""
 _MAGIC_WITH_HEADERS = 2
+"""The first version of the batch format that has headers."""
 
 
 class Batches:
-    """The batches of one fetch; what aiokafka asks of its `MemoryRecords`."""
+    """The batches of one fetch, with the interface of aiokafka's `MemoryRecords`.
+
+    Args:
+        fetched: The bytes of one partition in a fetch response.
+    """
 
     def __init__(self, fetched: bytes) -> None:
         self._records = MemoryRecords(fetched)
@@ -34,7 +43,7 @@ class Batches:
         self.size_in_bytes = self._records.size_in_bytes
 
     def next_batch(self) -> Any:
-        """Return the next one; only where there is one. Those of before headers are aiokafka's own."""
+        """Return the next batch; there must be one. Batches in formats without headers are aiokafka's."""
         (length,) = _length(self._fetched, self._at + _LENGTH_AT)
         start, self._at = self._at, self._at + _BEFORE_LENGTH_BYTES + length
         batch, written = self._records.next_batch(), self._fetched[start : self._at]
@@ -42,12 +51,17 @@ class Batches:
 
 
 class Batch:
-    """One batch, whose records can always be read."""
+    """One batch, whose records can always be read, with the interface of aiokafka's batches.
+
+    Args:
+        batch: aiokafka's batch.
+        written: The bytes of the batch.
+    """
 
     def __init__(self, batch: Any, written: memoryview) -> None:
         self._batch = batch
         self._written = written
-        # All that aiokafka asks of a batch; copied, because many publishers send batches of one record.
+        # The attributes that aiokafka reads, copied for speed: many publishers send batches of one record.
         self.validate_crc = batch.validate_crc
         self.base_offset = batch.base_offset
         self.next_offset = batch.next_offset
@@ -56,15 +70,17 @@ class Batch:
         self.is_transactional = batch.is_transactional
 
     def __next__(self) -> Any:
+        """Return the next record, as aiokafka reads it."""
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
+        """Iterate over the records; if aiokafka can't read them, over those that `_read` returns."""
         try:
             return iter(list(self._batch))
         except Exception as error:
-            return iter(self._again(error))
+            return iter(self._reread(error))
 
-    def _again(self, error: Exception) -> list[Any]:
+    def _reread(self, error: Exception) -> list[Any]:
         try:
             return _read(bytes(self._written))
         except Exception:
@@ -93,7 +109,7 @@ def _read(written: bytes) -> list[_DefaultRecordPy]:
 
 def _record(batch: Any, written: memoryview) -> _DefaultRecordPy:
     cursor = _Cursor(bytearray(written))
-    cursor.varint()  # attributes, of which there are none
+    cursor.varint()  # Attributes; Kafka defines none.
     sent_ms = batch.first_timestamp + cursor.varint()
     timestamp = batch.max_timestamp if batch.timestamp_type == batch.LOG_APPEND_TIME else sent_ms
     offset = batch.base_offset + cursor.varint()
@@ -103,7 +119,7 @@ def _record(batch: Any, written: memoryview) -> _DefaultRecordPy:
 
 
 def _texts(headers: list[tuple[bytes, bytes | None]]) -> list[tuple[str, bytes | None]]:
-    """Return the headers, or none of them: so do the readers that are not aiokafka's (`kafka/client.py`)."""
+    """Decode header names; no headers if one is not UTF-8, like the other readers (`kafka/client.py`)."""
     try:
         return [(name.decode(), content) for name, content in headers]
     except UnicodeDecodeError:

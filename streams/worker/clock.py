@@ -1,4 +1,4 @@
-"""The clocks of a worker: one that only measures, and one that tells the time without ever leaping."""
+"""The clocks of a worker: one for intervals, and one for the time of day that never jumps."""
 
 import logging
 import threading
@@ -7,28 +7,34 @@ from collections.abc import Callable
 
 log = logging.getLogger("watchkeeper.clock")
 
-TOLD_MS = 1000
+LOGGED_MS = 1000
+"""Difference to the machine's clock, in milliseconds, from which on a warning is logged. Chosen by hand."""
 _ELAPSED = getattr(time, "CLOCK_BOOTTIME", None)
+"""The clock that also counts the time in which the machine sleeps, if the system has one."""
 
 
 def elapsed_ms() -> int:
-    """Return milliseconds since some moment: for intervals. No setting of the clock changes it.
+    """Return milliseconds since an arbitrary moment, for intervals. Setting the clock does not change it.
 
-    Where the system tells, a machine that slept has aged meanwhile.
+    If the system can, it includes the time in which the machine sleeps.
     """
     ns = time.monotonic_ns() if _ELAPSED is None else time.clock_gettime_ns(_ELAPSED)
     return ns // 1_000_000
 
 
 def wall_ms() -> int:
-    """Return the machine's time, which may be set forward and back; in milliseconds since 1970."""
+    """Return the machine's time, in milliseconds since 1970. It may jump when the clock is set."""
     return time.time_ns() // 1_000_000
 
 
 class SteadyClock:
-    """Tells the machine's time, but never goes back and never leaps, whatever the machine's clock is set to.
+    """Follows the machine's time, but never goes back and never jumps, even if the machine's clock is set.
 
-    When the two differ, it goes at up to twice or down to half its speed until they agree, and says so once.
+    While the two differ, it runs at half to double speed until they agree. It logs each difference once.
+
+    Args:
+        wall_ms: Returns the machine's time, in milliseconds since 1970.
+        elapsed_ms: Returns a monotonic time in milliseconds.
 
     >>> wall, elapsed = [1_000], [0]
     >>> clock = SteadyClock(lambda: wall[0], lambda: elapsed[0])
@@ -57,19 +63,19 @@ class SteadyClock:
             passed_ms, self._at_ms = at_ms - self._at_ms, at_ms
             ahead_ms = self._wall_ms() - (self._now_ms + passed_ms)
             self._now_ms += passed_ms + min(max(ahead_ms, -passed_ms / 2), passed_ms)
-            self._tell(ahead_ms)
+            self._log_difference(ahead_ms)
             return int(self._now_ms)
 
-    def _tell(self, ahead_ms: float) -> None:
-        if abs(ahead_ms) > TOLD_MS and not self._differs:
+    def _log_difference(self, ahead_ms: float) -> None:
+        if abs(ahead_ms) > LOGGED_MS and not self._differs:
             self._differs = True
             way, pace = ("forward", "faster") if ahead_ms > 0 else ("back", "slower")
             log.warning(
-                "the machine's clock was set %s by %.1f s; the worker's goes %s until they agree",
+                "the machine's clock was set %s by %.1f s; the worker's clock runs %s until they agree",
                 way,
                 abs(ahead_ms) / 1000,
                 pace,
             )
-        elif abs(ahead_ms) <= TOLD_MS / 2 and self._differs:
+        elif abs(ahead_ms) <= LOGGED_MS / 2 and self._differs:
             self._differs = False
-            log.info("the machine's clock and the worker's agree again")
+            log.info("the clocks of the machine and the worker agree again")

@@ -1,6 +1,6 @@
-"""Whether a worker is alive and ready, measured by its progress.
+"""Health checks of a worker, based on its progress.
 
-A worker is alive if a restart would not help. A restart does not repair a broker or receiver that is down.
+A worker is alive if a restart would not help it. A restart does not repair a broker or receiver that is down.
 """
 
 import asyncio
@@ -16,15 +16,21 @@ from watchkeeper.streams.worker.worker import Worker
 __all__ = ["AWAY_SECONDS", "STUCK_SECONDS", "Probes"]
 
 STUCK_SECONDS = 60.0
-"""Time without progress after which a worker counts as stuck. Chosen by hand."""
+"""Seconds without progress after which a worker is stuck. Chosen by hand: slow work against late restarts."""
 AWAY_SECONDS = 15.0
-"""Silence after which a broker counts as down; a worker asks it every five seconds."""
+"""Seconds without an answer after which the broker counts as down: three requests (`METADATA_MS`)."""
 BEAT_SECONDS = 1.0
-"""Time between two beats."""
+"""Seconds between two heartbeats. Chosen by hand: far less than `STUCK_SECONDS`."""
 
 
 class Probes:
-    """Answers probes about one worker."""
+    """Answers the health checks of one worker.
+
+    Args:
+        worker: The worker.
+        registry: The configuration that the worker reads.
+        elapsed_ms: Returns a monotonic time in milliseconds.
+    """
 
     def __init__(
         self, worker: Worker, registry: Registry, elapsed_ms: Callable[[], int] = elapsed_ms
@@ -35,13 +41,13 @@ class Probes:
         self._beat_ms = self._settled_ms = elapsed_ms()
 
     async def beat_for_ever(self) -> None:
-        """Beat as long as the event loop runs."""
+        """Call `beat` regularly as long as the event loop runs."""
         while True:
             self.beat()
             await asyncio.sleep(BEAT_SECONDS)
 
     def beat(self) -> None:
-        """Note that the event loop runs; time without a broker does not count against progress."""
+        """Record that the event loop runs. Time without a broker does not count as time without progress."""
         self._beat_ms = self._elapsed_ms()
         if self._is_away():
             for keeper in self._worker.keepers.values():
@@ -50,7 +56,7 @@ class Probes:
             self._settled_ms = self._beat_ms
 
     def live(self) -> Health:
-        """Return whether the event loop runs, the group settles, and waiting work makes progress."""
+        """Return whether the event loop runs, rebalances end, and waiting work makes progress."""
         stuck = sorted(
             keeper.source for keeper in list(self._worker.keepers.values()) if self._is_stuck(keeper)
         )
@@ -60,7 +66,7 @@ class Probes:
         return Health(ok, detail | self._broker())
 
     def ready(self) -> Health:
-        """Return whether every assigned partition is restored, the configuration read, and the broker up."""
+        """Return whether all assigned partitions are restored, the configuration read, and the broker up."""
         keepers = sorted(keeper.source for keeper in list(self._worker.keepers.values()))
         missing = sorted(f"{stage}/{partition}" for stage, partition in self._worker.unrestored)
         rebalancing = bool(self._worker.app.rebalancing)
@@ -75,7 +81,7 @@ class Probes:
         return Health(ok and not self._is_away(), detail | self._broker())
 
     def _is_stuck(self, keeper: Keeper) -> bool:
-        """Whether a keeper has records or outputs, and has made no progress for `STUCK_SECONDS`."""
+        """Whether a keeper has records or outputs waiting, and has made no progress for `STUCK_SECONDS`."""
         if keeper.stage in DELIVERING or self._age_seconds(keeper.progressed_ms) < STUCK_SECONDS:
             return False
         return any(keeper.waiting.values()) or keeper.is_unsaved

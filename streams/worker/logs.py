@@ -1,4 +1,7 @@
-"""What a worker logs, without floods: clients of a broker that is away say the same 60 times a second."""
+"""Logging of a worker, with repeated messages suppressed.
+
+While a broker is away, Kafka clients log the same message 60 times a second.
+"""
 
 import logging
 import sys
@@ -8,24 +11,30 @@ from collections.abc import Callable
 __all__ = ["Repeats", "start_logging"]
 
 REPEAT_SECONDS = 30.0
+"""Minimum seconds between two logged messages of one kind. Chosen by hand: detail against volume."""
 KINDS_MAX = 1000
+"""Maximum kinds of messages that are remembered. Chosen by hand: it bounds memory."""
 _CLIENTS = "faust", "mode", "aiokafka", "watchkeeper.streams.worker.transport"
 
 
 class Repeats(logging.Filter):
-    """Lets a message pass once in a while, and then says how many like it there were.
+    """Passes one message of each kind per interval, and adds how many were suppressed since.
 
-    Alike are messages of one logger with one template, whatever is put into it. Critical ones always pass.
+    Messages are of one kind if they have the same logger, level and template. Critical messages always pass.
+
+    Args:
+        seconds: The interval.
+        clock_seconds: Returns a monotonic time in seconds.
 
     >>> at = [0.0]
     >>> repeats = Repeats(30, lambda: at[0])
-    >>> def say(node):
+    >>> def log(node):
     ...     record = logging.LogRecord("aiokafka", logging.ERROR, "", 1, "no node %s", (node,), None)
     ...     return record.getMessage() if repeats.filter(record) else None
-    >>> say(1), say(1), say(2)
+    >>> log(1), log(1), log(2)
     ('no node 1', None, None)
     >>> at[0] = 31
-    >>> say(1)
+    >>> log(1)
     'no node 1 (and 2 more like it in 31 s)'
     """
 
@@ -35,30 +44,32 @@ class Repeats(logging.Filter):
         super().__init__()
         self._seconds = seconds
         self._clock_seconds = clock_seconds
-        self._told: dict[tuple[str, int, str], tuple[float, int]] = {}
+        self._shown: dict[tuple[str, int, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether to show a record; adds to it how many were not shown."""
+        """Return whether to show a record, and add to it how many were suppressed."""
         if record.levelno < logging.WARNING or record.levelno >= logging.CRITICAL:
             return True
         kind, now = (record.name, record.levelno, str(record.msg)), self._clock_seconds()
-        told_at, hidden = self._told.get(kind, (None, 0))
-        if told_at is not None and now - told_at < self._seconds:
-            self._told[kind] = (told_at, hidden + 1)
+        shown_at, hidden = self._shown.get(kind, (None, 0))
+        if shown_at is not None and now - shown_at < self._seconds:
+            self._shown[kind] = (shown_at, hidden + 1)
             return False
-        if len(self._told) >= KINDS_MAX:
-            self._told.clear()
-        self._told[kind] = (now, 0)
-        if hidden and told_at is not None:
-            record.msg = f"{record.getMessage()} (and {hidden} more like it in {now - told_at:.0f} s)"
+        if len(self._shown) >= KINDS_MAX:
+            self._shown.clear()
+        self._shown[kind] = (now, 0)
+        if hidden and shown_at is not None:
+            record.msg = f"{record.getMessage()} (and {hidden} more like it in {now - shown_at:.0f} s)"
             record.args = ()
         return True
 
 
 def start_logging(level: str) -> None:
-    """Log to standard error; of Kafka's clients only what is worth a warning, unless all is asked for.
+    """Log to standard error. If the process already has log handlers, they stay as they are.
 
-    Where the process logs already, to handlers of its own, it goes on as it does.
+    Args:
+        level: The lowest level to log. Unless it is DEBUG, Kafka clients log only warnings and errors, and
+            repeated messages are suppressed.
     """
     handler = logging.StreamHandler(sys.stderr)
     if level != "DEBUG":

@@ -1,4 +1,4 @@
-"""Ends a worker that rejects too many events: one log line, one page, one exit code."""
+"""Stops a worker that rejects too many events: with a log line, a page and its own exit code."""
 
 import asyncio
 import logging
@@ -19,14 +19,15 @@ from watchkeeper.streams.topics.topics import known_topic, topic_name
 log = logging.getLogger("watchkeeper.worker")
 
 EXIT_TOO_MANY_REJECTED = 71
+"""The exit code of such a worker (docs/reference/exit-codes.md)."""
 PAGE_SECONDS = 20
-"""Time for a receiver to take the page. Chosen by hand; the worker ends without it."""
+"""Seconds to wait for a receiver to accept the page. Chosen by hand; then the worker exits anyway."""
 FIRES_FOR = timedelta(minutes=15)
-"""How long the alert fires. Supervisors start the worker again before that, and it sends the alert again."""
+"""How long the alert fires. Chosen by hand: a restarted worker sends the alert again before it ends."""
 
 
 def sentence(error: RejectedShareHigh) -> str:
-    """Return how many events were rejected, and where."""
+    """Return how many events of which partition were rejected, and why."""
     topic, partition, _ = error.event.rsplit("/", 2)
     excess = error.excess
     return (
@@ -36,7 +37,7 @@ def sentence(error: RejectedShareHigh) -> str:
 
 
 def alert_of(error: RejectedShareHigh, settings: Settings, now_ms: int) -> Alert:
-    """Return the alert; installation and topic identify it."""
+    """Return the alert. The installation and the topic identify it."""
     topic = topic_name(settings, known_topic(error.event.rsplit("/", 2)[0]))
     found, _, why = sentence(error).partition("; ")
     return rejected_share_alert(
@@ -50,18 +51,25 @@ async def page_and_exit(
     deliver: Callable[[list[Message]], Awaitable[None]],
     now_ms: int,
 ) -> NoReturn:
-    """Page on-call, and end the process."""
+    """Page on-call and end the process.
+
+    Args:
+        error: The numbers of rejected events, and the event that exceeded the limit.
+        settings: The settings of the worker.
+        deliver: Delivers a message to the paging sink.
+        now_ms: The current time, since 1970.
+    """
     alert = alert_of(error, settings, now_ms)
-    # The worker will not be there to resolve the alert, so the notice has its end.
+    # The worker ends and can not resolve the alert, so the notice contains its end.
     over = when(now_ms) + FIRES_FOR
     notice = Notice(change="fired", alert=alert, fired_at=alert.started_at, resolved_at=over)
     try:
         async with asyncio.timeout(PAGE_SECONDS):
             await deliver([Message("notify", alert.fingerprint.encode(), notice.model_dump_json().encode())])
-    except Exception as trouble:  # whatever it is, the worker must end
-        log.error("no receiver has taken the page within %s s (%r)", PAGE_SECONDS, trouble)
+    except Exception as failure:  # The worker must end in any case.
+        log.error("no receiver accepted the page within %s s (%r)", PAGE_SECONDS, failure)
     log.critical(
-        "stopping: %s; mend the publisher or the monitor, or let them pass with "
+        "stopping: %s; fix the publisher or the monitor, or let them pass with "
         "WATCHKEEPER_REJECTED_SHARE_MAX=1; see %s",
         sentence(error),
         alert.annotations["runbook_url"],

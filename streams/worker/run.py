@@ -1,4 +1,4 @@
-"""Runs one worker process until a signal: registry, web endpoint, Faust."""
+"""Runs one worker process until a signal: registry, web server and Faust."""
 
 import asyncio
 import gc
@@ -29,15 +29,25 @@ from watchkeeper.streams.worker.worker import Worker
 log = logging.getLogger("watchkeeper.run")
 
 EXIT_NO_BROKER = 2
-"""Exit code when the broker went away before the worker began."""
+"""Exit code if the broker becomes unavailable before the worker starts (docs/reference/exit-codes.md)."""
 REGISTRY_SECONDS = 60
-"""Time to read the monitors and references at the start. Chosen by hand."""
+"""Seconds to read the monitors and references at the start. Chosen by hand: slow broker or late error."""
 GC_THRESHOLDS = 100_000, 50, 100
-"""For `gc.set_threshold`. Decoded events have no cycles: to scan them costs more than to fold them."""
+"""Arguments of `gc.set_threshold`. Chosen by hand: decoded events have no cycles, and scanning them costs
+more than folding them."""
 
 
 def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -> NoReturn:
-    """Run until SIGTERM or SIGINT, and end the process. See docs/reference/exit-codes.md."""
+    """Run a worker until SIGTERM or SIGINT, and end the process. See docs/reference/exit-codes.md.
+
+    Args:
+        settings: The settings of the worker.
+        json_pages: Whether the terminal prints pages as JSON.
+        log_level: The lowest level to log.
+
+    Raises:
+        UserError: The worker can not start: a port is taken, a topic is missing or nothing can be read.
+    """
     start_logging(log_level)
     shutdown = Shutdown()
     shutdown.watch()
@@ -54,7 +64,7 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     clock_ms = SteadyClock()
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series each
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # They would double the series.
     metrics = Metrics(CollectorRegistry(), settings.max_series, lambda: clock_ms() / 1000)
     metrics.follow_configuration(lambda: len(registry.broken))
     sinks = open_sinks(settings, metrics, json_pages, lambda: clock_ms() / 1000)
@@ -62,7 +72,7 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     probes = Probes(worker, registry)
     worker.app.task(_web(listening, metrics, probes))
     worker.app.task(probes.beat_for_ever)
-    log.info("%s monitors are read, joining the group", len(registry.subjects()))
+    log.info("read %s monitors, joining the group", len(registry.subjects()))
     _run(worker.app, shutdown)
 
 
@@ -80,14 +90,14 @@ def _run(app: faust.App, shutdown: Shutdown) -> NoReturn:
     worker = faust.Worker(
         app, loop=loop, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False
     )
-    worker.install_signal_handlers = lambda: None  # `Shutdown` handles them, also while this loop is blocked
-    asked = asyncio.Event()
-    shutdown.stop_by(lambda: loop.call_soon_threadsafe(asked.set))
+    worker.install_signal_handlers = lambda: None  # `Shutdown` handles them, even while this loop is blocked.
+    stop_requested = asyncio.Event()
+    shutdown.stop_by(lambda: loop.call_soon_threadsafe(stop_requested.set))
     try:
-        loop.run_until_complete(_live(worker, asked, shutdown))
-    except KafkaConnectionError as error:  # only at the start: later Faust tries again
+        loop.run_until_complete(_live(worker, stop_requested, shutdown))
+    except KafkaConnectionError as error:  # Only at the start; later, Faust retries.
         log.critical(
-            "no Kafka broker answers any more, and nothing has begun; start the worker again: %s", error
+            "no Kafka broker answers any more, and the worker has not started; start it again: %s", error
         )
         leave(EXIT_NO_BROKER)
     except Exception:
@@ -98,11 +108,12 @@ def _run(app: faust.App, shutdown: Shutdown) -> NoReturn:
     leave(EXIT_STOPPED)
 
 
-async def _live(worker: faust.Worker, asked: asyncio.Event, shutdown: Shutdown) -> None:
-    """Run Faust until `asked` is set, or until Faust ends because something in it crashed."""
+async def _live(worker: faust.Worker, stop_requested: asyncio.Event, shutdown: Shutdown) -> None:
+    """Run Faust until a stop is requested, or until Faust ends because of a crash."""
     shutdown.listen()
     running = asyncio.ensure_future(worker.start())
-    await asyncio.wait({running, asyncio.ensure_future(asked.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    stopping = asyncio.ensure_future(stop_requested.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         running.result()
     await worker.stop()

@@ -1,7 +1,7 @@
-"""Ends a worker within a stated time of SIGTERM, whatever it is waiting for.
+"""Ends a worker within a fixed time after SIGTERM, even if it is blocked.
 
-A thread of its own hears the signal, also while the event loop stands still or does not run yet. What is not
-done when the time is over is left: the next worker goes on at the last checkpoint.
+A separate thread receives the signal, even if the event loop is blocked or does not run yet. Work that is not
+finished in time is dropped: the next worker continues from the last checkpoint.
 """
 
 import logging
@@ -16,79 +16,98 @@ from typing import NoReturn
 log = logging.getLogger("watchkeeper.run")
 
 EXIT_STOPPED = 0
+"""The exit code after SIGTERM or SIGINT (docs/reference/exit-codes.md)."""
 EXIT_UNRECOVERABLE = 70
+"""The exit code after an error that a worker can't handle (docs/reference/exit-codes.md)."""
 SHUTDOWN_SECONDS = 3.0
-"""From the signal to the end of the process at most: on a busy machine that is not yet five."""
+"""Seconds from the signal to the end of the process. Chosen by hand: even on a busy machine, the process ends
+within five seconds."""
 LATE = (
-    "not everything had ended %.1f s after %s. Nothing is lost: what was not saved is folded again from the "
+    "some work had not ended %.1f s after %s. Nothing is lost: unsaved records are folded again from the "
     "last checkpoint"
 )
 _FLUSH_SECONDS = 0.3
+"""Seconds to wait for a log line or a flush, which a full pipe can block. Chosen by hand."""
 _SIGNALS = signal.SIGTERM, signal.SIGINT
 
 
 class Shutdown:
-    """The end of this process, once it is asked for; made in the main thread."""
+    """Handles the signals that end this process. Create it in the main thread.
+
+    Args:
+        deadline_seconds: Seconds from the signal to the end of the process.
+    """
 
     def __init__(self, deadline_seconds: float = SHUTDOWN_SECONDS) -> None:
         self._deadline_seconds = deadline_seconds
         self._stop: Callable[[], object] | None = None
         self._lock = threading.Lock()
-        self._heard, self._caught = os.pipe()
-        os.set_blocking(self._caught, False)
+        self._signals, self._wakeup = os.pipe()
+        os.set_blocking(self._wakeup, False)
 
     def watch(self) -> None:
-        """Take SIGTERM and SIGINT over from here on."""
+        """Handle SIGTERM and SIGINT from now on."""
         for each in _SIGNALS:
             signal.signal(each, lambda *_: None)
         self.listen()
         threading.Thread(target=self._wait, name="shutdown", daemon=True).start()
 
     def listen(self) -> None:
-        """Have the names of signals written for our thread, by whichever thread the system interrupts.
+        """Let Python write the numbers of signals to the pipe that our thread reads.
 
-        An event loop claims that for itself when it begins to run, so it is told again then.
+        An event loop replaces this file descriptor by its own when it starts, so call `listen` again then.
         """
-        signal.set_wakeup_fd(self._caught, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
 
     def stop_by(self, stop: Callable[[], object]) -> None:
-        """Say how to stop in good order, from any thread; before that, the process just ends."""
+        """Register a function that starts an orderly stop. Without one, a signal ends the process at once.
+
+        Args:
+            stop: It is called from another thread.
+        """
         with self._lock:
             self._stop = stop
 
     def _wait(self) -> None:
-        while (number := os.read(self._heard, 1)[0]) not in _SIGNALS:
+        while (number := os.read(self._signals, 1)[0]) not in _SIGNALS:
             pass
         name = signal.Signals(number).name
-        _briefly(lambda: log.info("%s: stopping", name))
+        _with_time_limit(lambda: log.info("%s: stopping", name))
         with self._lock:
             if self._stop is None:
                 leave(EXIT_STOPPED)
-            threading.excepthook = _quietly  # clients that are cut off while they talk have nothing to tell
+            # Client threads that are interrupted now raise errors that mean nothing.
+            threading.excepthook = _log_thread_error
             self._stop()
         time.sleep(self._deadline_seconds)
-        _briefly(lambda: log.warning(LATE, self._deadline_seconds, name))
+        _with_time_limit(lambda: log.warning(LATE, self._deadline_seconds, name))
         leave(EXIT_STOPPED)
 
 
-def _quietly(raised: threading.ExceptHookArgs) -> None:
+def _log_thread_error(raised: threading.ExceptHookArgs) -> None:
     log.debug("a thread ended with an error while the worker stopped: %r", raised.exc_value)
 
 
 def give_up(why: str, *given: object, exc_info: bool = False) -> NoReturn:
-    """Say in words why the process can't go on, and end it before anything more is acknowledged."""
+    """Log why the process can't continue, and end it before anything more is acknowledged.
+
+    Args:
+        why: A template for the log.
+        given: The values of the template.
+        exc_info: Whether to log the traceback of the current exception.
+    """
     log.critical(why + "; stopping before anything is acknowledged", *given, exc_info=exc_info)
     leave(EXIT_UNRECOVERABLE)
 
 
 def leave(code: int) -> NoReturn:
-    """End the process now, with what was logged and printed so far."""
-    _briefly(_flush)
+    """Flush logs and output, and end the process now."""
+    _with_time_limit(_flush)
     os._exit(code)
 
 
-def _briefly(work: Callable[[], object]) -> None:
-    """Do what may be held up, by a full pipe for example, and do not wait for it long."""
+def _with_time_limit(work: Callable[[], object]) -> None:
+    """Run work that may block, on a full pipe for example, and wait at most `_FLUSH_SECONDS` for it."""
     working = threading.Thread(target=work, daemon=True)
     working.start()
     working.join(_FLUSH_SECONDS)

@@ -1,4 +1,4 @@
-"""Shows in metrics what the folds of a worker count, as their stages declare it."""
+"""Updates the metrics of a worker's folds with the functions that the stages declare."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,7 +9,12 @@ from watchkeeper.streams.stage import Stage
 
 
 class Observer:
-    """Calls what stages declare, for the folds of each partition."""
+    """Calls the metric functions of stages for the folds of each partition.
+
+    Args:
+        metrics: The metrics of the worker.
+        stages: The stages of the worker.
+    """
 
     def __init__(self, metrics: Metrics, stages: Sequence[Stage[Any]]) -> None:
         self._metrics = metrics
@@ -17,11 +22,11 @@ class Observer:
         self._seen: dict[tuple[str, int], tuple[Fold, int]] = {}
 
     def saved(self, stage: str, number: int, fold: Fold) -> None:
-        """Show a fold whose whole state was just saved."""
+        """Show a fold whose state was just saved."""
         self._stages[stage].observe_saved(self._metrics, number, fold)
 
     def look(self, stage: str, number: int, fold: Fold) -> None:
-        """Show a fold if it changed since the last look; costs nothing otherwise."""
+        """Show a fold if it has changed since the last call. Otherwise this is cheap."""
         if self._is_new(stage, number, fold):
             self._stages[stage].observe_changed(self._metrics, number, fold)
 
@@ -32,7 +37,7 @@ class Observer:
 
 
 def named(assignment: Iterable[Any]) -> str:
-    """Return assigned partitions in words, by topic."""
+    """Return assigned partitions as text, by topic."""
     by_topic: dict[str, list[int]] = {}
     for tp in sorted(assignment):
         by_topic.setdefault(tp.topic, []).append(tp.partition)

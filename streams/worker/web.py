@@ -1,4 +1,4 @@
-"""The worker's small web server: metrics for Prometheus, life and readiness for whatever runs the worker."""
+"""The web server of a worker: metrics for Prometheus, and health checks."""
 
 import asyncio
 import socket
@@ -15,24 +15,31 @@ __all__ = ["Health", "listen", "start_web", "web_app"]
 
 
 class HasRegistry(Protocol):
-    """Metrics of a worker or a canary."""
+    """An object with metrics: those of a worker or a canary."""
 
     registry: CollectorRegistry
 
 
 class Health(NamedTuple):
-    """An answer to one question of health, with what it rests on."""
+    """The result of one health check."""
 
     ok: bool
     detail: dict[str, Any]
+    """The values on which the result is based."""
 
 
 def web_app(metrics: HasRegistry, live: Callable[[], Health], ready: Callable[[], Health]) -> web.Application:
-    """Build the app: `/metrics`, `/live` and `/ready`; the latter two answer 503 when it is not so."""
+    """Create the web app with `/metrics`, `/live` and `/ready`.
+
+    Args:
+        metrics: The metrics to serve.
+        live: The check of `/live`, which answers 503 if it fails.
+        ready: The check of `/ready`, which answers 503 if it fails.
+    """
 
     async def show_metrics(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        body = await asyncio.to_thread(encode, metrics.registry)  # many series take a tenth of a second
+        body = await asyncio.to_thread(encode, metrics.registry)  # With many series, this takes 0.1 s.
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def show_live(_: web.Request) -> web.Response:
@@ -53,7 +60,15 @@ def _answer(health: Health) -> web.Response:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take the port, before anything else is begun; 0 takes a free one. UserError says why it can't."""
+    """Listen on a port. Call it first, so that a worker with a taken port does not start.
+
+    Args:
+        host: The address or host name to listen on.
+        port: The port; 0: any free port.
+
+    Raises:
+        UserError: The port can not be used.
+    """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
@@ -66,7 +81,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def start_web(app: web.Application, listening: socket.socket) -> tuple[web.AppRunner, str]:
-    """Serve the app where `listen` did; return its runner (`cleanup()` ends it) and its address."""
+    """Serve an app on a socket.
+
+    Args:
+        app: The app.
+        listening: What `listen` returned.
+
+    Returns:
+        The runner, whose `cleanup()` stops the server, and the URL of the server.
+    """
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.SockSite(runner, listening).start()

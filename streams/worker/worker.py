@@ -10,7 +10,8 @@ from typing import Any
 from faust.types import TP
 
 from watchkeeper.streams.errors import Unrecoverable
-from watchkeeper.streams.fold.keeper import Keeper, Superseded
+from watchkeeper.streams.fold.interfaces import Superseded
+from watchkeeper.streams.fold.keeper import Keeper
 from watchkeeper.streams.fold.outlet import KafkaOutlet, Sink
 from watchkeeper.streams.fold.rejection import RejectedShareHigh
 from watchkeeper.streams.fold.store import KafkaStore
@@ -22,28 +23,33 @@ from watchkeeper.streams.topics.topics import topic_name
 from watchkeeper.streams.worker.app import make_app
 from watchkeeper.streams.worker.clock import SteadyClock, elapsed_ms
 from watchkeeper.streams.worker.page_and_exit import page_and_exit
-from watchkeeper.streams.worker.pauses import Lapses
+from watchkeeper.streams.worker.pauses import Pauses
 from watchkeeper.streams.worker.shutdown import give_up
 from watchkeeper.streams.worker.stage_metrics import Observer, named
 
 log = logging.getLogger("watchkeeper.worker")
 
 TICK_SECONDS = 0.1
-"""Time between two looks at what is assigned and due."""
+"""Seconds between two checks for assigned partitions and due saves. Chosen by hand: delay against load."""
 FOLD_TICK_MS = 1000
-"""Time between two ticks of a fold."""
+"""Milliseconds between two calls of `Fold.tick`. Chosen by hand: delay against load."""
 HURRY_MS = 50
-"""Least time between two saves while outputs wait. Chosen by hand; more delays pages."""
+"""Minimum milliseconds between two saves while outputs wait. Chosen by hand: a higher value delays pages."""
 LAST_SAVE_SECONDS = 2.5
-"""Time for the last saves, before `SHUTDOWN_SECONDS` is over."""
-VOID_MS = 1000
-"""Time before a worker asks again for a partition that another worker took. Chosen by hand."""
+"""Seconds for the last saves. Chosen by hand: it must be less than `SHUTDOWN_SECONDS`."""
+RETAKE_MS = 1000
+"""Milliseconds before a worker retakes a partition that another worker took. Chosen by hand: see `_drop`."""
 UNSAVED_CHUNKS_MAX = 64
-"""Chunks folded since the last save that a partition may hold in memory. Chosen by hand; it bounds memory."""
+"""Maximum unsaved chunks of a partition before folding waits for a save. Chosen by hand: it bounds memory."""
 
 
 class Worker:
-    """Holds the keepers of one process and connects them to Faust."""
+    """Holds the keepers of one process and connects them to Faust.
+
+    Args:
+        sinks: The destinations outside of Kafka, by name.
+        clock_ms: Returns the current time, since 1970; None: a `SteadyClock`.
+    """
 
     def __init__(
         self,
@@ -57,14 +63,15 @@ class Worker:
         self.settings = settings
         self.app = make_app(settings)
         self.keepers: dict[tuple[str, int], Keeper] = {}
+        """(Stage, partition) -> keeper, for all restored partitions."""
         self._metrics = metrics
         self._observer = Observer(metrics, stages)
         self._clock_ms = clock_ms or SteadyClock()
-        self._lapses = Lapses(round(settings.session_timeout_seconds * 1000))
-        self._lapses.watch()
+        self._pauses = Pauses(round(settings.session_timeout_seconds * 1000))
+        self._pauses.watch()
         self._generation = -1
         self._store = KafkaStore(settings)
-        self._void_until_ms: dict[int, int] = {}
+        self._retake_at_ms: dict[int, int] = {}
         self._sinks = sinks
         self._stopping = False
         self._outlet = KafkaOutlet(settings, sinks)
@@ -82,7 +89,7 @@ class Worker:
             channel = self.app.topic(name, value_type=bytes, key_type=bytes)
             self.app.agent(channel, name=f"{stage.name}-{topic}", concurrency=1)(self._agent(stage, topic))
         self.app.task(self._tick_for_ever)
-        self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
+        self.app.on_partitions_revoked.connect(self._save_all, weak=False)
         self.app.on_before_shutdown.connect(self._on_shutdown, weak=False)
 
     def _agent(self, stage: Stage[Any], topic: str) -> Callable[[Any], Awaitable[None]]:
@@ -94,12 +101,12 @@ class Worker:
         return fold_chunks
 
     async def _guard(self, work: Awaitable[object]) -> None:
-        """Run a step; an error from which it can't go on ends the process before any ack: nothing is lost."""
+        """Run a step. An unrecoverable error ends the process before any acknowledgement: nothing is lost."""
         try:
             await work
         except Superseded as error:
             if not self._stopping:
-                self._void(error)
+                self._drop(error)
         except asyncio.CancelledError:
             raise
         except RejectedShareHigh as error:
@@ -109,17 +116,16 @@ class Worker:
             known = isinstance(error, Unrecoverable)
             give_up("%s", error if known else f"a stage met an error: {error!r}", exc_info=not known)
 
-    def _void(self, error: Superseded) -> None:
-        """Drop the state of a partition that another worker has taken, and ask for it again after `VOID_MS`.
+    def _drop(self, error: Superseded) -> None:
+        """Drop the state of a partition that another worker has taken, and retake it after `RETAKE_MS`.
 
-        If the other worker is the owner, the group revokes the partition before that. If it was a frozen
-        worker that woke up, the partition is ours again by then.
+        By then, the group has revoked the partition here; or the other worker was frozen and has lost it.
         """
-        log.warning("partition %s: another worker has taken it, the state here is void", error.partition)
+        log.warning("partition %s: another worker has taken it; dropping the state", error.partition)
         for key in [key for key in self.keepers if key[1] == error.partition]:
             self._forget(key)
         self._store.drop(error.partition)
-        self._void_until_ms[error.partition] = elapsed_ms() + VOID_MS
+        self._retake_at_ms[error.partition] = elapsed_ms() + RETAKE_MS
 
     def _forget(self, key: tuple[str, int]) -> None:
         del self.keepers[key]
@@ -128,20 +134,20 @@ class Worker:
     async def _take(self, stage: Stage[Any], topic: str, chunk: Any) -> None:
         message = chunk.message
         if message.generation_id != self.app.consumer_generation_id:
-            return  # from an assignment that is over: its owner receives it again
+            return  # From a previous assignment: the owner of the partition receives it again.
         keeper = await self._wait_for_keeper(stage, message.partition)
         if keeper is None or message.generation_id != self.app.consumer_generation_id:
             return
         began = time.perf_counter()
         rows = await keeper.take(topic, message.value, chunk.ack, self._clock_ms())
-        # The records are folded: free them, as the chunk stays in memory until it is acknowledged.
+        # Free the folded records: the chunk itself stays in memory until it is acknowledged.
         chunk.value = message.value = None
         keeper.progressed_ms = elapsed_ms()
         self._metrics.observe_chunk(stage.name, topic, message.partition, rows, time.perf_counter() - began)
         await self._save_if_due(keeper)
 
     async def _wait_for_keeper(self, stage: Stage[Any], partition: int) -> Keeper | None:
-        """Return the keeper, or None once the group has a new generation; wait for a void partition."""
+        """Return the keeper once the partition is restored; None if the group has a new generation before."""
         generation = self.app.consumer_generation_id
         while generation == self.app.consumer_generation_id:
             keeper = await self._keeper(stage, partition)
@@ -151,29 +157,29 @@ class Worker:
         return None
 
     async def _keeper(self, stage: Stage[Any], partition: int) -> Keeper | None:
-        """Return the keeper, restored from its checkpoint; None while the partition is not ours."""
+        """Return the keeper, restored from its checkpoint; None while the partition is another worker's."""
         self._enter(self.app.consumer_generation_id)
         key = (stage.name, partition)
         async with self._locks.setdefault(key, asyncio.Lock()):
-            if key in self.keepers or elapsed_ms() < self._void_until_ms.get(partition, 0):
+            if key in self.keepers or elapsed_ms() < self._retake_at_ms.get(partition, 0):
                 return self.keepers.get(key)
             if not self._is_ours(stage, partition):
-                return None  # the caller's assignment is over
-            generation, store, lapses = self._generation, self._store, self._lapses.count()
-            current = partial(self._is_current, generation, store, lapses)
-            fold, to = stage.fold(partition), stage.flow.destinations
-            keeper = Keeper(stage.name, partition, fold, store, self._outlet, current, to)
+                return None  # The caller has a previous assignment.
+            generation, store, pauses = self._generation, self._store, self._pauses.count()
+            current = partial(self._is_current, generation, store, pauses)
+            fold, allowed = stage.fold(partition), stage.flow.destinations
+            keeper = Keeper(stage.name, partition, fold, store, self._outlet, current, allowed)
             await keeper.begin(elapsed_ms())
-            if partition in self._void_until_ms:
+            if partition in self._retake_at_ms:
                 await keeper.catch_up(stage.reads, self._clock_ms(), partial(self._acknowledge, partition))
             if self.app.consumer_generation_id != generation or not store.holds(partition, keeper.fence):
                 return None
             self.keepers[key] = keeper
             return keeper
 
-    def _is_current(self, generation: int, store: KafkaStore, lapses: int) -> bool:
+    def _is_current(self, generation: int, store: KafkaStore, pauses: int) -> bool:
         same = self.app.consumer_generation_id == generation and store is self._store
-        return bool(same and lapses == self._lapses.count() and not self._stopping)
+        return bool(same and pauses == self._pauses.count() and not self._stopping)
 
     def _is_ours(self, stage: Stage[Any], partition: int) -> bool:
         assigned = {(tp.topic, tp.partition) for tp in self.app.consumer.assignment()}
@@ -183,7 +189,7 @@ class Worker:
         self.app.consumer.acknowledge(TP(topic_name(self.settings, topic), partition), offset)
 
     def _enter(self, generation: int) -> None:
-        """Begin a new generation without state: state and fences of the old one may not be ours."""
+        """Start a new generation without state: other workers may own the partitions of the previous one."""
         if generation == self._generation:
             return
         for key in list(self.keepers):
@@ -191,16 +197,15 @@ class Worker:
         self._generation = generation
         log.info("generation %s: %s", generation, named(self.app.consumer.assignment()))
         self._store = KafkaStore(self.settings)
-        self._void_until_ms.clear()
+        self._retake_at_ms.clear()
 
     async def _save_if_due(self, keeper: Keeper) -> None:
-        """Start a save if one is due; wait for it only if the keeper has too much unsaved."""
+        """Start a save if one is due. Wait for it only if the keeper has too many unsaved chunks."""
         if not keeper.due(elapsed_ms(), round(self.settings.checkpoint_seconds * 1000), HURRY_MS):
             return
         saving = self._saving.get(keeper)
         if saving is None:
-            saving = asyncio.create_task(self._guard(self._save(keeper)))
-            self._saving[keeper] = saving
+            saving = self._saving[keeper] = asyncio.create_task(self._guard(self._save(keeper)))
             saving.add_done_callback(lambda _: self._saving.pop(keeper, None))
         if keeper.unsaved_chunks > UNSAVED_CHUNKS_MAX:
             await asyncio.wait([saving])
@@ -212,7 +217,7 @@ class Worker:
         except Superseded:
             if self.keepers.get((keeper.stage, keeper.partition)) is keeper:
                 raise
-            return  # from a generation that is over: the current keeper is another one
+            return  # From a previous generation: the partition has another keeper now.
         keeper.progressed_ms = elapsed_ms()
         if delivered is None:
             self._metrics.observe_saved(keeper.stage, keeper.partition)
@@ -246,7 +251,7 @@ class Worker:
             await self._save_if_due(keeper)
 
     def _restore(self, stage: Stage[Any], partition: int) -> None:
-        """Start to restore a partition if it is not; the others do not wait for it."""
+        """Start to restore a partition if it is not restored. Other partitions do not wait for it."""
         key = (stage.name, partition)
         if key not in self.keepers and key not in self._restoring:
             self._restoring[key] = asyncio.create_task(self._guard(self._keeper(stage, partition)))
@@ -254,12 +259,12 @@ class Worker:
 
     @property
     def broker_silence_ms(self) -> int:
-        """Return for how long no broker has answered."""
+        """Milliseconds since a broker last answered."""
         return int(self.app.consumer.silence_ms)
 
     @property
     def unrestored(self) -> set[tuple[str, int]]:
-        """Return the assigned stages and partitions that are not restored yet."""
+        """The assigned stages and partitions that are not restored yet."""
         assigned = [tp for tp in self.app.consumer.assignment() if tp.topic in self._topics]
         return {(self._topics[tp.topic][0].name, tp.partition) for tp in assigned} - self.keepers.keys()
 
@@ -274,27 +279,22 @@ class Worker:
             keeper.fold.out_of_sight(topic)
             return
         at = self.app.consumer.next_offset(tp, keeper.position(topic))
-        # Records of an open transaction may still be aborted: they are lag, and the end is not reached.
+        # Records of an open transaction count as lag, although they may still be aborted.
         keeper.waiting[topic], lag = (max(0, end - at) for end in ends)
         self._metrics.observe_lag(stage.name, topic, tp.partition, lag)
         if lag == 0:
             keeper.fold.caught_up(topic, now_ms)
-
-    async def _on_revoked(self, *_: Any, **__: Any) -> None:
-        await self._save_all()
 
     async def _on_shutdown(self, *_: Any, **__: Any) -> None:
         await self._save_all()
         for sink in self._sinks.values():
             await sink.close()
 
-    async def _save_all(self) -> None:
-        """Save once more, so that the next worker reads little again; a save that fails loses nothing."""
+    async def _save_all(self, *_: Any, **__: Any) -> None:
+        """Save once more, so that the next worker rereads little. A failed save loses nothing."""
         saves = (self._save(keeper) for keeper in list(self.keepers.values()))
         try:
             async with asyncio.timeout(LAST_SAVE_SECONDS):
                 await asyncio.gather(*saves, return_exceptions=True)
         except TimeoutError:
-            log.warning(
-                "the last save did not finish in %s s: the next worker reads more again", LAST_SAVE_SECONDS
-            )
+            log.warning("the last save did not end in %s s: the next worker rereads more", LAST_SAVE_SECONDS)

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from watchkeeper.streams.fold import fence
 from watchkeeper.streams.fold.checkpoint import Checkpoint
-from watchkeeper.streams.fold.keeper import Keeper, Store
+from watchkeeper.streams.fold.interfaces import Store
+from watchkeeper.streams.fold.keeper import Keeper
 from watchkeeper.streams.fold.protocol import Message, Record
 from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.stage import Stage

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from watchkeeper.streams.fold import checkpoint as wire
 from watchkeeper.streams.fold.checkpoint import Checkpoint
 from watchkeeper.streams.fold.formats import FORMAT_HEADER, SEQUENCE_HEADER, SOURCE_HEADER, NewerFormat
-from watchkeeper.streams.fold.keeper import SAVE_BYTES_PER_SECOND, Keeper, Superseded
+from watchkeeper.streams.fold.interfaces import Superseded
+from watchkeeper.streams.fold.keeper import SAVE_BYTES_PER_SECOND, Keeper
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
 
 
@@ -164,7 +165,7 @@ def test_a_keeper_that_was_frozen_as_it_saved_delivers_nothing_and_the_next_one_
     broker, acks, answers = Broker(), [], [True, False]
     keeper = Keeper("first", 0, SumFold(), broker, broker, lambda: answers.pop(0))
     asyncio.run(keeper.take("predictions", SOURCE[:3], lambda: acks.append(1), 0))
-    with pytest.raises(Superseded, match="it may be lost, and its outputs with it"):
+    with pytest.raises(Superseded, match="it may be lost, so its outputs are not delivered"):
         asyncio.run(keeper.save(0))
     assert (len(broker.checkpoints), broker.log, acks) == (1, [], [])
     successor = Keeper("first", 0, SumFold(), broker, broker)

@@ -16,7 +16,7 @@ from watchkeeper.streams.errors import Unrecoverable
 from watchkeeper.streams.fold import parts, store
 from watchkeeper.streams.fold.checkpoint import VERSION, Checkpoint
 from watchkeeper.streams.fold.fence import Fence
-from watchkeeper.streams.fold.keeper import Superseded
+from watchkeeper.streams.fold.interfaces import Superseded
 from watchkeeper.streams.fold.parts import Assembly, split, tombstones
 from watchkeeper.streams.fold.store import KafkaStore
 from watchkeeper.streams.kafka.client import producer, read_to_end

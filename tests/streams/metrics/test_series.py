@@ -103,7 +103,7 @@ def test_the_limit_holds_whatever_comes() -> None:
         for partition in (0, 1):
             shown.series.forget(partition)
         assert shown.values() == {}
-        assert shown.series._left == limit
+        assert shown.series._free == limit
 
     check()
     assert min(dropped) == 0 < max(dropped)

@@ -12,7 +12,7 @@ from rich.console import Console
 from tests.alerting.samples import alerts
 from watchkeeper.schemas.alerts import Alert, Notice
 from watchkeeper.schemas.rejections import Rejection
-from watchkeeper.streams.fold.keeper import NotOurs
+from watchkeeper.streams.fold.interfaces import NotOurs
 from watchkeeper.streams.fold.protocol import Message, Record
 from watchkeeper.streams.notify.alertmanager import AlertmanagerDeliverer
 from watchkeeper.streams.notify.receiver import NoticesRefused

@@ -53,7 +53,7 @@ def test_the_position_is_where_aiokafka_keeps_it():
 
 def test_what_is_no_record_is_not_waited_for_once_all_before_it_is_folded():
     consumer = _consumer(position=11)
-    consumer._note_places(_chunk(7, 9))  # at 10 a transaction ended
+    consumer._note_positions(_chunk(7, 9))  # at 10 a transaction ended
     assert consumer.next_offset(LABELS, 8) == 8  # fetched, and not folded yet
     assert consumer.next_offset(LABELS, 10) == 11
     assert consumer.next_offset(LABELS, 20) == 20  # what is fetched again has been folded
@@ -61,18 +61,18 @@ def test_what_is_no_record_is_not_waited_for_once_all_before_it_is_folded():
 
 def test_an_end_of_a_transaction_alone_is_read_too():
     consumer = _consumer(position=10)
-    consumer._note_places(_chunk(9))
+    consumer._note_positions(_chunk(9))
     assert consumer.next_offset(LABELS, 10) == 10
     consumer._thread._ensure_consumer()._subscription.subscription.assignment = _consumer(
         position=11
     )._kafka._subscription.subscription.assignment
-    consumer._note_places({})
+    consumer._note_positions({})
     assert consumer.next_offset(LABELS, 10) == 11
 
 
 def test_a_partition_that_has_no_place_yet_is_where_it_was_folded_to():
     consumer = _consumer(position=None)
-    consumer._note_places({})
+    consumer._note_positions({})
     assert consumer.next_offset(LABELS, 10) == 10
 
 
@@ -105,21 +105,21 @@ class Lag:
 
 def test_after_the_end_of_a_transaction_a_partition_is_caught_up():
     consumer = _consumer(position=11)
-    consumer._note_places(_chunk(9))
+    consumer._note_positions(_chunk(9))
     lag = Lag(consumer, folded=10)
     assert (lag.records, lag.keeper.waiting, lag.told) == (0, {"labels": 0}, ["caught up"])
 
 
 def test_an_open_transaction_is_lag_but_not_work_and_nobody_is_idle_meanwhile():
     consumer = _consumer(position=11, stable=11, end=61)
-    consumer._note_places(_chunk(9))
+    consumer._note_positions(_chunk(9))
     lag = Lag(consumer, folded=10)
     assert (lag.records, lag.keeper.waiting, lag.told) == (50, {"labels": 0}, [])
 
 
 def test_what_is_fetched_and_not_folded_waits():
     consumer = _consumer(position=11)
-    consumer._note_places(_chunk(8, 9))
+    consumer._note_positions(_chunk(8, 9))
     lag = Lag(consumer, folded=8)
     assert (lag.records, lag.keeper.waiting, lag.told) == (3, {"labels": 3}, [])
 

@@ -66,7 +66,7 @@ def test_on_call_is_told_before_the_end(ended: list[int], caplog: pytest.LogCapt
     assert said == (
         "stopping: 501 of the last 1000 events of predictions, partition 3, were rejected, most as "
         "invalid_event; predictions/3/4711 is the first that is left unread: Object missing required field "
-        "`features`; mend the publisher or the monitor, or let them pass with "
+        "`features`; fix the publisher or the monitor, or let them pass with "
         "WATCHKEEPER_REJECTED_SHARE_MAX=1; see docs/runbooks/RejectedShareHigh.md"
     )
 

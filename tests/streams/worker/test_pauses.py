@@ -9,15 +9,15 @@ LIMIT_SECONDS = 2
 LONGER_SECONDS = 3
 PROGRAM = f"""
 import sys, time
-from watchkeeper.streams.worker.pauses import Lapses
-lapses = Lapses({LIMIT_SECONDS} * 1000)
-lapses.watch()
+from watchkeeper.streams.worker.pauses import Pauses
+pauses = Pauses({LIMIT_SECONDS} * 1000)
+pauses.watch()
 end = time.monotonic() + {LONGER_SECONDS}
 while time.monotonic() < end:  # an event loop that has no time for anything else
     pass
-print(lapses.count(), flush=True)
+print(pauses.count(), flush=True)
 sys.stdin.readline()
-print(lapses.count(), flush=True)
+print(pauses.count(), flush=True)
 """
 
 
