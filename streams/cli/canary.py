@@ -82,7 +82,7 @@ def canary(
     """Inject drift, and alert if it is not detected.
 
     The command tests the whole path from events to alerts. It applies a monitor for a synthetic model and
-    continuously publishes a few events to every partition. Each hour, it publishes drift until the alert
+    continuously publishes a few events to every partition. In each round, it publishes drift until the alert
     appears on the topic `alerts` and, with --alertmanager, in Alertmanager.
 
     If the alert does not fire in time, or does not resolve after the drift, CanaryMissed fires until a later
