@@ -215,7 +215,7 @@ def test_publishing_says_what_workers_would_not_use(
     said = command("publish", table, "--topic", "labels", "--model", "flight-delay").stderr
     assert said == "15 published\n"
     said = command("publish", table, "--topic", "predictions", "--model", "delay").stderr
-    assert "these columns are published nowhere: dep_hour, carrier, " in said
+    assert "these columns were not published: dep_hour, carrier, " in said
     assert "then: watchkeeper rejected replay --model delay\n" in said
 
 
