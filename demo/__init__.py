@@ -1,5 +1,5 @@
-"""The demo: a year of real flights through Kafka, three faults put on top of it, and what was found of them.
+"""The demo: publishes a year of real flights with three injected faults, and reports what is detected.
 
-It knows everything that a team around a model knows (the data, the training, the serving) so that the watch
-can be shown at work; the rest of the program never imports it.
+It does the work of the team around a model: data, training and serving. The rest of the program never
+imports it.
 """

@@ -1,4 +1,4 @@
-"""`watchkeeper demo`: everything, on a year of real flights."""
+"""`watchkeeper demo`: run Watchkeeper on a year of real flights."""
 
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ Broker = Annotated[
         "--broker",
         envvar="WATCHKEEPER_BROKER",
         metavar="HOST:PORT",
-        help="A Kafka to run on.  [default: a broker in memory]",
+        help="Address of a Kafka broker.  [default: a broker in memory]",
     ),
 ]
 
@@ -20,31 +20,35 @@ Broker = Annotated[
 def demo(
     broker: Broker = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave everything running at the end, to look at /metrics.")
+        bool, typer.Option("--keep", help="Keep everything running at the end, so you can read /metrics.")
     ] = False,
     json_file: Annotated[
         Path | None,
-        typer.Option("--json", metavar="FILE", help="Also write the report to a file, as JSON."),
+        typer.Option("--json", metavar="FILE", help="Also write the report to this file, as JSON."),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option("--until", formats=["%Y-%m-%d"], help="Stop at this day of 2013.  [default: the end]"),
+        typer.Option(
+            "--until", formats=["%Y-%m-%d"], help="Stop on this day of 2013.  [default: the end of the year]"
+        ),
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option("--since", formats=["%Y-%m-%d"], help="With --join: start at this day of 2013."),
+        typer.Option("--since", formats=["%Y-%m-%d"], help="With --join: start on this day of 2013."),
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, max=4, help="Worker processes.")] = 1,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=4, help="Number of worker processes.")] = 1,
     join: Annotated[
         bool,
-        typer.Option("--join", help="Only publish, to the installation that the settings name."),
+        typer.Option("--join", help="Publish to the installation that the settings name."),
     ] = False,
 ) -> None:
     """Watch a model over a year of real flights.
 
-    The demo injects three faults, pages when they are found, and retrains the model on request. It takes two
-    to six minutes. Without --broker it starts a broker in memory and stops it at the end. With --join it
-    starts nothing: run `watchkeeper topics create` and workers first. It then removes nothing.
+    The demo injects three faults, pages when Watchkeeper detects them, and retrains the model on request. It
+    takes two to six minutes. Without --broker, it starts a broker in memory and stops it at the end.
+
+    With --join, it only publishes events. Run `watchkeeper topics create` and start workers first. The demo
+    then leaves all topics, monitors and references in place.
 
     \b
     Examples:

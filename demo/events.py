@@ -1,4 +1,4 @@
-"""The events that the demo's services publish: predictions, labels, weather, and a few that are broken."""
+"""The events that the demo publishes: predictions, labels, weather, and a few truncated predictions."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,10 +15,16 @@ from watchkeeper.schemas.events import FeatureEvent, Label, Output, Prediction
 __all__ = ["MODEL", "VIEW", "DemoEvent", "labels", "predictions", "weather"]
 
 MODEL = "flight-delay"
+"""The name of the demo's model."""
 VIEW = "weather"
+"""The name of the demo's feature view."""
 BROKEN_EVERY = 2000
-"""One in so many predictions is sent cut off and then again: a client whose connection broke."""
+"""One in this many predictions is published truncated and then again in full, as after a broken connection.
+
+Chosen by hand: rare, yet often enough that a short demo rejects a few events.
+"""
 SCORE_DIGITS = 6
+"""Decimal digits of a published score. Chosen by hand: shorter events, no visible change of any metric."""
 _INTEGERS = ("hour", "distance")
 _encode = msgspec.json.Encoder().encode
 
@@ -32,7 +38,13 @@ class DemoEvent(NamedTuple):
 
 
 def predictions(flights: Flights, scores: NDArray[np.float64], version: str) -> Iterator[DemoEvent]:
-    """Say what a version answered when it was asked about these flights."""
+    """Yield the predictions of one version for these flights.
+
+    Args:
+        flights: The flights to predict.
+        scores: The probability of a delay, one for each flight.
+        version: The model version that predicts.
+    """
     rows = zip(flights.ids, _times(flights.time_ms), _rows(flights.features), scores.tolist(), strict=True)
     for prediction_id, time, features, score in rows:
         answer = Prediction(
@@ -50,7 +62,7 @@ def predictions(flights: Flights, scores: NDArray[np.float64], version: str) -> 
 
 
 def labels(flights: Flights) -> Iterator[DemoEvent]:
-    """Say of flights that landed whether they were late; one label serves all versions that were asked."""
+    """Yield one label for each landed flight. It serves the predictions of all versions."""
     rows = zip(flights.ids, _times(flights.landed_ms), flights.late.tolist(), strict=True)
     for prediction_id, time, late in rows:
         label = Label(prediction_id=prediction_id, model=MODEL, label=bool(late), label_time=time)
@@ -58,11 +70,11 @@ def labels(flights: Flights) -> Iterator[DemoEvent]:
 
 
 def weather(reports: Weather, rows: slice) -> Iterator[DemoEvent]:
-    """Say what the stations reported."""
+    """Yield the reports of the weather stations in these rows."""
     features = _rows({name: column[rows] for name, column in reports.features.items()})
     for origin, time, values in zip(reports.ids[rows], _times(reports.time_ms[rows]), features, strict=True):
         event = FeatureEvent(feature_view=VIEW, entity_id=origin, event_time=time, features=values)
-        # By station and hour, so that every partition has some: a silent one holds the others back.
+        # The key has station and hour, so every partition gets events. A silent partition delays the others.
         yield DemoEvent("features", f"{origin} {time:%Y-%m-%dT%H}".encode(), _encode(event))
 
 
@@ -80,6 +92,6 @@ def _rows(features: dict[str, NDArray[Any]]) -> list[dict[str, Any]]:
 
 
 def _column(name: str, values: NDArray[Any]) -> list[Any]:
-    """Turn a column into JSON values: null where the source has none."""
+    """Convert a column to JSON values. A missing value becomes null."""
     known = [None if value != value else value for value in values.tolist()]
     return [None if value is None else int(value) for value in known] if name in _INTEGERS else known

@@ -1,6 +1,7 @@
-"""The three faults that the demo puts on top of the real year, each at a stated time.
+"""The three faults that the demo injects into the real year, each at a fixed time.
 
-They strike what is served, so the model's answers get worse with its inputs; the real values are kept apart.
+The faults change the served values, so the predictions get worse with their inputs. The real values stay as
+they are.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,11 +20,13 @@ __all__ = ["FAULTS", "DemoFault", "inject"]
 Column = NDArray[Any]
 AnyTable = TypeVar("AnyTable", bound=FlightTable)
 NULL_SHARE = 0.7
+"""Share of humidity values that the null burst removes. Chosen by hand: a fault that no detector may miss."""
 _SEED = 2013
+"""Seed of the choice of removed values. Any number does."""
 
 
 class DemoFault(NamedTuple):
-    """One injected fault. `check` is what it ought to be named."""
+    """One injected fault. `check` is the check that should detect it."""
 
     name: str
     feature: str
@@ -36,17 +39,17 @@ class DemoFault(NamedTuple):
 
     @property
     def began_ms(self) -> int:
-        """Milliseconds since 1970 from which values are changed."""
+        """Start of the fault in milliseconds since 1970, inclusive."""
         return round(self.began.timestamp() * 1000)
 
     @property
     def ended_ms(self) -> int:
-        """Milliseconds since 1970 from which values are right again."""
+        """End of the fault in milliseconds since 1970, exclusive."""
         return round(self.ended.timestamp() * 1000)
 
 
 def celsius(fahrenheit: Column) -> Column:
-    """Convert a temperature, as the feed does after its upgrade.
+    """Convert a temperature from °F to °C, as the feed does after its upgrade.
 
     >>> celsius(np.array([32.0, 212.0])).tolist()
     [0.0, 100.0]
@@ -55,13 +58,13 @@ def celsius(fahrenheit: Column) -> Column:
 
 
 def lose(values: Column) -> Column:
-    """Leave out seven of ten values, the same ones each time."""
+    """Remove seven of ten values, the same ones each time."""
     lost = np.random.default_rng(_SEED).random(len(values)) < NULL_SHARE
     return np.where(lost, np.nan, values)
 
 
 def rename_expressjet(carriers: Column) -> Column:
-    """Give ExpressJet the code that it flew under until 2011.
+    """Rename ExpressJet's code from EV to XE, the code it used until 2011.
 
     >>> rename_expressjet(np.array(["EV", "UA"], object)).tolist()
     ['XE', 'UA']
@@ -76,7 +79,7 @@ FAULTS = (
         datetime(2013, 6, 11, tzinfo=UTC),
         datetime(2013, 6, 14, tzinfo=UTC),
         "missing",
-        "the serving's look-up of humidity fails for 70 % of requests; the weather feed itself is fine",
+        "the service's lookup of humidity fails for 70 % of requests; the weather feed itself is healthy",
         ("flight-delay",),
         lose,
     ),
@@ -86,7 +89,7 @@ FAULTS = (
         datetime(2013, 9, 9, tzinfo=UTC),
         datetime(2013, 9, 16, tzinfo=UTC),
         "unit_change",
-        "the weather feed is upgraded and sends °C where it sent °F",
+        "after an upgrade, the weather feed sends °C instead of °F",
         ("flight-delay", "weather"),
         celsius,
     ),
@@ -96,7 +99,7 @@ FAULTS = (
         datetime(2013, 11, 12, tzinfo=UTC),
         datetime(2013, 11, 18, tzinfo=UTC),
         "category_renamed",
-        "ExpressJet's code EV becomes XE, its code of years ago",
+        "ExpressJet's code changes from EV to XE, a code of earlier years",
         ("flight-delay",),
         rename_expressjet,
     ),
@@ -104,7 +107,7 @@ FAULTS = (
 
 
 def inject(table: AnyTable, subject: str, faults: Iterable[DemoFault] = FAULTS) -> AnyTable:
-    """Return the table as it is served: the same rows with the faults of this subject."""
+    """Return the table as served: the same rows with the faults of this subject."""
     features = dict(table.features)
     for fault in faults:
         if subject in fault.subjects:

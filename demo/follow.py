@@ -1,4 +1,4 @@
-"""What the demo hears from the watch: statistics, findings, alerts and retraining requests, as they come."""
+"""Follows the outputs of the workers: statistics, findings, alerts and retraining requests."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,24 +23,29 @@ WindowKey = tuple[str, str, str | None, Kind, int, int]
 
 
 class Followed:
-    """All that was heard so far. A window, alert or request that comes again counts once."""
+    """All outputs read so far. A repeated window, alert or request counts once."""
 
     def __init__(self) -> None:
         self.windows: dict[WindowKey, WindowStatistics] = {}
         self.alerts: list[Alert] = []
         self.requests: dict[str, RetrainingRequest] = {}
         self.judged_ms = 0
-        """The end of the last window of labels that was judged; 0 before the first."""
-        self._hurting_ms: dict[str, int] = {}
+        """End of the last evaluated window of labels, in milliseconds since 1970; 0 before the first."""
+        self._last_bad_ms: dict[str, int] = {}
         self._reached_ms: dict[tuple[str, Kind], int] = {}
 
     def take(self, topic: str, value: bytes) -> None:
-        """Take in one record; `topic` is the name without prefix."""
+        """Add one record.
+
+        Args:
+            topic: The topic's name without its prefix.
+            value: The value of the record.
+        """
         if topic == "statistics":
             window = _statistics.decode(value)
             self.windows[_key(window)] = window
-            about = window.subject, window.kind
-            self._reached_ms[about] = max(window.window_end_ms, self.reached_ms(*about))
+            stream = window.subject, window.kind
+            self._reached_ms[stream] = max(window.window_end_ms, self.reached_ms(*stream))
         elif topic == "findings":
             self._judge(_findings.decode(value))
         elif topic == "alerts":
@@ -54,38 +59,41 @@ class Followed:
     def _judge(self, window: WindowFindings) -> None:
         if window.kind == "labels" and "performance" in window.checked:
             self.judged_ms = max(self.judged_ms, window.window_end_ms)
-            if any(_is_bad(found) for found in window.findings):
-                before_ms = self.hurting_ms(window.version)
-                self._hurting_ms[window.version] = max(before_ms, window.window_end_ms)
+            if any(_is_bad(finding) for finding in window.findings):
+                before_ms = self.last_bad_ms(window.version)
+                self._last_bad_ms[window.version] = max(before_ms, window.window_end_ms)
 
-    def hurting_ms(self, version: str) -> int:
-        """Return the end of the last window in which a version did badly: retraining may be asked for."""
-        return self._hurting_ms.get(version, 0)
+    def last_bad_ms(self, version: str) -> int:
+        """Return the end of the last window in which a version performed badly; 0 without one.
+
+        Such a window can lead to a retraining request.
+        """
+        return self._last_bad_ms.get(version, 0)
 
     def reached_ms(self, subject: str, kind: Kind) -> int:
-        """Return the end of the last window of a subject that was evaluated; 0 before the first."""
+        """Return the end of the last evaluated window of a subject; 0 before the first."""
         return self._reached_ms.get((subject, kind), 0)
 
     def of(self, subject: str, kind: Kind) -> Iterable[WindowStatistics]:
-        """Return the windows of all rows of a subject, without those of segments."""
+        """Return the windows of a subject that cover all rows, without those of segments."""
         return [w for w in self.windows.values() if (w.subject, w.kind, w.segment) == (subject, kind, None)]
 
     def open_incidents(self) -> list[Alert]:
-        """Return what is firing now."""
+        """Return the alerts that are firing now."""
         newest = {alert.fingerprint: alert for alert in self.alerts}
         return [alert for alert in newest.values() if alert.status == "firing"]
 
 
 class Follower:
-    """Reads the topics from their start, whenever it is asked to."""
+    """Reads the output topics from their beginning; `followed` holds what it has read."""
 
     def __init__(self, settings: Settings) -> None:
-        self.heard = Followed()
+        self.followed = Followed()
         self._names = {topic_name(settings, name): name for name in FOLLOWED}
         self._consumer = Consumer(
             settings.client_config()
             | {
-                "group.id": f"{settings.application}-demo",  # librdkafka wants one; nothing is committed
+                "group.id": f"{settings.application}-demo",  # librdkafka requires a group
                 "enable.auto.commit": False,
                 "fetch.wait.max.ms": 50,
             }
@@ -99,20 +107,20 @@ class Follower:
         )
 
     def poll(self, timeout_seconds: float) -> int:
-        """Take in what came, waiting at most so long for the first record; return how many there were."""
+        """Read new records, wait at most this long for the first one, and return their number."""
         messages: list[Any] = self._consumer.consume(1000, timeout_seconds)
-        good = [message for message in messages if message.error() is None]
-        for message in good:
-            self.heard.take(self._names[message.topic()], message.value())
-        return len(good)
+        valid = [message for message in messages if message.error() is None]
+        for message in valid:
+            self.followed.take(self._names[message.topic()], message.value())
+        return len(valid)
 
     def close(self) -> None:
         """Stop reading."""
         self._consumer.close()
 
 
-def _is_bad(found: Finding) -> bool:
-    return (found.check, found.segment, found.state) == ("performance", None, "bad")
+def _is_bad(finding: Finding) -> bool:
+    return (finding.check, finding.segment, finding.state) == ("performance", None, "bad")
 
 
 def _key(window: WindowStatistics) -> WindowKey:

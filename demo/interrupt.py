@@ -1,4 +1,4 @@
-"""Ctrl-C, remembered: libraries in C lose the KeyboardInterrupt now and then, and the demo would run on."""
+"""Remembers Ctrl-C. Libraries in C sometimes lose a KeyboardInterrupt, and the demo would continue."""
 
 import contextlib
 import signal
@@ -8,29 +8,29 @@ __all__ = ["Interrupt"]
 
 
 class Interrupt:
-    """Raises KeyboardInterrupt on SIGINT, and again at each `check` after it."""
+    """Raises KeyboardInterrupt on SIGINT, and again at each later `check`."""
 
     def __init__(self) -> None:
-        self._came = False
+        self._received = False
 
     @contextlib.contextmanager
-    def heard(self) -> Iterator[None]:
-        """Hear SIGINT in here, unless whoever started us has it ignored; in the main thread."""
+    def handled(self) -> Iterator[None]:
+        """Handle SIGINT inside this context, in the main thread. An ignored SIGINT stays ignored."""
         before = signal.getsignal(signal.SIGINT)
         if before is signal.SIG_IGN:
             yield
             return
-        signal.signal(signal.SIGINT, self._hear)
+        signal.signal(signal.SIGINT, self._handle)
         try:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if SIGINT has come."""
-        if self._came:
+        """Raise KeyboardInterrupt if SIGINT was received."""
+        if self._received:
             raise KeyboardInterrupt
 
-    def _hear(self, *_: object) -> None:
-        self._came = True
+    def _handle(self, *_: object) -> None:
+        self._received = True
         raise KeyboardInterrupt

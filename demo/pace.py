@@ -1,4 +1,4 @@
-"""How far the publishing may run ahead of the watch, so that what it asks for is obeyed in time."""
+"""Limits how far publishing runs ahead of evaluation, so that retraining requests take effect in time."""
 
 from watchkeeper.demo.events import MODEL
 from watchkeeper.demo.follow import Followed
@@ -8,16 +8,27 @@ from watchkeeper.streams.evaluate.windows import WindowDurations
 __all__ = ["DemoPace"]
 
 LEAD_MS = 4 * DAY_MS
+"""Event time by which predictions may be ahead of the last evaluated window, in milliseconds.
+
+Chosen by hand: more publishes faster, less lets the new version start closer to its planned day.
+"""
 SETTLE_SECONDS = 1.5
-"""From the findings of a window to the request that one stage further comes of them, at most."""
+"""Longest time, in seconds, from the findings of a window to the retraining request that follows from them.
+
+Chosen by hand: a shorter time may miss a request, a longer one slows the demo after each bad window.
+"""
 
 
 class DemoPace:
-    """Lets the publishing go on, or holds it back, by what was heard of the windows so far.
+    """Decides whether publishing may continue, from the windows evaluated so far.
 
     Predictions may be four days ahead of the last evaluated window, which closes a day after its last event.
-    A window of labels in which the model did badly may end in a request to retrain, and `ROLLOUT_MS` after
-    its end the new version has to answer: nobody goes past that time before the window is judged.
+    A window of labels with bad performance can lead to a retraining request, and the new version is in
+    service `ROLLOUT_MS` after the window's end. Publishing waits at that time until the window is judged.
+
+    Args:
+        start_ms: Event time of the first event, in milliseconds since 1970.
+        labels: The durations of label windows.
     """
 
     def __init__(self, start_ms: int, labels: WindowDurations) -> None:
@@ -26,16 +37,23 @@ class DemoPace:
         self._judged_ms = 0
         self._judged_at_seconds = 0.0
 
-    def may_publish(self, end_ms: int, version: str, heard: Followed, now_seconds: float) -> bool:
-        """Say whether events up to a time may be published now, while a version is in service."""
-        if heard.judged_ms != self._judged_ms:
-            self._judged_ms, self._judged_at_seconds = heard.judged_ms, now_seconds
-        if end_ms - max(heard.reached_ms(MODEL, "predictions"), self._start_ms) > LEAD_MS:
+    def may_publish(self, end_ms: int, version: str, followed: Followed, now_seconds: float) -> bool:
+        """Return whether events up to a time may be published now.
+
+        Args:
+            end_ms: Event time up to which to publish, in milliseconds since 1970.
+            version: The version in service.
+            followed: The outputs of the workers so far.
+            now_seconds: The current time of a monotonic clock.
+        """
+        if followed.judged_ms != self._judged_ms:
+            self._judged_ms, self._judged_at_seconds = followed.judged_ms, now_seconds
+        if end_ms - max(followed.reached_ms(MODEL, "predictions"), self._start_ms) > LEAD_MS:
             return False
         due_ms = self._labels.floor(end_ms - 1 - ROLLOUT_MS)
         if due_ms <= self._start_ms:
             return True
         settled = (
-            heard.hurting_ms(version) < due_ms or now_seconds - self._judged_at_seconds >= SETTLE_SECONDS
+            followed.last_bad_ms(version) < due_ms or now_seconds - self._judged_at_seconds >= SETTLE_SECONDS
         )
-        return heard.judged_ms >= due_ms and settled
+        return followed.judged_ms >= due_ms and settled

@@ -1,4 +1,4 @@
-"""Publishes the demo's events and counts what the broker has taken."""
+"""Publishes the demo's events and counts those that the broker acknowledged."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,10 +11,11 @@ from watchkeeper.streams.topics.topics import known_topic, topic_name
 __all__ = ["DemoPublisher"]
 
 FLUSH_SECONDS = 30
+"""Seconds that the broker has to acknowledge a batch. Chosen by hand: shorter fails on a busy machine."""
 
 
 class DemoPublisher:
-    """An idempotent producer; `published` counts by topic, and is right after each `publish`."""
+    """An idempotent producer. `published` counts events by topic and is exact after each `publish`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -23,14 +24,14 @@ class DemoPublisher:
         self.published: Counter[str] = Counter()
 
     def publish(self, events: Iterable[DemoEvent]) -> None:
-        """Publish events and wait until the broker has taken all of them; BrokerError if it did not."""
+        """Publish events and wait until the broker acknowledges them. Raises BrokerError if it does not."""
         for topic, key, value in events:
             self._produce(topic, key, value)
             self.published[topic] += 1
         left = self._producer.flush(FLUSH_SECONDS)
         if left or self._failures:
             why = self._failures[0] if self._failures else f"{left} events are not acknowledged"
-            raise BrokerError(f"the broker did not take the demo's events: {why}")
+            raise BrokerError(f"the broker did not accept the demo's events: {why}")
 
     def _produce(self, topic: str, key: bytes, value: bytes) -> None:
         name = topic_name(self._settings, known_topic(topic))

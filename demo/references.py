@@ -1,4 +1,4 @@
-"""The references that the demo's subjects are compared with, built from the rows that are at hand."""
+"""Builds the references of the demo's subjects."""
 
 from importlib.resources import files
 
@@ -15,16 +15,21 @@ __all__ = ["monitors", "reference_of_model", "reference_of_view"]
 
 
 def monitors() -> dict[str, Monitor]:
-    """Read the monitor files that come with the demo, by subject."""
+    """Return the demo's monitors by subject."""
     folder = files("watchkeeper.demo") / "monitors"
     read = [Monitor.model_validate(yaml.safe_load(file.read_text())) for file in folder.iterdir()]
     return {monitor.subject: monitor for monitor in read}
 
 
 def reference_of_model(monitor: Monitor, flights: Flights, held_out: Floats, version: str) -> Reference:
-    """Build a version's reference from the flights of its span, also those that never got a label.
+    """Build the reference of a model version from its training flights, with and without labels.
 
-    The scores must be held out: a model knows the flights that it has seen, and would look better than it is.
+    Args:
+        monitor: The model's monitor.
+        flights: The flights that the version was trained on.
+        held_out: One score for each flight, from a model that was not trained on that flight. Scores on
+            training data look better than scores on new data.
+        version: The model version.
     """
     segments = {name: [str(value) for value in flights.features[name]] for name in monitor.segments}
     return build_reference(
@@ -49,7 +54,7 @@ def reference_of_view(monitor: Monitor, table: FlightTable) -> Reference:
 
 
 def columns_of(monitor: Monitor, table: FlightTable) -> Columns:
-    """Arrange a table as the monitor declares its features."""
+    """Arrange the features of a table in the order that the monitor declares."""
     numeric = [name for name, feature in monitor.features.items() if feature.type in ("number", "integer")]
     others = [name for name in monitor.features if name not in numeric]
     return Columns(

@@ -1,11 +1,11 @@
-"""What the demo has to tell at its end, as data: what was published, put in, found, asked for and done."""
+"""The demo's report as data: events, injected faults, pages and retrainings."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, field
 from scipy.stats import poisson
 
 from watchkeeper.alerting.names import NAMES
@@ -17,13 +17,19 @@ __all__ = ["Auroc", "Events", "FaultFound", "Report", "ReportedPage", "ReportedR
 
 CHECK_OF = {name.alertname: check for check, name in NAMES.items()}
 CHANCE = 0.01
-"""In a short time a budget is less than one page, and one may come all the same."""
+"""The report has a problem if this many unexplained pages have less than this probability under the budget.
+
+Chosen by hand: a short demo has a budget below one page, and a page can still occur by chance.
+"""
 FOUND_WITHIN_HOURS = 48
-"""A fault that is told of later than this after its end was not found."""
+"""An alert later than this many hours after a fault's end does not count as its detection.
+
+Chosen by hand: the last window that holds the fault, a day long, closes within that time.
+"""
 
 
 class TopicEvents(Struct):
-    """What became of the events of one topic."""
+    """How many events of one topic were published, and how the workers counted them."""
 
     published: int
     accepted: int = 0
@@ -33,12 +39,12 @@ class TopicEvents(Struct):
 
     @property
     def folded(self) -> int:
-        """Events that were used or counted as late or repeated."""
+        """Events that were accepted, late or duplicate."""
         return self.accepted + self.late + self.duplicate
 
 
 class Events(Struct):
-    """The accounts: every event that was published was folded or rejected."""
+    """The accounts: every published event must be folded or rejected."""
 
     published: int
     folded: int
@@ -47,12 +53,12 @@ class Events(Struct):
 
     @property
     def balance(self) -> bool:
-        """Whether they agree to the last event, in each topic."""
+        """Whether every topic balances to the last event."""
         return all(t.published == t.folded + t.rejected for t in self.topics.values())
 
 
 class FaultFound(Struct):
-    """One injected fault, and when and as what it was found."""
+    """One injected fault, with the time and the name of its detection."""
 
     name: str
     feature: str
@@ -63,12 +69,12 @@ class FaultFound(Struct):
     delay_hours: float | None
     expected: str
     named_as: str | None
-    """The check that found it first."""
+    """The check that detected the fault first; None if it was not detected."""
     alertname: str | None
 
     @property
     def right(self) -> bool:
-        """Whether it was named for what it is."""
+        """Whether the expected check detected the fault."""
         return self.named_as == self.expected
 
 
@@ -83,9 +89,10 @@ class ReportedPage(Struct):
     segment: str | None
     feature: str | None
     features: list[str]
-    """Where it tells of several."""
+    """The features that the page names, if it is about several."""
     started: datetime
-    told: datetime
+    fired: datetime = field(name="told")
+    """Event time of the alert."""
     resolved: datetime | None
     explanation: str
     cause: Literal["injected", "real", "unexplained"] = "unexplained"
@@ -93,7 +100,7 @@ class ReportedPage(Struct):
 
 
 class Auroc(Struct):
-    """Two versions over the same flights."""
+    """The AUROC of two versions on the same flights."""
 
     before: float
     after: float
@@ -105,14 +112,14 @@ class Auroc(Struct):
 
 
 class Span(Struct):
-    """A span of event time."""
+    """A span of event time, start inclusive, end exclusive."""
 
     start: datetime
     end: datetime
 
 
 class ReportedRetraining(Struct):
-    """A request to retrain, and what was done."""
+    """A retraining request and the version trained for it."""
 
     requested: datetime
     reasons: list[str]
@@ -120,14 +127,14 @@ class ReportedRetraining(Struct):
     data_window: Span
     excluded: list[Span]
     trained: str
-    """The new version."""
+    """The new model version."""
     trained_on: int
     answers_from: datetime
     auroc: Auroc | None = None
 
 
 class Report(Struct):
-    """The whole of it."""
+    """The whole report of a demo."""
 
     events: Events
     faults: list[FaultFound]
@@ -137,27 +144,28 @@ class Report(Struct):
     seconds: float
     events_per_second: float
     false_pages_at_most: float = 0.0
-    """By the budgets of all monitors, in the time that was published."""
+    """False pages that the budgets of all monitors allow in the published period."""
 
     @property
     def unexplained(self) -> int:
-        """Count the pages for which no reason is known."""
+        """Number of pages without a known cause."""
         return sum(page.cause == "unexplained" for page in self.pages)
 
     def problems(self) -> list[str]:
-        """Say in one sentence each what is not as it must be; empty: all is well."""
+        """Return one sentence for each problem; an empty list means success."""
         problems = [] if self.events.balance else [_imbalance(self.events)]
         for fault in self.faults:
             if fault.named_as is None:
-                problems.append(f"The {fault.name} of {fault.feature} was not found.")
+                problems.append(f"The {fault.name} of {fault.feature} was not detected.")
             elif not fault.right:
                 problems.append(
-                    f"The {fault.name} of {fault.feature} was named {fault.named_as}, not {fault.expected}."
+                    f"The {fault.name} of {fault.feature} was detected as {fault.named_as} "
+                    f"instead of {fault.expected}."
                 )
         if poisson.sf(self.unexplained - 1, self.false_pages_at_most) < CHANCE:
             problems.append(
-                f"{self.unexplained} pages are unexplained, more than chance makes of a budget of "
-                f"{self.false_pages_at_most:.3g}."
+                f"{self.unexplained} pages are unexplained. That is more than chance explains under a "
+                f"budget of {self.false_pages_at_most:.3g} false pages."
             )
         return problems
 
@@ -172,7 +180,7 @@ def _imbalance(events: Events) -> str:
 
 
 def count_events(published: Counter[str], counted: EventCount) -> Events:
-    """Put what was published beside what the workers say became of it.
+    """Compare the published events with the counts of the workers.
 
     >>> count_events(Counter(labels=3), Counter({("labels", "accepted"): 2, ("labels", "late"): 1})).balance
     True
@@ -196,7 +204,7 @@ class ReportedIncident(NamedTuple):
 
 
 def incidents(alerts: Iterable[Alert]) -> list[ReportedIncident]:
-    """Put together what was said of each incident, in the order in which they were told."""
+    """Group alerts into incidents, in the order in which they fired."""
     found: dict[tuple[str, datetime], ReportedIncident] = {}
     for alert in alerts:
         key = alert.fingerprint, alert.started_at
@@ -205,7 +213,7 @@ def incidents(alerts: Iterable[Alert]) -> list[ReportedIncident]:
 
 
 def pages_of(alerts: Iterable[Alert]) -> list[ReportedPage]:
-    """Tell of the incidents that woke somebody."""
+    """Return the incidents that page."""
     return [_page(each) for each in incidents(alerts) if each.first.pages]
 
 
@@ -219,26 +227,32 @@ def _page(incident: ReportedIncident) -> ReportedPage:
         version=labels.get("model_version"),
         segment=labels.get("segment"),
         feature=labels.get("feature"),
-        features=_several(incident.first),
+        features=_features(incident.first),
         started=incident.first.started_at,
-        told=incident.first.updated_at,
+        fired=incident.first.updated_at,
         resolved=incident.last.ended_at,
         explanation=incident.first.annotations["description"],
     )
 
 
-def _several(alert: Alert) -> list[str]:
+def _features(alert: Alert) -> list[str]:
     return [name for name in alert.annotations.get("features", "").split(", ") if name]
 
 
 def find_faults(faults: Sequence[DemoFault], alerts: Sequence[Alert], until: datetime) -> list[FaultFound]:
-    """Say when each fault that began before a time was first told of, and as what."""
+    """Return the detection of each fault.
+
+    Args:
+        faults: The injected faults.
+        alerts: All alerts of the demo.
+        until: The end of the demo; faults that begin later are left out.
+    """
     return [_found(fault, alerts) for fault in faults if fault.began < until]
 
 
 def _found(fault: DemoFault, alerts: Sequence[Alert]) -> FaultFound:
-    about = [incident.first for incident in incidents(alerts) if _is_about(incident.first, fault)]
-    alert = about[0] if about else None
+    matching = [each.first for each in incidents(alerts) if _is_about(each.first, fault)]
+    alert = matching[0] if matching else None
     return FaultFound(
         name=fault.name,
         feature=fault.feature,
@@ -254,9 +268,9 @@ def _found(fault: DemoFault, alerts: Sequence[Alert]) -> FaultFound:
 
 
 def _is_about(alert: Alert, fault: DemoFault) -> bool:
-    """Whether an alert began with the fault and is on its feature; of several features it names them all."""
+    """Return whether an alert started during the fault and names its feature."""
     subject = alert.labels.get("model") or alert.labels.get("feature_view")
-    features = [alert.labels.get("feature"), *_several(alert)]
+    features = [alert.labels.get("feature"), *_features(alert)]
     late_hours = (alert.updated_at - fault.ended).total_seconds() / 3600
     began = fault.began <= alert.started_at < fault.ended
     return (

@@ -1,4 +1,4 @@
-"""The demo from start to end: a stage, a model in service, a year of events, and the report."""
+"""Runs the demo from start to end: environment, model, a year of events, and report."""
 
 import contextlib
 import time
@@ -8,15 +8,15 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from watchkeeper.demo.guest import play
+from watchkeeper.demo.environment import apply, demo_settings, own_topics, some_broker
+from watchkeeper.demo.existing_installation import publish_only
 from watchkeeper.demo.interrupt import Interrupt
-from watchkeeper.demo.live import Live
+from watchkeeper.demo.progress_display import ProgressDisplay
 from watchkeeper.demo.report import Report
-from watchkeeper.demo.stage import apply, demo_settings, own_topics, some_broker
-from watchkeeper.demo.summary import make_report
-from watchkeeper.demo.telling import tell
+from watchkeeper.demo.report_builder import make_report
+from watchkeeper.demo.report_printer import print_report
+from watchkeeper.demo.scenario import make_scenario
 from watchkeeper.demo.workers import Workers
-from watchkeeper.demo.world import make_world
 from watchkeeper.demo.year import END, START, Year, at_ms
 from watchkeeper.streams.cli.connection import reach
 from watchkeeper.streams.errors import UserError
@@ -27,9 +27,13 @@ from watchkeeper.streams.topics.topics import topic_problems
 __all__ = ["run"]
 
 EXIT_FAILED = 1
+"""Exit code when the report has a problem or the broker stops."""
 EXIT_INTERRUPTED = 130
-WATCH_SECONDS = 1.0
-WIDE = 160
+"""Exit code after Ctrl-C: 128 plus the number of SIGINT, as shells do."""
+CHECK_SECONDS = 1.0
+"""Time in seconds between checks that the workers still run, with --keep. Chosen by hand."""
+LINE_WIDTH = 160
+"""Width in characters of output that does not go to a terminal. Chosen by hand: it fits the tables."""
 
 
 def run(
@@ -41,33 +45,43 @@ def run(
     join: bool = False,
     since: date = START,
 ) -> int:
-    """Run the demo; 0 if the accounts balance and all faults were found and named, 1 if not.
+    """Run the demo and return its exit code.
 
-    With `join` it only publishes, to the installation of the settings, and judges nothing.
+    Args:
+        broker: Address of a Kafka broker; None starts a broker in memory.
+        keep: Keep everything running at the end.
+        json_file: Also write the report to this file.
+        until: The day before which to stop.
+        workers: Number of worker processes.
+        join: Only publish, to the installation of the settings, without a report.
+        since: The first day to publish, with `join`.
+
+    Returns:
+        0 if the accounts balance and all faults were detected as expected, 1 if not, 130 after Ctrl-C.
     """
     if not START < until <= END:
-        raise UserError(f"--until must be a day after {START} and at most {END}, not {until}")
+        raise UserError(f"--until must be after {START} and at most {END}, not {until}")
     if not START <= since < until or (since > START and not join):
         raise UserError(
-            f"--since goes with --join, and is a day from {START} on and before the end, not {since}"
+            f"--since requires --join and a day from {START} up to the day before --until, not {since}"
         )
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise UserError(
-            f"--json {json_file}: there is no folder {json_file.absolute().parent}; make it first"
+            f"--json {json_file}: the folder {json_file.absolute().parent} does not exist; create it first"
         )
     console, interrupt = _console(), Interrupt()
     try:
         if join:
-            with interrupt.heard():
-                return play(_joined(broker), console, since, until, interrupt.check)
+            with interrupt.handled():
+                return publish_only(_existing_installation(broker), console, since, until, interrupt.check)
         with contextlib.ExitStack() as stack:
-            stack.enter_context(interrupt.heard())
+            stack.enter_context(interrupt.handled())
             return _run(stack, console, broker, keep, json_file, until, workers, interrupt)
     except BrokerError as error:
-        console.print(f"The demo can't go on: {error}", style="bold red", markup=False, soft_wrap=True)
+        console.print(f"The demo stopped: {error}", style="bold red", markup=False, soft_wrap=True)
         return EXIT_FAILED
     except KeyboardInterrupt:
-        console.print("Stopped; nothing is left running.")
+        console.print("Stopped. Nothing is left running.")
         return EXIT_INTERRUPTED
 
 
@@ -78,37 +92,37 @@ def _run(
     keep: bool,
     json_file: Path | None,
     until: date,
-    workers: int,
+    worker_count: int,
     interrupt: Interrupt,
 ) -> int:
     began = time.monotonic()
     settings = demo_settings(stack.enter_context(some_broker(broker)))
     stack.enter_context(own_topics(settings, keep=broker is None))
-    crew = stack.enter_context(contextlib.closing(Workers(settings, workers)))
-    console.print(f"Kafka answers at {settings.broker}; version 1 learns from January to March 2013 …")
-    world = make_world(at_ms(START))
+    workers = stack.enter_context(contextlib.closing(Workers(settings, worker_count)))
+    console.print(f"Kafka runs at {settings.broker}. Version 1 trains on January to March 2013 …")
+    scenario = make_scenario(at_ms(START))
     interrupt.check()
-    apply(settings, world.monitors.values(), world.references)
-    crew.wait_until_ready(settings.partitions)
-    live = Live(console, at_ms(START), at_ms(until))
+    apply(settings, scenario.monitors.values(), scenario.references)
+    workers.wait_until_ready(settings.partitions)
+    display = ProgressDisplay(console, at_ms(START), at_ms(until))
 
     def check() -> None:
         interrupt.check()
-        crew.check()
+        workers.check()
 
-    year = stack.enter_context(contextlib.closing(Year(world, settings, live, check, until)))
-    with live:
+    year = stack.enter_context(contextlib.closing(Year(scenario, settings, display, check, until)))
+    with display:
         year.run()
-    report = make_report(year, world, crew, until, time.monotonic() - began)
-    tell(report, console)
+    report = make_report(year, scenario, workers, until, time.monotonic() - began)
+    print_report(report, console)
     if json_file is not None:
         json_file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     if keep:
-        _stay(console, settings.broker, settings.topic_prefix, crew)
+        _keep_running(console, settings.broker, settings.topic_prefix, workers)
     return _exit_code(report)
 
 
-def _joined(broker: str | None) -> Settings:
+def _existing_installation(broker: str | None) -> Settings:
     settings = read_settings(broker=broker)
     reach(settings)
     if problems := topic_problems(settings):
@@ -118,19 +132,19 @@ def _joined(broker: str | None) -> Settings:
 
 def _console() -> Console:
     console = Console(highlight=False)
-    # What goes to a file or another program is not broken into lines of a terminal's width.
-    return console if console.is_terminal else Console(highlight=False, width=WIDE)
+    # Output to a file or program is not wrapped at the width of a terminal.
+    return console if console.is_terminal else Console(highlight=False, width=LINE_WIDTH)
 
 
 def _exit_code(report: Report) -> int:
     return EXIT_FAILED if report.problems() else 0
 
 
-def _stay(console: Console, broker: str, prefix: str, crew: Workers) -> None:
-    console.print(f"\nStill running, until Ctrl-C: Kafka at {broker}, topics under {prefix}; metrics at")
-    for url in crew.metrics_urls:
+def _keep_running(console: Console, broker: str, prefix: str, workers: Workers) -> None:
+    console.print(f"\nRunning until Ctrl-C. Kafka: {broker}. Topic prefix: {prefix} Metrics:")
+    for url in workers.metrics_urls:
         console.print(f"  {url}")
     with contextlib.suppress(KeyboardInterrupt):
         while True:
-            crew.check()
-            time.sleep(WATCH_SECONDS)
+            workers.check()
+            time.sleep(CHECK_SECONDS)

@@ -1,4 +1,4 @@
-"""The model that is watched: how likely is it that a flight arrives more than 15 minutes late."""
+"""The monitored model: the probability that a flight arrives more than 15 minutes late."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +14,11 @@ __all__ = ["DelayModel", "auroc", "log_loss", "scores_held_out", "train"]
 
 Floats = NDArray[np.float64]
 FOLDS = 2
+"""Number of folds for held-out scores. Chosen by hand: more folds estimate better and train longer."""
 WEEK_MS = 7 * 86_400_000
-# Small trees of many flights each: a year has few storms, and deep trees learn them by heart. They
-# were chosen among a few, on the year that the demo shows.
+"""Milliseconds of a week. A fold holds whole weeks."""
+# Small trees with many flights per leaf: a year has few storms, and deep trees overfit them. The values were
+# chosen among a few, on the same year that the demo shows.
 SETTINGS = {
     "max_iter": 100,
     "learning_rate": 0.08,
@@ -30,14 +32,14 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class DelayModel:
-    """A trained version. Categories that it has not seen it takes as missing values."""
+    """A trained version. It treats unseen categories as missing values."""
 
     version: str
     known: dict[str, list[str]]
     classifier: Any
 
     def score(self, flights: Flights) -> Floats:
-        """Return the probability of being late for each flight."""
+        """Return the probability of a delay, one for each flight."""
         if not len(flights):
             return np.empty(0)
         with one_thread():
@@ -46,7 +48,7 @@ class DelayModel:
 
 
 def train(flights: Flights, version: str) -> DelayModel:
-    """Train a version on the flights whose fate is known."""
+    """Train a version on the flights with a known label."""
     flights = flights.take(flights.known)
     known = {name: sorted(set(flights.features[name].tolist())) for name in CATEGORIES}
     categorical = [False] * len(NUMBERS) + [True] * len(CATEGORIES)
@@ -57,7 +59,7 @@ def train(flights: Flights, version: str) -> DelayModel:
 
 
 def scores_held_out(flights: Flights) -> Floats:
-    """Score each flight with a model that was trained on other weeks: what to expect on flights not seen."""
+    """Score each flight with a model trained on other weeks, to estimate the scores on unseen flights."""
     fold = flights.time_ms // WEEK_MS % FOLDS
     scores = np.empty(len(flights))
     for held_out in range(FOLDS):
@@ -65,7 +67,7 @@ def scores_held_out(flights: Flights) -> Floats:
         if rows.any() and not rows.all():
             scores[rows] = train(flights.take(~rows), "held-out").score(flights.take(rows))
         elif rows.any():
-            raise UserError("the flights to train on must span more than one week")
+            raise UserError("the training flights must span more than one week")
     return scores
 
 
@@ -80,7 +82,7 @@ def _codes(values: NDArray[Any], known: list[str]) -> Floats:
 
 
 def auroc(scores: Floats, late: Floats) -> float:
-    """Return the chance that a late flight had a higher score than one that was in time (ties: half).
+    """Return the probability that a late flight has a higher score than one on time; a tie counts half.
 
     >>> auroc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))
     0.75
@@ -91,7 +93,7 @@ def auroc(scores: Floats, late: Floats) -> float:
 
 
 def log_loss(scores: Floats, late: Floats) -> float:
-    """Return the mean surprise, in nats.
+    """Return the mean log loss, in nats.
 
     >>> log_loss(np.array([0.5, 0.5]), np.array([0, 1]))
     0.693...
@@ -101,7 +103,7 @@ def log_loss(scores: Floats, late: Floats) -> float:
     return float(of_sklearn(late, scores, labels=[0, 1]))
 
 
-def _Classifier() -> Any:  # noqa: N802 - it stands for a class
+def _Classifier() -> Any:  # noqa: N802 - it returns a class
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
     except ImportError:

@@ -1,4 +1,4 @@
-"""The demo's worker processes: start them, ask them for their metrics, stop them."""
+"""Starts the demo's worker processes, reads their metrics and stops them."""
 
 import json
 import shutil
@@ -22,11 +22,13 @@ __all__ = ["EventCount", "Workers", "events_by_outcome"]
 
 HOST = "127.0.0.1"
 READY_SECONDS = 60.0
-ANSWER_SECONDS = 5.0
+"""Time in seconds that workers have to become ready. Chosen by hand: shorter fails on a busy machine."""
+RESPONSE_SECONDS = 5.0
+"""Time in seconds that a worker has to answer a request. Chosen by hand: shorter fails on a busy machine."""
 _COMMAND = (sys.executable, "-c", "from watchkeeper.streams.cli import main; main()", "worker")
 
 EventCount = Counter[tuple[str, str]]
-"""Events by topic and outcome."""
+"""Number of events by topic and outcome."""
 
 
 class _Running(NamedTuple):
@@ -36,7 +38,12 @@ class _Running(NamedTuple):
 
 
 class Workers:
-    """Worker processes of this program's own, each with its log and its port."""
+    """Worker processes that this program starts, each with a log and a port.
+
+    Args:
+        settings: The demo's settings.
+        count: Number of processes.
+    """
 
     def __init__(self, settings: Settings, count: int) -> None:
         self._settings = settings
@@ -51,11 +58,11 @@ class Workers:
 
     @property
     def metrics_urls(self) -> list[str]:
-        """Where each worker's metrics are."""
+        """The URL of each worker's metrics."""
         return [f"{each.url}/metrics" for each in self._running]
 
     def wait_until_ready(self, partitions: int) -> None:
-        """Return when every partition of every stage has its worker; BrokerError after a minute."""
+        """Return when every partition has a worker. Raises BrokerError after a minute."""
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             self.check()
@@ -68,10 +75,10 @@ class Workers:
     def check(self) -> None:
         """Raise BrokerError if a worker has ended."""
         if any(each.process.ended for each in self._running):
-            raise BrokerError(f"a worker of the demo ended by itself; {self._logs()}")
+            raise BrokerError(f"a worker of the demo ended unexpectedly; {self._logs()}")
 
     def events(self) -> EventCount:
-        """Ask all workers what became of the events, and add it up."""
+        """Return the number of events by topic and outcome, summed over all workers."""
         total: EventCount = Counter()
         for url in self.metrics_urls:
             total += events_by_outcome(_get(url).decode())
@@ -89,7 +96,7 @@ class Workers:
 
 
 def events_by_outcome(exposition: str) -> EventCount:
-    r"""Read the counts of events from a worker's metrics.
+    r"""Parse the counts of events from a worker's metrics.
 
     >>> line = 'watchkeeper_events_total{topic="labels",partition="%s",outcome="accepted"} 4.0'
     >>> text = "# TYPE watchkeeper_events_total counter\n" + "\n".join(line % p for p in (0, 1)) + "\n"
@@ -105,7 +112,7 @@ def events_by_outcome(exposition: str) -> EventCount:
 
 
 def _environment(settings: Settings, port: int) -> list[str]:
-    given = {
+    values = {
         "broker": settings.broker,
         "application": settings.application,
         "topic_prefix": settings.topic_prefix,
@@ -115,7 +122,7 @@ def _environment(settings: Settings, port: int) -> list[str]:
         "web_host": HOST,
         "web_port": port,
     }
-    return [f"{PREFIX}{name.upper()}={value}" for name, value in given.items()]
+    return [f"{PREFIX}{name.upper()}={value}" for name, value in values.items()]
 
 
 def _ready(url: str) -> dict[str, Any]:
@@ -127,6 +134,6 @@ def _ready(url: str) -> dict[str, Any]:
 
 
 def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - our own worker
+    with urllib.request.urlopen(url, timeout=RESPONSE_SECONDS) as answer:  # noqa: S310
         body: bytes = answer.read()
     return body

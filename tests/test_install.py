@@ -215,7 +215,7 @@ def test_the_demo_starts(installed: Installed, tmp_path: Path) -> None:
     demo = installed.start(installed.watchkeeper, "demo", log=log)
     try:
         deadline = time.monotonic() + READY_SECONDS
-        while "learns from" not in log.read_text():
+        while "trains on" not in log.read_text():
             assert demo.poll() is None, log.read_text()[-3000:]
             assert time.monotonic() < deadline, log.read_text()[-3000:]
             time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""The command line: a file for each command, `options` for what they share, `output` for what they print."""
+"""The command line: one file for each command, `options` for shared options, `output` for printing."""
 
 from watchkeeper.streams.cli.app import app, main
 

@@ -1,4 +1,4 @@
-"""`python -m watchkeeper.streams.cli` is `watchkeeper`, also where it is not installed."""
+"""Runs `watchkeeper` as `python -m watchkeeper.streams.cli`, also in a checkout that is not installed."""
 
 from watchkeeper.streams.cli.app import main
 

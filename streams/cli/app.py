@@ -1,4 +1,4 @@
-"""The program `watchkeeper`: its commands, and how it ends when a user has made a mistake."""
+"""The program `watchkeeper`: its commands, and its exit after a user error."""
 
 from importlib.metadata import entry_points, version
 from typing import Annotated, Any
@@ -24,13 +24,14 @@ from watchkeeper.streams.errors import UserError
 __all__ = ["app", "main"]
 
 EXIT_USER_ERROR = 2
+"""Exit code of an error that the user can fix: wrong usage, files or settings, or no broker."""
 
 
 class Commands(TyperGroup):
-    """Commands whose mistakes are told in a sentence instead of a traceback."""
+    """Commands that report a user error in one sentence instead of a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; what the user can mend ends it with code 2."""
+        """Run a command. An error that the user can fix ends it with code 2."""
         try:
             return super().invoke(ctx)
         except UserError as error:
@@ -49,8 +50,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(version("watchkeeper"))
         raise typer.Exit
 
@@ -61,9 +62,9 @@ def watchkeeper(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Keep the watch over models in production.
+    """Monitor machine learning models in production.
 
-    Settings that have no option are environment variables: see docs/reference/settings.md.
+    Settings without an option are environment variables: see docs/reference/settings.md.
     """
 
 

@@ -10,14 +10,16 @@ from watchkeeper.streams.kafka.embedded import EmbeddedBroker
 
 __all__ = ["broker"]
 
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 is any free port.")]
+Port = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 chooses a free port.")
+]
 
 
 def broker(port: Port = 9092) -> None:
     """Run a Kafka-compatible broker in memory, for trials.
 
-    It prints its address, runs until Ctrl-C, and keeps nothing. Do not use it in production. It needs the
-    extra `watchkeeper[embedded]`.
+    The command prints the broker's address and runs until Ctrl-C. All data is lost when it ends. Do not use
+    it in production. It requires the extra `watchkeeper[embedded]`.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""What applying monitors and references would change, from what is in force now, and from when on."""
+"""Computes what applying monitors and references changes, and when the changes take effect."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -24,18 +24,19 @@ __all__ = ["AppliedChange", "Wanted", "When", "plan", "reference_record"]
 
 
 RECORD_BYTES_MAX = MAX_MESSAGE_BYTES - 2**16
+"""Largest value of a record in bytes: the broker's limit, less room for key and headers."""
 R = TypeVar("R", MonitorRevision, ReferenceRevision)
 
 
 class Wanted(NamedTuple):
-    """What a file asks for."""
+    """The monitor that a file declares, with its reference."""
 
     monitor: Monitor
     reference: Reference | None
 
 
 class When(NamedTuple):
-    """When changes are to take effect: as soon as it is safe, or at an event time that the owner states."""
+    """When changes take effect: as soon as possible, or at the event time that the owner states."""
 
     now_ms: int
     stated_ms: int | None = None
@@ -48,24 +49,28 @@ class When(NamedTuple):
 
 
 class AppliedChange(msgspec.Struct, frozen=True):
-    """What applying one file, or removing one subject, changes."""
+    """The changes from applying one file or removing one subject."""
 
     subject: str
     monitor: str
     reference: str
     changes: list[str]
     takes_effect_at_ms: int | None = None
-    """The start of the first windows that it is for; None: from the beginning, or at once."""
+    """Start of the first windows with the change. None: from the beginning of the stream, or at once."""
     cuts: list[str] = []
-    """The windows that are cut in two there."""
+    """Keys of the windows that the change splits in two."""
 
 
 def plan(
     wanted: Sequence[Wanted], remove: Sequence[str], current: Configuration, when: When | None = None
 ) -> tuple[list[AppliedChange], list[ConfigRecord]]:
-    """Return what changes, and the records that change it: a reference always before its monitor.
+    """Return the changes and the records that make them, a reference always before its monitor.
 
-    Without `when` a change replaces what is in force from the beginning of time.
+    Args:
+        wanted: The monitors to apply.
+        remove: The subjects to remove.
+        current: The configuration in force now.
+        when: When changes take effect. None: from the beginning of the stream.
     """
     changes: list[AppliedChange] = []
     records: list[ConfigRecord] = []
@@ -83,7 +88,7 @@ def plan(
 def reference_record(
     reference: Reference, current: Configuration, when: When | None
 ) -> tuple[ConfigRecord, Start | None]:
-    """Return the record that puts a reference in force, and when it does; None: from the beginning."""
+    """Return the record that puts a reference in force, and its start; None: from the beginning."""
     watched = current.watched(reference.subject)
     start = when.start(watched.at(when.now_ms).monitor, watched.latest.monitor) if watched and when else None
     return _reference_record(reference, current, when, start), start
@@ -97,7 +102,8 @@ def _change(
     latest = watched.latest.monitor if watched else None
     if latest is not None and latest.model != monitor.model:
         raise UserError(
-            f"{subject}: is a model in one place and a feature view in the other; remove it first"
+            f"{subject}: is in force as a {_kind(latest)}, but the file declares a {_kind(monitor)}; "
+            "remove the subject first"
         )
     details = _differences(latest, monitor) if latest else []
     state = "new" if latest is None else "changed" if details else "unchanged"
@@ -115,10 +121,14 @@ def _change(
         value = _fitting(amends, lambda kept: MonitorRecord(revisions=kept).encode(), subject)
         records.append(ConfigRecord("monitors", subject, value))
         if amends[-1] is not revision:
-            state = "as it was: the change that was to come is withdrawn"
+            state = "unchanged: the pending change is withdrawn"
             start = start if len(records) > 1 else None
     cuts = list(start.cuts) if start else []
     return AppliedChange(subject, state, of_reference, details, _at(start), cuts), records
+
+
+def _kind(monitor: Monitor) -> str:
+    return "feature view" if monitor.model is None else "model"
 
 
 def _reference_record(
@@ -133,13 +143,13 @@ def _reference_record(
 
 
 def _fitting(revisions: list[R], encode: Callable[[list[R]], bytes], key: str) -> bytes:
-    """Write as many of the newest revisions as one record can hold; at least the one before a change."""
+    """Encode as many of the newest revisions as fit in one record, at least the one before a change."""
     for most in range(len(revisions), min(len(revisions), 2) - 1, -1):
         value = encode(newest(revisions, most))
         if len(value) <= RECORD_BYTES_MAX:
             return value
     raise UserError(
-        f"{key}: has {len(value)} bytes, at most {RECORD_BYTES_MAX} fit; declare less, or split it"
+        f"{key}: has {len(value)} bytes, but at most {RECORD_BYTES_MAX} fit; declare less, or split it"
     )
 
 
@@ -165,7 +175,7 @@ def _removal(subject: str, current: Configuration) -> tuple[AppliedChange, list[
     watched, references = current.watched(subject), current.references(subject)
     if watched is None and not references:
         known = ", ".join(current.subjects()) or "nothing"
-        raise UserError(f"{subject}: is not watched, so it can't be removed; {known} is")
+        raise UserError(f"{subject}: is not monitored, so it can't be removed; monitored: {known}")
     records = [ConfigRecord("monitors", subject, None)] if watched else []
     records += [ConfigRecord("references", reference_key(subject, version), None) for version in references]
     return AppliedChange(
@@ -180,7 +190,7 @@ def _differences(before: Monitor, after: Monitor) -> list[str]:
 
 
 def _flat(document: Any, path: str = "") -> dict[str, Any]:
-    """Write a document as paths and values.
+    """Flatten a document into paths and values.
 
     >>> _flat({"a": {"b": 1, "c": [2]}, "d": {}})
     {'a.b': 1, 'a.c': [2], 'd': {}}

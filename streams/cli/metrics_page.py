@@ -29,13 +29,13 @@ _PAGE = """# Metrics
 
 Every worker serves these at `/metrics`, together with `process_*` (processor time, memory, open files, and
 `process_start_time_seconds`).
-Labels are bounded: by the settings, by the monitors, or by `WATCHKEEPER_MAX_SERIES`. When a partition moves
-to another worker, its series go with it, so sums over all workers stay right.
+The settings, the monitors or `WATCHKEEPER_MAX_SERIES` bound the number of label values. When a partition
+moves to another worker, its series move with it, so sums over all workers stay right.
 
 """
 
 _CANARY = """
-## Of the canary
+## Metrics of the canary
 
 `watchkeeper canary` serves these at `/metrics`, together with `process_*`.
 

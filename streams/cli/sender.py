@@ -1,4 +1,4 @@
-"""Sends records at their pace, and waits until the broker has them."""
+"""Sends records at a pace and waits until the broker has taken them."""
 
 import time
 
@@ -14,10 +14,17 @@ from watchkeeper.streams.topics.topics import topic_name
 __all__ = ["Sender"]
 
 _DELIVERY_SECONDS = 60
+"""Time in seconds that the broker has to take a record. Chosen by hand: shorter fails on a slow network."""
 
 
 class Sender:
-    """Sends to one topic; UserError when the broker does not take what it is given."""
+    """Sends records to one topic. Raises UserError if the broker does not take a record.
+
+    Args:
+        settings: How to reach the broker.
+        topic: The topic to send to.
+        pace: When each record is due; None sends as fast as possible.
+    """
 
     def __init__(self, settings: Settings, topic: TopicName, pace: PublishingPace | None) -> None:
         self._broker = settings.broker
@@ -41,7 +48,7 @@ class Sender:
             self._give_up()
 
     def finish(self) -> None:
-        """Wait until all are delivered."""
+        """Wait until all records are delivered."""
         if self._producer.flush(_DELIVERY_SECONDS + 1) or self._failure:
             self._give_up()
 
@@ -66,6 +73,6 @@ class Sender:
 
     def _give_up(self) -> None:
         raise UserError(
-            f"{self._broker}: {self.delivered} events were delivered to {self._topic}, then no more: "
-            f"{self._failure or 'no answer'}; mend that and publish the rest"
+            f"{self._broker}: delivery to {self._topic} stopped after {self.delivered} events: "
+            f"{self._failure or 'no response'}; fix the cause and publish the rest"
         )

@@ -154,7 +154,7 @@ def test_a_worker_with_one_right_fewer_says_which(kafka: SecuredKafka, right: Ri
         give(kafka.as_user("admin"), [right], "worker")
     assert done.returncode == 2, done.stderr
     assert done.stderr.strip().endswith(
-        f"the user may not do what a worker does: {right}; see: watchkeeper topics acls worker"
+        f"the user lacks rights of the worker: {right}; see: watchkeeper topics acls worker"
     )
 
 

@@ -1,4 +1,4 @@
-"""The real tables, read once."""
+"""Fixtures with the real tables, read once."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Alerts, pages and windows for tests of the demo."""
+"""Builds alerts for tests of the demo."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -15,7 +15,7 @@ from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
 
 RECENT = range(4, 9)
-"""So many days are the recent past."""
+"""Lengths of the recent past to test, in days."""
 
 
 @pytest.mark.parametrize("known", [START, date(2013, 5, 2)])

@@ -1,4 +1,4 @@
-"""The injected faults change what they say, when they say, and nothing else."""
+"""The injected faults change the stated values in the stated span, and nothing else."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Who answers when, what is learned, and what is compared: on real flights with a small model."""
+"""Versions, training data and comparisons of the service, on real flights with a small model."""
 
 import json
 from datetime import date
@@ -62,10 +62,10 @@ def test_the_old_version_answers_in_shadow_once_a_new_one_is_in_service(
 
 def test_each_flight_that_landed_gets_one_label_and_no_other_does(service: Service, flights: Flights) -> None:
     end_ms = START_MS + 5 * DAY_MS
-    told = [json.loads(event.value) for event in service.labels(START_MS, end_ms)]
+    published = [json.loads(event.value) for event in service.labels(START_MS, end_ms)]
     landed = (flights.time_ms >= START_MS) & (flights.landed_ms >= START_MS) & (flights.landed_ms < end_ms)
-    assert len(told) == landed.sum() > 1000
-    assert {label["prediction_id"] for label in told} == set(flights.ids[landed].tolist())
+    assert len(published) == landed.sum() > 1000
+    assert {label["prediction_id"] for label in published} == set(flights.ids[landed].tolist())
 
 
 def test_one_prediction_in_two_thousand_comes_cut_off_and_then_again(service: Service) -> None:

@@ -292,13 +292,13 @@ def test_rounds_are_counted_from_nought() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("--every 60", "--every should be an ISO 8601 duration, like PT1M or PT1H, not '60'"),
+        ("--every 60", "--every must be an ISO 8601 duration, like PT1M or PT1H, not '60'"),
         ("--pane PT0.1S", "--pane PT0.1S is too short"),
-        ("--within PT3M", "--within PT3M is too short: 3 windows of PT1M must pass in it"),
-        ("--every PT3630S", "--every PT3630S should be a multiple of --pane PT1M"),
-        ("--every PT14M", "--every PT14M is too short: a round may take 1200 seconds"),
-        ("--model a/b", "--model should be letters, digits and . _ - only, not 'a/b'"),
-        ("--team a,b", "--team should be letters"),
+        ("--within PT3M", "--within PT3M is too short: detection takes 3 windows of PT1M"),
+        ("--every PT3630S", "--every PT3630S must be a multiple of --pane PT1M"),
+        ("--every PT14M", "--every PT14M is too short: a round can take 1200 seconds"),
+        ("--model a/b", "--model must contain only letters, digits and . _ -, not 'a/b'"),
+        ("--team a,b", "--team must contain only letters"),
     ],
 )
 def test_a_mistake_is_told_in_a_sentence(options: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""Runs commands as a user would, and the files that they are given."""
+"""Runs commands as a user does, and writes files for them."""
 
 import csv
 from pathlib import Path
@@ -26,7 +26,7 @@ COLUMNS = (
 
 
 def run(*arguments: object, **environment: str) -> Result:
-    """Run a command; a traceback is never the user's business."""
+    """Run a command and check that it prints no traceback."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert "Traceback" not in result.output

@@ -31,7 +31,7 @@ def test_figures_are_printed_written_and_drawn(tmp_path: Path) -> None:
         "--detector", "Sentinel", "--json", written, "--plots", plots,
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert "a false alarm in 5000 rows" in result.output
+    assert "one false alarm in 5000 rows" in result.output
     assert "always fires" in result.stdout
     assert "never fires" in result.stdout
     figures = json.loads(written.read_text())
@@ -39,11 +39,11 @@ def test_figures_are_printed_written_and_drawn(tmp_path: Path) -> None:
     assert sorted(path.name for path in plots.iterdir()) == ["delays.png", "false-alarms.png"]
 
 
-def test_the_budget_is_the_monitors_if_nothing_else_is_said(tmp_path: Path) -> None:
+def test_the_default_budget_is_that_of_the_monitor(tmp_path: Path) -> None:
     monitor, data = files(tmp_path)
     result = run("calibrate", monitor, "--on", data, "--repetitions", 1, "--detector", "always fires")
     assert result.exit_code == 0, result.output
-    assert "a false alarm in 4000 rows" in result.output  # 1200 rows in 9 days, one false page in 30 days
+    assert "one false alarm in 4000 rows" in result.output  # 1200 rows in 9 days, one false page in 30 days
 
 
 def test_a_mistake_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +52,7 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "there is no such file": [monitor, "--on", tmp_path / "none.csv"],
         "it has 300 rows; calibration needs at least 2000": [monitor, "--on", data],
         # The data are not read before this: there are none.
-        "can't be written: there is no folder": [
+        "can't be written: the folder": [
             monitor,
             "--on",
             data.with_name("x"),
@@ -60,7 +60,7 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             tmp_path / "no/f",
         ],
         "can't be written: it is a folder": [monitor, "--on", data.with_name("x"), "--json", tmp_path],
-        "can't be made": [monitor, "--on", data.with_name("x"), "--plots", data / "plots"],
+        "can't be created": [monitor, "--on", data.with_name("x"), "--plots", data / "plots"],
         "there is no detector 'magic'": [monitor, "--on", data, "--detector", "magic"],
     }
     for sentence, arguments in mistakes.items():
@@ -70,4 +70,4 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("watchkeeper.streams.cli.calibrate_plots.find_spec", lambda _: None)
     result = run("calibrate", monitor, "--on", data, "--plots", tmp_path / "plots")
     assert result.exit_code == 2
-    assert "plots need matplotlib" in result.stderr
+    assert "plots require matplotlib" in result.stderr

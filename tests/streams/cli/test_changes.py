@@ -1,4 +1,4 @@
-"""What `apply` and `reference build` say of when a change takes effect, on a real broker."""
+"""When changes by `apply` and `reference build` take effect, on a real broker."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,32 +27,34 @@ def command(settings: Settings) -> Command:
     return call
 
 
-def test_a_change_takes_effect_where_windows_end_and_gives_way_to_the_next(
+def test_a_change_takes_effect_at_a_window_boundary_and_is_replaced_by_the_next(
     command: Command, settings: Settings, tmp_path: Path
 ) -> None:
     path = write_monitor(tmp_path)
     command("apply", path)
     path.write_text(MONITOR.replace("ops-ml", "ml-two"))
-    told = command("apply", path, "--effective-from", "2100-01-01T12:03Z")
-    assert "takes effect for windows from 2100-01-01T12:05Z on" in told.stdout
-    assert "windows and labels.window has no end there: the window is cut in two" in told.stderr
+    printed = command("apply", path, "--effective-from", "2100-01-01T12:03Z")
+    assert "takes effect for windows that start at 2100-01-01T12:05Z or later" in printed.stdout
+    assert (
+        "windows and labels.window has no window boundary there; the window is split in two" in printed.stderr
+    )
     assert [each.monitor.owner.team for each in revisions(settings)] == ["ops-ml", "ml-two"]
     path.write_text(MONITOR.replace("ops-ml", "ml-three"))
     command("apply", path)
     assert [each.monitor.owner.team for each in revisions(settings)] == ["ops-ml", "ml-three"]
     path.write_text(MONITOR)
-    assert "the change that was to come is withdrawn" in command("apply", path).stdout
+    assert "unchanged: the pending change is withdrawn" in command("apply", path).stdout
     assert [each.revision for each in revisions(settings)] == [1]
 
 
-def test_a_past_time_may_be_stated_and_is_warned_of(
+def test_a_past_time_may_be_stated_with_a_warning(
     command: Command, settings: Settings, tmp_path: Path
 ) -> None:
     write_csv(tmp_path / "rows.csv", rows())
     path = write_monitor(tmp_path, "reference: {file: rows.csv}\n")
     command("apply", write_monitor(tmp_path, name="none.yaml"))
-    told = command("apply", path, "--effective-from", "2026-01-01T12:00Z")
-    assert "what was counted before workers hear of it, stays as it is" in told.stderr
+    printed = command("apply", path, "--effective-from", "2026-01-01T12:00Z")
+    assert "events that workers count before they read the change keep the old rules" in printed.stderr
     watched = read_configuration(settings).watched("flight-delay")
     assert watched is not None
     assert [bool(each.references) for each in watched.history] == [False, True]
@@ -64,18 +66,21 @@ def test_a_model_does_not_become_a_feature_view(command: Command, tmp_path: Path
     command("apply", write_monitor(tmp_path))
     view = "feature_view: flight-delay\nowner: {team: a}\nfeatures: {x: {type: number}}\n"
     (tmp_path / "view.yaml").write_text(view)
-    said = command("apply", tmp_path / "view.yaml", code=2).stderr
-    assert said == "flight-delay: is a model in one place and a feature view in the other; remove it first\n"
+    stderr = command("apply", tmp_path / "view.yaml", code=2).stderr
+    assert stderr == (
+        "flight-delay: is in force as a model, but the file declares a feature view; "
+        "remove the subject first\n"
+    )
 
 
-def test_a_new_reference_of_what_is_watched_takes_effect_where_windows_end(
+def test_a_new_reference_of_what_is_watched_takes_effect_at_a_window_boundary(
     command: Command, settings: Settings, tmp_path: Path
 ) -> None:
     table = write_csv(tmp_path / "rows.csv", rows())
     path = write_monitor(tmp_path, "reference: {file: rows.csv}\n")
     command("apply", path)
     build = "reference", "build", path, "--from", table, "--publish"
-    assert "takes effect for windows from" in command(*build, "--version", "2").stdout
+    assert "takes effect for windows that start at" in command(*build, "--version", "2").stdout
     command(*build)
     watched = read_configuration(settings).watched("flight-delay")
     assert watched is not None
@@ -87,7 +92,7 @@ def revisions(settings: Settings) -> list[MonitorRevision]:
     return read_configuration(settings).monitor_revisions("flight-delay")
 
 
-def test_a_record_holds_what_fits_and_says_what_does_not(
+def test_a_record_holds_what_fits_and_reports_what_does_not(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     path = write_monitor(tmp_path)

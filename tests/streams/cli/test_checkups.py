@@ -1,4 +1,4 @@
-"""What the doctor makes of what a broker says of its topics."""
+"""The doctor's checks of the topics that a broker reports."""
 
 from types import SimpleNamespace
 
@@ -15,23 +15,23 @@ THERE = SimpleNamespace(
 
 
 def found(monkeypatch: pytest.MonkeyPatch, **changes: dict[str, str]) -> list[Checkup]:
-    told = {topic.name: topic.config() for topic in TOPICS.values()}
+    configs = {topic.name: topic.config() for topic in TOPICS.values()}
     for name, change in changes.items():
-        told[name] |= change
-    monkeypatch.setattr(checkups, "_configs", lambda *_: told)
+        configs[name] |= change
+    monkeypatch.setattr(checkups, "_configs", lambda *_: configs)
     return list(check_topics(Settings(partitions=4), THERE))  # type: ignore[arg-type]
 
 
-def test_topics_as_they_are_created_are_well(monkeypatch):
-    assert found(monkeypatch) == [Checkup("ok", "12 of 12 topics are as they should be")]
+def test_topics_are_set_up_correctly_when_created(monkeypatch):
+    assert found(monkeypatch) == [Checkup("ok", "12 of 12 topics are set up correctly")]
 
 
-def test_a_topic_that_takes_its_producers_time_is_told(monkeypatch):
+def test_a_topic_with_times_of_producers_is_a_warning(monkeypatch):
     assert found(monkeypatch, checkpoints={"message.timestamp.type": "CreateTime"}) == [
         Checkup(
             "warn", "topic checkpoints has message.timestamp.type=CreateTime; change it to LogAppendTime"
         ),
-        Checkup("ok", "11 of 12 topics are as they should be"),
+        Checkup("ok", "11 of 12 topics are set up correctly"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Commands on a real broker: what they print, what they send, and what they say is not well."""
+"""Commands on a real broker: their output, the records they send, and the problems they report."""
 
 import json
 import time
@@ -110,7 +110,7 @@ def test_removing_takes_the_monitor_and_all_its_references(
     configuration = read_configuration(settings)
     assert configuration.subjects() == configuration.unwatched() == []
     said = command("apply", "--remove", "flight-delay", code=2).stderr
-    assert said == "flight-delay: is not watched, so it can't be removed; nothing is\n"
+    assert said == "flight-delay: is not monitored, so it can't be removed; monitored: nothing\n"
 
 
 def test_a_table_is_published_as_predictions_and_as_labels_with_the_same_keys(
@@ -144,8 +144,8 @@ def test_rows_that_workers_would_leave_out_as_late_are_told(command: Command, tm
     arguments = "publish", path, "--topic", "predictions", "--monitor"
     said = command(*arguments, write_monitor(tmp_path)).stderr.splitlines()
     assert said[0] == "10 published"
-    assert said[1].startswith(f"{path}: 7 rows come more than 0:01:00 after later ones in event time")
-    assert "come more than" not in command(*arguments, write_monitor(tmp_path, lax)).stderr
+    assert said[1].startswith(f"{path}: 7 rows are more than 0:01:00 older than a row before them")
+    assert "older than a row" not in command(*arguments, write_monitor(tmp_path, lax)).stderr
 
 
 def test_events_of_ndjson_go_as_they_are(command: Command, settings: Settings, tmp_path: Path) -> None:
@@ -173,11 +173,11 @@ def test_bad_rows_stop_everything_or_are_left_out(
     said = command(*arguments, code=2).stderr
     assert f"{path}:5: the score is 7.0; it must be from 0 to 1\n" in said
     assert f"{path}:7: Invalid RFC3339 encoded datetime - at `$.event_time`\n" in said
-    assert "2 of 20 rows are bad and nothing was sent" in said
+    assert "2 of 20 rows are bad, so nothing was published" in said
     assert messages(settings, "predictions") == []
     said = command(*arguments, "--skip-bad").stderr
-    assert f"{path}:5: the score is 7.0; it must be from 0 to 1\n" in said
-    assert "18 published, 2 bad rows left out\n" in said
+    assert f"{path}:5: the score is 7.0, not within 0 and 1\n" in said
+    assert "18 published, 2 bad rows skipped\n" in said
     assert len(messages(settings, "predictions")) == 18
 
 
@@ -200,7 +200,7 @@ def test_a_reference_from_the_stream_is_that_of_the_file(
         del document["built_at_ms"]
     assert documents[0] == documents[1]
     said = command(*build, "--from-stream", "--first", 301, code=2)
-    assert "300 events have come and 301 are wanted" in said.stderr
+    assert "300 events have arrived, but 301 are required" in said.stderr
 
 
 def test_publishing_says_what_workers_would_not_use(
@@ -209,20 +209,20 @@ def test_publishing_says_what_workers_would_not_use(
     table = write_csv(tmp_path / "rows.csv", rows(20))
     path = write_monitor(tmp_path)
     said = command("publish", table, "--topic", "predictions", "--monitor", path).stderr
-    assert f"{table}: these columns are nothing that the monitor of flight-delay declares: note\n" in said
-    assert "flight-delay: has no monitor, so workers reject its events; run: watchkeeper apply, and" in said
+    assert f"{table}: the monitor of flight-delay does not declare these columns: note\n" in said
+    assert "flight-delay: has no monitor, so workers reject its events; run: watchkeeper apply, then" in said
     command("apply", path)
     said = command("publish", table, "--topic", "labels", "--model", "flight-delay").stderr
     assert said == "15 published\n"
     said = command("publish", table, "--topic", "predictions", "--model", "delay").stderr
-    assert "these columns are published nowhere: dep_hour, carrier, " in said
+    assert "these columns were not published: dep_hour, carrier, " in said
     assert "then: watchkeeper rejected replay --model delay\n" in said
 
 
 def test_topics_are_created_once_and_listed(command: Command, settings: Settings) -> None:
     again = settings.topic_prefix + "again."
-    assert command("topics", "create", "--topic-prefix", again).stderr.endswith("12 created, 0 were there\n")
-    assert command("topics", "create", "--topic-prefix", again).stderr == "0 created, 12 were there\n"
+    assert command("topics", "create", "--topic-prefix", again).stderr.endswith("12 created, 0 existed\n")
+    assert command("topics", "create", "--topic-prefix", again).stderr == "0 created, 12 existed\n"
     listed = json.loads(command("topics", "list", "--json", "--topic-prefix", again).stdout)
     assert [each["topic"] for each in listed] == [again + name for name in TOPICS]
     assert {each["topic"]: each["partitions"] for each in listed}[again + "monitors"] == 1
@@ -237,8 +237,8 @@ def test_the_doctor_finds_nothing_wrong_where_nothing_is(command: Command, tmp_p
     command("apply", with_reference(tmp_path))
     found = levels(command("doctor"))
     assert [level for level, _ in found] == ["ok"] * 4
-    assert found[2][1] == "flight-delay: 4 features, 300 rows of reference"
-    assert "series of statistics for each version, of 20000 at most" in found[3][1]
+    assert found[2][1] == "flight-delay: 4 features, 300 rows in the reference"
+    assert "series of statistics for each version, with a limit of 20000" in found[3][1]
 
 
 def test_the_doctor_says_what_is_not_well(command: Command, settings: Settings, tmp_path: Path) -> None:
@@ -250,9 +250,9 @@ def test_the_doctor_says_what_is_not_well(command: Command, settings: Settings, 
     send_configuration(settings, [ConfigRecord("monitors", "broken", b"{}")])
     found = levels(command("doctor", code=1))
     assert [level for level, _ in found] == ["ok", "ok", "fail", "warn", "warn", "ok"]
-    assert found[2][1].startswith("monitors/broken: is ignored by workers: ")
-    assert found[3][1] == "flight-delay: is watched without a reference; run: watchkeeper reference build"
-    assert found[4][1] == "weather: has a reference and no monitor; apply one, or remove it"
+    assert found[2][1].startswith("monitors/broken: workers ignore it: ")
+    assert found[3][1] == "flight-delay: is monitored without a reference; run: watchkeeper reference build"
+    assert found[4][1] == "weather: has a reference but no monitor; apply a monitor, or remove the subject"
 
 
 def test_the_doctor_says_which_topics_are_missing_or_wrong(command: Command, settings: Settings) -> None:

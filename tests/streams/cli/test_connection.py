@@ -1,4 +1,4 @@
-"""What is wrong with a connection is told apart: the login, TLS, or nobody there."""
+"""Causes of a failed connection are distinguished: the login, TLS, or no broker."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_a_certificate_that_nobody_trusts_names_the_variables_of_tls(login: Sett
         reach(changed(login, ssl_ca_file=None))
 
 
-def test_a_plain_client_is_told_that_the_broker_may_want_tls(login: Settings) -> None:  # noqa: F811
+def test_a_plaintext_client_is_pointed_to_tls(login: Settings) -> None:  # noqa: F811
     plain = Settings(broker=login.broker)
     with pytest.raises(
         UserError,

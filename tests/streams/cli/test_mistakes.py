@@ -1,4 +1,4 @@
-"""A mistake is told in one sentence that says what, where and how to mend it, and ends with code 2."""
+"""A mistake is reported in one sentence, with place and fix, and ends with code 2."""
 
 from pathlib import Path
 
@@ -33,29 +33,32 @@ FILES = {
 }
 
 MISTAKES = [
-    # arguments, what is said
+    # arguments, message
     ("frobnicate", "No such command 'frobnicate'"),
     ("apply --frobnicate", "No such option: --frobnicate"),
-    ("apply", "nothing to apply; name monitor files, or a subject with --remove"),
+    ("apply", "nothing to apply; give monitor files, or a subject with --remove"),
     ("apply nowhere.yaml", "nowhere.yaml: there is no such file"),
     ("apply .", ".: can't be read: [Errno 21] Is a directory"),
-    ("apply typo.yaml", "typo.yaml:4: feature: is not a valid key here; did you mean 'features'?"),
-    ("apply good.yaml twin.yaml", "twin.yaml: flight-delay is in another file, too; keep one"),
+    ("apply typo.yaml", "typo.yaml:4: feature: is no key that a monitor has here; did you mean 'features'?"),
+    ("apply good.yaml twin.yaml", "twin.yaml: flight-delay is also declared in another file; keep only one"),
     (
         "apply good.yaml --remove flight-delay",
-        "flight-delay: is to be removed, and in a file; keep one of the",
+        "flight-delay: is both in a monitor file and in --remove; keep only one of",
     ),
     ("apply with_no_file.yaml", "nowhere.csv: there is no such file"),
     (
         "apply with_other_rows.yaml",
         "other.csv: has none of the 4 declared features; its columns are a, b",
     ),
-    ("reference build good.yaml", "a reference needs exactly one of: --from FILE, --from-stream"),
+    ("reference build good.yaml", "a reference requires exactly one of: --from FILE, --from-stream"),
     (
         "reference build good.yaml --from other.csv --from-stream",
         "exactly one of: --from FILE, --from-stream",
     ),
-    ("reference build good.yaml --from-stream", "say so with --first, or by reference.first in the monitor"),
+    (
+        "reference build good.yaml --from-stream",
+        "the number of events is missing; pass --first, or set reference.first in",
+    ),
     ("reference build good.yaml --from rows.xlsx", "its name should end in .parquet, .csv, .ndjson, .jsonl"),
     (
         "reference build good.yaml --from no.parquet",
@@ -78,23 +81,26 @@ MISTAKES = [
         "reference build good.yaml --from label.csv",
         "label.csv:2: the label is 'late'; it must be true, false or a number",
     ),
-    ("reference build good.yaml --from events.ndjson", "events.ndjson:2: is not valid JSON"),
+    ("reference build good.yaml --from events.ndjson", "events.ndjson:2: is not JSON"),
     ("publish nowhere.csv --topic labels", "nowhere.csv: there is no such file"),
     ("publish other.csv --topic alerts", "'alerts' is not one of 'predictions', 'labels', 'features'"),
-    ("publish other.csv --topic predictions --speed 0", "--speed should be more than 0, not 0"),
-    ("publish other.csv --topic labels --monitor weather.yaml", "weather, whose events do not go to labels"),
+    ("publish other.csv --topic predictions --speed 0", "--speed must be more than 0, not 0"),
+    (
+        "publish other.csv --topic labels --monitor weather.yaml",
+        "weather, whose events do not belong on the topic labels",
+    ),
     (
         "publish other.csv --topic features --monitor good.yaml",
-        "flight-delay, whose events do not go to features",
+        "flight-delay, whose events do not belong on the topic features",
     ),
-    ("publish empty.csv --topic labels", "empty.csv: there is nothing in it to publish to labels"),
+    ("publish empty.csv --topic labels", "empty.csv: has nothing to publish to labels"),
     ("publish other.csv --topic predictions", "other.csv:2: Object missing required field `prediction_id`"),
-    ("publish events.ndjson --topic predictions", "3 of 3 rows are bad and nothing was sent; mend them"),
+    ("publish events.ndjson --topic predictions", "3 of 3 rows are bad, so nothing was published; fix them"),
     ("publish events.ndjson --topic predictions", "events.ndjson:3: is not a JSON object"),
     ("publish naive.ndjson --topic predictions", "naive.ndjson:1: Expected `datetime` with a timezone"),
-    ("rejected show 17", "17: should be TOPIC/PARTITION/OFFSET, like predictions/0/4711"),
-    ("rejected list --since yesterday", "--since should be a time like 2026-01-31T12:00Z, not 'yesterday'"),
-    ("rejected replay predictions/x/1", "predictions/x/1: should be TOPIC/PARTITION/OFFSET, like"),
+    ("rejected show 17", "17: must be TOPIC/PARTITION/OFFSET, like predictions/0/4711"),
+    ("rejected list --since yesterday", "--since must be a time like 2026-01-31T12:00Z, not 'yesterday'"),
+    ("rejected replay predictions/x/1", "predictions/x/1: must be TOPIC/PARTITION/OFFSET, like"),
     ("rejected list --reason boredom", "'boredom' is not one of 'empty'"),
     ("doctor --broker kafka", "--broker: must be host:port"),
     ("topics list --topic-prefix a/b", "--topic-prefix: "),
@@ -113,17 +119,17 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(("command", "sentence"), MISTAKES, ids=[f"{c}: {s[:30]}" for c, s in MISTAKES])
-def test_a_mistake_is_told_in_a_sentence(files: Path, command: str, sentence: str) -> None:
+def test_a_mistake_is_reported_in_a_sentence(files: Path, command: str, sentence: str) -> None:
     result = run(*command.split(), WATCHKEEPER_BROKER=NOBODY)
     assert sentence in result.stderr.replace("\n", " ") or sentence in result.stderr
     assert result.exit_code == 2
     assert result.stdout == ""
 
 
-def test_every_mistake_of_every_file_is_told_at_once(files: Path) -> None:
+def test_every_mistake_of_every_file_is_reported_at_once(files: Path) -> None:
     result = run("apply", "typo.yaml", "nowhere.yaml", "with_other_rows.yaml")
-    said = result.stderr.splitlines()
-    assert [line.partition(":")[0] for line in said] == [
+    lines = result.stderr.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
         "typo.yaml",
         "typo.yaml",
         "nowhere.yaml",
@@ -132,7 +138,7 @@ def test_every_mistake_of_every_file_is_told_at_once(files: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["doctor", "apply good.yaml", "worker"])
-def test_a_broker_that_does_not_answer_is_named(files: Path, command: str) -> None:
+def test_a_broker_that_does_not_respond_is_named(files: Path, command: str) -> None:
     result = run(*command.split(), "--broker", NOBODY)
     assert result.exit_code == (1 if command == "doctor" else 2)
     assert f"{NOBODY}: no Kafka broker answers (" in result.output
@@ -140,10 +146,10 @@ def test_a_broker_that_does_not_answer_is_named(files: Path, command: str) -> No
     assert "--broker or WATCHKEEPER_BROKER" in result.output
 
 
-def test_a_host_that_is_not_known_is_named() -> None:
+def test_an_unknown_host_is_named() -> None:
     result = run("topics", "list", "--broker", "no-such-host.invalid:9092")
     assert result.exit_code == 2
-    assert "no-such-host.invalid:9092: the host name is not known (" in result.stderr
+    assert "no-such-host.invalid:9092: the host name is unknown (" in result.stderr
 
 
 def test_a_login_without_its_password_says_which_variable_is_missing() -> None:
@@ -152,21 +158,21 @@ def test_a_login_without_its_password_says_which_variable_is_missing() -> None:
     assert "WATCHKEEPER_SASL_PASSWORD" in result.stderr
 
 
-def test_what_was_right_is_not_taken_for_a_mistake(tmp_path: Path) -> None:
+def test_a_correct_command_is_not_a_mistake(tmp_path: Path) -> None:
     table = write_csv(tmp_path / "rows.csv", rows())
     result = run("reference", "build", write_monitor(tmp_path), "--from", table)
     assert result.exit_code == 0
     assert "flight-delay: 300 rows" in result.stdout
 
 
-def test_without_a_command_it_shows_how_to_use_it() -> None:
+def test_without_a_command_it_prints_the_help() -> None:
     assert "Commands:" in run().output
 
 
 @pytest.mark.parametrize(
     "command",
-    ["demo", "worker", "apply", "publish", "doctor", "reference build", "topics create", "topics list",
-     "rejected list", "rejected show", "rejected replay"],
+    ["demo", "worker", "apply", "publish", "doctor", "canary", "calibrate", "broker", "reference build",
+     "topics create", "topics list", "topics acls", "rejected list", "rejected show", "rejected replay"],
 )  # fmt: skip
 def test_the_help_of_every_command_has_examples(command: str) -> None:
     result = run(*command.split(), "--help")

@@ -1,4 +1,4 @@
-"""The reference pages say what the program does, to the letter."""
+"""The generated reference pages match the program."""
 
 import json
 import re
@@ -15,7 +15,7 @@ SCHEMA = ROOT / "docs/reference/monitor.schema.json"
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_is_what_the_code_makes_of_it(page: str) -> None:
+def test_a_page_is_up_to_date(page: str) -> None:
     written = (ROOT / page).read_text(encoding="utf-8")
     assert written == PAGES[page](), "run: python -m watchkeeper.streams.cli.reference_pages"
 
@@ -39,7 +39,7 @@ def test_the_schema_takes_a_good_monitor_and_refuses_a_bad_one() -> None:
         assert not validator.is_valid(good | change), change
 
 
-def test_every_key_of_a_monitor_says_what_it_means() -> None:
+def test_every_key_of_a_monitor_has_a_description() -> None:
     schema = json.loads(SCHEMA.read_text())
     sections = {"Monitor": schema, **schema["$defs"]}
     assert len(sections) >= 9

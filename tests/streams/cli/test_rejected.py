@@ -1,4 +1,4 @@
-"""`watchkeeper rejected` on a real broker: what it lists, and that a replay counts once whatever happens."""
+"""`watchkeeper rejected` on a real broker: its lists, and replays, which always count once."""
 
 import json
 from collections import Counter
@@ -161,7 +161,7 @@ def test_rejected_events_are_listed_once_each_newest_first(command: Command, set
     assert [line.split()[0] for line in lines] == ["event", *newest]
     assert "Input data was [truncated]" in lines[2]
     assert result.stderr.endswith("30 rejected\n")
-    assert "is no rejection and is left out" in result.stderr
+    assert "is not a rejection and is skipped" in result.stderr
     assert {each["reason"] for each in listed(command, "--reason", "unknown_model")} == {"unknown_model"}
     assert (
         len(listed(command, "--since", "2026-01-01T00:00:00.010", "--until", "2026-01-01T00:00:00.015Z")) == 5
@@ -189,9 +189,9 @@ def test_one_rejected_event_is_shown_whole(command: Command, settings: Settings)
     result = command("show", "predictions/1/4")
     assert "header ce_id" in result.stdout
     assert result.stdout.endswith("\\xff4\n")
-    assert "the first 2 bytes; the whole is still on its topic" in result.stderr
-    said = command("show", "predictions/1/5", code=2).stderr
-    assert said == "predictions/1/5: is not among the rejected events; see: watchkeeper rejected list\n"
+    assert "only the first 2 bytes are shown; the topic still has the whole event" in result.stderr
+    output = command("show", "predictions/1/5", code=2).stderr
+    assert output == "predictions/1/5: is not among the rejected events; see: watchkeeper rejected list\n"
 
 
 def test_a_mended_monitor_and_a_replay_make_good_what_was_rejected(
@@ -201,12 +201,15 @@ def test_a_mended_monitor_and_a_replay_make_good_what_was_rejected(
     publish(settings, [prediction(row) for row in range(40)] + [prediction(99, model="other")])
     ingest.run()
     assert ingest.account() == {"rejected": 41}
-    said = command("list", "--limit", 1).stdout
-    assert "apply one, then run: watchkeeper rejected replay --model other" in said
-    assert command("replay", "--model", "delay", "--dry-run").stderr == "40 would be replayed; nothing was\n"
+    output = command("list", "--limit", 1).stdout
+    assert "apply one, then run: watchkeeper rejected replay --model other" in output
+    assert (
+        command("replay", "--model", "delay", "--dry-run").stderr
+        == "40 would be replayed; nothing was replayed\n"
+    )
     ingest.mend(MONITOR)
     result = command("replay", "--model", "delay", "--yes")
-    assert result.stderr.startswith("40 replayed; those whose pane has closed count as late")
+    assert result.stderr.startswith("40 replayed; events whose pane has closed count as late")
     ingest.run()
     assert ingest.account() == {"rejected": 41, "accepted": 40}
     again = replays(settings)
@@ -264,7 +267,7 @@ def test_a_replay_killed_between_publishing_and_noting_counts_once(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(Replayer, "_note", dies)
+        patched.setattr(Replayer, "_record", dies)
         with pytest.raises(Killed):
             command("replay", "--yes")
     assert {each["replayed_at"] for each in listed(command)} == {None}
@@ -292,7 +295,7 @@ def test_of_two_replays_at_once_the_older_stops_and_each_event_counts_once(
     read_by_it = list(chosen(settings))
     assert json.loads(command("replay", "--yes", "--json").stdout)["replayed"] == 10
     with pytest.raises(
-        UserError, match="stopped after 0 events: another `watchkeeper rejected replay` has begun"
+        UserError, match="stopped after 0 events: another `watchkeeper rejected replay` has started"
     ):
         list(older.replay(read_by_it))
     ingest.run()
@@ -333,12 +336,12 @@ def test_what_was_kept_in_part_is_read_from_its_topic_or_left(
     assert {each["event"] for each in listed(command)} == {"predictions/0/0", "predictions/1/0"}
     reject(settings, gone, msgspec.structs.replace(other, partition=1, offset=0, topic="labels"))
     result = command("replay", "--yes", "--json", code=1)
-    told = json.loads(result.stdout)
-    why = "only a part of it was kept, and its topic has it no more"
-    left = {each["event"]: each["why"] for each in told["left"]}
-    assert (told["replayed"], left) == (2, {"predictions/1/5000": why, "labels/1/0": why})
+    printed = json.loads(result.stdout)
+    why = "only a part of the event was kept, and its topic no longer has it"
+    left = {each["event"]: each["why"] for each in printed["left"]}
+    assert (printed["replayed"], left) == (2, {"predictions/1/5000": why, "labels/1/0": why})
     assert {message.value() for message in replays(settings)} == set(large)
-    assert command("replay", "--yes", code=1).stderr.count("is left: only a part") == 2
+    assert command("replay", "--yes", code=1).stderr.count("was not replayed: only a part") == 2
 
 
 def test_an_unreadable_record_of_a_stage_is_replayed_to_it_once(command: Command, settings: Settings) -> None:
@@ -354,12 +357,14 @@ def test_an_unreadable_record_of_a_stage_is_replayed_to_it_once(command: Command
     }
 
 
-def test_a_replay_asks_first(command: Command, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_requires_confirmation(
+    command: Command, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reject(settings, rejection(0))
-    said = command("replay", code=2).stderr
-    assert said == "1 events would be replayed and nobody can be asked; pass --yes, or --dry-run\n"
-    asked = []
-    monkeypatch.setattr(rejected_command, "_agreed", lambda count: asked.append(count))
+    output = command("replay", code=2).stderr
+    assert output == "replaying 1 events requires confirmation on a terminal; pass --yes, or --dry-run\n"
+    counts = []
+    monkeypatch.setattr(rejected_command, "_confirmed", lambda count: counts.append(count))
     assert command("replay").stderr == "nothing was replayed\n"
-    assert asked == [1]
+    assert counts == [1]
     assert replays(settings) == []

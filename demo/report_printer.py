@@ -1,4 +1,4 @@
-"""The summary that the demo prints at its end."""
+"""Prints the report at the end of the demo."""
 
 from datetime import datetime
 
@@ -9,24 +9,25 @@ from rich.text import Text
 
 from watchkeeper.demo.report import Auroc, FaultFound, Report, ReportedPage, ReportedRetraining
 
-__all__ = ["tell"]
+__all__ = ["print_report"]
 
 INDENT = 4
+"""Spaces before the details of a page or retraining."""
 _STYLES = {"injected": "red", "real": "yellow", "unexplained": "bold magenta"}
 
 
-def tell(report: Report, console: Console) -> None:
+def print_report(report: Report, console: Console) -> None:
     """Print the report."""
     _events(report, console)
     _faults(report, console)
     _pages(report, console)
     _retraining(report, console)
-    _verdict(report, console)
+    _result(report, console)
 
 
 def _events(report: Report, console: Console) -> None:
     console.rule("Events", align="left")
-    table = _table("topic", "published", "accepted", "late", "repeated", "rejected")
+    table = _table("topic", "published", "accepted", "late", "duplicate", "rejected")
     for topic, t in report.events.topics.items():
         table.add_row(topic, *(f"{n:,}" for n in (t.published, t.accepted, t.late, t.duplicate, t.rejected)))
     console.print(table)
@@ -35,23 +36,23 @@ def _events(report: Report, console: Console) -> None:
         f"{events.published:,} published = {events.folded:,} folded + {events.rejected:,} rejected"
         if events.balance
         else "The accounts do not balance.",
-        f"in {report.seconds:.0f} seconds, {report.events_per_second:,.0f} a second.",
+        f"in {report.seconds:.0f} seconds, {report.events_per_second:,.0f} per second.",
     )
 
 
 def _faults(report: Report, console: Console) -> None:
     console.rule("Injected faults", align="left")
-    table = _table("what was done", "began", "found", "after", "named")
+    table = _table("fault", "began", "detected", "after", "alert")
     for fault in report.faults:
-        table.add_row(f"{fault.feature}: {fault.story}", _day(fault.began), *_finding(fault))
-    console.print(table if report.faults else "None so early in the year.")
+        table.add_row(f"{fault.feature}: {fault.story}", _day(fault.began), *_detection(fault))
+    console.print(table if report.faults else "None before this day of the year.")
 
 
-def _finding(fault: FaultFound) -> tuple[str, str, str]:
+def _detection(fault: FaultFound) -> tuple[str, str, str]:
     if fault.found is None or fault.delay_hours is None:
         return "never", "", ""
-    named = f"{fault.alertname}" + ("" if fault.right else f" instead of {fault.expected}")
-    return _day(fault.found), f"{fault.delay_hours:.0f} hours", named
+    alert = f"{fault.alertname}" + ("" if fault.right else f" instead of {fault.expected}")
+    return _day(fault.found), f"{fault.delay_hours:.0f} hours", alert
 
 
 def _pages(report: Report, console: Console) -> None:
@@ -59,21 +60,21 @@ def _pages(report: Report, console: Console) -> None:
     for page in report.pages:
         console.print(_heading(page))
         _indented(console, page.explanation)
-        _indented(console, f"{page.cause}: {page.because or 'no reason is known'}", _STYLES[page.cause])
+        _indented(console, f"{page.cause}: {page.because or 'no known cause'}", _STYLES[page.cause])
         _indented(console, page.runbook_url, "dim")
     if not report.pages:
         console.print("None.")
     console.print(
-        f"{len(report.pages)} pages, {report.unexplained} of them unexplained; in this time the budgets "
-        f"(`false_pages`) of all monitors allow {report.false_pages_at_most:.3g} false ones."
+        f"{len(report.pages)} pages, {report.unexplained} of them unexplained. In this period, the budgets "
+        f"(`false_pages`) of all monitors allow {report.false_pages_at_most:.3g} false pages."
     )
 
 
 def _heading(page: ReportedPage) -> Text:
     parts = (page.subject, page.version and f"version {page.version}", page.feature, page.segment)
     where = ", ".join(part for part in parts if part)
-    over = f"over {_day(page.resolved)}" if page.resolved else "still firing"
-    return Text(f"{_day(page.told)}  {page.alertname} of {where}; since {_day(page.started)}, {over}", "bold")
+    end = f"resolved {_day(page.resolved)}" if page.resolved else "still firing"
+    return Text(f"{_day(page.fired)}  {page.alertname} of {where}; since {_day(page.started)}, {end}", "bold")
 
 
 def _retraining(report: Report, console: Console) -> None:
@@ -82,43 +83,43 @@ def _retraining(report: Report, console: Console) -> None:
         console.print(Text(f"{_day(each.requested)}  {each.reasons[0]}", "bold"))
         for reason in each.reasons[1:]:
             _indented(console, reason)
-        _indented(console, _done(each))
+        _indented(console, _training(each))
         if each.auroc is not None:
-            _indented(console, _compared(each.auroc))
+            _indented(console, _comparison(each.auroc))
     if not report.retraining:
-        console.print("None was asked for.")
+        console.print("None was requested.")
 
 
-def _done(each: ReportedRetraining) -> str:
-    out = f", without {len(each.excluded)} spans with faults" if each.excluded else ""
-    span = f"{_day(each.data_window.start)} to {_day(each.data_window.end)}{out}"
+def _training(each: ReportedRetraining) -> str:
+    without = f", without {len(each.excluded)} spans with faults" if each.excluded else ""
+    span = f"{_day(each.data_window.start)} to {_day(each.data_window.end)}{without}"
     return (
-        f"Version {each.trained} learned from {each.trained_on:,} flights known by then ({span}) "
-        f"and answers from {_day(each.answers_from)} on."
+        f"Version {each.trained} was trained on {each.trained_on:,} flights with known labels ({span}). "
+        f"It is in service from {_day(each.answers_from)}."
     )
 
 
-def _compared(auroc: Auroc) -> str:
+def _comparison(auroc: Auroc) -> str:
     return (
-        f"AUROC over the same {auroc.flights:,} flights, {_day(auroc.start)} to {_day(auroc.end)}: "
+        f"AUROC on the same {auroc.flights:,} flights, {_day(auroc.start)} to {_day(auroc.end)}: "
         f"version {auroc.old} (in shadow) {auroc.before:.3f}, version {auroc.new} {auroc.after:.3f}."
     )
 
 
-def _verdict(report: Report, console: Console) -> None:
+def _result(report: Report, console: Console) -> None:
     console.rule(align="left")
     problems = report.problems()
     for problem in problems:
         console.print(Text(problem, "bold red"))
     if not problems:
-        faults = "every fault was found and named" if report.faults else "no fault was injected so early"
+        faults = "every fault was detected as expected" if report.faults else "no fault was injected yet"
         console.print(Text(f"All accounts balance, and {faults}.", "bold green"))
     console.print(CHOSEN, style="dim")
 
 
 CHOSEN = (
-    "The demo's settings (how long a past to learn from, what is too much log loss, the model's size) were "
-    "chosen on this same year: it shows how the watch works, not how well it does on years not seen before."
+    "Some settings (length of the training data, tolerated log loss, size of the model) were chosen on this "
+    "same year. The demo shows how monitoring works, not how well it performs on unseen years."
 )
 
 

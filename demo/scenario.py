@@ -1,4 +1,4 @@
-"""All that is there before the year begins: the real tables, what will be served of them, and version 1."""
+"""What exists before the year begins: the real tables, the served tables, and version 1."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from watchkeeper.demo.service import Trained, learn
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
 
-__all__ = ["World", "make_world"]
+__all__ = ["Scenario", "make_scenario"]
 
 
 @dataclass(frozen=True)
-class World:
-    """What the demo plays with: `flights` and `weather` are true, `served` and `reports` have the faults."""
+class Scenario:
+    """The demo's data: `flights` and `weather` are real, `served` and `reports` have the injected faults."""
 
     monitors: dict[str, Monitor]
     flights: Flights
@@ -26,18 +26,18 @@ class World:
     references: tuple[Reference, ...]
 
     def reference(self, trained: Trained) -> Reference:
-        """Build the reference of a version of the model."""
+        """Build the reference of a model version."""
         return reference_of_model(
             self.monitors[MODEL], trained.flights, trained.held_out, trained.model.version
         )
 
 
-def make_world(start_ms: int) -> World:
-    """Read the tables, inject the faults, and train version 1 on what was before the start."""
+def make_scenario(start_ms: int) -> Scenario:
+    """Read the tables, inject the faults, and train version 1 on the flights before the start."""
     flights, weather = load()
-    served, watched = inject(flights, MODEL), monitors()
+    served, by_subject = inject(flights, MODEL), monitors()
     first = learn(served, int(flights.time_ms[0]), start_ms, [], "1")
     before = weather.take(weather.between(0, start_ms))
-    of_view = reference_of_view(watched[VIEW], before)
-    of_model = reference_of_model(watched[MODEL], first.flights, first.held_out, first.model.version)
-    return World(watched, flights, weather, served, inject(weather, VIEW), first, (of_model, of_view))
+    of_view = reference_of_view(by_subject[VIEW], before)
+    of_model = reference_of_model(by_subject[MODEL], first.flights, first.held_out, first.model.version)
+    return Scenario(by_subject, flights, weather, served, inject(weather, VIEW), first, (of_model, of_view))

@@ -1,10 +1,10 @@
-"""The demo's own topics on a broker that others use, too."""
+"""The demo's own topics on a shared broker."""
 
 import time
 
 from confluent_kafka.admin import AdminClient
 
-from watchkeeper.demo.stage import IDLE_SECONDS, demo_settings, own_topics
+from watchkeeper.demo.environment import IDLE_SECONDS, demo_settings, own_topics
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import missing_topics
 

@@ -1,4 +1,4 @@
-"""What the demo runs on: a broker, topics of its own, workers; all of it is gone at the end."""
+"""The demo's environment: a broker and topics of its own, which are removed at the end."""
 
 import contextlib
 import uuid
@@ -18,15 +18,22 @@ from watchkeeper.streams.topics.topics import TOPICS, create_topics, topic_name
 __all__ = ["apply", "demo_settings", "own_topics", "some_broker"]
 
 CHECKPOINT_SECONDS = 0.2
-"""The year passes in two minutes: what is worth a checkpoint comes as much faster."""
+"""Seconds between checkpoints.
+
+Chosen by hand: a year passes in two minutes, so progress worth a checkpoint comes faster than in production.
+"""
 IDLE_SECONDS = 30.0
-"""Longer than any pause of the publishing, above all for training: a pause is no end of the stream."""
+"""Seconds without events after which workers close the last windows.
+
+Chosen by hand: it must exceed every pause in publishing. The longest pause is the training of a version.
+"""
 DELETE_SECONDS = 30
+"""Time in seconds that the broker has to delete a topic. Chosen by hand: shorter fails on a busy machine."""
 
 
 @contextlib.contextmanager
 def some_broker(given: str | None) -> Iterator[str]:
-    """Give the address of the broker that the user named, or start one in memory."""
+    """Yield the given address, or start a broker in memory and yield its address."""
     if given is not None:
         yield given
         return
@@ -35,7 +42,7 @@ def some_broker(given: str | None) -> Iterator[str]:
 
 
 def demo_settings(broker: str) -> Settings:
-    """Return settings under a name of their own, so that several demos can share a broker."""
+    """Return settings with a unique name and topic prefix, so several demos can share a broker."""
     name = f"demo-{uuid.uuid4().hex[:8]}"
     return read_settings(
         broker=broker,
@@ -48,7 +55,12 @@ def demo_settings(broker: str) -> Settings:
 
 @contextlib.contextmanager
 def own_topics(settings: Settings, keep: bool) -> Iterator[None]:
-    """Create the topics, and delete them at the end; a broker in memory forgets them by itself."""
+    """Create the demo's topics and delete them at the end.
+
+    Args:
+        settings: The demo's settings.
+        keep: Do not delete the topics, because the broker in memory ends with the demo.
+    """
     create_topics(settings)
     try:
         yield
@@ -60,12 +72,12 @@ def own_topics(settings: Settings, keep: bool) -> Iterator[None]:
 def _delete_topics(settings: Settings) -> None:
     admin = AdminClient(settings.client_config())
     for deleted in admin.delete_topics([topic_name(settings, name) for name in TOPICS]).values():
-        with contextlib.suppress(KafkaException):  # the broker may be gone, and the topics with it
+        with contextlib.suppress(KafkaException):  # the broker may have stopped
             deleted.result(DELETE_SECONDS)
 
 
 def apply(settings: Settings, monitors: Iterable[Monitor], references: Iterable[Reference]) -> None:
-    """Put references, then monitors, in force; workers take them up within a second."""
+    """Publish references, then monitors. Workers apply them within a second."""
     records = [
         ConfigRecord("references", reference_key(each.subject, each.version), each.encode())
         for each in references
