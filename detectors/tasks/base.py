@@ -136,7 +136,7 @@ class Task(ABC, Generic[Profile]):
         """Return the number of labels in a pane and the sum of their errors, for the online detectors."""
 
     @abstractmethod
-    def usual_error(self, reference: Profile) -> Signal | None:
+    def healthy_error(self, reference: Profile) -> Signal | None:
         """Return the healthy state of the mean error; None where the reference can't tell. It has labels."""
 
     def online_samples(self, labels: Profile) -> dict[SignalName, Sample]:
@@ -145,5 +145,5 @@ class Task(ABC, Generic[Profile]):
 
     def online_signals(self, reference: Profile) -> dict[SignalName, Signal]:
         """Return the online detectors' signal where the reference knows its healthy state."""
-        usual = self.usual_error(reference) if reference.labels > 0 else None
+        usual = self.healthy_error(reference) if reference.labels > 0 else None
         return {} if usual is None else {SignalName(ERROR): usual}

@@ -242,6 +242,6 @@ class BinaryClassification(Task[BinaryLabels]):
         """Return the labels and how many answers were wrong."""
         return labels.labels, float(labels.wrong)
 
-    def usual_error(self, reference: BinaryLabels) -> Signal | None:
+    def healthy_error(self, reference: BinaryLabels) -> Signal | None:
         """Return the share of wrong answers."""
         return Signal(reference.wrong / reference.labels, SHARE_TOLERANCE)

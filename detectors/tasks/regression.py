@@ -122,7 +122,7 @@ class Regression(Task[RegressionLabels]):
         """Return the labels and the sum of their absolute errors."""
         return labels.labels, labels.sums[1] * 2.0**-labels.error_exponent
 
-    def usual_error(self, reference: RegressionLabels) -> Signal | None:
+    def healthy_error(self, reference: RegressionLabels) -> Signal | None:
         """Return the mean and the spread of the absolute errors."""
         _, total = self.error(reference)
         mean = total / reference.labels

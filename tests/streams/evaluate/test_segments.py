@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -19,6 +20,7 @@ from tests.streams.evaluate.evaluating import (
 )
 from watchkeeper.detectors.checks import build_reference as reference
 from watchkeeper.detectors.checks.budget import engine_budget_ms
+from watchkeeper.detectors.engine.model import reference_model
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.schemas.monitors import Monitor
@@ -118,9 +120,9 @@ def test_rows_that_follow_each_other_as_in_the_reference_are_no_drift_of_a_segme
 
 def without_segments(built):
     """Take away what the engine knows of segments."""
-    model = reference.reference_model(built)
+    model = reference_model(built)
     model.segments = {}
-    return reference.msgspec.structs.replace(built, engine=reference.msgspec.msgpack.encode(model))
+    return msgspec.structs.replace(built, engine=msgspec.msgpack.encode(model))
 
 
 def test_segments_share_half_of_the_engines_budget():
@@ -147,10 +149,10 @@ def test_a_dimension_that_the_monitor_no_longer_has_takes_nothing_of_the_budget(
 
 def test_the_largest_segments_are_bet_on_as_far_as_there_is_room(monkeypatch):
     built = watched(Stream(6), minutes=100).references[None]  # 1,000 rows of each: just enough
-    assert len(reference.reference_model(built).segments) == len(ORIGINS)
-    assert reference.reference_model(watched(Stream(6), minutes=99).references[None]).segments == {}
+    assert len(reference_model(built).segments) == len(ORIGINS)
+    assert reference_model(watched(Stream(6), minutes=99).references[None]).segments == {}
     monkeypatch.setattr(reference, "MODELS_MAX", 3)
-    assert len(reference.reference_model(watched(Stream(6)).references[None]).segments) == 3
-    size = len(reference.msgspec.msgpack.encode(reference.reference_model(built).segments["origin=AMS"]))
+    assert len(reference_model(watched(Stream(6)).references[None]).segments) == 3
+    size = len(msgspec.msgpack.encode(reference_model(built).segments["origin=AMS"]))
     monkeypatch.setattr(reference, "MODELS_BYTES", 2.5 * size)
-    assert len(reference.reference_model(watched(Stream(6)).references[None]).segments) == 2
+    assert len(reference_model(watched(Stream(6)).references[None]).segments) == 2
