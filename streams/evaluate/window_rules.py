@@ -23,7 +23,7 @@ class MonitorHistory(Protocol):
 
 
 class WindowsKey(NamedTuple):
-    """The key of subject windows. Each layout has its own windows, because panes of two layouts never merge."""
+    """The key of subject windows. Panes of two layouts never merge, so each layout has its own windows."""
 
     subject: str
     version: str
