@@ -16,7 +16,7 @@ from watchkeeper.detectors.profiles.validation import Implausible
 from watchkeeper.detectors.tasks import ERROR, LABEL_SIGNALS, TASKS, labels_of, read_label, task_of
 from watchkeeper.schemas.events import Output
 from watchkeeper.schemas.monitors import Monitor
-from watchkeeper.schemas.references import Binning, NumberBins
+from watchkeeper.schemas.references import Binning, NumberBinning
 from watchkeeper.schemas.tasks import SCHEMAS, Metric, TaskName
 
 ROOT = Path(__file__).parents[3]
@@ -51,7 +51,7 @@ def built(name):
 
 
 def profile(name, rows=ROWS):
-    layout = Layout(Binning({}, {}, NumberBins(), name))
+    layout = Layout(Binning({}, {}, NumberBinning(), name))
     counted = labels_of(layout).empty(layout)
     scores, labels = drawn(name, rows)
     counted.add(scores, labels, np.full(rows, 60_000.0))
