@@ -62,7 +62,7 @@ class Layout:
 
     @classmethod
     def of(cls, monitor: Monitor, reference: Reference | None) -> Self:
-        """Bin the declared features as the reference does, and features that it lacks by their declared range.
+        """Bin the declared features as in the reference; those that it lacks by their declared range.
 
         Args:
             monitor: The monitor, which declares the features.

@@ -70,7 +70,7 @@ class RowsProfile:
         self.squares = [0] * numbers
         """The exact sums in steps of each number's grid, and the sums of squares in squared steps."""
         self.known: list[Counter[str | None]] = [
-            Counter({**dict.fromkeys(known, 0), None: 0}) for known in layout.known
+            Counter(dict.fromkeys((*known, None), 0)) for known in layout.known
         ]
         """The rows of each known category, for each category feature; None is no usable value."""
         self.unseen = [Unseen() for _ in layout.known]
