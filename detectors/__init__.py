@@ -1,6 +1,6 @@
-"""Profiles that merge and the statistics on them; knows nothing of Kafka, of metrics or the clock.
+"""The statistics of Watchkeeper: profiles that merge, and detectors on them. No Kafka, no metrics, no clock.
 
-`Sentinel` is all that is needed to watch a table: a reference and rows in, alarms with their evidence out.
+To watch a table, use `Sentinel`: it takes a reference and rows, and returns alarms with their evidence.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ __all__ = ["Alarm", "Moved", "Sentinel"]
 
 
 def __getattr__(name: str) -> Any:
-    # Not at import: a worker that reads a profile need not load all of it.
+    # Imported on first use: a worker that reads profiles does not need all of it.
     if name == "Sentinel":
         from watchkeeper.detectors.sentinel.sentinel import Sentinel
 
@@ -25,7 +25,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-if __name__ == "detectors":  # a checkout, by the name of version 0.1
+if __name__ == "detectors":  # imported from a checkout by the name of version 0.1
     from watchkeeper.moved import use_old_name
 
     use_old_name(__name__)

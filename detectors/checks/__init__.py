@@ -1,1 +1,1 @@
-"""Checks: what is judged in a closed window."""
+"""Checks: the questions that are asked of each closed window."""

@@ -1,21 +1,29 @@
-"""How the owner's budget of false pages becomes the levels of tests and the threshold of the engine."""
+"""Divides the owner's budget of false pages among the tests of windows and the engine."""
 
 from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.monitors import Monitor
 
 _OF_WINDOWS = 0.5
-"""Of the budget is for tests of closed windows; the engine gives the rest half to rows and half to labels."""
+"""Share of the budget for the tests of closed windows. The engine gets the rest, half for rows and half for
+labels. Chosen by hand: a larger share detects sudden faults earlier and slow ones later."""
 _CHECKS = 10
-"""Kinds of checks that are made of each window."""
+"""Number of kinds of checks of a window, among which its budget is divided equally."""
 LEVEL_MAX = 1e-4
-"""No test has a larger level, however long windows are: rows of a window depend on each other."""
+"""The largest level of a test, for windows of any length. Chosen by hand: rows of a window depend on each
+other, so a larger level detects smaller faults and raises more false pages than it states."""
 
 
 def level(monitor: Monitor) -> float:
-    """Give the level of one kind of check in one window, for all features together.
+    """Give the significance level of one kind of check in one window, for all features together.
 
-    Half of the budget is shared over the windows of its time, and over the kinds of checks and the dimensions
-    of segments. `sensitivity.p_value` overrides it.
+    Half of the budget is divided equally among the windows of its period, the kinds of checks, and all rows
+    and the segment dimensions. `sensitivity.p_value` overrides it.
+
+    Args:
+        monitor: The monitor, which states the budget.
+
+    Returns:
+        The level, a probability.
 
     >>> from watchkeeper.schemas.monitors import Monitor
     >>> monitor = Monitor.model_validate({"feature_view": "v", "owner": {"team": "t"},
@@ -33,9 +41,11 @@ def level(monitor: Monitor) -> float:
 
 
 def engine_budget_ms(monitor: Monitor, share: float = 1.0) -> float:
-    """Give the mean time to a false alarm that the engine keeps to, on rows and on labels each.
+    """Give the mean time to a false alarm of the engine in milliseconds, for rows and for labels each.
 
-    What bets on a part of the rows only, as those of a segment, has a share of it.
+    Args:
+        monitor: The monitor, which states the budget.
+        share: The share of this budget, 0 to 1, for bets on a part of the rows, such as a segment.
     """
     each = (1 - _OF_WINDOWS) / 2 * monitor.false_pages.at_most * share
     return milliseconds(monitor.false_pages.per) / each

@@ -1,4 +1,4 @@
-"""Builds a reference: fits the bins to the rows, then counts the rows in them."""
+"""Builds a reference: fits bins to rows, and counts the rows in them."""
 
 from collections import Counter
 from dataclasses import replace
@@ -24,15 +24,19 @@ from watchkeeper.schemas.references import Binning, NumberBinning, Reference
 __all__ = ["Reference", "build_reference", "fit_number"]
 
 KNOWN_MAX = 500
-"""Rarer categories than the 500 most common are counted as unseen, in the reference as in the stream."""
+"""The most known categories of a feature: the most common ones. Rarer ones count as unseen, in the reference
+and in the stream. Chosen by hand; it bounds the size of profiles."""
 SEGMENTS_MAX = 100
-"""Segments beyond the 100 largest of a dimension have no reference of their own."""
+"""The most segments of a dimension with a reference of their own: the largest. Chosen by hand; it bounds the
+size of the reference."""
 
 MODELS_MAX, MODELS_BYTES = 50, 4 * 2**20
-"""So many segments at most are bet on, the largest, as far as the record has room for what was learned."""
+"""The most segments that the engine bets on, the largest first, and the most bytes of their models. Chosen by
+hand: a reference must fit into one Kafka record."""
 
 MEASURED_MAX = 400
-"""Of more windows than so many, as many are taken to learn how far windows ordinarily move."""
+"""Number of windows that are enough to learn how far windows ordinarily move. From a longer reference about
+as many are taken, evenly spaced. Chosen by hand; it bounds the time."""
 
 
 def build_reference(
@@ -47,11 +51,22 @@ def build_reference(
     times_ms: Floats | None = None,
     drift: bool = True,
 ) -> Reference:
-    """Build the reference of a subject from rows; segments give each dimension's value per row.
+    """Build the reference of a subject from rows.
 
-    Labels (NaN: not known) are measured with the scores, or with the columns' own scores. With event times
-    the reference also knows how windows varied, which tells a fault from an ordinary bad day. Without `drift`
-    it has only what the checks of data faults need, in half of the time.
+    Args:
+        monitor: The monitor of the subject.
+        columns: The rows.
+        segments: Segment dimension -> the value of each row, a list of length rows.
+        labels: The label of each row, shape (rows,); NaN: unknown. None: there are no labels.
+        scores: The output of each row, shape (rows,); NaN: none. None: those of `columns`.
+        version: The model's version; None: the reference is for all versions.
+        built_at_ms: The build time in milliseconds.
+        times_ms: The event time of each row in milliseconds, shape (rows,). With it the reference also has
+            the variation of windows, which distinguishes a fault from an ordinary bad day.
+        drift: Whether to build what the checks of drift need. Without it the build takes half the time.
+
+    Returns:
+        The reference.
     """
     if scores is not None:
         columns = replace(columns, scores=scores)
@@ -85,7 +100,14 @@ def build_reference(
 
 
 def fit_number(bins: NumberBinning, values: Floats) -> NumberBinning:
-    """Fit bins of equal share and a grid of sums to values; with no usable value the bins stay.
+    """Fit bins of equal share, and a grid of exact sums, to values.
+
+    Args:
+        bins: The declared bins. They are returned unchanged if no value is finite.
+        values: The values, shape (rows,); NaN and infinite values are ignored.
+
+    Returns:
+        The fitted bins, with the declared range.
 
     >>> fit_number(NumberBinning(), np.array([0.0] * 90 + [5.0] * 10)).edges
     (5.0,)
@@ -95,7 +117,7 @@ def fit_number(bins: NumberBinning, values: Floats) -> NumberBinning:
     usable = values[np.isfinite(values)] + 0.0
     if not len(usable):
         return bins
-    # The spread of the middle 95 %, so that one absurd value does not make the grid coarse for all.
+    # The spread of the middle 95 %: one absurd value must not make the grid coarse.
     low, middle, high = np.quantile(usable, [0.025, 0.5, 0.975], method="inverted_cdf")
     exponent = grid_exponent(float(high / 4 - low / 4) or _deviation(usable))
     step = float(np.ldexp(1.0, -exponent))
@@ -126,7 +148,7 @@ def _fit(binning: Binning, columns: Columns) -> Binning:
 
 def _most_common(column: list[str | None]) -> tuple[str, ...]:
     counts = Counter(category for category in column if category is not None)
-    # What is kept only in short is never known, or no row could match it.
+    # A shortened name cannot be a known category, because no row could match it.
     names = [category for category in counts if shorten(category) == category]
     return tuple(sorted(names, key=lambda category: (-counts[category], category))[:KNOWN_MAX])
 

@@ -1,4 +1,4 @@
-"""Judges the labels of one closed window: whether the model is worse than allowed, by more than chance."""
+"""Judges the labels of one closed window: whether the model is significantly worse than allowed."""
 
 from math import hypot
 from typing import Any, NamedTuple
@@ -20,17 +20,23 @@ from watchkeeper.schemas.tasks import Metric
 
 
 class MetricLimit(NamedTuple):
-    """A bound of one metric, the standard error of the bound itself, and where it comes from."""
+    """A limit of one metric."""
 
     value: float
+    """The limit, in the metric's unit."""
     error: float
+    """The standard error of the limit; 0 for a fixed limit."""
     is_least: bool
-    """Whether the metric must not be below it; otherwise it must not be above."""
-    why: str
-    """The end of a sentence that gives the limit."""
+    """Whether the limit is the least allowed value; otherwise it is the greatest."""
+    sentence: str
+    """The limit in words, for the end of an explanation."""
 
     def is_passed(self, now: Estimate) -> bool:
-        """Whether the metric is beyond the limit with 99.9 % confidence."""
+        """Whether the metric is beyond the limit with 99.9 % confidence.
+
+        Args:
+            now: The metric in the window.
+        """
         margin = Z * hypot(now.error, self.error)
         if self.is_least:
             return now.value + margin < self.value
@@ -42,7 +48,18 @@ def judge_labels(
 ) -> Judgement:
     """Judge the labels of one window against the reference's labels and against fixed limits.
 
-    A monitor without labels gets statistics only. ValueError for a window of another layout.
+    Args:
+        monitor: The monitor. If it declares no labels, there are statistics only.
+        layout: The layout of the window.
+        reference: The reference; None: there are fixed limits only.
+        window: The labels of the window.
+        segment: The segment that the labels belong to; None: all rows.
+
+    Returns:
+        The statistics, the findings and the checks that were made.
+
+    Raises:
+        ValueError: The window has another layout.
     """
     if window.layout.id != layout.id:
         raise ValueError(f"the window has layout {window.layout.id}, the monitor {layout.id}")
@@ -51,7 +68,7 @@ def judge_labels(
         return Judgement(statistics, [], [])
     findings = [_late(monitor.labels, window, segment)]
     if window.labels < monitor.labels.min_labels:
-        few = f"{window.labels} labels came; {monitor.labels.min_labels} are needed to judge performance."
+        few = f"{window.labels} labels arrived; {monitor.labels.min_labels} are needed to judge performance."
         findings.append(no_data("performance", few, segment))
     else:
         task, before = task_of(monitor.task), reference_labels(reference, segment)
@@ -70,8 +87,8 @@ def _late(labels: Labels, window: LabelsProfile, segment: str | None) -> Finding
         check="labels_late",
         state="bad",
         explanation=(
-            f"Half of {window.labels} labels came {wording.number(lag_hours)} h or more after their "
-            f"predictions; {wording.number(expected_hours)} h are expected."
+            f"Half of {window.labels} labels arrived {wording.number(lag_hours)} h or more after their "
+            f"predictions; the limit is {wording.number(expected_hours)} h."
         ),
         value=lag_hours,
         threshold=expected_hours,
@@ -83,14 +100,16 @@ def _late(labels: Labels, window: LabelsProfile, segment: str | None) -> Finding
 def _performance(
     labels: Labels, task: Task[Any], window: LabelsProfile, then: LabelsProfile | None, segment: str | None
 ) -> list[Finding | None]:
-    # A reference from before the monitor's task changed has other labels: there is nothing to compare with.
+    # A reference of another task has other labels, so there is nothing to compare with.
     now, before = task.measure(window), task.measure(then) if isinstance(then, task.profile) else {}
     wanted = labels.metrics or {name: Tolerance() for name in task.judged}
     findings: list[Finding | None] = []
     for name, tolerance in wanted.items():
         limits = _limits(task.metrics[name], name, tolerance, before)
         if name not in now:
-            findings.append(no_data("performance", f"The labels do not allow {name}.", segment))
+            findings.append(
+                no_data("performance", f"{name} cannot be computed from the labels of this window.", segment)
+            )
         elif not limits:
             without = f"There is no reference with labels to compare {name} with."
             findings.append(no_data("performance", without, segment))
@@ -102,24 +121,32 @@ def _performance(
 def _limits(
     metric: Measured, name: Metric, tolerance: Tolerance, before: dict[Metric, Estimate]
 ) -> list[MetricLimit]:
-    """Return the limits of a metric; where the monitor sets none, that of the default tolerance."""
+    """Return the limits of a metric; if the monitor sets none, that of the task's default tolerance."""
     limits = []
     if tolerance.at_least is not None:
-        limits.append(MetricLimit(tolerance.at_least, 0.0, True, "is the least allowed"))
+        least = f"at least {wording.number(tolerance.at_least)} is required"
+        limits.append(MetricLimit(tolerance.at_least, 0.0, True, least))
     if tolerance.at_most is not None:
-        limits.append(MetricLimit(tolerance.at_most, 0.0, False, "is the most allowed"))
+        most = f"at most {wording.number(tolerance.at_most)} is allowed"
+        limits.append(MetricLimit(tolerance.at_most, 0.0, False, most))
     worse_by = tolerance.worse_by
     if name not in before or (worse_by is None and limits):
         return limits
     then = before[name]
     if worse_by is None:
         worse_by = metric.worse_by * (1 if metric.share_of is None else before[metric.share_of].value)
-    why = f"is allowed: the reference has {wording.number(then.value)}"
     if metric.better in ("higher", "zero"):
-        limits.append(MetricLimit(then.value - worse_by, then.error, True, why))
+        limits.append(_relative(then, -worse_by, is_least=True))
     if metric.better in ("lower", "zero"):
-        limits.append(MetricLimit(then.value + worse_by, then.error, False, why))
+        limits.append(_relative(then, worse_by, is_least=False))
     return limits
+
+
+def _relative(then: Estimate, by: float, is_least: bool) -> MetricLimit:
+    """Return the limit at a signed distance from the reference's value."""
+    value = then.value + by
+    sentence = f"the limit is {wording.number(value)}, because the reference has {wording.number(then.value)}"
+    return MetricLimit(value, then.error, is_least, sentence)
 
 
 def _worse(
@@ -134,8 +161,8 @@ def _worse(
         check="performance",
         state="bad",
         explanation=(
-            f"{where}{name} is {wording.number(now.value)} ({bounds}) on {window.labels} labels, "
-            f"where {wording.number(passed.value)} {passed.why}."
+            f"{where}{name} is {wording.number(now.value)} ({bounds}) on {window.labels} labels; "
+            f"{passed.sentence}."
         ),
         value=now.value,
         threshold=passed.value,

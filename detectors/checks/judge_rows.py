@@ -1,4 +1,4 @@
-"""Judges the rows of one closed window: its numbers, and what is wrong with them, named for the cause."""
+"""Judges the rows of one closed window: its statistics, and its faults by their causes."""
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import NamedTuple
@@ -36,24 +36,27 @@ __all__ = ["Judgement", "judge_labels", "judge_rows"]
 
 
 class FeatureCheck(NamedTuple):
-    """A check of one feature, and when it can be made."""
+    """A check of one feature."""
 
     find: Callable[[Case, str], Finding | None]
+    """Returns the finding of a feature, if there is one."""
     applies: Callable[[Case], bool] = lambda _: True
+    """Whether the check can be made in a window."""
 
 
 class StreamCheck(NamedTuple):
-    """A check of all rows, and when it can be made."""
+    """A check of whole rows."""
 
     find: Callable[[Case], Finding | None]
+    """Returns the finding of a window, if there is one."""
     applies: Callable[[Case], bool] = lambda _: True
+    """Whether the check can be made in a window."""
 
 
 def _has_past(case: Case) -> bool:
     return bool(case.pasts)
 
 
-# In order of precedence. Whatever is found of a feature explains its drift; `EXPLAINED_BY` has the rest.
 FEATURE_CHECKS: dict[Check, FeatureCheck] = {
     "unit_change": FeatureCheck(unit_change.check, unit_change.applies),
     "category_renamed": FeatureCheck(category_renamed.check, _has_past),
@@ -63,11 +66,14 @@ FEATURE_CHECKS: dict[Check, FeatureCheck] = {
     "unseen_category": FeatureCheck(unseen_category.check),
     "stuck": FeatureCheck(stuck.check, stuck.applies),
 }
+"""The checks of one feature, in order of precedence. Any fault of a feature explains its drift.
+`EXPLAINED_BY` lists which faults explain which others."""
 STREAM_CHECKS: dict[Check, StreamCheck] = {
     "volume": StreamCheck(volume.check, volume.applies),
     "latency": StreamCheck(latency.check, latency.applies),
     "duplicates": StreamCheck(duplicates.check),
 }
+"""The checks of whole rows."""
 
 
 def judge_rows(
@@ -81,9 +87,22 @@ def judge_rows(
 ) -> Judgement:
     """Judge the rows of one window against the recent windows (abrupt faults) and the reference (drift).
 
-    `moved_features` are those whose change the engine is sure of; only they drift. None: that is not known.
+    Args:
+        monitor: The monitor.
+        layout: The layout of the window.
+        reference: The reference, if there is one.
+        window: The rows of the window.
+        recent: The rows of the recent windows, if there are any. If they are made of sealed spans, they show
+            how windows vary, which the checks of volume and stuck values need.
+        segment: The segment that the rows belong to; None: all rows.
+        moved_features: The features whose change the engine is sure of; only these can drift. None: the
+            engine does not watch these rows.
 
-    A past of sealed spans also tells how windows vary, which the checks of volume and stuck values need.
+    Returns:
+        The statistics, the findings and the checks that were made.
+
+    Raises:
+        ValueError: The window has another layout.
     """
     if window.layout.id != layout.id:
         raise ValueError(f"the window has layout {window.layout.id}, the monitor {layout.id}")
@@ -120,7 +139,7 @@ def _findings(
 
 
 def _of_feature(case: Case, checked: list[Check], feature: str, drift: Drift | None) -> list[Finding]:
-    """Find the faults of a feature, without those that another one explains, or else its drift."""
+    """Find the unexplained faults of a feature or, without any fault, its drift."""
     drifted = moved.judge(case, "drift", feature, drift) if drift is not None else None
     faults = faults_of(case, feature, checked, also=["drift"] if drifted is not None else [])
     return faults or ([drifted] if drifted is not None else [])
@@ -129,7 +148,17 @@ def _of_feature(case: Case, checked: list[Check], feature: str, drift: Drift | N
 def faults_of(
     case: Case, feature: str, checked: Container[Check] | None = None, also: Iterable[Check] = ()
 ) -> list[Finding]:
-    """Find the faults of a feature, without those that another one explains; the first says which it does."""
+    """Find the faults of a feature, without those that another fault explains.
+
+    Args:
+        case: The window case.
+        feature: The feature.
+        checked: The checks to make; None: all that apply.
+        also: Further checks whose findings the faults explain.
+
+    Returns:
+        The findings in order of precedence. The evidence of the first lists what the faults explain.
+    """
     rules = {check: rule for check, rule in FEATURE_CHECKS.items() if checked is None or check in checked}
     found = [rule.find(case, feature) for rule in rules.values() if checked is not None or rule.applies(case)]
     faults = [fault for fault in found if fault is not None]
@@ -145,7 +174,7 @@ def faults_of(
 def _of_reference(
     case: Case, checked: list[Check], drifts: Mapping[str, Drift | None], prediction: Drift | None
 ) -> list[Finding | None]:
-    """Find drift of the output, and say where there is nothing to compare with."""
+    """Find drift of the output. Without a usable reference, return findings of no data."""
     findings: list[Finding | None] = []
     lacks = f"{case.where}there is no reference with the same bins and enough rows to compare with."
     if "drift" in checked and not any(drifts.values()):

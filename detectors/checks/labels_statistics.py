@@ -8,7 +8,11 @@ from watchkeeper.schemas.statistics import Statistic
 
 
 def statistics_of_labels(profile: LabelsProfile) -> list[Statistic]:
-    """Return counts, delays and every metric that the labels allow, with its bounds."""
+    """Return counts, delays and all metrics that can be computed, with their bounds.
+
+    Args:
+        profile: The labels of the window.
+    """
     task = task_of(profile.layout.binning.task)
     metrics = [
         Statistic(name, estimate.value, None, estimate.lower, estimate.upper)

@@ -1,4 +1,4 @@
-"""Control of false discoveries over the segments of one window."""
+"""Controls the false discovery rate over the segments of one window."""
 
 from collections.abc import Container, Mapping
 
@@ -32,8 +32,8 @@ def over_segments(
 
     Args:
         judged: The results of the window by segment; "" is all rows, whose findings are kept.
-        monitor: The monitor, which gives the level and the number of features.
-        answered: Segments that the engine has controlled already; their findings are kept.
+        monitor: The monitor, which states the level and the features.
+        answered: Segments that the engine controls; their findings are kept.
 
     Returns:
         The results by segment, without the dropped findings.

@@ -8,7 +8,15 @@ from watchkeeper.schemas.references import Reference
 
 
 def reference_rows(reference: Reference | None, segment: str | None) -> RowsProfile | None:
-    """Read the reference's profile of all rows or of one segment; None where there is none."""
+    """Read the profile of a reference's rows.
+
+    Args:
+        reference: The reference, if there is one.
+        segment: The segment; None: all rows.
+
+    Returns:
+        The profile; None if the reference has none of this segment.
+    """
     if reference is None:
         return None
     data = reference.profile if segment is None else reference.segments.get(segment)
@@ -16,7 +24,15 @@ def reference_rows(reference: Reference | None, segment: str | None) -> RowsProf
 
 
 def reference_labels(reference: Reference | None, segment: str | None) -> LabelsProfile | None:
-    """Read the reference's labels of all rows or of one segment; None where there are none."""
+    """Read the profile of a reference's labels.
+
+    Args:
+        reference: The reference, if there is one.
+        segment: The segment; None: all rows.
+
+    Returns:
+        The profile; None if the reference has no labels of this segment.
+    """
     if reference is None:
         return None
     data = reference.labels if segment is None else reference.segment_labels.get(segment)

@@ -1,4 +1,4 @@
-"""The numbers of the rows of one window; each name is in `docs/reference/statistics.md`."""
+"""The statistics of the rows of one window; `docs/reference/statistics.md` lists each name."""
 
 from collections.abc import Iterator, Mapping
 from math import isfinite
@@ -11,13 +11,22 @@ from watchkeeper.schemas.statistics import Statistic
 
 
 def statistics_of_rows(case: Case) -> list[Statistic]:
-    """List counts, shares and moments of the rows, of each feature and of the model's output."""
+    """Return counts, shares and moments of the rows, of each feature and of the model's output.
+
+    Args:
+        case: The window case.
+    """
     features = [statistic for feature in case.monitor.features for statistic in _of_feature(case, feature)]
     return _finite([*_of_stream(case.window), *features, *_of_output(case.window.output)])
 
 
 def statistics_of_drift(drifts: Mapping[str, Drift | None], prediction: Drift | None) -> list[Statistic]:
-    """List how far each feature, and the output, moved."""
+    """Return how far each feature, and the model's output, moved from the reference.
+
+    Args:
+        drifts: Feature -> its drift; None if it could not be measured.
+        prediction: The drift of the output; None if it could not be measured.
+    """
     known = [_of_drift(drift, feature, "") for feature, drift in drifts.items() if drift is not None]
     if prediction is not None:
         known.append(_of_drift(prediction, None, "prediction_"))

@@ -1,4 +1,4 @@
-"""One window to be judged, with what it is judged against."""
+"""The window case: everything that the checks of one window read."""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -13,22 +13,29 @@ from watchkeeper.detectors.profiles.summaries import CategorySummary, NumberSumm
 from watchkeeper.schemas.monitors import Monitor
 
 RECENT, REFERENCE = "the recent windows", "the reference"
-"""How a sentence names them."""
+"""The names of the two baselines in a sentence."""
 _CONFIRMS = 0.01
-"""The level of a window that only confirms what the engine is sure of."""
+"""The level of a test that only confirms a change that the engine is sure of. Chosen by hand: a larger level
+confirms earlier and also by chance."""
 
 Summary = NumberSummary | CategorySummary
+"""The summary of a feature of any type."""
 
 
 class Past(NamedTuple):
-    """What a window is compared with."""
+    """A baseline that a window is compared with."""
 
     name: str
-    """As in a sentence: "the recent windows"."""
+    """Its name in a sentence, such as "the recent windows"."""
     profile: RowsProfile
+    """Its rows."""
 
     def worst(self, feature: str) -> Broken:
-        """Give the largest shares of broken values in one window; 0 where that is not known."""
+        """Give the largest shares of broken values of a feature in one window; 0 if unknown.
+
+        Args:
+            feature: The feature.
+        """
         return self.profile.spans.worst.get(feature, Broken())
 
 
@@ -37,43 +44,55 @@ class Case:
     """The rows of one window, the recent windows before it, and the reference."""
 
     monitor: Monitor
+    """The monitor."""
     window: RowsProfile
+    """The rows to judge."""
     reference: RowsProfile | None = None
+    """The reference's rows, if there is a reference."""
     recent: RowsProfile | None = None
+    """The rows of the recent windows, if there are any."""
     segment: str | None = None
+    """The segment that the rows belong to; None: all rows."""
     moved: Container[str] | None = None
-    """Features whose change the engine is sure of; None: it does not know this window."""
+    """The features whose change the engine is sure of; None: it does not watch these rows."""
 
     @property
     def level(self) -> float:
-        """Give the level of one test: that of the monitor, shared over its features (Bonferroni)."""
+        """The level of one test: that of the monitor, divided by the number of its features (Bonferroni)."""
         return level(self.monitor) / len(self.monitor.features)
 
     def is_sure_of(self, name: str | None) -> bool:
-        """Whether the engine is sure of a change of one feature, or of the output, and may say so."""
+        """Whether the engine is sure of a change, and the monitor does not set `sensitivity.p_value`.
+
+        Args:
+            name: The feature; `OUTPUT` is the model's output.
+        """
         return self.moved is not None and name in self.moved and self.monitor.sensitivity.p_value is None
 
     def level_of(self, name: str | None) -> float:
-        """Give the level of a test of one feature, or of the output.
+        """Give the level of a test of one feature or of the output.
 
-        Where the engine is sure of its change it has spent the budget on it: a window then only confirms it.
+        If the engine is sure of the change, it has spent the budget, and the window only confirms the change.
+
+        Args:
+            name: The feature; `OUTPUT` is the model's output.
         """
         return max(self.level, _CONFIRMS) if self.is_sure_of(name) else self.level
 
     @property
     def where(self) -> str:
-        """Open a sentence about a segment."""
+        """The start of an explanation: names the segment; empty for all rows."""
         return f"In {self.segment}, " if self.segment else ""
 
     @cached_property
     def pasts(self) -> list[Past]:
-        """List what the window can be compared with, the recent windows first."""
+        """The baselines with enough rows, the recent windows first."""
         known = ((RECENT, self.recent), (REFERENCE, self.reference))
         return [Past(name, past) for name, past in known if past is not None and past.rows >= SHARE_ROWS_MIN]
 
     @cached_property
     def spans(self) -> SpanExtremes | None:
-        """Tell how windows varied in the past; None when none are known."""
+        """How windows varied in the baselines; None if unknown."""
         spans = SpanExtremes()
         for past in self.pasts:
             spans.merge(past.profile.spans)
@@ -81,19 +100,43 @@ class Case:
 
 
 def number_of(profile: RowsProfile | None, feature: str) -> NumberSummary | None:
-    """Sum up a numeric feature; None where the profile has none of that name."""
+    """Summarise a numeric feature.
+
+    Args:
+        profile: The rows, if there are any.
+        feature: The feature.
+
+    Returns:
+        The summary; None if the profile has no numeric feature of this name.
+    """
     if profile is None or feature not in profile.layout.numeric:
         return None
     return profile.number(feature)
 
 
 def category_of(profile: RowsProfile | None, feature: str) -> CategorySummary | None:
-    """Sum up a category feature; None where the profile has none of that name."""
+    """Summarise a category or boolean feature.
+
+    Args:
+        profile: The rows, if there are any.
+        feature: The feature.
+
+    Returns:
+        The summary; None if the profile has no category feature of this name.
+    """
     return (
         profile.category(feature) if profile is not None and feature in profile.layout.categorical else None
     )
 
 
 def summary_of(profile: RowsProfile | None, feature: str) -> Summary | None:
-    """Sum up a feature of any type; None where the profile has none of that name."""
+    """Summarise a feature of any type.
+
+    Args:
+        profile: The rows, if there are any.
+        feature: The feature.
+
+    Returns:
+        The summary; None if the profile has no feature of this name.
+    """
     return number_of(profile, feature) or category_of(profile, feature)

@@ -1,10 +1,13 @@
-"""Numbers as on-call reads them."""
+"""Writes numbers for on-call to read."""
 
 from math import isfinite
 
 
 def number(value: float) -> str:
-    """Write a number to four digits.
+    """Write a number to four significant digits.
+
+    Args:
+        value: The number.
 
     >>> number(1017.898), number(0.25), number(70.0), number(1234567.0)
     ('1018', '0.25', '70', '1.235e+06')
@@ -13,7 +16,10 @@ def number(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """Write a share in percent, to two digits.
+    """Write a share in percent, to two significant digits or whole percents.
+
+    Args:
+        value: The share, 0 to 1.
 
     >>> share(0.4123), share(0.0031), share(1.0), share(0.0)
     ('41%', '0.31%', '100%', '0%')
@@ -23,7 +29,10 @@ def share(value: float) -> str:
 
 
 def tidy(value: float) -> float | None:
-    """Round to six digits, as evidence is read by people; None for what is not finite.
+    """Round a number for the evidence, to six significant digits; None if it is not finite.
+
+    Args:
+        value: The number.
 
     >>> tidy(1 / 3), tidy(float("nan"))
     (0.333333, None)

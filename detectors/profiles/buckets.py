@@ -1,4 +1,4 @@
-"""Durations in logarithmic buckets: quantiles within 1.6 %, with exact merging.
+"""Counts durations in logarithmic buckets: quantiles within 1.6 %, with exact merging.
 
 Each octave has 32 buckets of equal width, by the exponent and the leading bits of the float. So the same
 value always falls into the same bucket (a logarithm could differ in its last bit between machines).

@@ -1,6 +1,6 @@
-"""What is kept of many labels and their predictions: exact, and a corrected label can be taken back.
+"""Profiles of labels and their predictions: exact counts, from which a corrected label can be subtracted.
 
-What all tasks keep is here. What one task keeps is in its class in `detectors/tasks`.
+This module has what all tasks count. What one task counts is in its class in `detectors/tasks`.
 """
 
 from abc import ABC, abstractmethod
@@ -17,46 +17,58 @@ from watchkeeper.detectors.profiles.validation import check_labels
 from watchkeeper.schemas.profiles import LabelsCounts
 
 Counts = NDArray[np.int64]
+"""The number of labels in each bin or bucket."""
 CALIBRATION_BINS = 15
-"""Bins of the score in the calibration counts on the wire."""
+"""Number of bins of the score in the calibration counts. It is part of the wire format. Chosen by hand."""
 _decoder = msgspec.msgpack.Decoder(LabelsCounts)
 
 
 class LabelsProfile(ABC):
     """The labels of one subject in a span of time, each with its prediction. Every task has a subclass.
 
-    Any split of the labels, in any order, gives the same bytes. Cost: 0.3 us per label in batches of 500 to
-    4000.
+    Labels give the same bytes in any order and however they are split into batches. Cost: 0.3 us per label in
+    batches of 500 to 4000.
+
+    Args:
+        layout: The bins of the output, and the task.
     """
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.labels = 0
-        """Labels that are counted."""
+        """Number of labels that are counted."""
         self.late = 0
-        """Labels that came after their window had closed."""
+        """Number of labels that arrived after their window had closed."""
         self.corrected = 0
-        """Labels that replaced an earlier label of the same prediction."""
+        """Number of labels that replaced an earlier label of the same prediction."""
         self.unusable = 0
-        """Labels that can't be counted: no label of the task, or with no usable prediction."""
+        """Number of labels that are not counted: not labels of the task, or without a usable prediction."""
         self.scored = 0
-        """Labels whose prediction had an output (a score or a value)."""
+        """Number of counted labels whose prediction has an output (a score or a value)."""
         self.lag: Counts = np.zeros(buckets.COUNT, np.int64)
-        """Times from prediction to label in milliseconds, in the buckets of
-        `detectors/profiles/buckets.py`."""
+        """Counts of the times from prediction to label, in the buckets of
+        `detectors/profiles/buckets.py`, shape (buckets.COUNT,)."""
 
     @classmethod
     def empty(cls, layout: Layout) -> Self:
-        """Return a profile of no labels."""
+        """Return a profile without labels.
+
+        Args:
+            layout: The layout.
+        """
         return cls(layout)
 
     def add(
         self, scores: Floats, labels: Floats, lag_ms: Floats, predicted: Floats | None = None, sign: int = 1
     ) -> None:
-        """Count labels; all arrays are [labels].
+        """Count labels.
 
-        `scores` are the outputs (NaN: none), `predicted` the labels that the model published (NaN: none).
-        A `sign` of -1 takes the same labels back exactly.
+        Args:
+            scores: The outputs, shape (labels,); not finite: none.
+            labels: The labels, shape (labels,).
+            lag_ms: The times from prediction to label in milliseconds, shape (labels,); NaN: unknown.
+            predicted: The labels that the model published, shape (labels,); NaN: none. None: all are.
+            sign: 1 adds the labels; -1 subtracts labels that were added before.
         """
         scores = np.where(np.isfinite(scores), scores, np.nan)
         predicted = np.full(len(scores), np.nan) if predicted is None else predicted
@@ -71,14 +83,21 @@ class LabelsProfile(ABC):
 
     @abstractmethod
     def _usable(self, scores: Floats, labels: Floats, predicted: Floats) -> Bools:
-        """Return which labels can be counted; a score is finite or NaN."""
+        """Return a mask of the labels that can be counted. Scores are finite or NaN."""
 
     @abstractmethod
     def _count(self, scores: Floats, labels: Floats, predicted: Floats, sign: int) -> None:
-        """Count usable labels, at most `fixed_point.ROWS_MAX`."""
+        """Count at most `fixed_point.ROWS_MAX` usable labels."""
 
     def merge(self, other: Self) -> None:
-        """Add the labels of another profile of the same layout; ValueError for another layout."""
+        """Add the labels of another profile.
+
+        Args:
+            other: The profile.
+
+        Raises:
+            ValueError: The profile has another layout.
+        """
         if other.layout.id != self.layout.id:
             raise ValueError(f"cannot merge profiles of layouts {self.layout.id} and {other.layout.id}")
         self.labels += other.labels
@@ -94,11 +113,18 @@ class LabelsProfile(ABC):
         """Add what the task counts."""
 
     def lag_quantile_ms(self, share: float) -> float | None:
-        """Return the time from prediction to label that a share of the labels stayed within, to 1.6 %."""
+        """Return a quantile of the times from prediction to label.
+
+        Args:
+            share: The share of the labels with at most this time, 0 to 1.
+
+        Returns:
+            The time in milliseconds, within 1.6 %; None without labels.
+        """
         return buckets.quantile(self.lag, share)
 
     def encode(self) -> bytes:
-        """Write the profile; equal labels give equal bytes."""
+        """Encode the profile. Equal labels give equal bytes."""
         counts = LabelsCounts(
             labels=self.labels,
             orphans=0,
@@ -117,11 +143,19 @@ class LabelsProfile(ABC):
 
     @abstractmethod
     def _to_wire(self) -> dict[str, Any]:
-        """Return the fields of `LabelsCounts` that the task uses; the others stay empty."""
+        """Return the fields of `LabelsCounts` that the task uses. The others stay empty."""
 
     @classmethod
     def decode(cls, data: bytes, layout: Layout) -> Self:
-        """Read a profile that was written with a layout of the same id; ValueError for impossible counts."""
+        """Decode a profile.
+
+        Args:
+            data: The bytes that `encode` returned.
+            layout: The layout of the profile.
+
+        Raises:
+            ValueError: No labels of this layout can have such counts.
+        """
         counts = _decoder.decode(data)
         check_labels(counts)
         profile = cls(layout)
@@ -133,4 +167,4 @@ class LabelsProfile(ABC):
 
     @abstractmethod
     def _read(self, counts: LabelsCounts) -> None:
-        """Take over what the task counts; Implausible for counts that its labels can't have."""
+        """Read what the task counts; raise Implausible for impossible counts."""

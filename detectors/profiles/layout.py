@@ -6,6 +6,7 @@ from typing import Self
 import msgspec
 import numpy as np
 
+from watchkeeper.detectors.profiles.columns import Columns, Floats
 from watchkeeper.detectors.profiles.fixed_point import grid_exponent
 from watchkeeper.schemas.monitors import Feature, Monitor
 from watchkeeper.schemas.references import Binning, NumberBinning, Reference
@@ -21,7 +22,7 @@ BOOLEANS = ("false", "true")
 
 
 class Layout:
-    """The arrays that turn rows into counts. Profiles merge only if their layouts have the same id.
+    """The bins and categories by which rows are counted. Profiles merge only if their layouts have one id.
 
     Args:
         binning: The bins of numbers and the known categories.
@@ -38,21 +39,30 @@ class Layout:
     def __init__(self, binning: Binning) -> None:
         self.binning = binning
         self.id = hashlib.sha256(msgspec.msgpack.encode(binning)).hexdigest()[:16]
+        """The hash of the binning."""
         self.numeric = tuple(binning.numbers)
+        """The names of the numeric features."""
         self.categorical = tuple(binning.categories)
+        """The names of the category and boolean features."""
         self.numbers = [*binning.numbers.values(), *([binning.output] if binning.output else [])]
         """The bins of the numeric features, then those of the model's output."""
         self.known = [tuple(known) for known in binning.categories.values()]
+        """The known categories of each category feature."""
         self.width = 1 + max((len(bins.edges) for bins in self.numbers), default=0)
+        """The largest number of bins of any number."""
         self.edges = [np.array(bins.edges, float) for bins in self.numbers]
+        """The inner edges of each number's bins, shape (bins - 1,)."""
         self.centre = np.array([bins.centre for bins in self.numbers], float)[:, None]
+        """The centres of the grids of exact sums, shape (numbers, 1)."""
         self.scale = np.ldexp(1.0, np.array([bins.exponent for bins in self.numbers], int))[:, None]
+        """The number of steps in one unit on these grids, shape (numbers, 1)."""
         self.low = np.array([_or(bins.lowest, -np.inf) for bins in self.numbers], float)
         self.high = np.array([_or(bins.highest, np.inf) for bins in self.numbers], float)
+        """The declared ranges, shape (numbers,); infinite: not declared."""
 
     @classmethod
     def of(cls, monitor: Monitor, reference: Reference | None) -> Self:
-        """Bin the declared features as the reference does; those that it lacks by their declared range.
+        """Bin the declared features as in the reference; those that it lacks by their declared range.
 
         Args:
             monitor: The monitor, which declares the features.
@@ -76,6 +86,26 @@ class Layout:
                 threshold=monitor.labels.threshold if monitor.labels else 0.5,
             )
         )
+
+    def values(self, columns: Columns) -> Floats:
+        """Stack the numeric features and the output of a batch.
+
+        Args:
+            columns: The batch.
+
+        Returns:
+            The values, shape (numbers, rows). What is not finite is NaN, and -0.0 is 0.0.
+        """
+        values = np.empty((len(self.numbers), columns.rows))
+        features = len(self.numeric)
+        values[:features] = columns.numbers
+        if len(values) > features:
+            values[features] = np.nan if columns.scores is None else columns.scores
+        values += 0.0
+        infinite = np.isinf(values)
+        if infinite.any():
+            values[infinite] = np.nan
+        return values
 
 
 def _or(value: float | None, default: float) -> float:

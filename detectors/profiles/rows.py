@@ -1,4 +1,4 @@
-"""What is kept of many rows: counts, extremes and exact sums, that merge in any order to the same bytes."""
+"""Profiles of rows: counts, extremes and exact sums, which merge to the same bytes in any order."""
 
 from collections import Counter
 from typing import Self
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from watchkeeper.detectors.profiles import buckets, fixed_point
 from watchkeeper.detectors.profiles.columns import Columns, Floats
-from watchkeeper.detectors.profiles.fixed_point import pack, unpack
+from watchkeeper.detectors.profiles.fixed_point import unpack
 from watchkeeper.detectors.profiles.labels import LabelsProfile
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.spans import SpanExtremes
@@ -21,15 +21,21 @@ from watchkeeper.schemas.profiles import CategoryCounts, NumberCounts, RowsCount
 __all__ = ["LabelsProfile", "RowsProfile"]
 
 Counts = NDArray[np.int64]
+"""The number of rows in each bin or bucket."""
 _CHUNK = 1024
-"""Rows that are counted at once: few enough for the processor's cache, and for exact sums."""
+"""Number of rows that are counted at once. Chosen by hand: they fit into the processor's cache, and are fewer
+than `fixed_point.ROWS_MAX`."""
 _decoder = msgspec.msgpack.Decoder(RowsCounts)
 
 
 class RowsProfile:
-    """The rows of one subject in a span of time: any split of them, in any order, gives the same bytes.
+    """The rows of one subject in a span of time.
 
-    Cost: 0.3 us per row of 16 numbers and 4 categories, in batches of 500 to 4000; 1.5 us in batches of 50.
+    Rows give the same bytes in any order and however they are split into batches. Cost: 0.3 us per row of 16
+    numbers and 4 categories, in batches of 500 to 4000; 1.5 us in batches of 50.
+
+    Args:
+        layout: The bins of numbers and the known categories.
 
     >>> from watchkeeper.schemas.references import Binning, NumberBinning
     >>> layout = Layout(Binning({"temp": NumberBinning((50.0,))}, {"origin": ("EWR", "JFK")}))
@@ -45,47 +51,73 @@ class RowsProfile:
         self.layout = layout
         self.rows = 0
         self.duplicates = 0
+        """Number of repeated events, which are not among the rows."""
         self.late = 0
+        """Number of rows that arrived after their window had closed."""
         self.first_ms: int | None = None
         self.last_ms: int | None = None
+        """The first and the last event time in milliseconds."""
         self.bins: Counts = np.zeros((numbers, layout.width), np.int64)
+        """The rows in each bin, shape (numbers, layout.width)."""
         self.out_of_range: Counts = np.zeros(numbers, np.int64)
+        """The rows out of the declared range, shape (numbers,)."""
         self.wrong_type: Counts = np.zeros(len(layout.numeric) + categories, np.int64)
+        """The rows with a value of a wrong type, shape (numeric, then category features,)."""
         self.lowest: Floats = np.full(numbers, np.inf)
         self.highest: Floats = np.full(numbers, -np.inf)
+        """The smallest and the largest values, shape (numbers,)."""
         self.totals = [0] * numbers
         self.squares = [0] * numbers
-        self.known: list[Counter[str | None]] = [_zeros(known) for known in layout.known]
+        """The exact sums in steps of each number's grid, and the sums of squares in squared steps."""
+        self.known: list[Counter[str | None]] = [
+            Counter(dict.fromkeys((*known, None), 0)) for known in layout.known
+        ]
+        """The rows of each known category, for each category feature; None is no usable value."""
         self.unseen = [Unseen() for _ in layout.known]
+        """The unseen categories of each category feature."""
         self.latency: Counts = np.zeros(buckets.COUNT, np.int64)
+        """The serving latencies in the buckets of `buckets.py`, shape (buckets.COUNT,)."""
         self.spans = SpanExtremes()
-        """How the sealed spans varied that were merged into this profile."""
+        """The variation of the sealed spans that were merged into this profile."""
 
     @classmethod
     def empty(cls, layout: Layout) -> Self:
-        """Begin with no rows."""
+        """Return a profile without rows.
+
+        Args:
+            layout: The layout.
+        """
         return cls(layout)
 
     def add(self, columns: Columns) -> None:
-        """Count a batch of rows; the batch is not changed."""
+        """Count a batch of rows.
+
+        Args:
+            columns: The batch, which is not changed.
+        """
         for chunk in columns.chunks(_CHUNK):
             if chunk.rows:
                 self._add(chunk)
 
     def see_times(self, first_ms: int, last_ms: int) -> None:
-        """Widen the span of event time that the rows cover."""
+        """Widen the span of event time that the rows cover.
+
+        Args:
+            first_ms: The earliest event time in milliseconds.
+            last_ms: The latest event time in milliseconds.
+        """
         self.first_ms = first_ms if self.first_ms is None else min(self.first_ms, first_ms)
         self.last_ms = last_ms if self.last_ms is None else max(self.last_ms, last_ms)
 
     def seal(self) -> None:
-        """Mark the rows as one span of time, so that a past made of such spans knows how they vary."""
+        """Mark the rows as one span of time. Merged spans keep the variation from span to span."""
         numbers = {name: self.number(name) for name in self.layout.numeric}
         categories = {name: self.category(name) for name in self.layout.categorical}
         self.spans = SpanExtremes.of(self.rows, {**numbers, **categories})
 
     def _add(self, columns: Columns) -> None:
         self.rows += columns.rows
-        self._add_numbers(_usable(columns, self.layout))
+        self._add_numbers(self.layout.values(columns))
         for index, column in enumerate(columns.categories):
             self._add_category(index, column)
         if columns.wrong_type is not None:
@@ -97,7 +129,7 @@ class RowsProfile:
         if not len(values):
             return
         absent = np.isnan(values)
-        ordered = np.sort(values, axis=1)  # NaN last
+        ordered = np.sort(values, axis=1)  # NaN comes last
         usable = values.shape[1] - np.count_nonzero(absent, axis=1)
         below = np.repeat(usable[:, None], self.layout.width, axis=1)
         for row, edges, counts in zip(ordered, self.layout.edges, below, strict=True):
@@ -123,12 +155,19 @@ class RowsProfile:
         size = len(known)
         known.update(column)
         if len(known) > size:
-            # A dict keeps its order, so what is unseen comes after what is known.
+            # A dict keeps its order, so unseen categories come after the known ones.
             new = list(known)[size:]
             self.unseen[index].add({str(category): known.pop(category) for category in new})
 
     def merge(self, other: "RowsProfile") -> None:
-        """Add the rows of another profile of the same layout."""
+        """Add the rows of another profile.
+
+        Args:
+            other: The profile.
+
+        Raises:
+            ValueError: The profile has another layout.
+        """
         if other.layout.id != self.layout.id:
             raise ValueError(f"cannot merge profiles of layouts {self.layout.id} and {other.layout.id}")
         self.rows += other.rows
@@ -151,12 +190,16 @@ class RowsProfile:
         self.spans.merge(other.spans)
 
     def number(self, name: str) -> NumberSummary:
-        """Sum up one numeric feature."""
+        """Summarise one numeric feature.
+
+        Args:
+            name: The feature.
+        """
         return self._number(self.layout.numeric.index(name))
 
     @property
     def output(self) -> NumberSummary | None:
-        """Sum up the model's score or value."""
+        """The summary of the model's score or value; None without a model."""
         return self._number(len(self.layout.numeric)) if self.layout.binning.output else None
 
     def _number(self, index: int) -> NumberSummary:
@@ -174,7 +217,11 @@ class RowsProfile:
         )
 
     def category(self, name: str) -> CategorySummary:
-        """Sum up one category or boolean feature."""
+        """Summarise one category or boolean feature.
+
+        Args:
+            name: The feature.
+        """
         index = self.layout.categorical.index(name)
         return CategorySummary(
             rows=self.rows,
@@ -185,11 +232,18 @@ class RowsProfile:
         )
 
     def latency_quantile_ms(self, share: float) -> float | None:
-        """Give the serving latency that a share of the rows stayed within, to 1.6 %."""
+        """Give a quantile of the serving latency.
+
+        Args:
+            share: The share of the rows with at most this latency, 0 to 1.
+
+        Returns:
+            The latency in milliseconds, within 1.6 %; None without latencies.
+        """
         return buckets.quantile(self.latency, share)
 
     def encode(self) -> bytes:
-        """Write the profile; equal rows give equal bytes."""
+        """Encode the profile. Equal rows give equal bytes."""
         names = self.layout.categorical
         return msgspec.msgpack.encode(
             RowsCounts(
@@ -198,8 +252,8 @@ class RowsProfile:
                 late=self.late,
                 first_ms=self.first_ms,
                 last_ms=self.last_ms,
-                numbers=[_number_counts(self._number(index)) for index in range(len(self.layout.numbers))],
-                categories=[_category_counts(self.category(name)) for name in names],
+                numbers=[self._number(index).to_wire() for index in range(len(self.layout.numbers))],
+                categories=[self.category(name).to_wire() for name in names],
                 latency=buckets.to_pairs(self.latency),
                 spans=self.spans.to_wire(),
             )
@@ -207,7 +261,15 @@ class RowsProfile:
 
     @classmethod
     def decode(cls, data: bytes, layout: Layout) -> Self:
-        """Read a profile that was written with a layout of the same id; ValueError for what can't be one."""
+        """Decode a profile.
+
+        Args:
+            data: The bytes that `encode` returned.
+            layout: The layout of the profile.
+
+        Raises:
+            ValueError: No rows of this layout can have such counts.
+        """
         counts = _decoder.decode(data)
         check_rows(counts, layout)
         profile = cls(layout)
@@ -236,44 +298,3 @@ class RowsProfile:
             self.known[index][None] = unusable
             self.unseen[index] = Unseen(counts.unseen, counts.kept)
             self.wrong_type[len(self.layout.numeric) + index] = counts.wrong_type
-
-
-def _usable(columns: Columns, layout: Layout) -> Floats:
-    """Stack the features and the output, with NaN for what is not finite and one kind of zero."""
-    values = np.empty((len(layout.numbers), columns.rows))
-    features = len(layout.numeric)
-    values[:features] = columns.numbers
-    if len(values) > features:
-        values[features] = np.nan if columns.scores is None else columns.scores
-    values += 0.0
-    infinite = np.isinf(values)
-    if infinite.any():
-        values[infinite] = np.nan
-    return values
-
-
-def _zeros(known: tuple[str, ...]) -> Counter[str | None]:
-    counts: Counter[str | None] = Counter(dict.fromkeys(known, 0))
-    counts[None] = 0
-    return counts
-
-
-def _number_counts(number: NumberSummary) -> NumberCounts:
-    return NumberCounts(
-        bins=number.bins.tolist(),
-        wrong_type=number.wrong_type,
-        out_of_range=number.outside,
-        total=pack(number.total),
-        squares=pack(number.squares),
-        lowest=number.lowest if number.usable else None,
-        highest=number.highest if number.usable else None,
-    )
-
-
-def _category_counts(category: CategorySummary) -> CategoryCounts:
-    return CategoryCounts(
-        known=list(category.known.values()),
-        wrong_type=category.wrong_type,
-        unseen=category.outside,
-        kept=category.kept,
-    )

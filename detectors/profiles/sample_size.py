@@ -1,4 +1,4 @@
-"""The fewest rows that a statement about a window may rest on."""
+"""The smallest sample that is judged."""
 
 SHARE_ROWS_MIN = 30
 """Rows below which shares and distributions are noise: fewer are neither compared nor remembered.

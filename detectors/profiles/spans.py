@@ -1,4 +1,4 @@
-"""The variation of a subject from span to span: the usual range of one window, not only the average."""
+"""The variation of a subject from span to span: the extremes of single windows, not only their average."""
 
 from collections.abc import Mapping, Sequence
 from math import gcd
@@ -12,10 +12,9 @@ from watchkeeper.schemas.monitors import WindowsSection
 from watchkeeper.schemas.profiles import SpansCounts
 
 ENOUGH = 3
-"""The fewest spans that make a recent past. Chosen by hand."""
+"""The fewest spans in the recent windows. Chosen by hand: more make a surer baseline and a later check."""
 MANY = 20
-"""The fewest spans that show what a span never is. Chosen by hand: more spans make a surer and a later
-check."""
+"""The fewest spans whose extremes count as limits. Chosen by hand: more make a surer and a later check."""
 
 
 BrokenKind = Literal["missing", "wrong_type", "outside"]

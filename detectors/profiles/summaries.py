@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.detectors.profiles import fixed_point
+from watchkeeper.schemas.profiles import CategoryCounts, NumberCounts
 from watchkeeper.schemas.references import NumberBinning
 
 
@@ -68,6 +69,18 @@ class NumberSummary:
         """
         span = (self.shape.lowest, self.shape.highest)
         return isinstance(other, NumberSummary) and span == (other.shape.lowest, other.shape.highest)
+
+    def to_wire(self) -> NumberCounts:
+        """Give the counts as they are published."""
+        return NumberCounts(
+            bins=self.bins.tolist(),
+            wrong_type=self.wrong_type,
+            out_of_range=self.outside,
+            total=fixed_point.pack(self.total),
+            squares=fixed_point.pack(self.squares),
+            lowest=self.lowest if self.usable else None,
+            highest=self.highest if self.usable else None,
+        )
 
     def quantile(self, share: float) -> float:
         """Interpolate a quantile from the bins; NaN without values.
@@ -144,6 +157,15 @@ class CategorySummary:
         """
         return isinstance(other, CategorySummary) and self.known.keys() == other.known.keys()
 
+    def to_wire(self) -> CategoryCounts:
+        """Give the counts as they are published."""
+        return CategoryCounts(
+            known=list(self.known.values()),
+            wrong_type=self.wrong_type,
+            unseen=self.outside,
+            kept=self.kept,
+        )
+
     def counts(self) -> dict[str, int]:
-        """Give the number of rows of every category that is counted by itself."""
+        """Give the number of rows of each category that has a count of its own."""
         return {**self.known, **self.kept}

@@ -1,6 +1,6 @@
-"""Tasks: what the models of one kind predict, how their labels are counted, and what is measured on them.
+"""Tasks: what the models of one kind predict, how their labels are counted, and which metrics they have.
 
-One file a task. `base.py` is the protocol; CONTRIBUTING says how to add one.
+Each task has a file. `base.py` is the protocol. CONTRIBUTING describes how to add one.
 """
 
 from typing import Any
@@ -26,20 +26,32 @@ LABEL_SIGNALS = frozenset(signal for task in TASKS.values() for signal in task.s
 def task_of(name: TaskName | None) -> Task[Any]:
     """Return a task by its name.
 
-    A feature view has none and no labels. Profiles of labels that name one are read as those of the first
-    task, so that a stray message can't stop a worker.
+    Args:
+        name: The name. None is that of a feature view, which has no labels: a stray profile of labels of one
+            is read as that of the first task, so that it cannot stop a worker.
     """
     return TASKS[name] if name is not None else next(iter(TASKS.values()))
 
 
 def labels_of(layout: Layout) -> type[LabelsProfile]:
-    """Return the class that counts the labels of a layout."""
+    """Return the class that counts the labels of a layout.
+
+    Args:
+        layout: The layout, which names the task.
+    """
     profile: type[LabelsProfile] = task_of(layout.binning.task).profile
     return profile
 
 
 def read_label(value: object) -> float | None:
-    """Read the label of an event that names no model; None for what is no label of any task."""
+    """Read the label of an event that names no model.
+
+    Args:
+        value: The label as it was published.
+
+    Returns:
+        The label as a number; None if it is not a label of any task.
+    """
     for task in TASKS.values():
         if (label := task.label(value)) is not None:
             return label

@@ -1,6 +1,7 @@
-"""Estimates of a model's performance from counts and exact sums: the value, and how far chance moves it.
+"""Estimates metrics from counts and exact sums, with their standard errors.
 
-Each function takes counts alone, so that every task whose labels give such counts can use it.
+The functions take counts alone, so that any task with such counts can use them. Each returns None if there
+are too few labels.
 """
 
 from math import ldexp, sqrt
@@ -14,36 +15,45 @@ from watchkeeper.detectors.profiles.columns import Floats
 
 Counts = NDArray[np.int64]
 Z = 3.09
-"""Standard errors from an estimate to its bound: 99.9 % on each side."""
+"""Number of standard errors from an estimate to its bounds: one-sided 99.9 % confidence of a normal
+distribution."""
 LABELS_MIN = 2
 """The fewest labels that have a variance."""
 
 
 class Estimate(NamedTuple):
-    """A metric, its standard error, and by how much chance alone raises it."""
+    """A metric with its standard error."""
 
     value: float
+    """The metric."""
     error: float
+    """Its standard error."""
     inflation: float = 0.0
-    """What chance adds to the metric of a perfect model, in the metric's own unit."""
+    """How much chance alone raises the metric, even for a perfect model, in the metric's unit."""
 
     @property
     def lower(self) -> float:
-        """The bound that the true value is above with 99.9 %."""
+        """The bound that the true value lies above with 99.9 % confidence."""
         return self.value - self.inflation - Z * self.error
 
     @property
     def upper(self) -> float:
-        """The bound that the true value is below with 99.9 %."""
+        """The bound that the true value lies below with 99.9 % confidence."""
         return self.value + Z * self.error
 
 
 def auroc(negatives: Counts, positives: Counts) -> Estimate | None:
-    """Return the probability that a positive scores above a negative; ties count half.
+    """Return the probability that a positive scores above a negative. Ties count half.
 
-    `negatives` and `positives` are [bins]: the scores of each class. Scores in one bin are tied.
-    AUC = sum over positives of V / n1, V the share of negatives below; its variance is that of V over the
-    positives / n1 plus the same over the negatives / n0. Cost: 30 us. Paper: DeLong et al. (1988).
+    AUC = sum over positives of V / n1, with V the share of negatives below. Its variance is that of V over
+    the positives / n1 plus the same over the negatives / n0. Cost: 30 us.
+
+    Paper: DeLong et al. (1988), Comparing the areas under two or more correlated receiver operating
+    characteristic curves.
+
+    Args:
+        negatives: The negatives in each bin of the score, shape (bins,). Scores in one bin are tied.
+        positives: The positives in each bin of the score, shape (bins,).
     """
     n0, n1 = int(negatives.sum()), int(positives.sum())
     if min(n0, n1) < LABELS_MIN:
@@ -59,9 +69,13 @@ def auroc(negatives: Counts, positives: Counts) -> Estimate | None:
 
 
 def mean_loss(counts: Counts, losses: Floats, total: float, n: int) -> Estimate | None:
-    """Return an exact `total` of losses divided by `n`.
+    """Return a mean loss from an exact sum. Its error comes from a histogram.
 
-    Its error comes from a histogram: `counts` of labels by bin, `losses` the loss in each bin's middle.
+    Args:
+        counts: The labels in each bin, any shape.
+        losses: The loss in the middle of each bin, of the same shape.
+        total: The exact sum of the losses.
+        n: The number of labels.
     """
     if n < LABELS_MIN:
         return None
@@ -71,11 +85,18 @@ def mean_loss(counts: Counts, losses: Floats, total: float, n: int) -> Estimate 
 
 
 def calibration_error(counts: Counts, positives: Counts, scores: Floats, n: int) -> Estimate | None:
-    """Return the mean distance between score and truth over bins of the score (ECE).
+    """Return the mean distance between score and share of positives over bins of the score (ECE).
 
-    `counts`, `positives` and `scores` are [bins]: labels, positive labels, and the sum of the scores.
-    ECE = sum over bins of |positives - sum of scores| / n. Even a calibrated model has one above 0, about
-    sum sqrt(2 n_b p_b (1 - p_b) / pi) / n: the lower bound is that much lower. Paper: Naeini et al. (2015).
+    ECE = sum over bins of |positives - sum of scores| / n. Even a calibrated model has an ECE above 0, about
+    sum sqrt(2 n_b p_b (1 - p_b) / pi) / n. The lower bound is lower by that amount.
+
+    Paper: Naeini et al. (2015), Obtaining well calibrated probabilities using Bayesian binning.
+
+    Args:
+        counts: The labels in each bin, shape (bins,).
+        positives: The positive labels in each bin, shape (bins,).
+        scores: The sum of the scores in each bin, shape (bins,).
+        n: The number of labels.
     """
     if n < LABELS_MIN:
         return None
@@ -87,7 +108,15 @@ def calibration_error(counts: Counts, positives: Counts, scores: Floats, n: int)
 
 
 def accuracy(right: int, n: int) -> Estimate | None:
-    """Return the share of right answers; its error adds two of each (Agresti and Coull, 1998)."""
+    """Return the share of right answers. Its error adds two right and two wrong answers.
+
+    Paper: Agresti and Coull (1998), Approximate is better than "exact" for interval estimation of binomial
+    proportions.
+
+    Args:
+        right: The number of right answers.
+        n: The number of labels.
+    """
     if n < LABELS_MIN:
         return None
     share = (right + 2) / (n + 4)
@@ -95,7 +124,13 @@ def accuracy(right: int, n: int) -> Estimate | None:
 
 
 def f1(hit: int, wrong: int, n: int) -> Estimate | None:
-    """Return 2 TP / (2 TP + FP + FN), with `wrong` = FP + FN; its error by the delta method."""
+    """Return F1 = 2 TP / (2 TP + FP + FN), with its error by the delta method.
+
+    Args:
+        hit: The number of true positives TP.
+        wrong: The number of wrong answers FP + FN.
+        n: The number of labels.
+    """
     if n < LABELS_MIN or hit + wrong == 0:
         return None
     a, b, whole = hit / n, wrong / n, (2 * hit + wrong) / n
@@ -105,7 +140,14 @@ def f1(hit: int, wrong: int, n: int) -> Estimate | None:
 
 
 def mean(total: int, squares: int, n: int, exponent: int) -> Estimate | None:
-    """Return the mean of numbers from their exact sum and sum of squares, in steps of 2**-exponent."""
+    """Return the mean of numbers from their exact sums.
+
+    Args:
+        total: The sum in steps of 2**-exponent.
+        squares: The sum of squares in squared steps.
+        n: The number of numbers.
+        exponent: The exponent of the grid.
+    """
     if n < LABELS_MIN:
         return None
     variance = (n * squares - total * total) / (n * (n - 1))
@@ -113,10 +155,13 @@ def mean(total: int, squares: int, n: int, exponent: int) -> Estimate | None:
 
 
 def root_mean_square(squares: int, sizes: Counts, n: int, exponent: int) -> Estimate | None:
-    """Return the root of the mean square, from the exact sum of squares in steps of 2**-exponent.
+    """Return the root of the mean square from the exact sum of squares. Its error comes from a histogram.
 
-    Its error comes from `sizes`, the absolute values in the buckets of `detectors/profiles/buckets.py`, 1.6 %
-    wide.
+    Args:
+        squares: The sum of squares, in squared steps of 2**-exponent.
+        sizes: The absolute values in the buckets of `detectors/profiles/buckets.py`, shape (buckets,).
+        n: The number of numbers.
+        exponent: The exponent of the grid.
     """
     if n < LABELS_MIN:
         return None

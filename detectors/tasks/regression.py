@@ -1,4 +1,4 @@
-"""Regression: the model gives a number, and the label is the number that it should have been."""
+"""Regression: the output is a number, and the label is the true number."""
 
 from math import sqrt
 from typing import Any
@@ -18,11 +18,11 @@ from watchkeeper.schemas.events import Output
 from watchkeeper.schemas.profiles import LabelsCounts
 
 _GRID = 20
-"""Errors lie on a grid of 2**-20 where the layout has no bins of the output."""
+"""Exponent of the grid of errors, 2**-20, if the layout has no bins of the output."""
 
 
 class RegressionLabels(LabelsProfile):
-    """Exact sums of errors (value minus label), and a histogram of their sizes.
+    """Exact sums of errors (value minus label), and a histogram of absolute errors.
 
     >>> from watchkeeper.schemas.references import Binning, NumberBinning
     >>> profile = RegressionLabels.empty(Layout(Binning({}, {}, NumberBinning(), "regression")))
@@ -34,13 +34,14 @@ class RegressionLabels(LabelsProfile):
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout)
         self.sums = [0, 0, 0]
-        """Error, absolute error and squared error, in steps of the grid (squared: of its square)."""
+        """The sums of errors and absolute errors in steps of the grid, and of squared errors in squared
+        steps."""
         self.errors: Counts = np.zeros(buckets.COUNT, np.int64)
-        """Absolute errors, in logarithmic buckets of 2**20 steps."""
+        """Counts of absolute errors in logarithmic buckets, in units of 2**20 steps; shape (COUNT,)."""
 
     @property
     def error_exponent(self) -> int:
-        """Errors lie on a grid of 2**-exponent."""
+        """The exponent of the grid of errors, whose step is 2**-exponent."""
         return self.layout.binning.output.exponent if self.layout.binning.output else _GRID
 
     def _usable(self, scores: Floats, labels: Floats, predicted: Floats) -> Bools:
@@ -68,14 +69,14 @@ class RegressionLabels(LabelsProfile):
 
 
 def _check(counts: LabelsCounts) -> None:
-    require(len(counts.sums) == 3, "it has other sums than its task")
+    require(len(counts.sums) == 3, "its sums are not those of regression")
     others = (counts.confusion, *counts.histograms, *counts.calibration)
     require(not any(map(any, others)), "it has the scores of a classification")
     require(total_of_pairs(counts.errors, buckets.COUNT) <= counts.labels, "it has more errors than labels")
     total, *sizes = map(unpack, counts.sums)
-    require(min(sizes) >= 0, "a sum is below nothing")
-    require(counts.scored > 0 or not any((total, *sizes)), "it has sums of nothing")
-    require(total * total <= counts.scored * sizes[-1], "its sums contradict each other")
+    require(min(sizes) >= 0, "a sum of absolute or squared errors is negative")
+    require(counts.scored > 0 or not any((total, *sizes)), "it has sums without values")
+    require(total * total <= counts.scored * sizes[-1], "its squared errors are too small for its errors")
 
 
 def _mae(labels: RegressionLabels) -> performance.Estimate | None:
@@ -91,7 +92,7 @@ def _bias(labels: RegressionLabels) -> performance.Estimate | None:
 
 
 class Regression(Task[RegressionLabels]):
-    """A number, judged by how far it is off. Its output is binned by the values of the reference."""
+    """The output is a number. It is judged by its errors; its bins are fitted to the reference."""
 
     name = "regression"
     output_struct = Output
@@ -106,24 +107,24 @@ class Regression(Task[RegressionLabels]):
     judged = ("mae", "rmse")
 
     def label_signals(self, layout: Layout, scores: Floats, labels: Floats) -> list[LabelSignal]:
-        """Return the absolute errors."""
+        """Return the absolute errors as the only signal."""
         return [LabelSignal(ERROR, np.abs(scores - labels), is_loss=True)]
 
     def is_counted(self, signal: str, bins: int) -> bool:
-        """Whether the bins are those of absolute errors: wrong and right are two bins."""
+        """Whether the bins are those of absolute errors: two bins are right and wrong answers."""
         return signal == ERROR and bins != 2
 
     def tally(self, labels: RegressionLabels, signal: str, bins: Bins) -> Floats:
-        """Count the absolute errors, each as the middle of its bucket."""
+        """Count the absolute errors. Each counts as the middle of its bucket."""
         where = bins.codes(np.ldexp(buckets.MIDDLES, 20 - labels.error_exponent))
         return np.bincount(where, labels.errors.astype(float), minlength=bins.count).astype(float)
 
     def error(self, labels: RegressionLabels) -> Sample:
-        """Return the labels and the sum of their absolute errors."""
+        """Return the number of labels and the sum of their absolute errors."""
         return labels.labels, labels.sums[1] * 2.0**-labels.error_exponent
 
-    def usual_error(self, reference: RegressionLabels) -> Signal | None:
-        """Return the mean and the spread of the absolute errors."""
+    def healthy_error(self, reference: RegressionLabels) -> Signal | None:
+        """Return the mean and the standard deviation of the absolute errors."""
         _, total = self.error(reference)
         mean = total / reference.labels
         step = 2.0**-reference.error_exponent

@@ -1,4 +1,4 @@
-"""Publishes the canary's events: a few in each partition, all the time."""
+"""Publishes the probe's events: a few in each partition, all the time."""
 
 import itertools
 import uuid
@@ -14,15 +14,25 @@ from watchkeeper.streams.topics.topics import topic_name
 __all__ = ["Trickle", "beat_seconds"]
 
 _DELIVERY_SECONDS = 10
+"""Seconds after which an event that the broker has not accepted counts as failed. Chosen by hand: an older
+event would arrive after its window."""
 _BEAT_SECONDS_MAX = 2.0
+"""The longest time between two events of a partition, in seconds. Chosen by hand: it is short enough that no
+partition counts as idle."""
 _BEATS = 30
+"""The fewest events of a partition in one pane. Chosen by hand."""
 _ROWS = 40
+"""The fewest events in one pane: the 30 rows that a judgement needs, and a margin chosen by hand."""
 
 
 def beat_seconds(pane_ms: int, partitions: int) -> float:
-    """Return the time between two beats, in each of which every partition is given one event.
+    """Return the time between two beats. At each beat every partition gets one event.
 
-    So that a window has the 30 rows that it needs to be judged, and no partition seems idle.
+    It is short enough that each window has the 30 rows that a judgement needs, and no partition seems idle.
+
+    Args:
+        pane_ms: The length of a pane.
+        partitions: The number of partitions.
 
     >>> beat_seconds(60_000, partitions=12), beat_seconds(60_000, partitions=1), beat_seconds(1_500, 4)
     (2.0, 1.5, 0.05)
@@ -32,7 +42,7 @@ def beat_seconds(pane_ms: int, partitions: int) -> float:
 
 
 class Trickle:
-    """One canary's events. Whether they arrive is counted; an event that doesn't is not sent again."""
+    """Publishes one probe's events and counts the outcomes. A failed event is not sent again."""
 
     def __init__(self, settings: Settings, model: str, metrics: CanaryMetrics) -> None:
         self._model = model
@@ -46,7 +56,12 @@ class Trickle:
         )
 
     def send(self, at_ms: int, drifted: bool) -> None:
-        """Publish one event to each partition; does not wait for the broker."""
+        """Publish one event to each partition, without waiting for the broker.
+
+        Args:
+            at_ms: The event time.
+            drifted: Whether the feature is drifted.
+        """
         for partition in range(self._partitions):
             number = next(self._numbers)
             name = f"{self._model}/{self._run}/{number}"
@@ -60,7 +75,7 @@ class Trickle:
         self._producer.poll(0)
 
     def close(self) -> None:
-        """Wait a moment for what is on its way."""
+        """Wait up to a second for the events that are not delivered yet."""
         self._producer.flush(1)
 
     def _on_delivery(self, error: KafkaError | None, _: Message) -> None:

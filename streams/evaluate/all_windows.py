@@ -1,66 +1,74 @@
-"""All lanes of a partition, within bounds."""
+"""The windows of all subjects of a partition, within bounds."""
 
 from collections.abc import Iterator
 
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.profiles import Pane
-from watchkeeper.streams.evaluate.subject_windows import SavedLane, SubjectWindows
-from watchkeeper.streams.evaluate.window_rules import LaneKey
+from watchkeeper.streams.evaluate.subject_windows import SavedSubjectWindows, SubjectWindows
+from watchkeeper.streams.evaluate.window_rules import WindowsKey
 
-LANES_MAX = 2000
+SUBJECT_WINDOWS_MAX = 2000
+"""The most subject windows of a partition. Chosen by hand: a larger number holds more versions and layouts
+and makes checkpoints larger."""
 STATE_BYTES_MAX = 64 * 2**20
+"""The most bytes of encoded profiles in a partition. Chosen by hand: a larger number holds more segments and
+makes checkpoints larger."""
 
 
 class AllWindows:
-    """Lanes by subject and kind; `saved()` is the whole state."""
+    """Subject windows, grouped by subject and kind. `saved()` returns the whole state."""
 
-    def __init__(self, saved: list[SavedLane]) -> None:
-        self._lanes: dict[tuple[str, Kind], dict[LaneKey, SubjectWindows]] = {}
+    def __init__(self, saved: list[SavedSubjectWindows]) -> None:
+        self._groups: dict[tuple[str, Kind], dict[WindowsKey, SubjectWindows]] = {}
         self._bytes = 0
         for each in saved:
-            lane = self._place(each.key)[each.key] = SubjectWindows(each)
-            self._bytes += lane.size_bytes
+            windows = self._group(each.key)[each.key] = SubjectWindows(each)
+            self._bytes += windows.size_bytes
 
     def __len__(self) -> int:
-        return sum(len(lanes) for lanes in self._lanes.values())
+        return sum(map(len, self._groups.values()))
 
-    def saved(self) -> list[SavedLane]:
-        """Give the state."""
-        return [lane.saved() for lane in self]
+    def saved(self) -> list[SavedSubjectWindows]:
+        """Return the state."""
+        return [each.saved() for each in self]
 
     def __iter__(self) -> Iterator[SubjectWindows]:
-        for lanes in self._lanes.values():
-            yield from lanes.values()
+        for group in self._groups.values():
+            yield from group.values()
 
     def of(self, subject: str, kind: Kind) -> list[SubjectWindows]:
-        """List the lanes of a subject, in an order that does not depend on how they came."""
-        lanes = self._lanes.get((subject, kind), {})
-        return [lanes[key] for key in sorted(lanes)]
+        """Return the subject windows of a subject, sorted by key, so that arrival order does not matter."""
+        group = self._groups.get((subject, kind), {})
+        return [group[key] for key in sorted(group)]
 
-    def open(self, key: LaneKey) -> SubjectWindows | None:
-        """Return a lane; None if it would be one too many and none can go that holds no rows."""
-        place = self._place(key)
-        if key not in place:
-            if len(self) >= LANES_MAX:
-                empty = [lane for lane in self if not lane.windows.grains]
+    def open(self, key: WindowsKey) -> SubjectWindows | None:
+        """Return the subject windows of a key; make them if there are none.
+
+        At the limit, the oldest subject windows without rows are dropped to make room. Return None if all
+        hold rows.
+        """
+        group = self._group(key)
+        if key not in group:
+            if len(self) >= SUBJECT_WINDOWS_MAX:
+                empty = [each for each in self if not each.windows.grains]
                 if not empty:
                     return None
-                self.drop(min(empty, key=lambda lane: (lane.windows.last_end_ms, lane.key)).key)
-                place = self._place(key)
-            place[key] = SubjectWindows(SavedLane(key))
-        return place[key]
+                self.drop(min(empty, key=lambda each: (each.windows.last_end_ms, each.key)).key)
+                group = self._group(key)
+            group[key] = SubjectWindows(SavedSubjectWindows(key))
+        return group[key]
 
     def has_room(self, pane: Pane) -> bool:
-        """Whether the profile of a pane may still be kept."""
+        """Whether there is room for the profile of a pane; its size is counted either way."""
         self._bytes += len(pane.profile)
         if self._bytes > STATE_BYTES_MAX:
-            # The sum only rises, until it matters.
-            self._bytes = len(pane.profile) + sum(lane.size_bytes for lane in self)
+            # The running sum never falls. Measure the true size only when it reaches the limit.
+            self._bytes = len(pane.profile) + sum(each.size_bytes for each in self)
         return self._bytes <= STATE_BYTES_MAX
 
-    def drop(self, key: LaneKey) -> None:
-        """Forget a lane."""
-        del self._lanes[key.subject, key.kind][key]
+    def drop(self, key: WindowsKey) -> None:
+        """Forget subject windows."""
+        del self._groups[key.subject, key.kind][key]
 
-    def _place(self, key: LaneKey) -> dict[LaneKey, SubjectWindows]:
-        return self._lanes.setdefault((key.subject, key.kind), {})
+    def _group(self, key: WindowsKey) -> dict[WindowsKey, SubjectWindows]:
+        return self._groups.setdefault((key.subject, key.kind), {})

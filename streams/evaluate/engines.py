@@ -1,4 +1,4 @@
-"""The engine's bets of one lane: on all rows, and on each segment of which the reference has enough."""
+"""The engine's bets for subject windows: on all rows, and on each segment that the reference has learned."""
 
 from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
@@ -18,24 +18,28 @@ from watchkeeper.streams.evaluate.window_rules import WindowRules
 from watchkeeper.streams.evaluate.windows import ALL
 
 _OF_SEGMENTS = 0.5
-"""Of the engine's budget is for the segments together, where any are bet on."""
+"""Share of the engine's budget for all segments together, if the reference has any. Chosen by hand: a larger
+share detects faults of one segment earlier and faults of all rows later."""
 
 
 class WindowBets(NamedTuple):
-    """What the bets of one window came to, by segment."""
+    """The results of the bets in one window, by segment."""
 
     kind: Kind
     concluded: dict[str, PaneSummary]
 
     @property
     def moved(self) -> dict[str, Set[str]]:
-        """Name the features of whose change the engine is sure; of labels windows decide by themselves."""
+        """The features whose change the engine is sure of, by segment; empty for labels.
+
+        The checks of labels do not ask the engine.
+        """
         if self.kind == "labels":
             return {}
         return {segment: each.since_ms.keys() for segment, each in self.concluded.items()}
 
     def evidence(self, segment: str) -> list[Statistic]:
-        """Tell how far the bets on a segment came; 1 for all its features together is an alarm."""
+        """Return how far the bets on a segment came. The engine alarms at 1 for all its features together."""
         peaks: dict[str | None, float] = {}
         for name, peak in self._of(segment).evidence.items():
             feature = None if name == OUTPUT or name in LABEL_SIGNALS else name
@@ -43,7 +47,11 @@ class WindowBets(NamedTuple):
         return [Statistic("engine_evidence", peak, feature) for feature, peak in peaks.items()]
 
     def alarms(self, others: Mapping[SignalName, Mapping[str, int]]) -> dict[str, Alarms]:
-        """Put the engine's alarms among those of other detectors, which watch all rows."""
+        """Merge the engine's alarms with those of the other detectors, by segment.
+
+        Args:
+            others: The alarms of the other detectors, which watch all rows.
+        """
         found: dict[str, dict[SignalName, dict[str, int]]] = {
             ALL: {name: dict(at) for name, at in others.items()}
         }
@@ -63,7 +71,7 @@ class WindowBets(NamedTuple):
 
 
 class Engines:
-    """The watches of one lane, by segment."""
+    """The engines of one key's subject windows, by segment."""
 
     def __init__(self, kind: Kind, watches: dict[str, PaneWatch], monitor: Monitor) -> None:
         self._kind = kind
@@ -71,48 +79,57 @@ class Engines:
         self._made_for = _relevant(monitor)
 
     @classmethod
-    def of(cls, terms: WindowRules, kind: Kind, saved: Mapping[str, bytes]) -> "Engines":
-        """Make those that the reference has something to say to, and let them go on from where they were."""
-        model, watches = reference_model(terms.reference), {}
-        if model is None or terms.layout is None:
-            return cls(kind, {}, terms.monitor)
+    def of(cls, rules: WindowRules, kind: Kind, saved: Mapping[str, bytes]) -> "Engines":
+        """Make an engine for all rows and for each segment that the reference has learned.
+
+        Args:
+            rules: The rules, which give the reference and the monitor.
+            kind: What the windows hold.
+            saved: The saved state of each segment's engine, which the new one continues.
+        """
+        model, watches = reference_model(rules.reference), {}
+        if model is None or rules.layout is None:
+            return cls(kind, {}, rules.monitor)
         declared = {} if kind == "labels" else model.segments
-        models = {name: of for name, of in declared.items() if _dimension(name) in terms.monitor.segments}
+        models = {name: of for name, of in declared.items() if _dimension(name) in rules.monitor.segments}
         for segment, of_segment in {ALL: model, **models}.items():
             share = _OF_SEGMENTS / len(models) if segment != ALL else 1 - _OF_SEGMENTS * bool(models)
-            budget_ms = engine_budget_ms(terms.monitor, share)
-            if (watch := watch_of(of_segment, kind, budget_ms, terms.layout)) is not None:
+            budget_ms = engine_budget_ms(rules.monitor, share)
+            if (watch := watch_of(of_segment, kind, budget_ms, rules.layout)) is not None:
                 watches[segment] = watch
         for segment in watches.keys() & saved.keys():
             watches[segment].load(saved[segment])
-        return cls(kind, watches, terms.monitor)
+        return cls(kind, watches, rules.monitor)
 
     def suit(self, monitor: Monitor) -> bool:
-        """Whether they are what a monitor asks for; of a changed one others are made, with what is saved."""
+        """Whether the engines have the budget and the segments that a monitor asks for.
+
+        If not, make new ones from the saved state.
+        """
         return self._made_for == _relevant(monitor)
 
     @property
     def segments(self) -> list[str]:
-        """Name the segments that are bet on, without all rows."""
+        """The segments that have an engine, without all rows."""
         return [segment for segment in self._watches if segment != ALL]
 
     def feed(self, segment: str, profile: RowsProfile | LabelsProfile, start_ms: int, end_ms: int) -> None:
-        """Take in what a segment had in a span of time."""
+        """Bet on the rows of a segment in a span of time."""
         if segment in self._watches:
             self._watches[segment].feed(profile, start_ms, end_ms)
 
     def conclude(self) -> WindowBets:
-        """Sum up what was fed since the last call."""
+        """Return the results of the bets since the last call."""
         return WindowBets(self._kind, {segment: watch.conclude() for segment, watch in self._watches.items()})
 
     def clear(self, bets: WindowBets, findings: Iterable[Finding]) -> None:
-        """Watch anew what the engine was sure of and the window did not confirm."""
+        """Restart the bets that alarmed where the window did not confirm the change."""
         changed = _changed(findings)
         for segment, each in bets.concluded.items():
             self._watches[segment].clear(each.since_ms.keys() - changed.get(segment, set()))
 
     def save(self) -> dict[str, bytes]:
-        """Encode the state; the reference gives the rest."""
+        """Encode the state of each engine; what the reference gives is not in it."""
         return {segment: watch.save() for segment, watch in self._watches.items()}
 
 
@@ -125,7 +142,7 @@ def _dimension(segment: str) -> str:
 
 
 def _changed(findings: Iterable[Finding]) -> dict[str, set[str]]:
-    """Name the features that drift or are broken, as the engine knows them, by segment."""
+    """Return the features that drift or are broken, by segment and under the engine's names."""
     changed: dict[str, set[str]] = {}
     for each in findings:
         if each.state == "bad":

@@ -1,4 +1,4 @@
-"""The judgement on one closed window: its statistics and findings, of all rows and of each segment."""
+"""Judges one closed window: the statistics and findings of all rows and of each segment."""
 
 from collections.abc import Container, Mapping
 from typing import NamedTuple
@@ -19,45 +19,49 @@ from watchkeeper.streams.evaluate.window_rules import WindowRules
 from watchkeeper.streams.evaluate.windows import ALL, Closed
 
 SEGMENTS_MAX = 50
-"""Smaller segments than the largest 50 of a window are not judged."""
+"""The most segments of a window that are judged: the largest. Chosen by hand; it bounds the time and the
+statistics of a window."""
 ADAPTING: frozenset[Check] = frozenset({"volume", "latency", "duplicates"})
-"""Faults of the traffic, not of the data: what lasts is a new normal."""
+"""The checks of traffic. A lasting change of traffic becomes the new normal; broken data never does."""
 DRIFT: frozenset[Check] = frozenset({"drift", "prediction_drift"})
+"""The checks of drift."""
 _SIGNALS: Mapping[Check, str] = {
     "drift": "mean", "missing": "missing", "prediction_drift": "output", "performance": "error",
 }  # fmt: skip
+"""Check -> the detectors' signal that shows its fault."""
 
 
-class Verdict(NamedTuple):
-    """What was found in a window, by segment."""
+class WindowJudgement(NamedTuple):
+    """The judgement on one window, by segment."""
 
     judged: dict[str, Judgement]
+    """Segment -> its statistics and findings."""
     profiles: dict[str, RowsProfile]
-    """Empty for labels."""
+    """Segment -> the merged profile of its rows; empty for labels."""
 
     @property
     def findings(self) -> list[Finding]:
-        """List the findings of all segments."""
+        """The findings of all segments."""
         return [finding for judged in self.judged.values() for finding in judged.findings]
 
     @property
     def checked(self) -> list[Check]:
-        """List the checks that were made, each once."""
+        """The checks that were made in any segment, each once."""
         return list(dict.fromkeys(check for judged in self.judged.values() for check in judged.checked))
 
     @property
     def broken(self) -> set[str]:
-        """Name the segments whose data was broken."""
+        """The segments with broken data."""
         return self._bad(frozenset(QUALITY_CHECKS) - ADAPTING)
 
     @property
-    def unusual(self) -> set[str]:
-        """Name the segments whose traffic was not as usual."""
+    def unusual_traffic(self) -> set[str]:
+        """The segments with a fault of traffic."""
         return self._bad(ADAPTING)
 
     @property
     def drifting(self) -> set[str]:
-        """Name the segments whose values were not as in the reference, or are more often broken than ever."""
+        """The segments that drifted, or that have more broken values than any past window."""
         return self._bad(DRIFT) | {segment for segment, judged in self.judged.items() if judged.rising}
 
     def _bad(self, checks: frozenset[Check]) -> set[str]:
@@ -66,7 +70,7 @@ class Verdict(NamedTuple):
 
 
 def chosen(closed: Closed) -> list[str]:
-    """Name all rows and the largest segments, in an order that does not depend on how they came."""
+    """Return all rows and the largest segments, in an order that does not depend on their arrival."""
     segments = sorted(
         (name for name in closed.parts if name != ALL), key=lambda n: (-closed.parts[n].rows, n)
     )
@@ -74,38 +78,45 @@ def chosen(closed: Closed) -> list[str]:
 
 
 def judge_window(
-    kind: Kind, layout: Layout, terms: WindowRules, closed: Closed, late_rows: int, recent: Recent,
+    kind: Kind, layout: Layout, rules: WindowRules, closed: Closed, late_rows: int, recent: Recent,
     moved: Mapping[str, Container[str]] = {},
-) -> Verdict:  # fmt: skip
-    """Judge a closed window; rows too late for any window are counted in it.
+) -> WindowJudgement:  # fmt: skip
+    """Judge a closed window.
 
-    `moved` are the features of whose change the engine is sure, for each segment that it knows.
+    Args:
+        kind: What the window holds.
+        layout: The layout of its profiles.
+        rules: The rules that were in force.
+        closed: The window.
+        late_rows: Rows that arrived too late for their window. They are counted in this one.
+        recent: The recent windows.
+        moved: The features whose change the engine is sure of, for each segment that has an engine.
     """
-    verdict = Verdict({}, {})
+    judgement = WindowJudgement({}, {})
     for segment in chosen(closed):
         encoded = closed.parts[segment].profiles if segment in closed.parts else []
         late = late_rows if segment == ALL else 0
         if kind == "labels":
             labels = merged(labels_of(layout), encoded, layout)
             labels.late += late
-            judged = judge_labels(terms.monitor, layout, terms.reference, labels, segment or None)
+            judged = judge_labels(rules.monitor, layout, rules.reference, labels, segment or None)
         else:
             rows = merged(RowsProfile, encoded, layout)
             rows.late += late
             past = recent.profile(segment, layout)
             sure = moved.get(segment)
-            judged = judge_rows(terms.monitor, layout, terms.reference, rows, past, segment or None, sure)
-            verdict.profiles[segment] = rows
-        verdict.judged[segment] = judged
-    return verdict._replace(judged=over_segments(verdict.judged, terms.monitor, moved))
+            judged = judge_rows(rules.monitor, layout, rules.reference, rows, past, segment or None, sure)
+            judgement.profiles[segment] = rows
+        judgement.judged[segment] = judged
+    return judgement._replace(judged=over_segments(judgement.judged, rules.monitor, moved))
 
 
 Alarms = Mapping[SignalName, Mapping[str, int]]
-"""What is watched -> detector -> when it alarmed."""
+"""Signal -> detector -> when it alarmed."""
 
 
 def with_alarms(findings: list[Finding], alarms: Mapping[str, Alarms]) -> list[Finding]:
-    """Add to the evidence which detectors alarmed on what a finding is about in its segment, and when."""
+    """Add to each finding's evidence which detectors alarmed on its signal and segment, and when."""
     return [_with_alarm(finding, alarms.get(finding.segment or ALL, {})) for finding in findings]
 
 
@@ -123,5 +134,5 @@ def _with_alarm(finding: Finding, alarms: Alarms) -> Finding:
 
 
 def counts(**numbers: int) -> list[Statistic]:
-    """Make statistics of those numbers that are not zero."""
+    """Return a statistic for each number that is not zero."""
     return [Statistic(name, float(number)) for name, number in numbers.items() if number]

@@ -1,26 +1,27 @@
-"""What is not as usual stays out of the recent past, until it has lasted long enough to be a new normal."""
+"""Keeps abnormal windows out of the recent windows until the change has lasted: then it is the new normal."""
 
 from collections.abc import Mapping
 
-from watchkeeper.streams.evaluate.judgement import Verdict
+from watchkeeper.streams.evaluate.judgement import WindowJudgement
 
 WINDOWS = 8
-"""So long, in windows that follow each other."""
+"""Number of consecutive windows after which a change is the new normal. Chosen by hand: a larger number keeps
+a fault out of the baseline for longer, and alerts on a wanted change for longer."""
 _DRIFT = "drift in "
-"""Before a segment; no segment is named so, as names of features have no spaces."""
+"""Marks a streak of drift. No segment begins like this, because names of features have no spaces."""
 
 
-def longer(streaks: Mapping[str, int], verdict: Verdict) -> dict[str, int]:
-    """Count windows in a row with unusual traffic, and with drift, by segment.
+def longer_streaks(streaks: Mapping[str, int], judgement: WindowJudgement) -> dict[str, int]:
+    """Count consecutive windows with unusual traffic, and with drift, by segment.
 
-    Drift is among it because what begins within a window may be a fault that only the next one shows whole.
+    Drift counts because a fault that begins within a window may show only as drift until the next one.
     """
-    names = verdict.unusual | {_DRIFT + segment for segment in verdict.drifting}
+    names = judgement.unusual_traffic | {_DRIFT + segment for segment in judgement.drifting}
     return {name: streaks.get(name, 0) + 1 for name in names}
 
 
 def not_yet_normal(streaks: Mapping[str, int], windows: int) -> set[str]:
-    """Name the segments in which something has lasted for so many windows at most.
+    """Return the segments with a change that has lasted for at most this many windows.
 
     >>> sorted(not_yet_normal({"country=NL": 8, "drift in country=BE": 1, "": 9}, 8))
     ['country=BE', 'country=NL']

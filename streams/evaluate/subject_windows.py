@@ -1,4 +1,4 @@
-"""The windows of one subject, version, kind and layout: reads panes, judges windows."""
+"""The windows of one subject, version, kind and layout: collects panes, closes windows and judges them."""
 
 from collections.abc import Iterator
 
@@ -20,59 +20,65 @@ from watchkeeper.schemas.profiles import Pane
 from watchkeeper.schemas.statistics import Statistic, WindowStatistics
 from watchkeeper.schemas.times import BEGINNING_MS
 from watchkeeper.streams.config.timeline import Timeline
-from watchkeeper.streams.evaluate import new_normal as usual
+from watchkeeper.streams.evaluate import new_normal
 from watchkeeper.streams.evaluate.engines import Engines
-from watchkeeper.streams.evaluate.judgement import Verdict, counts, judge_window, with_alarms
+from watchkeeper.streams.evaluate.judgement import WindowJudgement, counts, judge_window, with_alarms
 from watchkeeper.streams.evaluate.merging import merged
 from watchkeeper.streams.evaluate.recent import Recent
-from watchkeeper.streams.evaluate.window_rules import LaneKey, WindowRules
+from watchkeeper.streams.evaluate.window_rules import WindowRules, WindowsKey
 from watchkeeper.streams.evaluate.windows import ALL, Closed, OpenWindows, Part, Passed
 
 PARTS_MAX = 5000
-"""Most open parts of one lane; a part is a segment in a grain of time. Rows of further parts are dropped and
-counted."""
+"""The most open parts of one key's windows; a part is one segment in one grain of time. Rows of further parts
+are dropped and counted. Chosen by hand; it bounds the state."""
 _COMPACT_AT = 8
+"""Number of encoded profiles in a part at which they are merged into one. Chosen by hand: a larger number
+merges less often and keeps a larger state."""
 _GAP_WINDOWS = 100
-"""Windows without rows after which the state from before is dropped."""
+"""Number of windows without rows after which older state is dropped. Chosen by hand: a larger number keeps
+the recent windows over longer gaps."""
 
 
 class UnwindowedCounts(Struct):
-    """Rows that are in no window, since they were last reported."""
+    """Counts of rows that are in no window and not reported yet."""
 
     late_rows: int = 0
-    """Rows of a window that had closed."""
+    """Rows that arrived after their window had closed."""
     dropped_rows: int = 0
-    """Rows dropped because there were too many segments, or too much state in all."""
+    """Rows dropped because there were too many segments or too much state."""
     due_ms: int = 0
-    """The time at which they are reported at the latest, if no window closes."""
+    """The time at which they are reported if no window closes earlier; 0 if there are none."""
 
 
-class SavedLane(Struct):
-    """A lane in a snapshot."""
+class SavedSubjectWindows(Struct):
+    """Subject windows in a snapshot."""
 
-    key: LaneKey
+    key: WindowsKey
     windows: OpenWindows = field(default_factory=OpenWindows)
     recent: Recent = field(default_factory=Recent)
     counts: UnwindowedCounts = field(default_factory=UnwindowedCounts)
     signals: list[SavedSignal] = []
+    """The state of the online detectors."""
     baseline_ms: int | None = None
-    """The build time of the reference that the detectors were set by."""
+    """The build time of the reference that the detectors use."""
     passed_ms: int = BEGINNING_MS
     """The end of the last pane that event time has passed."""
     streaks: dict[str, int] = field(default_factory=dict)
-    """Numbers of consecutive unusual windows: see `watchkeeper.streams.evaluate.new_normal`."""
+    """Numbers of consecutive abnormal windows: see `watchkeeper.streams.evaluate.new_normal`."""
     engine: bytes | None = None
     """The encoded state of the engine's bets on all rows."""
     segment_engines: dict[str, bytes] = {}
+    """Segment -> the encoded state of the engine's bets on it."""
 
 
 Output = WindowStatistics | WindowFindings
+"""A message of the topic `statistics` or `findings`."""
 
 
 class SubjectWindows:
-    """One lane; `saved()` is its whole state."""
+    """The windows of one subject, version, kind and layout. `saved()` returns the whole state."""
 
-    def __init__(self, saved: SavedLane) -> None:
+    def __init__(self, saved: SavedSubjectWindows) -> None:
         self.key = saved.key
         self.windows = saved.windows
         self._recent = saved.recent
@@ -85,17 +91,17 @@ class SubjectWindows:
         self._engines: Engines | None = None
         self._bets = {} if saved.engine is None else {ALL: saved.engine, **saved.segment_engines}
 
-    def saved(self) -> SavedLane:
+    def saved(self) -> SavedSubjectWindows:
         """Return the state."""
         signals = self._signals if self._watch is None else self._watch.snapshot()
         bets = dict(self._bets if self._engines is None else self._engines.save())
-        return SavedLane(
+        return SavedSubjectWindows(
             self.key, self.windows, self._recent, self.counts, signals, self._baseline_ms,
             self._passed_ms, self._streaks, bets.pop(ALL, None), bets,
         )  # fmt: skip
 
     def is_over(self, reached_ms: int, timeline: Timeline[WindowRules]) -> bool:
-        """Whether the lane holds no state that a later pane could need."""
+        """Whether a later pane needs none of the state, so that it can be dropped."""
         empty = not (self.windows.grains or self.windows.waiting or self.counts.due_ms)
         gap_ms = _GAP_WINDOWS * timeline.at(reached_ms).spans.size_ms
         return empty and reached_ms - self._passed_ms > gap_ms
@@ -108,75 +114,87 @@ class SubjectWindows:
         return self._recent.size_bytes + sum(len(data) for part in kept for data in part.profiles)
 
     def add(self, pane: Pane, reached_ms: int, timeline: Timeline[WindowRules], room: bool) -> None:
-        """Add a pane, or count its rows if its window has closed or there is no room."""
-        # A row is in one pane of all rows and in one of each segment dimension. Count it once.
+        """Add a pane, or count its rows if its window has closed or there is no room.
+
+        Args:
+            pane: The pane.
+            reached_ms: The event time reached.
+            timeline: The rules at each time.
+            room: Whether the partition has room for the profile.
+        """
+        # Each row is in the pane of all rows and in a pane of each segment dimension. Count it once.
         rows = pane.rows if pane.segment is None else 0
-        terms, open_ms = timeline.at(pane.start_ms), max(reached_ms, pane.start_ms, self.windows.last_end_ms)
+        rules, open_ms = timeline.at(pane.start_ms), max(reached_ms, pane.start_ms, self.windows.last_end_ms)
         due_ms = timeline.at(open_ms).spans.next(open_ms)
-        if self.windows.is_late(pane, reached_ms, terms.spans):
+        if self.windows.is_late(pane, reached_ms, rules.spans):
             self.counts.late_rows += rows
             self.counts.due_ms = due_ms
         elif not room or sum(len(grain.parts) for grain in self.windows.grains.values()) >= PARTS_MAX:
             self.counts.dropped_rows += rows
             self.counts.due_ms = due_ms
         else:
-            part = self.windows.add(pane, terms.spans)
-            if len(part.profiles) >= _COMPACT_AT and terms.layout is not None:
-                part.profiles[:] = [self._merged(part, terms.layout).encode()]
+            part = self.windows.add(pane, rules.spans)
+            if len(part.profiles) >= _COMPACT_AT and rules.layout is not None:
+                part.profiles[:] = [self._merged(part, rules.layout).encode()]
 
     def advance(self, reached_ms: int, idle_ms: int, timeline: Timeline[WindowRules]) -> Iterator[Output]:
-        """Close what event time has passed, in order.
+        """Close the windows that event time has passed, in order; return their outputs.
 
-        No more rows are expected up to `idle_ms` either, though event time stands still. So windows
-        that hold rows close up to there too.
+        Args:
+            reached_ms: The event time reached.
+            idle_ms: The time up to which an idle subject sends no more rows. Its event time does not move,
+                but windows with rows close up to here.
+            timeline: The rules at each time.
         """
         latest = timeline.at(self.windows.latest_ms)
         until_ms = max(reached_ms, min(idle_ms, self.windows.open_until_ms(latest.spans)))
-        for terms in timeline.history:
-            yield from self._advance(min(until_ms, terms.spans.until_ms), terms)
+        for rules in timeline.history:
+            yield from self._advance(min(until_ms, rules.spans.until_ms), rules)
         if 0 < self.counts.due_ms <= max(reached_ms, idle_ms):
             due_ms = self.counts.due_ms
-            told = counts(late_rows=self.counts.late_rows, dropped_rows=self.counts.dropped_rows)
+            uncounted = counts(late_rows=self.counts.late_rows, dropped_rows=self.counts.dropped_rows)
             self.counts = UnwindowedCounts()
-            self.windows.last_end_ms = max(self.windows.last_end_ms, due_ms)  # that window is reported
-            terms = timeline.at(due_ms - 1)
-            start_ms = max(due_ms - terms.spans.every_ms, terms.spans.from_ms)
-            yield self._statistics(ALL, start_ms, due_ms, 0, told, terms)
+            self.windows.last_end_ms = max(
+                self.windows.last_end_ms, due_ms
+            )  # the window of this report counts as closed
+            rules = timeline.at(due_ms - 1)
+            start_ms = max(due_ms - rules.spans.every_ms, rules.spans.from_ms)
+            yield self._statistics(ALL, start_ms, due_ms, 0, uncounted, rules)
 
-    def _advance(self, until_ms: int, terms: WindowRules) -> Iterator[Output]:
-        """Close what event time has passed while the same terms were in force."""
-        while (step := self.windows.next(until_ms, terms.spans)) is not None:
+    def _advance(self, until_ms: int, rules: WindowRules) -> Iterator[Output]:
+        """Close the windows that event time has passed under the same rules."""
+        while (step := self.windows.next(until_ms, rules.spans)) is not None:
             if isinstance(step, Passed):
-                self._pass(step, terms)
+                self._pass(step, rules)
             else:
-                yield from self._close(step, terms)
+                yield from self._close(step, rules)
 
-    def _pass(self, passed: Passed, terms: WindowRules) -> None:
-        """Feed the detectors with the mean of a pane."""
-        if passed.end_ms - self._passed_ms > _GAP_WINDOWS * terms.spans.size_ms:
+    def _pass(self, passed: Passed, rules: WindowRules) -> None:
+        """Feed the detectors with a pane."""
+        if passed.end_ms - self._passed_ms > _GAP_WINDOWS * rules.spans.size_ms:
             self._recent, self._watch, self._signals = Recent(), None, []
             self._engines, self._bets = None, {}
         self._passed_ms = max(self._passed_ms, passed.end_ms)
-        watch = self._watching(terms)
-        if watch is None or terms.layout is None:
+        watch = self._watching(rules)
+        if watch is None or rules.layout is None:
             return
-        profile = self._merged(passed.part, terms.layout)
+        profile = self._merged(passed.part, rules.layout)
         watch.feed(_samples(profile), passed.end_ms)
         if self._engines is not None:
-            self._engines.feed(ALL, profile, passed.end_ms - terms.spans.pane_ms, passed.end_ms)
+            self._engines.feed(ALL, profile, passed.end_ms - rules.spans.pane_ms, passed.end_ms)
 
-    def _watching(self, terms: WindowRules) -> Watch | None:
-        """Return the detectors. A new reference replaces them."""
-        built_ms = terms.reference.built_at_ms if terms.reference else None
+    def _watching(self, rules: WindowRules) -> Watch | None:
+        """Return the detectors; make new ones after a new reference."""
+        built_ms = rules.reference.built_at_ms if rules.reference else None
         if self._watch is None or built_ms != self._baseline_ms:
             signals = self._signals if built_ms == self._baseline_ms else []
             bets = self._bets if built_ms == self._baseline_ms else {}
-            self._engines, self._bets = Engines.of(terms, self.key.kind, bets), {}
-            self._watch, self._signals, self._baseline_ms = _watch(self.key.kind, terms), [], built_ms
+            self._engines, self._bets = Engines.of(rules, self.key.kind, bets), {}
+            self._watch, self._signals, self._baseline_ms = _watch(self.key.kind, rules), [], built_ms
             if self._watch is not None:
                 self._watch.restore(signals)
-        elif self._engines is not None and not self._engines.suit(terms.monitor):
-            self._engines = Engines.of(terms, self.key.kind, self._engines.save())
+        elif self._engines is not None and not self._engines.suit(rules.monitor):
+            self._engines = Engines.of(rules, self.key.kind, self._engines.save())
         return self._watch
 
     def _merged(self, part: Part, layout: Layout) -> RowsProfile | LabelsProfile:
@@ -184,67 +202,69 @@ class SubjectWindows:
             return merged(labels_of(layout), part.profiles, layout)
         return merged(RowsProfile, part.profiles, layout)
 
-    def _close(self, closed: Closed, terms: WindowRules) -> Iterator[Output]:
-        if terms.layout is None:
+    def _close(self, closed: Closed, rules: WindowRules) -> Iterator[Output]:
+        if rules.layout is None:
             lost = closed.parts.get(ALL, Part())
-            yield self._window_statistics(closed, ALL, counts(unreadable_panes=len(lost.profiles)), terms)
-            self.windows.settle(closed, {ALL}, terms.spans)
+            yield self._window_statistics(closed, ALL, counts(unreadable_panes=len(lost.profiles)), rules)
+            self.windows.settle(closed, {ALL}, rules.spans)
             return
-        told, self.counts = self.counts, UnwindowedCounts()
-        watch = self._watching(terms)
+        uncounted, self.counts = self.counts, UnwindowedCounts()
+        watch = self._watching(rules)
         concluded = watch.conclude() if watch else WatchSummary([], {})
-        engines = self._bet_on_segments(closed, terms, terms.layout)
+        engines = self._bet_on_segments(closed, rules, rules.layout)
         bets = engines.conclude()
-        verdict = judge_window(
-            self.key.kind, terms.layout, terms, closed, told.late_rows, self._recent, bets.moved
+        judgement = judge_window(
+            self.key.kind, rules.layout, rules, closed, uncounted.late_rows, self._recent, bets.moved
         )
         more = counts(
-            dropped_rows=told.dropped_rows, ignored_segments=len(closed.parts) - len(verdict.judged)
+            dropped_rows=uncounted.dropped_rows, ignored_segments=len(closed.parts) - len(judgement.judged)
         )
-        for segment, judged in verdict.judged.items():
+        for segment, judged in judgement.judged.items():
             extra = concluded.statistics + more if segment == ALL else []
-            told_of = judged.statistics + extra + bets.evidence(segment)
-            yield self._window_statistics(closed, segment, told_of, terms)
+            statistics = judged.statistics + extra + bets.evidence(segment)
+            yield self._window_statistics(closed, segment, statistics, rules)
         yield WindowFindings(
             self.key.subject, self.key.version, self.key.kind, closed.start_ms, closed.end_ms,
             closed.parts.get(ALL, Part()).rows,
-            with_alarms(verdict.findings, bets.alarms(concluded.alarms)), verdict.checked,
+            with_alarms(judgement.findings, bets.alarms(concluded.alarms)), judgement.checked,
         )  # fmt: skip
-        engines.clear(bets, verdict.findings)
-        self._settle(closed, verdict, terms, terms.layout)
+        engines.clear(bets, judgement.findings)
+        self._settle(closed, judgement, rules, rules.layout)
 
-    def _bet_on_segments(self, closed: Closed, terms: WindowRules, layout: Layout) -> Engines:
-        """Feed the engine with the rows of segments since the previous window."""
-        engines = self._engines or Engines(self.key.kind, {}, terms.monitor)
+    def _bet_on_segments(self, closed: Closed, rules: WindowRules, layout: Layout) -> Engines:
+        """Feed the engine with the rows of each segment since the previous window."""
+        engines = self._engines or Engines(self.key.kind, {}, rules.monitor)
         for start_ms, parts in self.windows.fresh(closed):
-            end_ms = min(start_ms + terms.spans.grain_ms, closed.end_ms)
+            end_ms = min(start_ms + rules.spans.grain_ms, closed.end_ms)
             for segment in engines.segments:
                 if segment in parts:
                     engines.feed(segment, self._merged(parts[segment], layout), start_ms, end_ms)
         return engines
 
-    def _settle(self, closed: Closed, verdict: Verdict, terms: WindowRules, layout: Layout) -> None:
-        spans = terms.spans
-        self._streaks = usual.longer(self._streaks, verdict)
-        unusual = usual.not_yet_normal(self._streaks, usual.WINDOWS * spans.size_ms // spans.every_ms)
-        over = self.windows.settle(closed, verdict.broken | unusual, spans)
+    def _settle(self, closed: Closed, judgement: WindowJudgement, rules: WindowRules, layout: Layout) -> None:
+        spans = rules.spans
+        self._streaks = new_normal.longer_streaks(self._streaks, judgement)
+        abnormal = new_normal.not_yet_normal(
+            self._streaks, new_normal.WINDOWS * spans.size_ms // spans.every_ms
+        )
+        over = self.windows.settle(closed, judgement.broken | abnormal, spans)
         if self.key.kind == "labels":
             return
-        if spans.grain_ms == spans.size_ms:  # what is over is the window just judged
+        if spans.grain_ms == spans.size_ms:  # the grain that is over is the window just judged
             healthy = {segment for parts in over for segment in parts}
-            past = {name: profile for name, profile in verdict.profiles.items() if name in healthy}
+            past = {name: profile for name, profile in judgement.profiles.items() if name in healthy}
             self._recent.add(past, spans.size_ms, spans.size_ms)
             return
         for parts in over:
-            kept = {name: part for name, part in parts.items() if name in verdict.profiles}
+            kept = {name: part for name, part in parts.items() if name in judgement.profiles}
             past = {name: merged(RowsProfile, part.profiles, layout) for name, part in kept.items()}
             self._recent.add(past, spans.grain_ms, spans.size_ms)
 
     def _window_statistics(
-        self, closed: Closed, segment: str, statistics: list[Statistic], terms: WindowRules
+        self, closed: Closed, segment: str, statistics: list[Statistic], rules: WindowRules
     ) -> WindowStatistics:
         rows = closed.parts[segment].rows if segment in closed.parts else 0
-        return self._statistics(segment, closed.start_ms, closed.end_ms, rows, statistics, terms)
+        return self._statistics(segment, closed.start_ms, closed.end_ms, rows, statistics, rules)
 
     def _statistics(
         self,
@@ -253,22 +273,22 @@ class SubjectWindows:
         end_ms: int,
         rows: int,
         statistics: list[Statistic],
-        terms: WindowRules,
+        rules: WindowRules,
     ) -> WindowStatistics:
         key = self.key
         return WindowStatistics(
             key.subject, key.version, segment or None, key.kind, start_ms, end_ms, rows, statistics,
-            terms.revision,
+            rules.revision,
         )  # fmt: skip
 
 
-def _watch(kind: Kind, terms: WindowRules) -> Watch | None:
+def _watch(kind: Kind, rules: WindowRules) -> Watch | None:
     if kind == "labels":
-        labels = reference_labels(terms.reference, None)
+        labels = reference_labels(rules.reference, None)
         if labels is None:
             return None
         return Watch(task_of(labels.layout.binning.task).online_signals(labels))
-    rows = reference_rows(terms.reference, None)
+    rows = reference_rows(rules.reference, None)
     return Watch(row_signals(rows)) if rows is not None else None
 
 

@@ -1,4 +1,4 @@
-"""The rules for the windows of a subject, as its configuration changes with time."""
+"""The rules for the windows of a subject. They change with its configuration."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -16,13 +16,14 @@ from watchkeeper.streams.evaluate.windows import WindowDurations
 
 
 class MonitorHistory(Protocol):
-    """The monitors and references that are in force."""
+    """The monitors and references in force, by subject."""
 
-    def get(self, subject: str) -> Timeline[Watched] | None: ...  # noqa: D102
+    def get(self, subject: str) -> Timeline[Watched] | None:
+        """Return the configuration of a subject, or None if it is not watched."""
 
 
-class LaneKey(NamedTuple):
-    """The key of a series of windows. Panes of two layouts cannot be merged: each layout has its windows."""
+class WindowsKey(NamedTuple):
+    """The key of subject windows. Panes of two layouts never merge, so each layout has its own windows."""
 
     subject: str
     version: str
@@ -31,7 +32,7 @@ class LaneKey(NamedTuple):
 
 
 class WindowRules(NamedTuple):
-    """The rules by which the windows of one subject, version, kind and layout are made and judged."""
+    """The rules by which the windows of one key are made and judged."""
 
     monitor: Monitor
     spans: WindowDurations
@@ -42,28 +43,28 @@ class WindowRules(NamedTuple):
     """The number of the monitor's revision."""
 
 
-class TermsOf:
-    """Looks up terms, and caches them until the subject changes in the registry."""
+class RulesCache:
+    """Looks up window rules, and caches them until the subject's configuration changes."""
 
     def __init__(self, registry: MonitorHistory) -> None:
         self._registry = registry
-        self._terms: dict[LaneKey, tuple[Timeline[Watched], Timeline[WindowRules]]] = {}
+        self._rules: dict[WindowsKey, tuple[Timeline[Watched], Timeline[WindowRules]]] = {}
         self._expected: dict[tuple[str, str], tuple[Timeline[Watched], Timeline[Expectation | None]]] = {}
 
-    def lane(self, key: LaneKey) -> Timeline[WindowRules] | None:
-        """Return the terms of a lane; None if its subject is not watched."""
+    def rules(self, key: WindowsKey) -> Timeline[WindowRules] | None:
+        """Return the rules of subject windows; None if the subject is not watched."""
         watched = self._registry.get(key.subject)
         if watched is None:
-            self._terms.pop(key, None)
+            self._rules.pop(key, None)
             return None
-        known = self._terms.get(key)
+        known = self._rules.get(key)
         if known is None or known[0] is not watched:
-            terms = watched.map(lambda revision: _terms(revision, key, watched.history))
-            known = self._terms[key] = (watched, terms)
+            rules = watched.map(lambda revision: _rules_of(revision, key, watched.history))
+            known = self._rules[key] = (watched, rules)
         return known[1]
 
     def labels(self, subject: str, version: str) -> Timeline[Expectation | None]:
-        """Return what is expected of a version's labels; None in times when no label is expected."""
+        """Return the labels that are expected for a version; None at times when none are."""
         watched = self._registry.get(subject)
         if watched is None:
             self._expected.pop((subject, version), None)
@@ -74,13 +75,13 @@ class TermsOf:
             known = self._expected[subject, version] = (watched, expected)
         return known[1]
 
-    def forget(self, key: LaneKey) -> None:
-        """Drop the cached terms of a lane that is over."""
-        self._terms.pop(key, None)
+    def forget(self, key: WindowsKey) -> None:
+        """Drop the cached rules of subject windows that were dropped."""
+        self._rules.pop(key, None)
 
 
-def _terms(revision: Revision[Watched], key: LaneKey, history: Sequence[Watched]) -> WindowRules:
-    """Find the lane's layout in the revision itself, or else in the newest revision that has it."""
+def _rules_of(revision: Revision[Watched], key: WindowsKey, history: Sequence[Watched]) -> WindowRules:
+    """Return the rules of a revision. The layout may come from another revision: the newest that has it."""
     watched, from_ms, until_ms = revision
     monitor = watched.monitor
     spans = WindowDurations.of(monitor, key.kind)._replace(from_ms=from_ms, until_ms=until_ms)
@@ -91,8 +92,8 @@ def _terms(revision: Revision[Watched], key: LaneKey, history: Sequence[Watched]
     return WindowRules(monitor, spans, None, None, watched.revision)
 
 
-def _with_layout(watched: Watched, key: LaneKey) -> tuple[Layout, Reference | None] | None:
-    """Return the layout of the key with its reference, if the revision has it."""
+def _with_layout(watched: Watched, key: WindowsKey) -> tuple[Layout, Reference | None] | None:
+    """Return the layout of a key and its reference; None if the revision does not have the layout."""
     if watched.layout(key.version).id == key.layout:
         return watched.layout(key.version), watched.reference(key.version)
     for reference in (watched.reference(key.version), *watched.references.values(), None):

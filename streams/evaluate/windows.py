@@ -1,4 +1,7 @@
-"""Windows of event time, made of panes. They tumble or roll, and close by time, or earlier by row count."""
+"""Windows of event time, made of panes.
+
+Windows tumble or roll. They close by time, or earlier by row count.
+"""
 
 from math import gcd
 from typing import NamedTuple
@@ -16,28 +19,34 @@ ALL = ""
 
 
 class WindowDurations(NamedTuple):
-    """The durations that decide when windows close, for panes that start from `from_ms` on.
+    """The durations that decide when windows close, for panes that start at `from_ms` or later.
 
-    No window holds panes from both sides of a change. The last window before a change ends there at the
-    latest. The first one after it has the length of all others, or as much of it as there is.
+    No window holds panes from both sides of a configuration change. The last window before a change ends at
+    the change or earlier. The first window after it has the full length, unless the next change cuts it.
     """
 
     size_ms: int
+    """The length of a window."""
     every_ms: int
+    """The time between the ends of two windows."""
     pane_ms: int
+    """The length of a pane."""
     lateness_ms: int = 0
+    """How long rows are waited for after a pane has ended."""
     rows: int | None = None
+    """The number of rows that closes a window early; None: only time does."""
     from_ms: int = BEGINNING_MS
+    """The time at which the monitor or reference takes effect."""
     until_ms: int = END_MS
     """The time at which a later monitor or reference takes effect."""
 
     @classmethod
     def of(cls, monitor: Monitor, kind: Kind) -> "WindowDurations":
-        """Read the durations of a monitor. Windows of labels may have another size."""
+        """Return the durations of a monitor. Windows of labels may have another size."""
         windows = monitor.windows
         size, rows = windows.size, windows.rows
         if kind == "labels" and monitor.labels is not None:
-            # A window of labels that is full of rows may still have too few labels to measure anything.
+            # Labels have no row limit: a window that is full of rows may still have too few labels.
             size, rows = monitor.labels.window or size, None
         every = min(windows.every or size, size)
         return cls(
@@ -55,11 +64,11 @@ class WindowDurations(NamedTuple):
 
     @property
     def grain_ms(self) -> int:
-        """The longest span that every window holds either whole or not at all."""
+        """The longest span of time that each window holds as a whole or not at all."""
         return self.pane_ms if self.rows else gcd(self.size_ms, self.every_ms)
 
     def floor(self, time_ms: int) -> int:
-        """Return the last end of a window by time, at or before a time."""
+        """Return the last time at or before `time_ms` at which a window ends by time."""
         if time_ms >= self.until_ms:
             return self.until_ms
         if self.from_ms <= time_ms < self._first_end_ms:
@@ -67,23 +76,25 @@ class WindowDurations(NamedTuple):
         return time_ms // self.every_ms * self.every_ms
 
     def next(self, time_ms: int) -> int:
-        """Return the end of the first window by time that ends after a time."""
+        """Return the first time after `time_ms` at which a window ends by time."""
         after_ms = time_ms // self.every_ms * self.every_ms + self.every_ms
         return min(max(after_ms, self._first_end_ms), self.until_ms)
 
     @property
     def _first_end_ms(self) -> int:
-        """The end of the first window that, as far as possible, starts no earlier than the change."""
+        """The end of the first whole window after the change."""
         if self.from_ms <= BEGINNING_MS:
             return BEGINNING_MS
         return (self.from_ms + self.size_ms) // self.every_ms * self.every_ms
 
 
 class Part(Struct, array_like=True):
-    """Encoded profiles that belong together, not merged yet."""
+    """Encoded profiles of one segment, not merged yet."""
 
     rows: int = 0
+    """The number of rows in all profiles."""
     profiles: list[bytes] = field(default_factory=list)
+    """The encoded profiles."""
 
     def add(self, rows: int, profiles: list[bytes]) -> None:
         """Add rows and their profiles."""
@@ -92,31 +103,33 @@ class Part(Struct, array_like=True):
 
 
 Parts = dict[str, Part]
+"""Segment -> its profiles; `ALL` is all rows."""
 
 
 class Grain(Struct, array_like=True):
     """The rows of one grain of time, by segment."""
 
     parts: Parts = field(default_factory=dict)
+    """The rows."""
     faulty: set[str] = field(default_factory=set)
-    """Segments that had a data-quality fault in a window with this grain."""
+    """Segments with a data-quality fault in a window that holds this grain."""
 
     def healthy(self) -> Parts:
-        """Return the segments that had no fault; none if all rows together had one."""
+        """Return the parts of segments without a fault; nothing if all rows together had one."""
         if ALL in self.faulty:
             return {}
         return {segment: part for segment, part in self.parts.items() if segment not in self.faulty}
 
 
 class Passed(NamedTuple):
-    """A pane of all rows that event time has passed, complete from all partitions."""
+    """A pane of all rows that event time has passed. It is complete from all partitions."""
 
     end_ms: int
     part: Part
 
 
 class Closed(NamedTuple):
-    """A window that is complete."""
+    """A complete window."""
 
     start_ms: int
     end_ms: int
@@ -136,17 +149,18 @@ class OpenWindows(Struct):
     """
 
     waiting: dict[int, Part] = {}
-    """By their ends, the panes of all rows that event time has not passed yet."""
+    """End -> a pane of all rows that event time has not passed yet."""
     grains: dict[int, Grain] = {}
-    """The grains by their starts."""
+    """Start -> a grain."""
     counted: int = 0
     """Number of rows passed since the last window closed."""
     full: int | None = None
-    """The end of the pane that filled the window, until that is closed."""
+    """The end of the pane that filled the window, until the window is closed."""
     last_end_ms: int = BEGINNING_MS
+    """The end of the last closed window."""
 
     def add(self, pane: Pane, spans: WindowDurations) -> Part:
-        """Add a pane; return the part that it went into."""
+        """Add a pane, and return the part that now holds it."""
         if pane.segment is None:
             self.waiting.setdefault(pane.end_ms, Part()).add(pane.rows, [pane.profile])
         start_ms = max(pane.start_ms // spans.grain_ms * spans.grain_ms, spans.from_ms)
@@ -158,7 +172,8 @@ class OpenWindows(Struct):
     def is_late(self, pane: Pane, reached_ms: int, spans: WindowDurations) -> bool:
         """Whether a window that the pane belongs to has closed, or event time has passed its end.
 
-        It may have closed by count or, if all was idle, by the clock. No window is reported twice.
+        A window may also close by row count or, while its subject is idle, by the clock. No window is
+        reported twice.
         """
         return pane.start_ms < max(spans.floor(reached_ms), self.last_end_ms)
 
@@ -172,9 +187,9 @@ class OpenWindows(Struct):
         return max(self.grains, default=BEGINNING_MS)
 
     def next(self, until_ms: int, spans: WindowDurations) -> Passed | Closed | None:
-        """Return the next pane or window in order of time; None if nothing has ended by then.
+        """Return the next pane or window that has ended by a time, in order of time; None if there is none.
 
-        Call `settle` after a window.
+        Call `settle` after each window.
         """
         if self.full is not None:
             return self._window(self.full, spans)
@@ -191,7 +206,13 @@ class OpenWindows(Struct):
         return Passed(pane_end_ms, part)
 
     def settle(self, closed: Closed, faulty: set[str], spans: WindowDurations) -> list[Parts]:
-        """Forget grains that no later window holds; return their parts that no faulty window held."""
+        """Forget the grains that no later window holds, and return their healthy parts in order of time.
+
+        Args:
+            closed: The window that was judged.
+            faulty: Its segments with a fault.
+            spans: The durations in force.
+        """
         for start_ms, grain in self.grains.items():
             if closed.start_ms <= start_ms < closed.end_ms:
                 grain.faulty |= faulty
@@ -202,14 +223,14 @@ class OpenWindows(Struct):
         return [grain.healthy() for grain in over]
 
     def fresh(self, closed: Closed) -> list[tuple[int, Parts]]:
-        """Return, by their starts, the grains that no earlier window held. Call it before `settle`."""
+        """Return the grains that no earlier window held, each with its start. Call it before `settle`."""
         starts = [
             start_ms for start_ms in sorted(self.grains) if self.last_end_ms <= start_ms < closed.end_ms
         ]
         return [(start_ms, self.grains[start_ms].parts) for start_ms in starts]
 
     def _boundary_ms(self, spans: WindowDurations) -> int:
-        """Return the next end of a window by time that has rows; `END_MS` if there are no rows."""
+        """Return the end of the next window by time that has rows; `END_MS` if there are no rows."""
         first = min(self.grains, default=END_MS)
         if first >= spans.until_ms:
             return END_MS
@@ -232,5 +253,5 @@ class OpenWindows(Struct):
 
 
 def _kept_from_ms(end_ms: int, spans: WindowDurations) -> int:
-    """Return the start of the window after the one that ended."""
+    """Return the start of the window after the one that ends at a time."""
     return end_ms if spans.tumbling or end_ms >= spans.until_ms else spans.next(end_ms) - spans.size_ms

@@ -1,1 +1,1 @@
-"""The stage notify: alerts are delivered to receivers."""
+"""The stage notify: delivers alerts to receivers."""

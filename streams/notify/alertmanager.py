@@ -16,7 +16,19 @@ from watchkeeper.streams.settings import Settings
 
 
 class AlertmanagerDeliverer:
-    """Delivers notices, and returns when one Alertmanager of the cluster has taken them."""
+    """Delivers notices to Alertmanager. A delivery is done when one member of the cluster has accepted it.
+
+    Args:
+        urls: The base URLs of all members of the cluster.
+        credentials: How to log in.
+        resend_seconds: The time between two notices of a firing alert. Alertmanager ends an alert when
+            `EXPIRE_AFTER_RESENDS` of them are missing.
+        clock: Returns the wall clock in seconds.
+        sleep: Waits for some seconds.
+        failed: Called after each failed try with the number of its notices.
+        hold_seconds: How long Alertmanager keeps an alert firing at least, so that it notifies on-call of a
+            short one.
+    """
 
     def __init__(
         self,
@@ -30,9 +42,10 @@ class AlertmanagerDeliverer:
     ) -> None:
         self.alertmanager = Alertmanager(urls, credentials, clock=clock)
         self._hold = timedelta(seconds=hold_seconds)
-        self._heard: dict[Episode, datetime] = {}
+        self._first_sent: dict[Episode, datetime] = {}
+        """When Alertmanager first accepted each alert as firing."""
         self._over: dict[Episode, None] = {}
-        """Alerts whose end was delivered."""
+        """The episodes whose end was delivered."""
         self._ending: set[asyncio.Task[None]] = set()
         self._expire = timedelta(seconds=EXPIRE_AFTER_RESENDS * resend_seconds)
         self._clock = clock
@@ -40,24 +53,30 @@ class AlertmanagerDeliverer:
         self._failed = failed
 
     async def deliver(self, messages: list[Message], is_current: Callable[[], bool] = always) -> None:
-        """Deliver, and try again for as long as that can help; else raise `NoticesRefused`.
+        """Deliver notices; retry until they are accepted or a retry cannot help.
 
-        NotOurs before a try when `is_current` returns False: an alert that another worker ended must not fire
-        again. Each try that did not succeed calls `failed` with the number of its notices.
+        Args:
+            messages: The notices.
+            is_current: Whether this worker still holds the partition. It is asked before each try, because an
+                alert that another worker ended must not fire again.
+
+        Raises:
+            NoticesRefused: Alertmanager will never accept the notices.
+            NotOurs: This worker does not hold the partition any more.
         """
         notices = [Notice.model_validate_json(message.value) for message in messages]
         pause_seconds = 0.5
         while notices := [notice for notice in notices if not self._is_outdated(notice)]:
             if not is_current():
                 raise NotOurs
-            # Made for each try: a notice that waited for hours would end in the past and count as resolved.
+            # Computed for each try: after hours of waiting, an old end time would count as resolved.
             now = self._now()
             began = self._began(notices, now)
             sent = [self._in_time(notice, began, now) for notice in notices]
             knows_clock = self.alertmanager.ahead_seconds is not None
             refusal = await self.alertmanager.post(payload(sent, now, self._expire) if knows_clock else [])
             if refusal is None and knows_clock:
-                self._heard = dict(list(began.items())[-REMEMBERED:])
+                self._first_sent = dict(list(began.items())[-REMEMBERED:])
                 self._over |= {_episode(notice): None for notice in notices if _is_over(notice)}
                 self._over = dict(list(self._over.items())[-REMEMBERED:])
                 self._end_later([n for n in sent if _is_over(n) and n.resolved_at and n.resolved_at > now])
@@ -71,38 +90,41 @@ class AlertmanagerDeliverer:
             pause_seconds = min(2 * pause_seconds, 15)
 
     def _is_outdated(self, notice: Notice) -> bool:
-        """Whether a notice says that an alert fires whose end has been delivered.
+        """Whether a notice is of a firing alert whose end has been delivered.
 
-        That happens when a partition was lost and came back: a delivery from before may still be going on.
+        This happens when a partition was lost and came back while an older delivery was still running.
         """
         return not _is_over(notice) and _episode(notice) in self._over
 
     def _began(self, notices: Sequence[Notice], now: datetime) -> "dict[Episode, datetime]":
-        """Return when Alertmanager first received, or now receives, that each alert fires."""
+        """Return when Alertmanager first received each firing alert; for new ones it is now."""
         fired = {_episode(notice): now for notice in notices if notice.change == "fired"}
-        return self._heard | {episode: now for episode in fired if episode not in self._heard}
+        return self._first_sent | {episode: now for episode in fired if episode not in self._first_sent}
 
     def _now(self) -> datetime:
-        """Return the time by Alertmanager's clock, as far as it is known."""
+        """Return the time by Alertmanager's clock; by ours until that is known."""
         return datetime.fromtimestamp(self._clock() + (self.alertmanager.ahead_seconds or 0.0), UTC)
 
     def _in_time(self, notice: Notice, began: "Mapping[Episode, datetime]", now: datetime) -> Notice:
-        """Return the notice with a start no later than now, and an end after Alertmanager notified on-call.
+        """Return the notice with a start no later than now, and an end late enough that on-call is notified.
 
-        An alert that is over when Alertmanager first receives it, because it was down, would page nobody.
+        An alert that has ended when Alertmanager first receives it, for instance after an outage, would page
+        nobody.
         """
         fired_at = min(notice.fired_at, now)
-        if notice.resolved_at is None or not _is_over(notice):  # then it says when to forget what fires
+        if notice.resolved_at is None or not _is_over(
+            notice
+        ):  # a firing alert: `resolved_at` is when Alertmanager forgets it
             return notice.model_copy(update={"fired_at": fired_at})
-        heard = began.get(_episode(notice), fired_at)
-        resolved_at = max(min(notice.resolved_at, now), heard + self._hold)
+        first_sent = began.get(_episode(notice), fired_at)
+        resolved_at = max(min(notice.resolved_at, now), first_sent + self._hold)
         return notice.model_copy(update={"fired_at": fired_at, "resolved_at": resolved_at})
 
     def _end_later(self, notices: Sequence[Notice]) -> None:
-        """Send the end of held alerts again when they may end.
+        """Send the end of held alerts again once they may end.
 
-        Of two ends in the future Alertmanager keeps the later, which is that of the notice that it fires.
-        If this gets lost, the next repeat says the same.
+        Of two future ends Alertmanager keeps the later one, which is that of the firing notice. If this
+        message is lost, the next repeat of the notice ends the alert.
         """
         if notices:
             task = asyncio.create_task(self._end(notices))
@@ -114,7 +136,7 @@ class AlertmanagerDeliverer:
         await self.alertmanager.post(payload(notices, self._now(), self._expire))
 
     async def close(self) -> None:
-        """Close connections."""
+        """Cancel held ends and close the connections."""
         for task in self._ending:
             task.cancel()
         await self.alertmanager.close()
@@ -125,15 +147,16 @@ def _is_over(notice: Notice) -> bool:
 
 
 Episode = tuple[str, datetime]
+"""One firing of an alert, from start to end: the fingerprint and the start."""
 
 
 def _episode(notice: Notice) -> Episode:
-    """Identify one time that an alert fires, from its beginning to its end."""
+    """Return the episode of a notice."""
     return notice.alert.fingerprint, notice.fired_at
 
 
 def alertmanager(opening: Opening) -> AlertmanagerDeliverer | None:
-    """Return the receiver of WATCHKEEPER_ALERTMANAGERS, if that is set."""
+    """Return the deliverer for WATCHKEEPER_ALERTMANAGERS; None if that is not set."""
     settings = opening.settings
     if not settings.alertmanagers:
         return None
@@ -147,7 +170,7 @@ def alertmanager(opening: Opening) -> AlertmanagerDeliverer | None:
 
 
 def credentials(settings: Settings) -> Credentials:
-    """Return how to log in to Alertmanager."""
+    """Return the credentials for Alertmanager from the settings."""
     return Credentials(
         settings.alertmanager_username,
         settings.alertmanager_password_file,

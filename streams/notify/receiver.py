@@ -1,6 +1,6 @@
-"""A receiver: who takes what a stage sends out of Kafka, and what becomes of it.
+"""A receiver: delivers the messages of a sink to a program outside Kafka, and counts the outcomes.
 
-`streams/sinks.py` lists the receivers of each sink; a file for each receiver has its deliverer.
+`streams/sinks.py` lists the receivers of each sink. Each receiver has its deliverer in a file of its own.
 """
 
 import logging
@@ -20,41 +20,47 @@ log = logging.getLogger("watchkeeper.receiver")
 
 
 class NoticesRefused(WatchkeeperError):
-    """A receiver will not take these notices, however often they are sent; the message says why."""
+    """A receiver will never accept these notices; the message says why."""
 
 
 class Opening(NamedTuple):
-    """What a deliverer is made from."""
+    """The arguments for making a deliverer."""
 
     settings: Settings
     failed: Callable[[int], object]
-    """Counts a try that did not succeed, by the number of its notices."""
+    """Counts a failed try; called with the number of its notices."""
     json_pages: bool = False
+    """Whether the terminal shows pages as JSON."""
     clock_seconds: Callable[[], float] = time.time
+    """Returns the wall clock in seconds."""
 
 
 Maker = Callable[[Opening], Sink | None]
-"""Makes a deliverer, or returns None where the settings do not ask for it."""
+"""Makes a deliverer, or returns None if the settings do not ask for it."""
 
 
 class Receiver:
-    """A sink that hands messages to one deliverer and counts what becomes of them."""
+    """A sink that hands messages to one deliverer and counts the outcomes."""
 
     def __init__(self, name: str, deliverer: Sink, metrics: Metrics) -> None:
         self.name = name
         self._deliverer = deliverer
         self._metrics = metrics
-        for outcome in NOTIFICATION_OUTCOMES:  # shown from the start: Prometheus must see 0 become 1
+        for (
+            outcome
+        ) in NOTIFICATION_OUTCOMES:  # exported from the start, so that Prometheus sees the rise from 0 to 1
             self._count(0, outcome)
 
     async def deliver(self, messages: list[Message], is_current: Callable[[], bool] = always) -> None:
-        """Return when the receiver has taken the messages, or has refused them for good."""
+        """Deliver messages; return once the receiver has accepted them or refused them for good."""
         try:
             await self._deliverer.deliver(messages, is_current)
             outcome = "delivered"
         except NoticesRefused as error:
-            # It will never take these; those that it would take must not wait behind them.
-            log.error("%s refuses %d notices for good: %s", self.name, len(messages), error)
+            # Later messages must not wait behind messages that will never be accepted.
+            log.error(
+                "%s refused %d notices and will not accept them later: %s", self.name, len(messages), error
+            )
             outcome = "refused"
         self._count(len(messages), outcome)
 
@@ -74,11 +80,23 @@ def open_receiver(
     json_pages: bool = False,
     clock_seconds: Callable[[], float] = time.time,
 ) -> Receiver:
-    """Return the first receiver of a sink that the settings ask for."""
+    """Return the first receiver of a sink that the settings ask for.
+
+    Args:
+        sink: The name of the sink.
+        makers: The receivers by name, in order of precedence.
+        settings: The settings.
+        metrics: Where the outcomes are counted.
+        json_pages: Whether the terminal shows pages as JSON.
+        clock_seconds: Returns the wall clock in seconds.
+
+    Raises:
+        WrongDeclaration: The settings ask for none of the receivers.
+    """
     for name, make in makers.items():
         failed = partial(metrics.observe_notification, name, "failed")
         deliverer = make(Opening(settings, failed, json_pages, clock_seconds))
         if deliverer is not None:
             return Receiver(name, deliverer, metrics)
     names = ", ".join(makers)
-    raise WrongDeclaration(f"the settings ask for none of the receivers of {sink}: {names}; set one of them")
+    raise WrongDeclaration(f"no receiver of {sink} is set; set one of: {names}")

@@ -1,4 +1,4 @@
-"""Prints notices to the terminal: the receiver where the settings name no other."""
+"""Prints notices to the terminal: the receiver if the settings name no other."""
 
 from collections.abc import Callable
 
@@ -12,23 +12,23 @@ from watchkeeper.streams.notify.receiver import Opening
 
 
 class TerminalDeliverer:
-    """Prints the alerts that began to fire and those that were resolved; it does not print repeats."""
+    """Prints alerts when they fire and when they are resolved. It does not print repeats."""
 
     def __init__(self, console: Console, as_json: bool = False) -> None:
         self._console = console
         self._as_json = as_json
 
     async def deliver(self, messages: list[Message], is_current: Callable[[], bool] = always) -> None:
-        """Print."""
+        """Print the notices of alerts that fired or were resolved."""
         for message in messages:
             notice = Notice.model_validate_json(message.value)
             if notice.change in ("fired", "resolved"):
                 show(self._console, notice.alert, self._as_json)
 
     async def close(self) -> None:
-        """Close nothing: the console belongs to the caller."""
+        """Do nothing: the console belongs to the caller."""
 
 
 def terminal(opening: Opening) -> TerminalDeliverer:
-    """Return the receiver that prints to standard output."""
+    """Return the deliverer that prints to standard output."""
     return TerminalDeliverer(Console(), opening.json_pages)

@@ -1,1 +1,1 @@
-"""The stage page: findings become alerts and retraining requests."""
+"""The stage page: turns findings into alerts and retraining requests."""

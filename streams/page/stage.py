@@ -1,4 +1,4 @@
-"""The third stage: reads findings, writes alerts and retraining requests."""
+"""The third stage: turns findings into alerts and retraining requests."""
 
 import threading
 from collections.abc import Sequence
@@ -26,11 +26,11 @@ class Monitors(Protocol):
 
     @property
     def generation(self) -> int:
-        """Return how many changes there were so far."""
+        """The number of changes so far."""
 
     @property
     def ready(self) -> threading.Event:
-        """Return the event that is set once everything published before the start is read."""
+        """Set once everything that was published before the start is read."""
 
     def get(self, subject: str) -> Timeline[Watched] | None:
         """Return the configuration of a subject, or None if nobody watches it."""
@@ -40,7 +40,9 @@ class Paging(NamedTuple):
     """The pages of a subject within the period of its budget, and the budget."""
 
     pages: int
+    """The number of pages, real and false."""
     false_pages_at_most: float
+    """The budget of false pages."""
 
 
 class PageFold(BaseFold):
@@ -54,12 +56,12 @@ class PageFold(BaseFold):
         self._subjects: dict[str, SubjectAlerts] = {}
         self._outputs: list[Message] = []
         self.unreadable = 0
-        """How many records were no findings and went to `rejected`."""
+        """Number of records that could not be read as findings and went to `rejected`."""
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Fold findings, in order."""
-        for window in readable(topic, self._number, records, _read, "no findings", self._refuse, now_ms):
-            self._take(window)
+        for window in readable(topic, self._number, records, _read, "not findings", self._refuse, now_ms):
+            self._add(window)
 
     def tick(self, now_ms: int) -> None:
         """Resolve the open alerts of subjects that are no longer watched."""
@@ -68,7 +70,7 @@ class PageFold(BaseFold):
         self._generation = self._registry.generation
         for name in sorted(self._subjects):
             if self._registry.get(name) is None:
-                self._tell(self._subjects.pop(name).close("Its monitor was removed."))
+                self._send(self._subjects.pop(name).close("Its monitor was removed."))
         self.revision += 1
 
     def outputs(self) -> list[Message]:
@@ -77,7 +79,7 @@ class PageFold(BaseFold):
         return outputs
 
     def paging(self) -> dict[str, Paging]:
-        """Return the pages of each subject beside its budget of false pages."""
+        """Return the pages of each subject with its budget of false pages."""
         found = {}
         for name, subject in self._subjects.items():
             watched = self._registry.get(name)
@@ -100,7 +102,7 @@ class PageFold(BaseFold):
         self.unreadable += 1
         self._outputs.append(rejected)
 
-    def _take(self, window: WindowFindings) -> None:
+    def _add(self, window: WindowFindings) -> None:
         watched = self._registry.get(window.subject)
         if watched is None:  # its monitor was removed; tick resolves what is open
             return
@@ -108,21 +110,21 @@ class PageFold(BaseFold):
         subject = self._subjects.setdefault(window.subject, SubjectAlerts())
         monitor = watched.at(window.window_start_ms).monitor
         alerts, request = subject.take(window, monitor, self._runbooks)
-        self._tell(alerts)
+        self._send(alerts)
         if request is not None:
             self._outputs.append(_retraining(request))
 
-    def _tell(self, alerts: Sequence[Alert]) -> None:
+    def _send(self, alerts: Sequence[Alert]) -> None:
         for alert in alerts:
             value = alert.model_dump_json().encode()
             self._outputs.append(Message("alerts", alert.fingerprint.encode(), value))
 
 
 def _read(value: bytes) -> WindowFindings:
-    """Decode findings; ValueError for what evaluate cannot have sent."""
+    """Decode findings; raise ValueError for findings that evaluate cannot have sent."""
     window = _findings.decode(value)
     if window.window_start_ms >= window.window_end_ms:
-        raise ValueError("a window ends after its start")
+        raise ValueError("the window does not end after its start")
     for finding in window.findings:
         if not _is_plain(finding.evidence):
             raise ValueError(f"the evidence of {finding.check} is not JSON")
@@ -130,7 +132,7 @@ def _read(value: bytes) -> WindowFindings:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a value can be JSON: MessagePack has more types."""
+    """Whether a value can be written as JSON: MessagePack has more types."""
     if isinstance(value, dict):
         return all(isinstance(name, str) for name in value) and all(map(_is_plain, value.values()))
     if isinstance(value, list):

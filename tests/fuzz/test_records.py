@@ -115,9 +115,9 @@ def test_poison_is_refused(stage: str, value: bytes) -> None:
     [
         (0, -1, "Expected `int` >= 0"),
         (0, 2**60, "Expected `int` <="),
-        (5, [], "other numbers than its layout"),
-        (6, [], "other categories than its layout"),
-        (7, [10**6, 1], "other buckets"),
+        (5, [], "another number of numeric features than its layout"),
+        (6, [], "another number of category features than its layout"),
+        (7, [10**6, 1], "impossible buckets"),
         (7, [0, 10**9], "more latencies than rows"),
         (3, -5, "Expected `int` >= 0"),
     ],

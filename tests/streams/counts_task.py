@@ -92,6 +92,6 @@ class Counts(Task[CountsLabels]):
     def error(self, labels: CountsLabels) -> Sample:
         return labels.labels, labels.total / 2**GRID
 
-    def usual_error(self, reference: CountsLabels) -> Signal | None:
+    def healthy_error(self, reference: CountsLabels) -> Signal | None:
         mean = self.error(reference)[1] / reference.labels
         return Signal(centre=mean, spread=mean) if mean > 0 else None

@@ -85,12 +85,12 @@ def test_a_new_receiver_takes_notices_and_is_counted(
     assert deliverer.taken == MESSAGES
     logging.getLogger("watchkeeper.receiver").disabled = False  # as Faust's set-up of logging leaves it
     asyncio.run(receiver.deliver([Message("notify", b"k", b"never")]))
-    assert "hook refuses 1 notices for good: it is too odd" in caplog.text
+    assert "hook refused 1 notices and will not accept them later: it is too odd" in caplog.text
     assert [count(metrics, "hook", outcome) for outcome in ("delivered", "failed", "refused")] == [2, 2, 1]
     asyncio.run(receiver.close())
     assert deliverer.closed
 
 
 def test_a_sink_for_which_the_settings_name_no_receiver_is_an_error_at_the_start(metrics: Metrics) -> None:
-    with pytest.raises(WrongDeclaration, match="the settings ask for none of the receivers of notify: hook"):
+    with pytest.raises(WrongDeclaration, match="no receiver of notify is set; set one of: hook"):
         open_sinks(Settings(), metrics, sinks={"notify": {"hook": hook}})

@@ -1,4 +1,4 @@
-"""What a finding shows besides its sentence: now against the reference, in the feature's own units."""
+"""The evidence of drift: the window against the reference, in the feature's unit."""
 
 from typing import Any
 
@@ -8,17 +8,28 @@ from watchkeeper.detectors.checks.wording import tidy
 from watchkeeper.detectors.profiles.summaries import CategorySummary, NumberSummary
 
 _TOP = 3
-"""Number of bins or categories that the evidence names. Chosen by hand: a page has no room for more."""
+"""Number of bins or categories that the evidence shows. Chosen by hand; it bounds the size of an alert."""
 _QUANTILES = (0.05, 0.5, 0.95)
+"""The quantiles that the evidence shows, as shares. Chosen by hand: the middle and both tails."""
 
 
 def of_numbers(now: NumberSummary, then: NumberSummary) -> dict[str, Any]:
-    """Compare two summaries of a number: moments, quantiles and the bins that moved most."""
+    """Compare a number: moments, quantiles and the bins whose share moved most.
+
+    Args:
+        now: The number in the window.
+        then: The number in the reference, with the same bins.
+    """
     return {"now": _moments(now), "reference": _moments(then), "moved": _moved_bins(now, then)}
 
 
 def of_categories(now: CategorySummary, then: CategorySummary) -> dict[str, Any]:
-    """Compare two summaries of a category: the ones whose share moved most."""
+    """Compare a category feature: the categories whose share moved most.
+
+    Args:
+        now: The categories in the window.
+        then: The categories in the reference.
+    """
     return {
         "now": {"rows": now.usable},
         "reference": {"rows": then.usable},
@@ -29,7 +40,15 @@ def of_categories(now: CategorySummary, then: CategorySummary) -> dict[str, Any]
 
 
 def moved(now: CategorySummary, then: CategorySummary) -> list[tuple[str, float, float]]:
-    """List the categories whose share moved most, with the share then and now."""
+    """List the categories whose share moved most.
+
+    Args:
+        now: The categories in the window.
+        then: The categories in the reference.
+
+    Returns:
+        Name, share in the reference and share in the window, the furthest moved first.
+    """
     after, before = now.counts(), then.counts()
     shares = [
         (name, before.get(name, 0) / max(1, then.usable), after.get(name, 0) / max(1, now.usable))

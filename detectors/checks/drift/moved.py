@@ -50,14 +50,14 @@ class NumberDrift:
         """Give the p-value of PSI, because Kolmogorov-Smirnov on bins is conservative."""
         return self.psi.p_value
 
-    def is_beyond(self, usual: DriftRange) -> bool:
+    def is_beyond(self, ordinary: DriftRange) -> bool:
         """Whether the mean lies outside those of all windows of the reference, by a quarter of their range.
 
         Args:
-            usual: The extremes of the reference's windows.
+            ordinary: The extremes of the reference's windows.
         """
-        slack = (_MARGIN - 1) * (usual.mean_max - usual.mean_min)
-        return not usual.mean_min - slack <= self.now.mean <= usual.mean_max + slack
+        slack = (_MARGIN - 1) * (ordinary.mean_max - ordinary.mean_min)
+        return not ordinary.mean_min - slack <= self.now.mean <= ordinary.mean_max + slack
 
     @property
     def sentence(self) -> str:
@@ -99,11 +99,11 @@ class CategoryDrift:
         """Give the p-value of chi-squared."""
         return self.test.p_value
 
-    def is_beyond(self, usual: DriftRange) -> bool:
+    def is_beyond(self, ordinary: DriftRange) -> bool:
         """Return False: categories have no mean, and PSI covers all of them.
 
         Args:
-            usual: The extremes of the reference's windows; not used.
+            ordinary: The extremes of the reference's windows; not used.
         """
         return False
 
@@ -140,7 +140,15 @@ def of_feature(now: RowsProfile, then: RowsProfile | None, feature: str) -> Drif
 
 
 def of_output(now: RowsProfile, then: RowsProfile | None) -> Drift | None:
-    """Measure the model's output; None where there is no reference of the same bins, or too few rows."""
+    """Measure the model's output.
+
+    Args:
+        now: The window's rows.
+        then: The reference's rows, if there is a reference.
+
+    Returns:
+        The drift, or None without a reference of the same bins, or with too few rows.
+    """
     if then is None:
         return None
     task = task_of(now.layout.binning.task)
@@ -220,9 +228,9 @@ def judge(case: Case, check: Check, feature: str | None, drift: Drift) -> Findin
     if case.moved is not None and (feature or OUTPUT) not in case.moved:
         return None
     limit = case.monitor.sensitivity.psi
-    usual = case.reference.spans.moved.get(feature or OUTPUT) if case.reference else None
-    if usual is not None and not drift.is_beyond(usual):
-        limit = max(limit, _MARGIN * usual.psi_excess)
+    ordinary = case.reference.spans.moved.get(feature or OUTPUT) if case.reference else None
+    if ordinary is not None and not drift.is_beyond(ordinary):
+        limit = max(limit, _MARGIN * ordinary.psi_excess)
     if drift.psi.excess <= limit or (drift.p_value or 0.0) > case.level_of(feature or OUTPUT):
         return None
     return _finding(case, check, feature, drift, limit + drift.psi.expected)
@@ -240,7 +248,7 @@ def _finding(case: Case, check: Check, feature: str | None, drift: Drift, limit:
         state="bad",
         explanation=(
             f"{case.where}{feature or 'the model output'} drifted from the reference: {drift.sentence} "
-            f"(PSI {wording.number(drift.psi.statistic)}, limit {wording.number(limit)} at this size)."
+            f"(PSI {wording.number(drift.psi.statistic)}, limit {wording.number(limit)} at this sample size)."
         ),
         value=drift.psi.statistic,
         threshold=limit,

@@ -51,7 +51,7 @@ def check(case: Case) -> Finding | None:
         check="latency",
         state="bad",
         explanation=(
-            f"{case.where}serving takes {wording.number(now)} ms at the 95th percentile, against "
+            f"{case.where}the 95th percentile of the serving latency is {wording.number(now)} ms, against "
             f"{wording.number(before)} ms in {past.name}."
         ),
         value=now,

@@ -18,7 +18,7 @@ def check(case: Case, feature: str) -> Finding | None:
     now = summary_of(case.window, feature)
     if now is None:
         return None
-    # A past without any value, such as a reference that lacks the column, has no usual share.
+    # A past without any value, such as a reference that lacks the column, has no share to compare with.
     pasts = [past for past in past_shares(case, feature, "missing") if past.found < past.rows]
     if not case.monitor.features[feature].required and (not pasts or now.missing < now.rows):
         return None

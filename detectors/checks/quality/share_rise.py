@@ -11,8 +11,7 @@ from watchkeeper.detectors.profiles.spans import BrokenKind
 from watchkeeper.schemas.findings import Check, Finding
 
 _RISING = 1e-4
-"""Significance of a rise that keeps a window out of the recent windows, though it may be no finding. Chosen
-by
+"""Significance of a rise that keeps a window out of the recent windows, even without a finding. Chosen by
 hand: larger than the level of a finding, so that a slow rise does not raise its own limit."""
 
 _DECIDED_BY_REFERENCE: frozenset[Check] = frozenset({"missing", "wrong_type", "out_of_range"})
@@ -38,7 +37,7 @@ class RowShare(NamedTuple):
 
     @property
     def most(self) -> float:
-        """Give the largest share that is usual: the share of the past, or that of its worst window."""
+        """Give the largest healthy share: that of the whole past, or that of its worst window."""
         return max(self.value, self.worst)
 
     def __str__(self) -> str:

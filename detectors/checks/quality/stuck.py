@@ -13,9 +13,10 @@ from watchkeeper.detectors.profiles.spans import MANY
 from watchkeeper.detectors.profiles.summaries import NumberSummary
 from watchkeeper.schemas.findings import Finding
 
-_USUAL = 0.5
-"""A value with a larger share of the past is too common for a run of it to be a finding. Chosen by hand."""
-_USUAL_OF_SURE = 0.9
+_COMMON = 0.5
+"""The largest share of the past that a stuck value may have. Chosen by hand: a run of a common value is often
+healthy."""
+_COMMON_IF_SURE = 0.9
 """The same share where the engine is sure of a change of the feature. Chosen by hand."""
 
 
@@ -59,7 +60,7 @@ def check(case: Case, feature: str) -> Finding | None:
     if (
         run is None
         or run.rows < SHARE_ROWS_MIN
-        or run.share > (_USUAL_OF_SURE if case.is_sure_of(feature) else _USUAL)
+        or run.share > (_COMMON_IF_SURE if case.is_sure_of(feature) else _COMMON)
     ):
         return None
     p_value = exp(run.rows * log(run.share)) if run.share else 0.0

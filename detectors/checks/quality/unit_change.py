@@ -154,8 +154,8 @@ def _fit(change: NumberChange, conversion: Conversion, is_named: bool) -> Fit:
     )
     if not alike or left > max(1.0, jumps / _BETTER):
         return Fit(inf, conversion, change)
-    usual = sqrt(step.ratio_min * step.ratio_max)
-    badness = hypot(left, log2(ratio / usual)) if usual else left
+    ordinary = sqrt(step.ratio_min * step.ratio_max)
+    badness = hypot(left, log2(ratio / ordinary)) if ordinary else left
     # A conversion of the feature's own quantity ranks above a bare power of ten, which ranks above others.
     is_first = (conversion.quantity != "scale") == is_named
     return Fit(badness + (not is_first), conversion, change)

@@ -8,7 +8,7 @@ from watchkeeper.detectors.profiles.steps import Step
 from watchkeeper.detectors.profiles.summaries import NumberSummary
 
 _FURTHEST = 3.0
-"""Distance of the furthest of many windows from the usual, in standard errors. Chosen by hand."""
+"""Distance of the furthest of many windows from an ordinary one, in standard errors. Chosen by hand."""
 _VARIES_MAX = 100.0
 """The largest ratio of windows' deviations that is used; larger ones carry no information. Chosen by hand."""
 _SCALED = 0.25
@@ -59,7 +59,7 @@ class UnitOdds:
         least = max(step.ratio_min, step.ratio_max / _VARIES_MAX)
         self._of_mean = max(step.jump_max / _FURTHEST, past.sd * rows)
         self._of_deviation = max(log(step.ratio_max / least) / (2 * _FURTHEST), rows)
-        self._log_usual = (log(least) + log(step.ratio_max)) / 2 + log(past.sd)
+        self._log_ordinary = (log(least) + log(step.ratio_max)) / 2 + log(past.sd)
 
     def of(self, conversion: Conversion, of_how_many: int) -> float:
         """Give the odds of a conversion against a change of the number by itself.
@@ -91,7 +91,7 @@ class UnitOdds:
         return density * self._deviates(0.0, _LOG_DEVIATION)
 
     def _deviates(self, log_factor: float, more: float = 0.0) -> float:
-        off = log(self._now.sd) - log_factor - self._log_usual
+        off = log(self._now.sd) - log_factor - self._log_ordinary
         return _normal(off, hypot(self._of_deviation, more))
 
 

@@ -33,7 +33,7 @@ def applies(case: Case) -> bool:
 def check(case: Case) -> Finding | None:
     """Find a window with a fifth of the rows of the smallest one before, or five times those of the largest.
 
-    A Poisson test against that window rules out chance: with few rows, a fifth is nothing unusual.
+    A Poisson test against that window rules out chance: with few rows, a fifth is common.
 
     Args:
         case: The window and what it is compared with.
@@ -54,19 +54,18 @@ def check(case: Case) -> Finding | None:
     return None
 
 
-def _finding(case: Case, how: str, usual: int, p_value: float) -> Finding | None:
+def _finding(case: Case, how: str, before: int, p_value: float) -> Finding | None:
     if p_value > level(case.monitor):
         return None
-    rows, least = case.window.rows, "fewest" if how == "fewer" else "most"
+    rows = case.window.rows
+    extreme, bound = ("fewest", "at least") if how == "fewer" else ("most", "at most")
     return Finding(
         check="volume",
         state="bad",
-        explanation=(
-            f"{case.where}{rows} rows arrived, far {how} than the {least} in any window before, {usual}."
-        ),
+        explanation=(f"{case.where}{rows} rows arrived; every earlier window had {bound} {before}."),
         value=float(rows),
-        threshold=usual / _FACTOR if how == "fewer" else usual * _FACTOR,
+        threshold=before / _FACTOR if how == "fewer" else before * _FACTOR,
         p_value=p_value,
         segment=case.segment,
-        evidence={"rows": rows, f"{least}_before": usual, "ratio": wording.tidy(rows / usual)},
+        evidence={"rows": rows, f"{extreme}_before": before, "ratio": wording.tidy(rows / before)},
     )

@@ -68,7 +68,8 @@ def test_a_model_that_says_nothing_is_worse():
     finding = judged.findings[0]
     assert finding.value < finding.threshold
     assert re.match(
-        r"auroc is 0\.5\d* \(0\.\d+ to 0\.\d+\) on 3000 labels, where 0\.\d+ is allowed", finding.explanation
+        r"auroc is 0\.5\d* \(0\.\d+ to 0\.\d+\) on 3000 labels; the limit is 0\.\d+, because",
+        finding.explanation,
     )
 
 
@@ -128,7 +129,7 @@ def _profile(world, scores, labels):
 def test_few_labels_are_no_data():
     judged = World().judge(*scored(50, 0.0, 1))
     assert [(each.check, each.state) for each in judged.findings] == [("performance", "no_data")]
-    assert "50 labels came; 200 are needed" in judged.findings[0].explanation
+    assert "50 labels arrived; 200 are needed" in judged.findings[0].explanation
     assert "performance" in judged.checked
 
 
@@ -141,14 +142,14 @@ def test_a_reference_without_labels_is_no_data():
 def test_a_metric_that_the_labels_do_not_allow_is_no_data():
     judged = World(metrics={"auroc": {}}).judge(np.linspace(0, 1, 500), np.ones(500))
     assert [each.state for each in judged.findings] == ["no_data"]
-    assert "do not allow auroc" in judged.findings[0].explanation
+    assert "auroc cannot be computed" in judged.findings[0].explanation
 
 
 def test_labels_that_come_late_are_named():
     (finding,) = World().judge(*scored(500, 1.0, 1), lag_hours=30.0).findings
     assert finding.check == "labels_late"
     assert finding.value == pytest.approx(30, rel=0.02)
-    assert "12 h are expected" in finding.explanation
+    assert "the limit is 12 h" in finding.explanation
 
 
 def test_a_monitor_without_labels_is_not_judged_on_them():

@@ -89,14 +89,14 @@ def test_an_alert_that_does_not_go_after_the_drift_is_missed_too() -> None:
     watched = a_round(["topic"])
     watched.see("topic", True, BEGIN + 2 * MINUTE)
     assert watched.result(BEGIN + 12 * MINUTE - 1) is None
-    assert "goes on after the drift at the topic alerts" in ended(watched, 12).why
+    assert "still fires after the drift at the topic alerts" in ended(watched, 12).why
 
 
 def test_an_alert_of_before_the_drift_proves_nothing() -> None:
     watched = a_round(["topic"])
     watched.see("topic", True, BEGIN - MINUTE)
     watched.see("topic", True, BEGIN + 2 * MINUTE)
-    assert "an earlier drift goes on" in ended(watched, 10).why
+    assert "an earlier drift still fires" in ended(watched, 10).why
     watched.see("topic", False, BEGIN + 2 * MINUTE)
     watched.see("topic", True, BEGIN + 3 * MINUTE)
     watched.see("topic", False, BEGIN + 5 * MINUTE)
@@ -190,17 +190,17 @@ async def test_a_missed_drift_is_told_again_until_a_later_one_is_detected() -> N
     alert = page(receiver)
     alert.settle(MISSED, 0)
     for second in (0, 30, 61, 130):
-        assert await alert.tell(second * 1000) is None
+        assert await alert.deliver(second * 1000) is None
     assert len(receiver.posts) == 3
     alert.settle(MISSED, 3_600_000)
-    await alert.tell(3_600_000)
+    await alert.deliver(3_600_000)
     assert {post["startsAt"] for post in receiver.posts} == {receiver.posts[0]["startsAt"]}, (
         "one page, not two"
     )
     alert.settle(DETECTED, 7_200_000)
-    await alert.tell(7_200_000)
+    await alert.deliver(7_200_000)
     assert [resolved(post) for post in receiver.posts] == [False, False, False, False, True]
-    assert await alert.tell(9_000_000) is None
+    assert await alert.deliver(9_000_000) is None
     assert len(receiver.posts) == 5, "what is over is told once"
 
 
@@ -210,19 +210,19 @@ async def test_what_alertmanager_does_not_take_is_told_again_soon() -> None:
     alert = page(receiver)
     alert.settle(MISSED, 0)
     receiver.down = True
-    assert await alert.tell(0) == AlertmanagerRefusal(True, "down")
-    assert alert.untold, "Prometheus may tell it meanwhile"
+    assert await alert.deliver(0) == AlertmanagerRefusal(True, "down")
+    assert alert.undelivered, "Prometheus may raise it meanwhile"
     receiver.down = False
-    assert await alert.tell(1_000) is None
+    assert await alert.deliver(1_000) is None
     assert receiver.posts == []
-    await alert.tell(5_000)
+    await alert.deliver(5_000)
     assert len(receiver.posts) == 1
-    assert not alert.untold
+    assert not alert.undelivered
     alert.settle(DETECTED, 10_000)
     receiver.down = True
-    await alert.tell(10_000)
+    await alert.deliver(10_000)
     receiver.down = False
-    await alert.tell(15_000)
+    await alert.deliver(15_000)
     assert resolved(receiver.posts[-1])
 
 
@@ -231,16 +231,16 @@ async def test_a_canary_that_restarts_goes_on_with_the_page_of_the_one_before() 
     receiver = Receiver()
     first = page(receiver)
     first.settle(MISSED, 0)
-    await first.tell(0)
+    await first.deliver(0)
     second = page(receiver)
     receiver.down = True
     assert not await second.adopt(19_000)
     receiver.down = False
     assert await second.adopt(20_000)
     assert second.firing
-    await second.tell(20_000)
+    await second.deliver(20_000)
     second.settle(DETECTED, 3_600_000)
-    await second.tell(3_600_000)
+    await second.deliver(3_600_000)
     assert [resolved(post) for post in receiver.posts] == [False, False, True]
     third = page(receiver)
     await third.adopt(3_700_000)
@@ -253,9 +253,9 @@ async def test_without_alertmanager_it_is_printed_once_and_its_end_too() -> None
     alert = page(None, output)
     alert.settle(MISSED, 0)
     alert.settle(MISSED, 10)
-    await alert.tell(20)
+    await alert.deliver(20)
     assert output.getvalue().count("PAGE  CanaryMissed") == 1
-    assert alert.untold
+    assert alert.undelivered
     assert "docs/runbooks/CanaryMissed.md" in output.getvalue()
     alert.settle(DETECTED, 30)
     assert output.getvalue().count("RESOLVED  CanaryMissed") == 1
@@ -279,7 +279,7 @@ def test_rounds_are_counted_from_nought() -> None:
     assert value("rounds_total", outcome="missed") == value("rounds_total", outcome="detected") == 0
     assert value("missed_untold") == 0
     metrics.observe_round(MISSED, 5_000)
-    metrics.observe_missed(True, untold=False)
+    metrics.observe_missed(True, undelivered=False)
     assert (value("rounds_total", outcome="missed"), value("missed"), value("missed_untold")) == (1, 1, 0)
     metrics.observe_round(DETECTED, 9_000)
     assert value("last_detected_timestamp_seconds") == 9

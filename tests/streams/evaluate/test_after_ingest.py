@@ -123,7 +123,7 @@ def test_each_window_of_an_hour_is_there_once(once):
 
 def test_nothing_is_left_open(once):
     _, folds, _ = once
-    assert sum(len(lane.windows.grains) for fold in folds for lane in fold._lanes) == 0
+    assert sum(len(each.windows.grains) for fold in folds for each in fold._windows) == 0
 
 
 @pytest.mark.parametrize(("chunk", "seed"), [(7, 1), (200, 2), (1000, 3)])

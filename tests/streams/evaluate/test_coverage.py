@@ -55,7 +55,7 @@ def test_no_label_ever_is_found():
     assert bad(lived(20, labels_until=0)) == list(range(13, 21))
 
 
-def test_few_labels_are_fine_where_few_are_usual():
+def test_few_labels_are_fine_where_few_are_normal():
     assert bad(lived(100, labels_until=100, labelled=0.2)) == []
 
 
@@ -82,7 +82,7 @@ def test_the_share_of_the_reference_decides_where_it_is_known():
     assert (end_ms, rows) == (13 * HOUR, 1000)
     assert (finding.value, finding.threshold) == (0.4, 0.45)
     assert finding.explanation == (
-        "Of 1000 predictions that should have their labels by now, at most 400 have one; usual are 90%."
+        "At most 400 of 1000 predictions have a label, and all labels are due; normally 90% get one."
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -121,7 +122,7 @@ def without_segments(built):
     """Take away what the engine knows of segments."""
     model = reference_model(built)
     model.segments = {}
-    return reference.msgspec.structs.replace(built, engine=reference.msgspec.msgpack.encode(model))
+    return msgspec.structs.replace(built, engine=msgspec.msgpack.encode(model))
 
 
 def test_segments_share_half_of_the_engines_budget():
@@ -152,6 +153,6 @@ def test_the_largest_segments_are_bet_on_as_far_as_there_is_room(monkeypatch):
     assert reference_model(watched(Stream(6), minutes=99).references[None]).segments == {}
     monkeypatch.setattr(reference, "MODELS_MAX", 3)
     assert len(reference_model(watched(Stream(6)).references[None]).segments) == 3
-    size = len(reference.msgspec.msgpack.encode(reference_model(built).segments["origin=AMS"]))
+    size = len(msgspec.msgpack.encode(reference_model(built).segments["origin=AMS"]))
     monkeypatch.setattr(reference, "MODELS_BYTES", 2.5 * size)
     assert len(reference_model(watched(Stream(6)).references[None]).segments) == 2

@@ -32,7 +32,7 @@ def test_a_subject_is_silent_after_two_windows_of_nothing():
     assert (window.window_start_ms, window.window_end_ms) == (EVENT + 2 * HOUR, EVENT + 3 * HOUR)
     assert (
         window.findings[0].explanation
-        == "weather has published nothing for 3 hours; 120 minutes are allowed."
+        == "weather has published nothing for 3 hours; the limit is 120 minutes."
     )
     assert (window.findings[0].value, window.findings[0].threshold) == (10800, 7200)
 
@@ -52,7 +52,7 @@ def test_after_a_silence_as_many_windows_are_good_as_an_alert_needs_to_resolve()
     assert judged(silence, 5, resolve_after=2).findings
     told = []
     for hours in range(6, 12):
-        silence.hear(NOW + hours * HOUR, EVENT + hours * HOUR)
+        silence.note_rows(NOW + hours * HOUR, EVENT + hours * HOUR)
         told.append(judged(silence, hours, idle=False, resolve_after=2))
     assert [window.findings for window in told[:2]] == [[], []]
     assert [window.window_end_ms for window in told[:2]] == [EVENT + 6 * HOUR, EVENT + 7 * HOUR]

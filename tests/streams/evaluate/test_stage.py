@@ -35,10 +35,8 @@ from watchkeeper.schemas.findings import WindowFindings
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.streams.config.state import Watched
-from watchkeeper.streams.evaluate import all_windows as lanes
-from watchkeeper.streams.evaluate import judgement as verdict
+from watchkeeper.streams.evaluate import all_windows, judgement, subject_windows
 from watchkeeper.streams.evaluate import stage as evaluate
-from watchkeeper.streams.evaluate import subject_windows as lane
 from watchkeeper.streams.evaluate.stage import EvaluateFold
 from watchkeeper.streams.fold.protocol import Record
 
@@ -238,7 +236,7 @@ def test_rolling_windows_end_every_so_often_and_their_past_does_not_overlap_them
     folding = evaluating(of)
     told = live(folding, of, rng, 0, 30)
     assert [minutes(each) for each in findings(told)] == [(end - 5, end) for end in range(1, 31)]
-    past = next(iter(folding._lanes))._recent.profile("", of.layout("1"))
+    past = next(iter(folding._windows))._recent.profile("", of.layout("1"))
     assert past.spans.count == past.rows / 200
     assert past.last_ms < START + 26 * MINUTE
     told = live(folding, of, rng, 30, 31, missing=1.0)
@@ -487,7 +485,7 @@ def test_labels_that_do_not_come_are_found(of, rng):
 
 
 def test_small_segments_beyond_the_limit_are_counted(monkeypatch, of, rng):
-    monkeypatch.setattr(verdict, "SEGMENTS_MAX", 1)
+    monkeypatch.setattr(judgement, "SEGMENTS_MAX", 1)
     told = fold(evaluating(of), *rows_panes(of, rows(rng, 101), 0), *both(5))
     assert [each.rows for each in statistics(told, "origin=EWR")] == [51]
     assert statistics(told, "origin=JFK") == []
@@ -497,14 +495,14 @@ def test_small_segments_beyond_the_limit_are_counted(monkeypatch, of, rng):
 def test_state_beyond_the_limit_is_dropped_and_counted(monkeypatch, of, rng):
     folding = evaluating(of)
     fold(folding, *rows_panes(of, rows(rng, 100), 0))
-    monkeypatch.setattr(lanes, "STATE_BYTES_MAX", 1)
+    monkeypatch.setattr(all_windows, "STATE_BYTES_MAX", 1)
     fold(folding, *rows_panes(of, rows(rng, 33), 1))
     told = fold(folding, *both(5))
     assert (statistics(told)[0].rows, value(statistics(told)[0], "dropped_rows")) == (100, 33)
 
 
 def test_segments_beyond_the_limit_of_a_lane_are_dropped_but_all_rows_go_on(monkeypatch, of, rng):
-    monkeypatch.setattr(lane, "PARTS_MAX", 2)
+    monkeypatch.setattr(subject_windows, "PARTS_MAX", 2)
     told = fold(evaluating(of), *rows_panes(of, rows(rng, 100), 0), *both(5))
     assert statistics(told)[0].rows == 100
     assert statistics(told, "origin=JFK") == []
@@ -512,7 +510,7 @@ def test_segments_beyond_the_limit_of_a_lane_are_dropped_but_all_rows_go_on(monk
 
 
 def test_versions_beyond_the_limit_make_room_for_none_that_has_rows(monkeypatch, of, rng):
-    monkeypatch.setattr(lanes, "LANES_MAX", 2)
+    monkeypatch.setattr(all_windows, "SUBJECT_WINDOWS_MAX", 2)
     folding = evaluating(of)
     for version in "123":
         fold(folding, *rows_panes(of, rows(rng, 10), 0, version, segments=False))
@@ -525,9 +523,9 @@ def test_versions_beyond_the_limit_make_room_for_none_that_has_rows(monkeypatch,
 def test_what_is_over_for_a_hundred_windows_is_forgotten(of, rng):
     folding = evaluating(of)
     live(folding, of, rng, 0, 20)
-    assert len(folding._lanes) == 1
+    assert len(folding._windows) == 1
     fold(folding, *both(20 + 501))
-    assert len(folding._lanes) == 0
+    assert len(folding._windows) == 0
 
 
 def test_nothing_from_before_a_long_pause_is_used_after_it(rng):
@@ -581,7 +579,7 @@ def test_profiles_that_come_in_many_parts_are_kept_as_few(of, rng):
         columns = rows(rng, 5)
         whole.add(columns)
         fold(folding, *rows_panes(of, columns, 0, segments=False))
-    (only,) = folding._lanes
+    (only,) = folding._windows
     assert len(only.windows.grains[START].parts[""].profiles) < 20
     told = fold(folding, *both(5))
     assert statistics(told)[0].rows == 500

@@ -23,10 +23,10 @@ def idle(source, time_ms=BEGINNING_MS, now_ms=0, subject="m"):
 def heard(*messages, confirmed=True):
     marks = Watermarks()
     for message in messages:
-        marks.hear(message, SOURCES)
+        marks.note(message, SOURCES)
         marks.settle()
     for source in SOURCES if confirmed else ():
-        marks.hear(Watermark(source, LATER_MS, {}, {}), SOURCES)
+        marks.note(Watermark(source, LATER_MS, {}, {}), SOURCES)
         marks.settle()
     return marks.of("predictions", "m")
 
@@ -83,8 +83,8 @@ def test_which_source_fell_idle_first_does_not_matter():
 def test_subjects_have_their_own_time():
     marks = Watermarks()
     for source in (0, 1):
-        marks.hear(active(source, 10, subject="slow"), SOURCES)
-        marks.hear(active(source, 99, subject="fast"), SOURCES)
+        marks.note(active(source, 10, subject="slow"), SOURCES)
+        marks.note(active(source, 99, subject="fast"), SOURCES)
     assert marks.settle() == {"slow", "fast"}
     assert marks.of("predictions", "slow").reached_ms == 10
     assert marks.of("predictions", "fast").reached_ms == 99
@@ -93,17 +93,17 @@ def test_subjects_have_their_own_time():
 
 def test_the_clock_is_the_slowest_source_and_unknown_while_one_is():
     marks = Watermarks()
-    marks.hear(Watermark("ingest/0", 500, {}, {}), SOURCES)
+    marks.note(Watermark("ingest/0", 500, {}, {}), SOURCES)
     assert marks.clock_ms(SOURCES) == BEGINNING_MS
-    marks.hear(Watermark("ingest/1", 300, {}, {}), SOURCES)
-    marks.hear(Watermark("ingest/1", 200, {}, {}), SOURCES)
+    marks.note(Watermark("ingest/1", 300, {}, {}), SOURCES)
+    marks.note(Watermark("ingest/1", 200, {}, {}), SOURCES)
     assert marks.clock_ms(SOURCES) == 300
 
 
 def test_news_says_who_is_alive():
     marks = Watermarks()
     said = [
-        marks.hear(message, SOURCES)[0].alive
+        marks.note(message, SOURCES)[0].alive
         for message in (idle(0), active(0, 10), idle(0, 20), idle(0, 30), active(0, 40))
     ]
     assert said == [False, True, True, False, True]
@@ -111,8 +111,8 @@ def test_news_says_who_is_alive():
 
 def test_subjects_that_nobody_watches_take_no_memory():
     marks = Watermarks()
-    assert marks.hear(active(0, 1, subject="hostile"), SOURCES, lambda subject: subject == "m") == []
-    marks.hear(active(0, 1), SOURCES)
+    assert marks.note(active(0, 1, subject="hostile"), SOURCES, lambda subject: subject == "m") == []
+    marks.note(active(0, 1), SOURCES)
     assert set(marks.progress["predictions"]) == {"m"}
     marks.forget(lambda _: False)
     assert marks.progress == {"predictions": {}}
