@@ -1,4 +1,4 @@
-"""Statistics with River, one event at a time, as a user would write them, for the Faust and Quix contestants."""
+"""Statistics with River, one event at a time, as a user would write them. Used with Faust and with Quix."""
 
 from typing import Any
 

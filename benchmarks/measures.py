@@ -7,7 +7,7 @@ t with 1.5 degrees of freedom), lognormal, discrete with ties (Poisson, mean 2) 
 have Zipf's shares; there are 8 or 300 of them. Numbers are binned by the reference as in production: 40 bins
 of equal share. The table has one line per measure. It shows the share of windows with a p-value below .05,
 .01 and .001, divided by that level, over all distributions (`all`) and for the worst one. 1 is exact, less is
-conservative, and 2 is the limit that the docs state. Every ten windows a new reference is drawn, so the rate
+conservative, and 2 is the stated limit. Every ten windows a new reference is drawn, so the rate
 is an average over references and windows, not that of one lucky reference.
 """
 
@@ -186,12 +186,8 @@ def _cells(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.measures", description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--windows", type=int, default=20_000, metavar="N", help="windows of each distribution"
-    )
-    parser.add_argument(
-        "--sizes", type=int, default=len(SIZES), metavar="N", help="measure only the first N sizes"
-    )
+    parser.add_argument("--windows", type=int, default=20_000, metavar="N", help="per distribution")
+    parser.add_argument("--sizes", type=int, default=len(SIZES), metavar="N", help="only the first N sizes")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rates as data")
     return parser

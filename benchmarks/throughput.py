@@ -7,7 +7,7 @@ All contestants read the same topic: predictions of one model with 16 numbers an
 bytes of JSON each, uncompressed, in 4 partitions. The topic is complete before any contestant starts.
 
 - `watchkeeper_json`: one `watchkeeper worker`, a monitor of all 20 features with a reference, every check on;
-- `plain_faust_river`: a Faust agent that updates nulls and River's mean, variance, median and ADWIN per event;
+- `plain_faust_river`: a Faust agent that updates nulls and River's mean, variance, median, ADWIN per event;
 - `quix_river`: the same in Quix Streams;
 - `consume_and_decode`: `confluent-kafka` consume in batches and typed `msgspec` decode, no statistics.
 

@@ -102,9 +102,7 @@ def follow(worker: subprocess.Popen[bytes], log: IO[str], port: int, events: int
         log.seek(0)
         raise ContestantFailed(f"{NAME}: exit code {worker.poll()}, {last or first}:\n{tail(log.read())}")
     if last.folded == first.folded:
-        raise ContestantFailed(
-            f"{NAME}: {events} events were folded before the second scrape: set a larger --events"
-        )
+        raise ContestantFailed(f"{NAME}: {events} events are too few to measure: set a larger --events")
     seconds = last.at_seconds - first.at_seconds
     return Figures(events - first.folded, seconds, last.cpu_seconds - first.cpu_seconds)
 
