@@ -98,7 +98,7 @@ def volatile(rng: np.random.Generator, rows: int) -> Floats:
 
 
 def counts_in_bursts(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw Poisson counts around 3. Their log rate is an AR(1) process of sd 0.4 with a memory of 100 rows."""
+    """Draw Poisson counts around 3 whose log rate is an AR(1) process of sd 0.4 and memory 100 rows."""
     return rng.poisson(3 * np.exp(0.4 * autoregressive(1 - 1 / 100)(rng, rows))).astype(np.float64)
 
 
@@ -118,7 +118,7 @@ def long_memory(rng: np.random.Generator, rows: int) -> Floats:
 
 
 def slow_wander(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw values whose mean is an AR(1) process of sd 0.5. Its memory is 5000 rows, 1/20 of the reference."""
+    """Draw values whose mean is an AR(1) process of sd 0.5 and memory 5000 rows, 1/20 of the reference."""
     return rng.normal(size=rows) + 0.5 * autoregressive(1 - 1 / 5000)(rng, rows)
 
 

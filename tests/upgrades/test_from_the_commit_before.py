@@ -1,6 +1,6 @@
-"""The checkpoints and records of commit f91deb0 are read; the run ends in the same statistics and alerts.
+"""Checkpoints and records of commit f91deb0 are read. The run ends with the same statistics and alerts.
 
-f91deb0 is the last commit before everything was imported as `watchkeeper.`. What it wrote is of format 2.
+f91deb0 is the last commit before all imports began with `watchkeeper.`. It wrote format 2.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ TEXTS = {
     "retraining": {"reasons"},
     "alerts": {"summary", "description", "action", "explanation"},
 }
-"""Sentences for people, by topic: their wording may change."""
+"""Fields with sentences for people, by topic. Their wording may change."""
 MOMENTS = ("after 25 rounds", "after 50 rounds", "after 75 rounds", "at the crash")
 
 
@@ -48,7 +48,7 @@ def _memory(moment: str | None = None) -> Memory:
 
 
 def _comparable(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Leave out sentences, and the last digits of numbers, in which processors may differ."""
+    """Remove sentences, and the last digits of numbers, which differ between processors."""
     return {topic: _without(found, TEXTS.get(topic, set())) for topic, found in told.items()}
 
 
@@ -97,7 +97,7 @@ def test_on_this_machine_the_statistics_are_the_same_to_the_byte(registered: Any
     }
 
 
-def test_it_goes_on_from_what_this_code_wrote(registered: Any, tmp_path: Path) -> None:
+def test_the_old_code_continues_from_what_this_code_wrote(registered: Any, tmp_path: Path) -> None:
     ended = go_on(THEN, live(_memory(), registered, until=12), tmp_path)
     assert ended.returncode == 0, ended.stderr
     told = msgspec.msgpack.decode((tmp_path / "told").read_bytes())
