@@ -155,7 +155,7 @@ def _download(folder: Path) -> None:
                 f"-DoutputDirectory={libs}",
             ]
         )
-        with contextlib.suppress(OSError):  # another run was faster
+        with contextlib.suppress(OSError):  # another process renamed it first
             libs.rename(folder)
 
 
