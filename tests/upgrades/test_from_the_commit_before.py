@@ -27,7 +27,7 @@ THEN = golden.FORMAT_2
 TEXTS = {
     "rejected": {"message"},
     "retraining": {"reasons"},
-    "alerts": {"summary", "description", "action", "explanation"},
+    "alerts": {"summary", "description", "action", "explanation", "resolution"},
 }
 """Fields with sentences for people, by topic. Their wording may change."""
 MOMENTS = ("after 25 rounds", "after 50 rounds", "after 75 rounds", "at the crash")
