@@ -32,7 +32,7 @@ class Signal(NamedTuple):
     """Maps the means of panes to values in [0, 1].
 
     Shares are used as they are. Other means become Phi((mean - centre) / (UNIT * spread)), with the centre
-    and spread of the reference's rows, not of its means. So the value shows how large a move is, whatever the
+    and spread of the reference's rows, not of its means. So the value shows the size of a move regardless of the
     number of rows, and a small daily swing of a healthy feature stays inside the tolerance.
 
     Args:
