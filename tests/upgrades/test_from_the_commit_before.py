@@ -49,7 +49,20 @@ def _memory(moment: str | None = None) -> Memory:
 
 def _comparable(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Remove sentences, and the last digits of numbers, which differ between processors."""
-    return {topic: _without(found, TEXTS.get(topic, set())) for topic, found in told.items()}
+    comparable = {topic: _without(found, TEXTS.get(topic, set())) for topic, found in told.items()}
+    return comparable | {"alerts": _without_rewordings(comparable["alerts"])}
+
+
+def _without_rewordings(alerts: dict[str, Any]) -> dict[str, Any]:
+    """Remove updates of an open alert in which nothing but its wording has changed."""
+    kept: dict[str, Any] = {}
+    newest: dict[str, Any] = {}
+    for key in sorted(alerts):
+        content = {name: value for name, value in alerts[key].items() if name != "updated_at"}
+        if newest.get(content["fingerprint"]) != content:
+            kept[key] = alerts[key]
+        newest[content["fingerprint"]] = content
+    return kept
 
 
 def _without(value: Any, texts: set[str]) -> Any:
