@@ -2,7 +2,7 @@
 
 Each alert is sent to every URL, as Alertmanager's documentation requires for a cluster. It has arrived when
 one of them accepted it. While an alert fires, each request sets its end a little ahead: if the sender dies,
-the alert ends by itself instead of firing for ever.
+the alert ends instead of firing forever.
 """
 
 import asyncio

@@ -2,11 +2,10 @@
 
 - Segments: a fault in all rows, or in two segments or more, is one alert for all rows. The alert of a fault
   in a single segment has that segment as a label.
-- Versions: data quality and drift belong to the subject, whatever the version. Performance belongs to the
-  version.
+- Versions: data quality and drift belong to the subject as a whole. Performance belongs to the version.
 - Features: drift is one alert for all features. Any other check that fires in more than `MANY` features at
   once is one upstream fault, and one alert.
-- A fault that only a superseded version shows wakes nobody: its reference is old, and another version
+- A fault that only a superseded version shows does not page: its reference is old, and another version
   answers.
 """
 

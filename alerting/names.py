@@ -1,7 +1,7 @@
 """The name, severity and first action of each check's alert.
 
-Broken data and measured harm page. A moved distribution, changed traffic or late labels are a ticket and wake
-nobody.
+Broken data and measured harm page. A moved distribution, changed traffic or late labels are a ticket and do
+not page.
 """
 
 from typing import Literal, NamedTuple

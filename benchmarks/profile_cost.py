@@ -1,7 +1,8 @@
-"""What it costs to add rows to a `RowsProfile`, beside merely parsing the same events.
+"""CPU cost of adding rows to a `RowsProfile`, beside only parsing the same events.
 
-Run it with `python -m benchmarks.profile_cost [--rows N] [--rounds N]`. CPU time of one thread, alternately,
-best of a few rounds; decoding and the columns are not part of the profile's figure.
+Run it with `python -m benchmarks.profile_cost [--rows N] [--rounds N]`. The figures are CPU time of one
+thread. The ways take turns, and the best round of each counts. The figure of the profile excludes decoding
+and building columns.
 """
 
 import argparse
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(rows: int, rounds: int) -> dict[str, float]:
-    """Return the CPU microseconds per row of each way, the best of the rounds."""
+    """Return the CPU microseconds per row of each way in its best round."""
     values = [value for _, value in events(rows)]
     columns = to_columns(values)
     layout = Layout.of(MONITOR, build_reference(MONITOR, columns, {}, built_at_ms=0))
@@ -80,8 +81,8 @@ def _adder(layout: Layout, chunks: Sequence[Columns]) -> Callable[[], None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.profile_cost", description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=40_000, metavar="N", help="rows in all")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="the best one counts")
+    parser.add_argument("--rows", type=int, default=40_000, metavar="N", help="rows in total")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds; the best one counts")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Many small models and their events, for the benchmark of recovery."""
+"""Many small models and their events, for the recovery benchmark."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -57,7 +57,7 @@ def events(monitors: int, rows: int, features: int) -> Iterator[tuple[str, bytes
 
 
 def reference_of(watched: Monitor, features: int) -> Reference:
-    """Build a reference from events like those that are folded."""
+    """Build a reference from events like the folded ones."""
     subject = SubjectDecoder(watched)
     decode = EventDecoder([Timeline(subject)], "model").decode_fast
     number = int(watched.subject.removeprefix("model-"))

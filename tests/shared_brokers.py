@@ -1,7 +1,7 @@
 """One broker of each kind for all processes of a test run.
 
-The process that shares out the tests starts a broker when the first other process asks for it, and stops it
-at the end. They talk through files in one folder: `NAME.wanted`, and then `NAME.answer`.
+The process that distributes the tests starts a broker at the first request of another process, and stops it
+at the end. They communicate through files in one folder: the request `NAME.wanted`, then `NAME.answer`.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from tests.brokers import BROKERS, Offline, Running, Unavailable
 
 _POLL_SECONDS = 0.05
 _ANSWER_SECONDS = 600
-"""Longest wait for a broker; the first run on a machine downloads Apache Kafka."""
+"""Longest wait for a broker. The first run on a machine downloads Apache Kafka."""
 
 
 class _Answer(msgspec.Struct):
@@ -28,7 +28,7 @@ class _Answer(msgspec.Struct):
 
 
 class SharedBrokers:
-    """Starts and stops the brokers that other processes ask for."""
+    """Starts and stops the brokers that other processes request."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="watchkeeper-brokers-"))
@@ -41,7 +41,7 @@ class SharedBrokers:
             thread.start()
 
     def close(self) -> None:
-        """Stop all that were started."""
+        """Stop all started brokers."""
         self._stopping.set()
         for thread in self._threads:
             thread.join()
@@ -58,7 +58,7 @@ class SharedBrokers:
                 answer = _Answer(running.address, running.what)
             except Unavailable as error:
                 answer = _Answer(unavailable=str(error), offline=isinstance(error, Offline))
-            except Exception as error:  # each process that asked fails with it, instead of waiting
+            except Exception as error:  # each process that requested it fails with it instead of waiting
                 answer = _Answer(unavailable=f"{type(error).__name__}: {error}")
             self._answer(name, answer)
             self._stopping.wait()
@@ -70,7 +70,11 @@ class SharedBrokers:
 
 
 def ask(folder: Path, name: str) -> Running:
-    """Return the broker of a name, started if it does not run yet; Unavailable says why there is none."""
+    """Return the broker of a name. It is started if it does not run yet.
+
+    Raises:
+        Unavailable: The broker cannot run. The message gives the reason.
+    """
     (folder / f"{name}.wanted").touch()
     deadline = time.monotonic() + _ANSWER_SECONDS
     found = folder / f"{name}.answer"

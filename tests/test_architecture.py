@@ -1,4 +1,4 @@
-"""The rules of the layout, as far as a program can check them."""
+"""The rules of the layout that a program can check."""
 
 import ast
 import importlib
@@ -34,7 +34,7 @@ def module_names() -> Iterator[str]:
 
 
 def test_imports_go_one_way() -> None:
-    # Called in this process it would switch off all loggers that there are.
+    # In this process it would disable all existing loggers.
     linted = subprocess.run(
         [Path(sys.executable).parent / "lint-imports", "--no-cache"],
         cwd=ROOT, capture_output=True, text=True, check=False,
@@ -55,7 +55,7 @@ def test_no_other_distribution_takes_our_names() -> None:
     assert set(owners.get("watchkeeper_client", ())) <= {"watchkeeper-client"}
 
 
-def test_files_are_short_or_it_is_said_why_not() -> None:
+def test_files_are_short_or_have_a_reason() -> None:
     paths = sources(*HOMES, "benchmarks", "dashboards")
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in paths}
     assert {name for name, lines in lengths.items() if lines > LINES_MAX} == set(LONGER)
@@ -101,7 +101,7 @@ def test_no_module_is_loaded_under_two_names() -> None:
 
 
 def classes(path: Path) -> Iterator[str]:
-    """Give the public classes that a file defines, also those inside of others."""
+    """Yield the public classes that a file defines, including nested ones."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             yield node.name
@@ -115,7 +115,7 @@ def test_each_class_name_has_one_home() -> None:
     assert len(homes) > 250
     twice = {name: found for name, found in homes.items() if len(found) > 1}
     assert {name: found for name, found in twice.items() if name not in TWO_HOMES} == {}
-    assert set(TWO_HOMES) <= set(twice), "a reason without a name that needs it"
+    assert set(TWO_HOMES) <= set(twice), "an exception that is no longer needed"
 
 
 def test_imports_name_the_package() -> None:
@@ -133,7 +133,7 @@ def _is_of_then(path: Path) -> bool:
 
 
 def numeric_constants(body: list[ast.stmt]) -> Iterator[tuple[str, bool]]:
-    """Give the names of numeric constants, and whether a docstring follows each."""
+    """Yield the names of numeric constants, and whether a docstring follows each."""
     for number, node in enumerate(body):
         targets = node.targets if isinstance(node, ast.Assign) else []
         targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
@@ -155,7 +155,7 @@ def _constants(target: ast.expr) -> Iterator[str]:
 
 
 def _is_number(value: ast.expr) -> bool:
-    """Whether an expression is made of numbers alone: `16 * 2**20`, `-1`, `(1, 2)`, `1.0 if x else 2`."""
+    """Whether an expression consists only of numbers: `16 * 2**20`, `-1`, `(1, 2)`, `1.0 if x else 2`."""
     if isinstance(value, ast.Constant):
         return isinstance(value.value, int | float) and not isinstance(value.value, bool)
     if isinstance(value, ast.BinOp):

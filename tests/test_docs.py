@@ -1,4 +1,4 @@
-"""The documentation says what is true: links, commands, files, events, tables."""
+"""Links, commands, files, events and tables in the documentation are correct."""
 
 import ast
 import json
@@ -104,11 +104,11 @@ def test_every_page_is_linked_from_the_index_or_another() -> None:
 
 FOLDERS = "streams|detectors|alerting|schemas|client|demo|tests|benchmarks|dashboards|compose|docs"
 MADE_LATER = {"compose/secrets/"}
-"""Folders that a documented command makes."""
+"""Folders that a documented command creates."""
 
 
 def paths(text: str) -> set[str]:
-    """Every path that starts at the top, and in tables every name or glob beside one, in the same folder."""
+    """Yield every path from the top, and in tables every name or glob beside one, from the same folder."""
     found = set(re.findall(rf"`((?:{FOLDERS})/[\w/.*-]+)`", text))
     for row in re.findall(r"^\|.*\|$", text, re.MULTILINE):
         for cell in row.split("|"):
@@ -150,7 +150,7 @@ def test_every_decision_is_in_the_index() -> None:
 
 
 def commands(page: Path) -> list[str]:
-    """Every command of ours in blocks and in code spans, without what a shell does with its output."""
+    """Yield every command of Watchkeeper in blocks and code spans, without redirections of the shell."""
     lines = [
         line for _, text in FENCED.findall(read(page)) for line in text.replace("\\\n", " ").splitlines()
     ]
@@ -183,7 +183,7 @@ def test_every_command_is_one_that_the_program_knows(page: Path) -> None:
             parse(command)
         except Exception as error:
             if type(error).__name__ == "MissingParameter" and f"`{command}`" in prose(page):
-                continue  # it is only mentioned, not meant to be typed as it is
+                continue  # a mention, not a complete command
             pytest.fail(f"{command}: {getattr(error, 'message', error)}")
 
 
@@ -207,7 +207,7 @@ def test_every_monitor_is_valid(block: Block) -> None:
 
 
 def check_event(document: dict[str, Any]) -> str | None:
-    """Decode a document by what it looks like; None for one that is no event."""
+    """Decode a document as the event that it looks like; None if it is not an event."""
     if "specversion" in document:
         return check_event(document["data"])
     kinds: dict[str, Any] = {"prediction": Prediction, "label_time": Label, "feature_view": FeatureEvent}
@@ -222,7 +222,7 @@ def check_event(document: dict[str, Any]) -> str | None:
     return None
 
 
-def test_every_event_is_one() -> None:
+def test_every_event_is_valid() -> None:
     kinds = {check_event(json.loads(block.text)) for block in blocks("json")}
     assert {"prediction", "label_time", "feature_view"} <= kinds
 
@@ -312,7 +312,7 @@ def test_the_reasons_of_rejection_are_those_of_the_code() -> None:
 
 
 def statistic_names() -> set[str]:
-    """Names of statistics that stand in the code; those made of parts are matched by their parts."""
+    """Return the names of statistics in the code. Composed names are matched by their parts."""
     found = {name for path in SOURCES for name in re.findall(r'Statistic\(\s*"(\w+)"', read(path))}
     named = {
         name

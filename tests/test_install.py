@@ -1,4 +1,4 @@
-"""The wheels, installed beside a project that has folders of the same names."""
+"""The wheels work beside a project with folders of the same names."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from watchkeeper.streams.kafka.embedded import EmbeddedBroker, free_port
 
 ROOT = Path(__file__).parent.parent
 SHADOWS = ("schemas", "streams", "detectors", "alerting", "client", "demo", "tests")
-"""Folders of the project, each a package that fails when it is imported."""
+"""Folders of the project. Each is a package that fails on import."""
 READY_SECONDS = 90
 SENTINEL = """
 import random
@@ -36,7 +36,7 @@ print(watchkeeper_client.__file__)
 
 
 class Installed(NamedTuple):
-    """A virtual environment with both wheels, and a project beside which it is used."""
+    """A virtual environment with both wheels, and a project in whose folder it is used."""
 
     python: Path
     site: Path
@@ -62,7 +62,7 @@ class Installed(NamedTuple):
 
 
 def built(source: Path, folder: Path) -> Path:
-    """Build a wheel with what is installed: nothing is downloaded, and nothing written beside the source."""
+    """Build a wheel with the installed packages. Nothing is downloaded or written beside the source."""
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--no-index", "--no-build-isolation", "--wheel-dir", str(folder), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -97,7 +97,7 @@ def installed(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
         (project / name / "__init__.py").write_text(f'raise ImportError("{name} of the project")\n')
     ours = ("WATCHKEEPER_", "PYTHON")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    # As `python -m` and a service's start script do: the project comes first on the path.
+    # The project comes first on the path, as with `python -m` and the start script of a service.
     return Installed(python, site, project, environment | {"PYTHONPATH": str(project)})
 
 
@@ -106,7 +106,7 @@ def _said(python: Path, program: str) -> str:
 
 
 def _lend_dependencies(site: Path, links: Path) -> None:
-    """Link what is installed here, but for Watchkeeper itself, and put the links on the path."""
+    """Link the installed packages except Watchkeeper, and add the links to the path."""
     here = Path(_said(Path(sys.executable), "import sysconfig; print(sysconfig.get_path('purelib'))"))
     links.mkdir()
     for entry in here.iterdir():
@@ -210,7 +210,7 @@ def _wait_until_ready(worker: subprocess.Popen[bytes], port: int, log: Path) -> 
 
 
 def test_the_demo_starts(installed: Installed, tmp_path: Path) -> None:
-    """Its broker answers, its tables are read and its model is in training; then it is interrupted."""
+    """Its broker answers, its tables are read and its model trains. Then the test interrupts it."""
     log = tmp_path / "demo.log"
     demo = installed.start(installed.watchkeeper, "demo", log=log)
     try:

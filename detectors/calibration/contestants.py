@@ -14,11 +14,11 @@ from watchkeeper.detectors.tables.table import Cells, Table
 _TIME = "time of the row"
 """The name of the column of times that `as_rows` adds."""
 ON_DEMAND = frozenset(("kswin", "risk"))
-"""Detectors that run only if they are asked for: KSWIN takes 150 us a value, a hundred times more than
-others; risk is for losses, not for any column."""
+"""Detectors that run only if they are named: KSWIN takes 150 us per value, a hundred times more than the
+others. `risk` is for losses, not for any column."""
 _CHUNK = 256
-"""Number of rows that are fed to the engine before it is asked for an alarm. Chosen by hand: it saves the
-rows after the first alarm."""
+"""Number of rows that the engine processes before the check for an alarm. Chosen by hand: it saves processing
+the rows after the first alarm."""
 ENGINE = "Sentinel"
 """The name of the engine."""
 ALWAYS = "always fires"

@@ -55,7 +55,7 @@ class FalseAlarms(Struct):
         """Report whether the detector keeps the budget, as far as these rows show."""
         if self.low > self.allowed:
             return "over budget"
-        return "within budget" if self.high <= self.allowed else "too few rows to tell"
+        return "within budget" if self.high <= self.allowed else "too few rows to decide"
 
 
 class Delays(Struct):
@@ -229,7 +229,7 @@ def _delays(name: str, kind: str, size: float, seen: list[int | None], limit: in
 
 
 def names(asked: Collection[str] = ()) -> list[str]:
-    """Choose detectors: those that were asked for, or all except `ON_DEMAND`; the dummies always.
+    """Choose detectors: the named ones, or all except `ON_DEMAND`. The dummies are always included.
 
     Args:
         asked: Names of detectors; empty chooses the default.

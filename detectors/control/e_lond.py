@@ -57,7 +57,7 @@ class ELond(Struct):
             )
 
     def look(self, e_values: Sequence[float]) -> list[int]:
-        """Take in the e-values of the next look, and return the positions of the rejected ones.
+        """Process the e-values of the next look and return the positions of the rejected ones.
 
         Args:
             e_values: One e-value for each hypothesis of the look, shape (F,); NaN counts as no evidence.

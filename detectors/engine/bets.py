@@ -82,8 +82,8 @@ def make_bets(
 
     A bet on a change of d uses the scale of the variability at which it grows fastest: the largest (d - drift
     allowance)^2 / inflation. So large changes are distinguished from slow drift within few rows, and small
-    changes from bursts over many rows. If a score of two values occurs more often than the reference says,
-    the bet on it wins by much at once: such bets get a higher cost. Cost: 0.1 ms per score.
+    changes from bursts over many rows. If a rare event occurs slightly more often than in the reference, the
+    bet on it grows fast: bets on scores of two values get a higher cost. Cost: 0.1 ms per score.
 
     Args:
         scores: Score of each bin, of shape (scores, bins).

@@ -45,8 +45,8 @@ class CategoryBins(Struct, frozen=True, weakref=True, tag="category"):
     def of(cls, values: Sequence[Any], among: Collection[str] | None = None) -> "CategoryBins":
         """Fit the bins.
 
-        A random half of the rows decides which categories are common; the other half says how common they are
-        (see `shares`). The most common of many are partly so by chance, and would be less common afterwards.
+        A random half of the rows decides which categories are common. The other half measures their shares
+        (see `shares`). The largest of many measured shares are partly large by chance, and fall later.
 
         Args:
             values: The reference's categories; None is missing.

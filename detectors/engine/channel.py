@@ -62,7 +62,7 @@ ABOVE = (1,)
 
 
 class Channel(Struct):
-    """How rows become scores, and what the reference says about these."""
+    """Maps rows to scores, and holds the statistics of the scores in the reference."""
 
     name: str
     """Name of the column."""
@@ -167,7 +167,7 @@ def fit_new(name: str, cells: Floats, times_ms: Floats | None, options: FitOptio
 
     The share in health is the upper bound of the share of values that one half of the reference has and the
     other lacks. New values come in bursts if the values do. If those bursts are long, and no quarter of the
-    reference has values far out for another, only values far out count as new: they are found at once.
+    reference has values far out for another, only values far out count as new. They are detected immediately.
 
     Args:
         name: Name of the column.

@@ -56,7 +56,7 @@ class PaneWatch:
     """Bets on the counts of panes, within a budget of false alarms per time.
 
     A pane of n rows is one block of the bank (`detectors/engine/bank.py`). It spends its span of time of the
-    budget, so the mean time to a false alarm is kept whatever the traffic is. A feature that raised an alarm
+    budget, so the mean time to a false alarm does not depend on the traffic. A feature that raised an alarm
     is silenced until it is cleared. Cost: 0.1 ms per pane of 20 features.
 
     Args:
@@ -73,7 +73,7 @@ class PaneWatch:
         self._peaks: dict[str, float] = {}
 
     def feed(self, profile: Profile, start_ms: int, end_ms: int) -> None:
-        """Take in one pane.
+        """Process one pane.
 
         Args:
             profile: Counts of the pane.

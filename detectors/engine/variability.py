@@ -6,8 +6,8 @@ blocks of 16, 32, 64, ... rows, and does not count the same variability in the s
 three measures:
 
 - Inflation: the number of rows that carry as much information as one independent row.
-- Drift allowance: how far the mean of a score may drift by itself, in standard deviations of the score.
-- Variance allowance: how far the variance of a score may rise above 1 by itself.
+- Drift allowance: how far the mean of a healthy score may drift, in standard deviations of the score.
+- Variance allowance: how far the variance of a healthy score may rise above 1.
 """
 
 from typing import NamedTuple

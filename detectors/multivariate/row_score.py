@@ -40,7 +40,7 @@ class RowScore(Protocol):
         """
 
     def scores(self, rows: Floats) -> Floats:
-        """Score rows, each on its own; all scores are finite, whatever is in the rows."""
+        """Score each row separately. All scores are finite, also for missing and infinite values."""
 
     def fit_scores(self, rows: Floats) -> Floats:
         """Learn from the reference, and score its rows as if they were new; needs at least 16 rows."""

@@ -1,4 +1,4 @@
-"""A change of many columns at once, seen in the last 8, 16, 32 or 64 rows."""
+"""Detects a change of many columns together in the last 8, 16, 32 or 64 rows."""
 
 from itertools import count
 from typing import Self
@@ -90,7 +90,7 @@ class ShortWindow:
         self.reset()
 
     def update(self, rows: Floats) -> Floats:
-        """Take in rows, and give the score after each.
+        """Process rows and return the score after each.
 
         Args:
             rows: Rows with the reference's columns, shape (rows, columns).

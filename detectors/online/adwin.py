@@ -46,7 +46,7 @@ class Adwin(Stateful, kw_only=True):
     """State: `sums[k]` holds the sums of 2**k values each, the oldest first."""
 
     def update(self, value: float) -> bool:
-        """Take in the next value and report whether it raises an alarm.
+        """Process the next value and report whether it raises an alarm.
 
         Args:
             value: The next value, in [0, 1].

@@ -14,7 +14,7 @@ class Detector(Protocol):
         """Give the evidence for a change as a share of the alarm threshold: 1 or more is an alarm."""
 
     def update(self, value: float) -> bool:
-        """Take in the next value and report whether it raises an alarm.
+        """Process the next value and report whether it raises an alarm.
 
         Args:
             value: The next value, in [0, 1].

@@ -117,7 +117,7 @@ class Calibrated(NamedTuple):
     tried: Tried
     """The loosest setting whose measured ARL is at least the target; the strictest one if there is none."""
     target: float
-    """The ARL that was asked for, in values per false alarm."""
+    """The requested ARL, in values per false alarm."""
     baseline: float
     """The mean of the reference."""
     more: Mapping[str, float]
@@ -140,11 +140,11 @@ class Calibrated(NamedTuple):
         return KNOBS[self.kind].make(self.tried.setting, known, self.more)
 
     def __str__(self) -> str:
-        """Give the result as one sentence."""
+        """Return the result as one sentence."""
         tried, name = self.tried, KNOBS[self.kind].name
         often = f"every {'' if tried.alarms else 'more than '}{tried.arl:,.0f} values"
-        said = f"{self.kind} with {name}={tried.setting:.4g} alarms {often} ({tried.alarms} alarms)"
-        return said if self.reached else f"{said}; no setting reached one in {self.target:,.0f}"
+        sentence = f"{self.kind} with {name}={tried.setting:.4g} alarms {often} ({tried.alarms} alarms)"
+        return sentence if self.reached else f"{sentence}; no setting reached one in {self.target:,.0f}"
 
 
 def calibrate(

@@ -41,7 +41,7 @@ class Ddm(Stateful, kw_only=True):
     """State: its standard error, s_min."""
 
     def update(self, value: float) -> bool:
-        """Take in the next value and report whether it raises an alarm.
+        """Process the next value and report whether it raises an alarm.
 
         Args:
             value: The next value, in [0, 1].

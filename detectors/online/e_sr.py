@@ -26,7 +26,7 @@ class ESr(Struct):
         M_n(f) = L_n (M_{n-1}(f) + 1) = sum over j <= n of L_j L_{j+1} ... L_n,   alarm at mean of M_n >= arl.
 
     As long as the mean of each value, given the values before, lies in the band, E L <= 1 and the mean number
-    of values to a false alarm is at least `arl`, whatever their distribution. Where the conditional mean
+    of values to a false alarm is at least `arl`, for any distribution. Where the conditional mean
     leaves the band in healthy data (seasons, bursts), there is no such guarantee: widen the tolerance.
 
     Paper: Shin, Ramdas and Rinaldo (2023), E-detectors: a nonparametric framework for sequential change
@@ -68,7 +68,7 @@ class ESr(Struct):
         return log1p(sum(self.evidence) / len(self.evidence)) / log1p(self.arl)
 
     def update(self, value: float) -> bool:
-        """Take in the next value and report whether it raises an alarm.
+        """Process the next value and report whether it raises an alarm.
 
         Args:
             value: The next value, in [0, 1].

@@ -44,7 +44,7 @@ class Eddm(Stateful, kw_only=True):
     """State: the largest p + 2 s."""
 
     def update(self, value: float) -> bool:
-        """Take in the next value and report whether it raises an alarm.
+        """Process the next value and report whether it raises an alarm.
 
         Args:
             value: The next value, in [0, 1].

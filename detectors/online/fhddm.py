@@ -19,7 +19,7 @@ class Fhddm(Stateful, kw_only=True):
     It compares 100 values only, so it never detects small rises. A fall is not detected.
 
     Defaults and alarms are those of river's FHDDM if river is fed correct answers, as in the paper. (River's
-    documentation says errors, but its FHDDM alarms when its input falls.)
+    documentation names errors as input, but its FHDDM alarms when its input falls.)
 
     Paper: Pesaranghader and Viktor (2016), Fast Hoeffding drift detection method for evolving data streams.
     Cost: 0.6 us per value, 100 floats of state.
@@ -44,7 +44,7 @@ class Fhddm(Stateful, kw_only=True):
     """State: the lowest mean of a full window since the last alarm."""
 
     def update(self, value: float) -> bool:
-        """Take in the next value and report whether it raises an alarm.
+        """Process the next value and report whether it raises an alarm.
 
         Args:
             value: The next value, in [0, 1].

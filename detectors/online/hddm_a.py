@@ -40,7 +40,7 @@ class HddmA(Stateful, kw_only=True):
     """State: the mean of the values before the cut, x."""
 
     def update(self, value: float) -> bool:
-        """Take in the next value and report whether it raises an alarm.
+        """Process the next value and report whether it raises an alarm.
 
         Args:
             value: The next value, in [0, 1].

@@ -54,7 +54,7 @@ class HddmW(Stateful, kw_only=True):
     """State: the sum of the squared weights of Y."""
 
     def update(self, value: float) -> bool:
-        """Take in the next value and report whether it raises an alarm.
+        """Process the next value and report whether it raises an alarm.
 
         Args:
             value: The next value, in [0, 1].

@@ -48,7 +48,7 @@ class Kswin(Stateful, kw_only=True):
     """State: the state of the random number generator, 64 bits."""
 
     def update(self, value: float) -> bool:
-        """Take in the next value and report whether it raises an alarm.
+        """Process the next value and report whether it raises an alarm.
 
         Args:
             value: The next value, in [0, 1].

@@ -46,7 +46,7 @@ class PageHinkley(Stateful, kw_only=True):
     """State: the highest D since the last alarm."""
 
     def update(self, value: float) -> bool:
-        """Take in the next value and report whether it raises an alarm.
+        """Process the next value and report whether it raises an alarm.
 
         Args:
             value: The next value, in [0, 1].

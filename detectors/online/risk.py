@@ -17,14 +17,14 @@ _BET_MAX = 0.5
 class Risk(Struct):
     """Detects that the mean of losses in [0, 1] since the start exceeds an allowed mean.
 
-    It alarms when a lower confidence bound of the mean, which holds at all times at once, exceeds `allowed`.
+    It alarms when a lower confidence bound of the mean, valid at all times simultaneously, exceeds `allowed`.
     With the predictable mean m and variance s2, and bets b_i = min(1/2, sqrt(2 ln(1/d) / (s2 i ln(1+i)))):
 
         bound_n = (sum b_i x_i - ln(1/d) - sum (x_i - m_{i-1})^2 psi(b_i)) / sum b_i,  psi(b) = -ln(1-b) - b.
 
     While the mean of each loss, given those before, is at most `allowed`, the probability that it ever alarms
-    is at most `delta`, whatever the distribution. It averages all losses since the start, so a harm that
-    begins late is found late: `Sentinel` is faster, this detector has the stronger guarantee. Labels may be
+    is at most `delta`, for any distribution. It averages all losses since the start, so a harm that begins
+    late is detected late: `Sentinel` is faster, this detector has the stronger guarantee. Labels may be
     late, as long as their delay does not depend on their content.
 
     Papers: Podkopaev and Ramdas (2021), Tracking the risk of a deployed model and detecting harmful
@@ -110,7 +110,7 @@ class Risk(Struct):
         return self.bound / self.allowed if self.allowed else float(self.bound > 0)
 
     def update(self, value: float) -> bool:
-        """Take in the next loss and report whether it raises an alarm.
+        """Process the next loss and report whether it raises an alarm.
 
         Args:
             value: The next loss, in [0, 1].

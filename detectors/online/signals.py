@@ -32,8 +32,8 @@ class Signal(NamedTuple):
     """Maps the means of panes to values in [0, 1].
 
     Shares are used as they are. Other means become Phi((mean - centre) / (UNIT * spread)), with the centre
-    and spread of the reference's rows, not of its means. So the value shows how large a move is, whatever the
-    number of rows, and a small daily swing of a healthy feature stays inside the tolerance.
+    and spread of the reference's rows, not of its means. So the value shows the size of a move for any number
+    of rows, and a small daily swing of a healthy feature stays inside the tolerance.
 
     Args:
         baseline: The healthy value, in [0, 1].

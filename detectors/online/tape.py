@@ -33,7 +33,7 @@ class Taped(ABC):
         return 1.0 if self._detector.drift_detected else 0.0
 
     def update(self, value: float) -> bool:
-        """Take in the next value and report whether it raises an alarm.
+        """Process the next value and report whether it raises an alarm.
 
         Args:
             value: The next value, in [0, 1].

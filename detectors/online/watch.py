@@ -84,7 +84,7 @@ class Watch:
         self._watched = {name: _Watched(signal, _make(signal)) for name, signal in watched}
 
     def feed(self, samples: Mapping[SignalName, Sample], end_ms: int) -> None:
-        """Take in one pane.
+        """Process one pane.
 
         Args:
             samples: The pane's values, by signal.

@@ -20,8 +20,8 @@ _SURE = 4.0
 """Number of standard errors by which a mean must move to be named instead of the shape. Chosen by hand: with
 fewer, a chance move of the mean hides the change of shape."""
 _SHOWS = 0.01
-"""Share of the evidence for an alarm from which a column counts as changed by itself. Chosen by hand: the
-columns of a row that breaks show a little, and are named before all numbers together."""
+"""Share of the evidence for an alarm from which a single column counts as changed. Chosen by hand: columns of
+broken rows show a little evidence, and are named before all numbers together."""
 
 
 class ColumnEvidence(NamedTuple):
@@ -59,7 +59,7 @@ def by_column(groups: Sequence[Group]) -> dict[str, ColumnEvidence]:
 def ranked(columns: Mapping[str, ColumnEvidence]) -> list[str]:
     """Return the names of the columns that changed, most evidence first.
 
-    A column that changes moves the whole row, too. If any column changed by itself, all numbers together come
+    A column that changes moves the whole row, too. So if a single column changed, all numbers together come
     last.
 
     Args:

@@ -137,7 +137,7 @@ def fit_channels(reference: Table, at_most: float, per: int | timedelta, options
         options: Options of all channels.
 
     Raises:
-        ValueError: The reference or an option can not be used; the message says why.
+        ValueError: The reference or an option cannot be used. The message gives the reason.
     """
     if reference.rows < FIT_ROWS_MIN:
         raise ValueError(f"the reference has {reference.rows} rows; at least {FIT_ROWS_MIN} are needed")
@@ -269,7 +269,7 @@ def _weights(names: list[str], options: FitOptions) -> dict[str, float]:
 
 
 def _unusable(cells: Cells) -> str:
-    """Return why a column can not be watched; empty if it can."""
+    """Return why a column cannot be watched; empty if it can."""
     if isinstance(cells, list):
         known = [cell for cell in cells if cell is not None]
         if not known:

@@ -15,7 +15,7 @@ from watchkeeper.detectors.sentinel.joint import JOINT
 from watchkeeper.detectors.tables.table import Table
 
 BLOCK = 8
-"""Number of rows that are taken in at once. An alarm comes at the end of a block, however the rows were cut.
+"""Number of rows that are processed together. Alarms come at the end of a block, for any split of the rows.
 
 Chosen by hand: smaller blocks cost more time, larger ones delay every alarm.
 """

@@ -100,7 +100,7 @@ class Sentinel:
             after: What to do after an alarm: `relearn`, `hold` or `restart`.
 
         Raises:
-            ValueError: The reference or an option can not be used; the message says why.
+            ValueError: The reference or an option cannot be used. The message gives the reason.
 
         >>> Sentinel.fit([1.0, 2.0, 4.0] * 100, at_most=1, per=50_000).budget_rows
         50000.0
@@ -120,7 +120,7 @@ class Sentinel:
             **budget: Other arguments of `fit`.
 
         Raises:
-            ValueError: The reference or an option can not be used; the message says why.
+            ValueError: The reference or an option cannot be used. The message gives the reason.
 
         >>> sentinel = Sentinel.of_errors([0, 0, 0, 0, 1, 0, 0, 0, 0, 0] * 100, per=10_000)
         >>> [alarm] = sentinel.update([0, 1] * 100)
@@ -189,7 +189,7 @@ class Sentinel:
         return _CHUNK if self._learned is None else min(_CHUNK, self._learn_at - self._learned.rows)
 
     def _take(self, rows: Table) -> tuple[int, Alarm | None]:
-        """Take in rows up to the first alarm; return how many were used, and the alarm."""
+        """Process rows up to the first alarm. Return how many were used, and the alarm."""
         used, alarmed = rows.rows, None
         if (search := self._search) is not None:
             used, raised = search.watch(self._fitted.with_joint(rows))
@@ -204,7 +204,7 @@ class Sentinel:
         return used, None
 
     def _raise(self, search: Search) -> Alarm:
-        """Describe the change, and go on after it."""
+        """Describe the change, and continue after it."""
         self.alarms += 1
         evidence = search.evidence()
         total = sum(each.evidence for each in evidence.values())

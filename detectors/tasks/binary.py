@@ -87,8 +87,8 @@ class BinaryLabels(LabelsProfile):
     def _count(self, scores: Floats, labels: Floats, predicted: Floats, sign: int) -> None:
         scored = ~np.isnan(scores)
         scores = np.clip(scores, 0.0, 1.0)
-        answers = np.where(np.isnan(predicted), scores >= self.layout.binning.threshold, predicted > 0)
-        self.confusion += sign * np.bincount(_quadrant(answers, labels), minlength=4)
+        positive = np.where(np.isnan(predicted), scores >= self.layout.binning.threshold, predicted > 0)
+        self.confusion += sign * np.bincount(_quadrant(positive, labels), minlength=4)
         self._count_scores(scores[scored], labels[scored], sign)
 
     def _count_scores(self, scores: Floats, labels: Floats, sign: int) -> None:
@@ -156,8 +156,8 @@ def _fine(scores: Floats) -> NDArray[np.int64]:
     return np.minimum((scores * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
 
 
-def _quadrant(answers: Bools, labels: Floats) -> Counts:
-    index: Counts = 2 * (~answers).astype(np.int64) + (labels == 0.0)
+def _quadrant(positive: Bools, labels: Floats) -> Counts:
+    index: Counts = 2 * (~positive).astype(np.int64) + (labels == 0.0)
     return index
 
 

@@ -1,8 +1,8 @@
-"""What an undisturbed fold of the same records says, and how a disturbed run differs from it.
+"""The result of an undisturbed fold of the same records, and how a disturbed run differs from it.
 
-The oracle reads the event topics whole and folds them in this process, stage by stage: no group, no
-checkpoint, no network. It does so twice, in different chunks and orders of topics, and must agree with
-itself; and a recount that shares no code with the folds must find the same rows in the same windows.
+The oracle reads the event topics completely and folds them in this process, stage by stage, without a group,
+checkpoints or network. It folds twice, in different chunks and orders of topics, and both results must be
+equal. A recount that shares no code with the folds must find the same rows in the same windows.
 """
 
 from collections import Counter
@@ -32,23 +32,23 @@ from watchkeeper.streams.topics.topics import topic_name
 EVENTS = ("predictions", "labels", "features")
 OUTCOMES = ("profiles", "statistics", "findings", "alerts", "retraining")
 FOLDED_AT_MS = 4_102_444_800_000
-"""A clock far ahead of all event times; the oracle has no other."""
+"""The oracle's only clock, far ahead of all event times."""
 
 Log = dict[int, list[Record]]
 Rejected = dict[str, tuple[str, bytes]]
 
 
 class Outcome(NamedTuple):
-    """Everything said, each record with how often: by topic, partition where it matters, and value."""
+    """All published records and how often, by topic, partition (where it matters) and value."""
 
     said: dict[str, Counter[bytes]]
     rejected: Rejected
     accounts: dict[str, int]
-    """What became of the events, and of the labels that were accepted, in all partitions together."""
+    """The account of all events, and of the accepted labels, over all partitions."""
 
 
 class Difference(NamedTuple):
-    """How a run differs from the oracle; nothing in it means equal."""
+    """The differences of a run from the oracle. Empty if they are equal."""
 
     lost: list[str]
     doubled: list[str]
@@ -60,7 +60,7 @@ class Difference(NamedTuple):
 
 
 class Monitors:
-    """The registry of the oracle: what was applied before the stream, and nothing else."""
+    """The registry of the oracle. It holds what was applied before the stream."""
 
     generation = 1
 
@@ -71,7 +71,7 @@ class Monitors:
         self._watched = {name: configuration.watched(name) for name in configuration.subjects()}
 
     def get(self, subject: str) -> Any:
-        """Return what is known of a subject."""
+        """Return the configuration of a subject."""
         return self._watched.get(subject)
 
     def subjects(self) -> list[str]:
@@ -80,7 +80,7 @@ class Monitors:
 
 
 def read_log(settings: Settings, topic: str) -> Log:
-    """Read a topic whole, by partition."""
+    """Read all records of a topic, by partition."""
     return {
         number: [
             Record(m.offset(), m.timestamp()[1], m.key(), m.value(), m.headers() or ())
@@ -91,7 +91,7 @@ def read_log(settings: Settings, topic: str) -> Log:
 
 
 def expect(settings: Settings, monitors: Sequence[Monitor]) -> Outcome:
-    """Fold what the event topics hold; assert that the order of reading does not matter."""
+    """Fold the event topics. Assert that the order of reading does not matter."""
     logs = {topic: read_log(settings, topic) for topic in EVENTS}
     first = fold(logs, monitors, settings.partitions, EVENTS, 500)
     second = fold(logs, monitors, settings.partitions, EVENTS[::-1], 7001)
@@ -100,13 +100,13 @@ def expect(settings: Settings, monitors: Sequence[Monitor]) -> Outcome:
     events = sum(len(records) for log in logs.values() for records in log.values())
     known = sum(first.accounts[name] for name in Account.__struct_fields__)
     assert known == events, f"of {events} events: {first.accounts}"
-    counted, told = recount(logs["predictions"], monitors[0]), _rows_told(first, monitors[0].subject)
-    assert {window: counted[window] for window in told} == told, f"{told} but counted {counted}"
+    counted, rows = recount(logs["predictions"], monitors[0]), _rows_published(first, monitors[0].subject)
+    assert {window: counted[window] for window in rows} == rows, f"{rows} but counted {counted}"
     return first
 
 
-def _rows_told(outcome: Outcome, subject: str) -> dict[Window, int]:
-    """Return what the statistics say of how many predictions each window and segment had."""
+def _rows_published(outcome: Outcome, subject: str) -> dict[Window, int]:
+    """Return the number of predictions of each window and segment, according to the statistics."""
     windows = (msgspec.json.decode(value, type=WindowStatistics) for value in outcome.said["statistics"])
     return {
         (w.window_start_ms, w.segment): w.rows
@@ -122,14 +122,14 @@ def fold(
     registry: Any = Monitors(monitors)
     sources = [f"ingest/{number}" for number in range(partitions)]
     folds = [IngestFold(number, partitions, registry, idle_ms=2**60) for number in range(partitions)]
-    said: list[Message] = []
+    ingested: list[Message] = []
     for number, ingest in enumerate(folds):
-        said += _interleaved(ingest, {topic: logs[topic][number] for topic in order}, chunk)
-    told = _stage(said, "profiles", partitions, lambda: EvaluateFold(registry, sources))
-    told += _stage(told, "findings", partitions, lambda: PageFold(registry))
-    rejected = [msgspec.msgpack.decode(m.value, type=Rejection) for m in said if m.topic == "rejected"]
+        ingested += _interleaved(ingest, {topic: logs[topic][number] for topic in order}, chunk)
+    later = _stage(ingested, "profiles", partitions, lambda: EvaluateFold(registry, sources))
+    later += _stage(later, "findings", partitions, lambda: PageFold(registry))
+    rejected = [msgspec.msgpack.decode(m.value, type=Rejection) for m in ingested if m.topic == "rejected"]
     return Outcome(
-        {topic: Counter(m.value for m in (*said, *told) if m.topic == topic) for topic in OUTCOMES},
+        {topic: Counter(m.value for m in (*ingested, *later) if m.topic == topic) for topic in OUTCOMES},
         {_place(each): (each.reason, each.value) for each in rejected},
         _accounts(each.partition for each in folds),
     )
@@ -181,7 +181,7 @@ def _saved(settings: Settings) -> list[PartitionState]:
 
 
 def found(settings: Settings) -> Outcome:
-    """Read what a run said. A record delivered twice has the same number twice, and counts once."""
+    """Read the output of a run. A record that was delivered twice has the same number and counts once."""
     said = {}
     for topic in OUTCOMES:
         numbered: dict[tuple[bytes, bytes], bytes] = {}
@@ -190,7 +190,7 @@ def found(settings: Settings) -> Outcome:
             for record in records:
                 headers = dict(record.headers)
                 if SOURCE_HEADER not in headers:
-                    continue  # the poison that the schedule put there
+                    continue  # a poison record of the schedule
                 key = headers[SOURCE_HEADER], headers[SEQUENCE_HEADER]
                 if numbered.setdefault(key, record.value or b"") != (record.value or b""):
                     strays.append(record.value or b"")
@@ -205,7 +205,7 @@ def _rejected(settings: Settings) -> Rejected:
             try:
                 each = msgspec.msgpack.decode(record.value or b"", type=Rejection)
             except msgspec.MsgspecError:
-                continue  # poison
+                continue  # a poison record
             if each.topic in EVENTS:
                 rejected[_place(each)] = (each.reason, each.value)
     return rejected
@@ -216,12 +216,12 @@ def _place(rejection: Rejection) -> str:
 
 
 def compare(run: Outcome, expected: Outcome) -> Difference:
-    """Say what the run lost, and what it said that it should not have said, or twice."""
+    """Return what the run lost, published wrongly, or published twice."""
     lost: list[str] = []
     doubled: list[str] = []
     for topic in OUTCOMES:
         if topic == "profiles":
-            continue  # panes may come in other pieces; what they add up to is in the statistics
+            continue  # panes may be split differently; their sums are in the statistics
         lost += [f"{topic}: {_short(v)} ({n})" for v, n in (expected.said[topic] - run.said[topic]).items()]
         doubled += [
             f"{topic}: {_short(v)} ({n})" for v, n in (run.said[topic] - expected.said[topic]).items()
@@ -233,7 +233,7 @@ def compare(run: Outcome, expected: Outcome) -> Difference:
     for name in sorted(expected.accounts.keys() | run.accounts.keys()):
         of_run, wanted = run.accounts.get(name, 0), expected.accounts.get(name, 0)
         if of_run != wanted:
-            (lost if of_run < wanted else doubled).append(f"accounts: {name} {of_run}, and not {wanted}")
+            (lost if of_run < wanted else doubled).append(f"accounts: {name} {of_run} instead of {wanted}")
     return Difference(lost, doubled)
 
 

@@ -1,4 +1,4 @@
-"""Counts predictions by window with nothing but loops and dictionaries: no code of what is tested."""
+"""Counts predictions by window with plain loops and dictionaries, without any code under test."""
 
 import json
 from collections import Counter
@@ -11,13 +11,13 @@ from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.streams.fold.protocol import Record
 
 POSSIBLE_MS = 946_684_800_000, 4_102_444_800_000
-"""From 2000 to 2100; what lies outside is rejected."""
+"""The years 2000 to 2100. Events outside are rejected."""
 Window = tuple[int, str | None]
-"""Start, and segment."""
+"""Start of the window, and segment."""
 
 
 def recount(log: Mapping[int, Iterable[Record]], monitor: Monitor) -> Counter[Window]:
-    """Count the rows that are neither late nor repeated, for tumbling windows and the first segment."""
+    """Count rows that are neither late nor duplicate, for tumbling windows and the first segment."""
     counts: Counter[Window] = Counter()
     for records in log.values():
         _count(records, monitor, counts)

@@ -1,4 +1,4 @@
-"""Whatever answers at Alertmanager's address: taken only by 2xx, read in bounds, and never an exception."""
+"""Any answer of Alertmanager's address: only 2xx is a success, reading is bounded, nothing raises."""
 
 import asyncio
 import gzip
@@ -99,7 +99,7 @@ def test_an_answer_without_end_takes_no_memory(status: int) -> None:
     found, peak = asyncio.run(flood())
     tracemalloc.stop()
     assert isinstance(found, AlertmanagerRefusal)
-    assert peak < 100 * 2**20  # 64 MiB of it are the other end's
+    assert peak < 100 * 2**20  # the server of the test takes 64 MiB of it
 
 
 def test_an_answer_in_an_unknown_charset_is_read() -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints and headers of our own records: read whole, or refused in one sentence."""
+"""Checkpoints and headers of internal records are read completely, or refused in one sentence."""
 
 import asyncio
 import contextlib
@@ -96,7 +96,7 @@ def test_a_newer_format_is_refused_before_the_rest_is_looked_at() -> None:
 
 
 def test_a_checkpoint_of_another_stage_is_refused() -> None:
-    # Evaluate would take the state of ingest for an empty one of its own.
+    # Evaluate would decode the state of ingest as an empty state of its own.
     with pytest.raises(wire.UnreadableCheckpoint, match="is of 'ingest/0', not of evaluate/0"):
         wire.decode(wire.encode(GOOD), "evaluate/0")
 

@@ -1,4 +1,4 @@
-"""Monitor files and files of a reference: put in force whole, or refused in one sentence with the place."""
+"""Monitor and reference files are applied completely, or refused in one sentence that names the place."""
 
 import re
 from collections import Counter
@@ -47,7 +47,7 @@ values = re.compile(r"(?<=[:,\[]) *[^,\[\]{}\n]+")
 
 @st.composite
 def with_a_piece(draw: st.DrawFn) -> bytes:
-    """Put a piece of YAML, or of what is none, in the place of a value."""
+    """Replace a value with a piece of valid or invalid YAML."""
     at = draw(st.sampled_from(list(values.finditer(WHOLE))))
     return f"{WHOLE[: at.start()]} {draw(st.sampled_from(PIECES))}{WHOLE[at.end() :]}".encode()
 
@@ -78,7 +78,7 @@ def test_a_monitor_file_is_fit_for_workers_or_is_refused(folder: Path, text: byt
 
 
 def _tried(action: Callable[[], Any]) -> Any:
-    """Return what an action gives, or the sentences in which it refuses."""
+    """Return the result of an action, or the sentences with which it refuses."""
     try:
         return action()
     except UserError as error:
@@ -86,7 +86,7 @@ def _tried(action: Callable[[], Any]) -> Any:
 
 
 def _is_fit(monitor: Monitor) -> None:
-    """See that workers understand the record, and can count by it."""
+    """Check that workers can decode the record and count rows with it."""
     configuration = Configuration()
     record = MonitorRecord(revisions=[MonitorRevision(monitor=monitor)]).encode()
     configuration.learn("monitors", monitor.subject.encode(), record)

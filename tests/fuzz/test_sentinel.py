@@ -39,7 +39,7 @@ COLUMNS: dict[str, Callable[[Rng, int], Any]] = {
 }
 REASONS = (
     "no column that can be watched",
-    "all columns must have the same number of rows",  # numbers for vectors: each a row, or all of them one?
+    "all columns must have the same number of rows",  # numbers instead of vectors: one row each, or one row?
 )
 kinds = st.lists(st.sampled_from(sorted(COLUMNS)), min_size=1, max_size=4)
 

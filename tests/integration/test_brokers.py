@@ -1,4 +1,4 @@
-"""Every broker does what Watchkeeper needs of it."""
+"""Every broker has the behaviour that Watchkeeper needs."""
 
 import pytest
 from confluent_kafka import KafkaException, Producer

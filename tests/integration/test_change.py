@@ -1,4 +1,4 @@
-"""A monitor that changes in mid-stream, and a worker killed around it, give what an offline fold gives."""
+"""A monitor that changes in mid-stream, and a worker killed around it, give the result of an offline fold."""
 
 import json
 import signal
@@ -25,7 +25,7 @@ from watchkeeper.streams.topics.topics import topic_name
 
 ROWS = 12_000
 CHANGE_MS = round(START.timestamp() * 1000) + 5 * 60_000
-"""Events are 20 a second: it is at row 6,000."""
+"""Time of the change. With 20 events a second it is at row 6,000."""
 CHANGES = {
     "features": {"age": {"type": "integer"}, "country": {"type": "category"}},
     "segments": [],
@@ -52,7 +52,7 @@ def test_a_change_in_mid_stream_and_a_kill_give_what_an_offline_fold_gives(
         publish(settings, everything[:before])
         _, records = plan([Wanted(AFTER, None)], [], read_configuration(settings), When(0, CHANGE_MS))
         send_configuration(settings, records)
-        apply(settings, BEACON)  # whoever knows it, knows the change
+        apply(settings, BEACON)  # a worker that has received it has received the change
         for workers in (first, second):
             _wait_for_subject(workers, "beacon")
         publish(settings, everything[before:around])
@@ -78,7 +78,7 @@ class _Worker(Workers):
 def _worker(settings: Settings, folder: Path) -> _Worker:
     folder.mkdir()
     port = free_port()
-    # The pause in what is published must not count as the end of what is published.
+    # The pause between the parts must not count as the end of the stream.
     workers = _Worker(settings, folder, WATCHKEEPER_WEB_PORT=str(port), WATCHKEEPER_IDLE_SECONDS="8")
     workers.port = port
     return workers
@@ -100,7 +100,7 @@ def _subjects(port: int) -> list[str]:
 
 
 def _offline(settings: Settings) -> dict[Any, dict[str, Any]]:
-    """Fold what is on the topics in one process that knows of the change from the start."""
+    """Fold the topics in one process that has the change from the start."""
     registry = Registry.fixed({"risk": Timeline(Watched(MONITOR), (CHANGE_MS, Watched(AFTER, {}, 1)))})
     count, now_ms = settings.partitions, time.time_ns() // 1_000_000
     folds = [EvaluateFold(registry, [f"ingest/{n}" for n in range(count)]) for _ in range(count)]

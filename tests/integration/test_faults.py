@@ -1,6 +1,7 @@
-"""The short form of `make faults`: a few schedules end equal to the oracle, on every broker that there is.
+"""The short form of `make faults`: a few schedules end equal to the oracle, on every available broker.
 
-`make test` runs one of them, `make test-long` the others."""
+`make test` runs one of them, `make test-long` the others.
+"""
 
 import os
 from collections.abc import Iterator
@@ -19,12 +20,12 @@ SEEDS = [
     pytest.param("kafka", 111, marks=pytest.mark.long),
     pytest.param("kafka", 112, marks=pytest.mark.long),
 ]
-"""About a minute each."""
+"""Schedules to run. Each takes about a minute."""
 
 
 @pytest.fixture(scope="module")
 def brokers(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """Brokers that can be hurt."""
+    """Brokers for fault injection."""
     try:
         with cluster(request.param) as running:
             yield running

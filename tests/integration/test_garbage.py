@@ -1,4 +1,4 @@
-"""Garbage on every topic stops no worker, and every piece of it is found again."""
+"""Garbage on every topic stops no worker, and every piece of it is kept as rejected."""
 
 import json
 import time
@@ -16,7 +16,7 @@ Event = tuple[str, str, bytes | None]
 
 
 def prediction(row: int, **changes: Any) -> bytes:
-    """A good prediction, but for the changes."""
+    """A valid prediction with some changes."""
     event = {
         "prediction_id": f"p{row}",
         "model": "risk",

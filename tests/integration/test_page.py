@@ -1,4 +1,4 @@
-"""From events in Kafka to a page at a real Alertmanager, firing and then resolved."""
+"""From events in Kafka to a page in a real Alertmanager, first firing and then resolved."""
 
 import json
 import time
@@ -26,7 +26,7 @@ MONITOR = Monitor.model_validate(
 
 
 def predictions(first_pane: int, panes: int, with_age: bool) -> list[tuple[str, str, bytes | None]]:
-    """Some windows of predictions, with or without the feature."""
+    """Return several windows of predictions, with or without the feature."""
     events: list[tuple[str, str, bytes | None]] = []
     for row in range(first_pane * PANE_ROWS, (first_pane + panes) * PANE_ROWS):
         event = {"prediction_id": f"p{row}", "model": "risk", "event_time": at(row)}

@@ -27,13 +27,13 @@ def source(folder: str = FORMAT_1) -> Logs:
 
 
 def crashed(folder: str = FORMAT_1) -> tuple[int, dict[str, bytes], Logs]:
-    """Give the round, the checkpoints and the records of all topics but the source's."""
+    """Return the round, the checkpoints, and the records of all topics except the input."""
     found = read("crashed", folder)
     return found["round"], found["checkpoints"], _logs(found["logs"])
 
 
 def moments(folder: str) -> list[tuple[int, dict[str, bytes], Logs]]:
-    """Give the same at several rounds of an undisturbed process."""
+    """Return the same at several rounds of an undisturbed process."""
     found = read("undisturbed", folder)
     logs = _logs(found["logs"])
     return [
@@ -47,7 +47,7 @@ def moments(folder: str) -> list[tuple[int, dict[str, bytes], Logs]]:
 
 
 def undisturbed(folder: str) -> Logs:
-    """Give the records of all topics but the source's, at the end."""
+    """Return the records of all topics except the input, at the end."""
     return _logs(read("undisturbed", folder)["logs"])
 
 

@@ -1,4 +1,4 @@
-"""Runs the code of an earlier commit, where the history has it."""
+"""Runs the code of an earlier commit, if the git history has it."""
 
 import io
 import os
@@ -20,7 +20,7 @@ COMMITS = {golden.FORMAT_1: "14df77e", golden.FORMAT_2: "f91deb0"}
 
 
 def unpack(golden_folder: str, into: Path) -> Path:
-    """Unpack the code that wrote golden files; skip where the history is not there."""
+    """Unpack the code that wrote golden files. Skip the test if the history lacks it."""
     commit = COMMITS[golden_folder]
     made = subprocess.run(
         ["git", "-C", HERE.parent.parent, "archive", commit], capture_output=True, check=False
@@ -33,7 +33,7 @@ def unpack(golden_folder: str, into: Path) -> Path:
 
 
 def go_on(golden_folder: str, memory: Memory, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Let the old code go on from a broker; what came of it is in `told` of the folder."""
+    """Let the old code continue from a broker. It writes its result to the file `told` in the folder."""
     old = unpack(golden_folder, folder / "old")
     broker = {"round": memory.round, "checkpoints": memory.checkpoints, "logs": memory.logs}
     given = msgspec.msgpack.encode(broker | {"configuration": golden.configuration(golden_folder)})

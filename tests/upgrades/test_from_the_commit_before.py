@@ -1,6 +1,6 @@
-"""The checkpoints and records of commit f91deb0 are read; the run ends in the same statistics and alerts.
+"""Checkpoints and records of commit f91deb0 are read. The run ends with the same statistics and alerts.
 
-f91deb0 is the last commit before everything was imported as `watchkeeper.`. What it wrote is of format 2.
+f91deb0 is the last commit before all imports began with `watchkeeper.`. It wrote format 2.
 """
 
 from collections import Counter
@@ -27,9 +27,9 @@ THEN = golden.FORMAT_2
 TEXTS = {
     "rejected": {"message"},
     "retraining": {"reasons"},
-    "alerts": {"summary", "description", "action", "resolution", "explanation"},
+    "alerts": {"summary", "description", "action", "explanation", "resolution"},
 }
-"""Sentences for people, by topic: their wording may change."""
+"""Fields with sentences for people, by topic. Their wording may change."""
 MOMENTS = ("after 25 rounds", "after 50 rounds", "after 75 rounds", "at the crash")
 
 
@@ -48,20 +48,20 @@ def _memory(moment: str | None = None) -> Memory:
 
 
 def _comparable(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Leave out sentences, and the last digits of numbers, in which processors may differ."""
-    kept = {topic: _without(found, TEXTS.get(topic, set())) for topic, found in told.items()}
-    return kept | {"alerts": _news(kept["alerts"])}
+    """Remove sentences, and the last digits of numbers, which differ between processors."""
+    comparable = {topic: _without(found, TEXTS.get(topic, set())) for topic, found in told.items()}
+    return comparable | {"alerts": _without_rewordings(comparable["alerts"])}
 
 
-def _news(alerts: dict[str, Any]) -> dict[str, Any]:
-    """Leave out records that repeat the one before: an open alert is published again in its new words."""
+def _without_rewordings(alerts: dict[str, Any]) -> dict[str, Any]:
+    """Remove updates of an open alert in which nothing but its wording has changed."""
     kept: dict[str, Any] = {}
-    last: dict[str, Any] = {}
-    for key, alert in sorted(alerts.items()):
-        state = _without(alert, {"updated_at"})
-        if last.get(alert["fingerprint"]) != state:
-            kept[key] = alert
-        last[alert["fingerprint"]] = state
+    newest: dict[str, Any] = {}
+    for key in sorted(alerts):
+        content = {name: value for name, value in alerts[key].items() if name != "updated_at"}
+        if newest.get(content["fingerprint"]) != content:
+            kept[key] = alerts[key]
+        newest[content["fingerprint"]] = content
     return kept
 
 
@@ -110,7 +110,7 @@ def test_on_this_machine_the_statistics_are_the_same_to_the_byte(registered: Any
     }
 
 
-def test_it_goes_on_from_what_this_code_wrote(registered: Any, tmp_path: Path) -> None:
+def test_the_old_code_continues_from_what_this_code_wrote(registered: Any, tmp_path: Path) -> None:
     ended = go_on(THEN, live(_memory(), registered, until=12), tmp_path)
     assert ended.returncode == 0, ended.stderr
     told = msgspec.msgpack.decode((tmp_path / "told").read_bytes())

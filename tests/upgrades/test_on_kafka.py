@@ -1,4 +1,4 @@
-"""Real workers: two new ones take over from an old one that died, and one that is too old stops in time."""
+"""Real workers: two new ones take over from an old one that died, and one that is too old stops early."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from watchkeeper.streams.topics.topics import create_topics, topic_name
 
 
 def _seed(settings: Settings) -> None:
-    """Put on the broker what the old worker left: events, configuration, its records and its checkpoints."""
+    """Produce what the old worker left: events, configuration, its records and its checkpoints."""
     _, checkpoints, written = golden.crashed()
     sender = producer(settings)
     logs = golden.source() | {name: log for name, log in written.items() if not name.startswith("notify/")}
@@ -45,7 +45,7 @@ def _produce(sender: Any, topic: str, partition: int, record: Record) -> None:
 
 
 def _alerts(settings: Settings) -> dict[str, Any]:
-    """Return the alerts, but for silence: by the clock of today the old worker died long ago."""
+    """Return the alerts without those of silence: by today's clock, the old worker died long ago."""
     decoded = map(json.loads, values(settings, "alerts"))
     told = (each for each in decoded if each["labels"]["alertname"] != "StreamSilent")
     return {f"{each['fingerprint']} {each['updated_at']} {each['status']}": each for each in told}
@@ -112,7 +112,7 @@ def test_what_a_newer_worker_wrote_stops_this_one_before_it_acts(settings: Setti
 
 
 def _old_worker(settings: Settings, code: Path, log: Path) -> subprocess.Popen[bytes]:
-    """Start a worker of the last format's code."""
+    """Start a worker of the code that wrote the last format."""
     environment = {
         **os.environ,
         "WATCHKEEPER_BROKER": settings.broker,
@@ -130,7 +130,7 @@ def _old_worker(settings: Settings, code: Path, log: Path) -> subprocess.Popen[b
 
 
 def _wait_for_membership(worker: subprocess.Popen[bytes], log: Path) -> None:
-    """Before that a worker neither folds nor hears SIGTERM."""
+    """Wait until it is ready. Before that, a worker neither folds nor reacts to SIGTERM."""
     deadline = time.monotonic() + 60
     while b"generation" not in log.read_bytes():
         assert worker.poll() is None, log.read_text()[-3000:]
@@ -165,7 +165,7 @@ def test_an_old_and_a_new_worker_side_by_side_lose_and_double_nothing(
                 if step == 16:
                     assert old.poll() is None, (tmp_path / "old.log").read_text()[-3000:]
                     old.terminate()
-                time.sleep(0.25)  # a stream, not a heap: both work while it flows
+                time.sleep(0.25)  # slowly enough that both workers fold while events flow
             assert old.wait(30) == 0, (tmp_path / "old.log").read_text()[-3000:]
             deadline = time.monotonic() + 60
             while len(statistics(two)) < len(final):

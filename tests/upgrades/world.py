@@ -1,6 +1,6 @@
-"""All four stages over a broker in memory: a known stream goes in, and a crash can be put anywhere.
+"""All four stages on a broker in memory, with a known stream and a crash at any point.
 
-`then/world.py` is the same for the code of earlier commits, and keeps their module names.
+`then/world.py` does the same for the code of earlier commits, with their module names.
 """
 
 import asyncio
@@ -24,19 +24,19 @@ IDLE_SECONDS = 5
 NOW_MS = 1_772_323_200_000  # 2026-03-01
 ROUND_MS = 1000
 CHUNK = 200
-"""Records to a chunk; the golden files were made with 40, and nothing depends on it."""
+"""Records per chunk. The golden files were made with 40, and no result depends on it."""
 QUIET_ROUNDS = 60
-"""Rounds after the last event: all is idle by then, and what is open closes by the clock."""
+"""Rounds after the last event, until all partitions are idle and the clock has closed all windows."""
 SETTINGS = Settings(partitions=PARTITIONS, idle_seconds=IDLE_SECONDS)
 Log = list[Record]
 
 
 class Crash(BaseException):
-    """The process dies here."""
+    """The simulated crash of a process."""
 
 
 def registry(records: Sequence[tuple[str, bytes, bytes]]) -> Registry:
-    """Put records of `monitors` and `references` in force."""
+    """Apply records of `monitors` and `references`."""
     configuration = Configuration()
     for topic, key, value in records:
         configuration.learn(topic, key, value)
@@ -45,7 +45,7 @@ def registry(records: Sequence[tuple[str, bytes, bytes]]) -> Registry:
 
 
 class Memory:
-    """Topics and checkpoints; `encode` and `headers` say in which format they are written."""
+    """Topics and checkpoints. `encode` and `headers` write them in one format."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Memory:
 
 
 async def run(memory: Memory, registered: Registry, until: int | None = None) -> None:
-    """Let a new process go on from what the broker has, to the end or up to a round."""
+    """Let a new process continue from the broker's records, to the end or up to a round."""
     keepers = {
         (stage.name, number): (stage, Keeper(stage.name, number, stage.fold(number), memory, memory))
         for stage in stages(SETTINGS, registered)
@@ -115,10 +115,10 @@ async def run(memory: Memory, registered: Registry, until: int | None = None) ->
 
 
 async def _turn(memory: Memory, stage: Any, keeper: Keeper) -> bool:
-    """Give a stage the next chunk of each of its topics, and save."""
+    """Pass the next chunk of each topic to a stage, and save."""
     now_ms = NOW_MS + memory.round * ROUND_MS
     moved = False
-    for topic in stage.reads if hasattr(stage, "reads") else stage.topics:  # the name of then
+    for topic in stage.reads if hasattr(stage, "reads") else stage.topics:  # its name in format 1
         log, position = memory.log(topic, keeper.partition), keeper.position(topic)
         chunk = log[position : position + CHUNK]
         if chunk:
@@ -139,13 +139,13 @@ def live(memory: Memory, registered: Registry, until: int | None = None) -> Memo
 
 
 def outcome(memory: Memory) -> dict[str, dict[str, Any]]:
-    """Give what the stages told, by topic and by what identifies it; said twice, it must be the same."""
+    """Return the outputs of the stages by topic and identity. If published twice, they must be equal."""
     return {
         "statistics": _once(memory, "statistics", _window),
         "retraining": _once(memory, "retraining", lambda each: each["request_id"]),
         "rejected": _once(memory, "rejected", _rejection),
         "alerts": _once(memory, "alerts", _alert),
-        "notices": _once(memory, "notify", lambda n: f"{n['alert']['fingerprint']} {n['change']}", _told),
+        "notices": _once(memory, "notify", lambda n: f"{n['alert']['fingerprint']} {n['change']}", _untimed),
     }
 
 
@@ -161,8 +161,10 @@ def _once(
                 value.pop("rejected_at_ms")
             if topic == "notify" and value["change"] not in ("fired", "resolved"):
                 continue
-            told = chosen(value)
-            assert found.setdefault(key(value), told) == told, f"{topic} {key(value)} was said in two ways"
+            output = chosen(value)
+            assert found.setdefault(key(value), output) == output, (
+                f"{topic} {key(value)} was published with two values"
+            )
     return found
 
 
@@ -179,8 +181,8 @@ def _alert(each: Any) -> str:
     return f"{each['fingerprint']} {each['updated_at']} {each['status']}"
 
 
-def _told(notice: Any) -> Any:
-    """What is told; times of the wall clock differ by when a worker came to it."""
+def _untimed(notice: Any) -> Any:
+    """Return a notice without wall-clock times, which depend on the speed of the worker."""
     return {"change": notice["change"], "labels": notice["alert"]["labels"]}
 
 

@@ -25,7 +25,7 @@ _DEFAULTS: dict[str, Any] = {
     "linger.ms": 20,
     "queue.buffering.max.messages": 100_000,
     "queue.buffering.max.kbytes": 65_536,
-    # The hash of the Java client: a label must go to its prediction's partition, whichever client sends it.
+    # The hash of the Java client: a label must go to its prediction's partition from every client.
     "partitioner": "murmur2_random",
     # Only failures call back: delivered events are freed without the interpreter's lock.
     "delivery.report.only.error": True,
