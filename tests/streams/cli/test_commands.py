@@ -176,7 +176,7 @@ def test_bad_rows_stop_everything_or_are_left_out(
     assert "2 of 20 rows are bad, so nothing was published" in said
     assert messages(settings, "predictions") == []
     said = command(*arguments, "--skip-bad").stderr
-    assert f"{path}:5: the score is 7.0, not within 0 and 1\n" in said
+    assert f"{path}:5: the score is 7.0; it must be from 0 to 1\n" in said
     assert "18 published, 2 bad rows skipped\n" in said
     assert len(messages(settings, "predictions")) == 18
 

@@ -39,7 +39,7 @@ MISTAKES = [
     ("apply", "nothing to apply; give monitor files, or a subject with --remove"),
     ("apply nowhere.yaml", "nowhere.yaml: there is no such file"),
     ("apply .", ".: can't be read: [Errno 21] Is a directory"),
-    ("apply typo.yaml", "typo.yaml:4: feature: is no key that a monitor has here; did you mean 'features'?"),
+    ("apply typo.yaml", "typo.yaml:4: feature: is not a valid key here; did you mean 'features'?"),
     ("apply good.yaml twin.yaml", "twin.yaml: flight-delay is also declared in another file; keep only one"),
     (
         "apply good.yaml --remove flight-delay",
@@ -81,7 +81,7 @@ MISTAKES = [
         "reference build good.yaml --from label.csv",
         "label.csv:2: the label is 'late'; it must be true, false or a number",
     ),
-    ("reference build good.yaml --from events.ndjson", "events.ndjson:2: is not JSON"),
+    ("reference build good.yaml --from events.ndjson", "events.ndjson:2: is not valid JSON"),
     ("publish nowhere.csv --topic labels", "nowhere.csv: there is no such file"),
     ("publish other.csv --topic alerts", "'alerts' is not one of 'predictions', 'labels', 'features'"),
     ("publish other.csv --topic predictions --speed 0", "--speed must be more than 0, not 0"),
