@@ -184,3 +184,73 @@ def test_what_counts_as_a_numeric_constant() -> None:
     assert list(numeric_constants(body)) == [
         ("A", True), ("B", False), ("E", False), ("_F", False), ("G", False),
     ]  # fmt: skip
+
+
+DOCUMENTED = ("detectors", "alerting", "client", "schemas")
+"""Packages whose public functions document every parameter, for readers of the Python API."""
+
+
+def undocumented(tree: ast.Module, overridden: set[tuple[str, str]]) -> Iterator[str]:
+    """Give the parameters of public functions that no docstring names."""
+    yield from _undocumented(tree.body, "", set(), overridden)
+
+
+def _undocumented(
+    body: list[ast.stmt], said: str, bases: set[str], overridden: set[tuple[str, str]]
+) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from _undocumented(node.body, ast.get_docstring(node) or "", _bases(node), overridden)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _is_public(node.name):
+            if any((base, node.name) in overridden for base in bases):
+                continue
+            docs = (ast.get_docstring(node) or "") + (said if node.name == "__init__" else "")
+            parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            names = [each.arg for each in parameters if each.arg not in ("self", "cls")]
+            yield from (f"{node.name}({name})" for name in names if not re.search(rf"\b{name}\b", docs))
+
+
+def _is_public(name: str) -> bool:
+    return not name.startswith("_") or name == "__init__"
+
+
+def _bases(node: ast.ClassDef) -> set[str]:
+    return {re.sub(r"\[.*|.*\.", "", ast.unparse(base)) for base in node.bases}
+
+
+def _methods(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from ((node.name, each.name) for each in node.body if isinstance(each, ast.FunctionDef))
+
+
+def test_each_parameter_is_documented() -> None:
+    trees = {path: ast.parse(path.read_text()) for path in sources(*DOCUMENTED)}
+    overridden = {method for tree in trees.values() for method in _methods(tree)}
+    found = {
+        str(path.relative_to(ROOT)): missing
+        for path, tree in trees.items()
+        if (missing := list(undocumented(tree, overridden)))
+    }
+    assert found == {}
+
+
+def test_what_counts_as_documented() -> None:
+    tree = ast.parse(
+        '''
+class A:
+    """A.
+
+    Args:
+        x: X.
+    """
+    def __init__(self, x, y): ...
+    def f(self, z):
+        """Do it to z."""
+class B(A):
+    def f(self, z): ...
+    def g(self, w): ...
+def _private(v): ...
+'''
+    )
+    assert list(undocumented(tree, set(_methods(tree)))) == ["__init__(y)", "g(w)"]

@@ -36,7 +36,13 @@ class Contestant(Protocol):
         """Count the alarms on rows without a fault."""
 
     def first(self, rows: Table, column: str, start: int) -> int | None:
-        """Give the first row from `start` on after which it alarms; the fault is in this column."""
+        """Return the first row from `start` on after which it raises an alarm, or None.
+
+        Args:
+            rows: The stream.
+            column: The column that the fault is in.
+            start: Index of the first row with the fault.
+        """
 
 
 class Engine:

@@ -40,7 +40,14 @@ class RowScore(Protocol):
         """
 
     def scores(self, rows: Floats) -> Floats:
-        """Score each row separately. All scores are finite, also for missing and infinite values."""
+        """Score each row separately. All scores are finite, also for missing and infinite values.
+
+        Args:
+            rows: The rows, of shape (rows, columns).
+
+        Returns:
+            The scores, of shape (rows,).
+        """
 
     def fit_scores(self, rows: Floats) -> Floats:
         """Learn from the reference, and score its rows as if they were new; needs at least 16 rows."""

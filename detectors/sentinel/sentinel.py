@@ -34,8 +34,7 @@ class Sentinel:
 
     The sentinel watches each column for changes of mean, spread, skew and tails (in normal scores of the
     reference's quantiles), of each category's share, and of the shares of missing and new values. It watches
-    all numbers together for correlations that break. It bets on likelihood ratios
-    (`detectors/engine/bank.py`).
+    all numbers together for correlations that break. It bets on likelihood ratios (see `engine/bank.py`).
 
     Bursts, slow drift, and daily or weekly seasons that the reference shows are not changes. So the reference
     must be in order of time. The budget is kept if the reference is long enough to show its variability.
@@ -62,6 +61,7 @@ class Sentinel:
     """
 
     def __init__(self, fitted: Fitted, reference: Table, after: After) -> None:
+        """Start with the `fitted` channels of a reference; `after` is as in `fit`, which users call."""
         self._after: After = after
         self._rows_of_reference = reference.rows
         self.rows = 0

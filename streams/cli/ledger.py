@@ -117,17 +117,17 @@ class Ledger:
         return [Tally(*row) for row in self._database.execute(_TALLY)]
 
 
-class _Named(msgspec.Struct):
+class _NamedEvent(msgspec.Struct):
     """The fields of an event that name its subject."""
 
     model: str | None = None
     feature_view: str | None = None
 
 
-class _Enveloped(_Named):
+class _Enveloped(_NamedEvent):
     """The same fields of an event that may be in a CloudEvents envelope."""
 
-    data: _Named | None = None
+    data: _NamedEvent | None = None
 
 
 _named = msgspec.json.Decoder(_Enveloped)

@@ -58,7 +58,7 @@ class _NoView(Struct, tag_field="feature_view", tag="\0"):
     """A second member of the union of feature views."""
 
 
-class _Named(Struct):
+class _NamedSubject(Struct):
     """The fields that decide which monitor decodes an event."""
 
     event_time: Time
@@ -188,7 +188,7 @@ class EventDecoder:
     def _decode_in_time(self, record: Record) -> Row | None:
         """Decode an event with the monitor in force at its time; None if that fails, too."""
         with contextlib.suppress(*UNDECODABLE):
-            named = msgspec.json.decode(record.value or b"", type=_Named)
+            named = msgspec.json.decode(record.value or b"", type=_NamedSubject)
             subject = self.subjects[named.model or named.feature_view or ""]
             return Row(subject.at(time_ms(named.event_time)).decode_fast(record.value or b""))
         return None

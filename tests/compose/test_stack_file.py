@@ -160,4 +160,5 @@ def test_the_image_lacks_no_dependency() -> None:
         "requirements-demo.lock": project["dependencies"] + project["optional-dependencies"]["demo"],
     }.items():
         locked = set(re.findall(r"^([a-z0-9.-]+)==", (COMPOSE / name).read_text(), re.MULTILINE))
-        assert {canonicalize_name(Requirement(line).name) for line in lines} <= locked, "run: make lock"
+        asked = {canonicalize_name(Requirement(line).name) for line in lines} - {"watchkeeper"}
+        assert asked <= locked, "run: make lock"
