@@ -95,7 +95,7 @@ def _by_check(
 
 
 def _matters_in_shadow(check: Check) -> bool:
-    """Return False where a retired version is rightly silent, or its old reference is no baseline."""
+    """Return False where a retired version is rightly silent, or its old reference is not a baseline."""
     return check != "silent" and NAMES[check].severity == "critical"
 
 

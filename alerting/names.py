@@ -79,7 +79,7 @@ NAMES: dict[Check, AlertName] = {
         "data_quality",
         "critical",
         "Feature values missing",
-        "Find the source that stopped filling the feature; fall back to the model's default meanwhile.",
+        "Find the data source that stopped filling the feature. Until it is fixed, use the model's default.",
     ),
     "wrong_type": AlertName(
         "FeatureWrongType",

@@ -52,7 +52,7 @@ class RetrainingState(Struct):
     ) -> RetrainingRequest | None:
         """Count one window of labels, and request retraining if it is due.
 
-        A bad window in which data was broken is no evidence against the model, and does not count.
+        A bad window in which data was broken is not evidence against the model, and does not count.
 
         Args:
             window: The findings of the window; other kinds are ignored.
@@ -142,7 +142,8 @@ def _request(
 
 
 def _reasons(window: WindowFindings, streak: Streak, faults: FaultHistory) -> list[str]:
-    bad = f"Version {window.version} was bad in {streak.windows} windows in a row, on {streak.labels} labels."
+    version, windows, labels = window.version, streak.windows, streak.labels
+    bad = f"Version {version} performed badly in {windows} consecutive windows, on {labels} labels."
     held = {fault[:3] for fault in streak.held_back_by}
     # Looked up again, because their ends were not known when they held retraining back.
     names = "; ".join(fault_in_words(fault) for fault in faults.past if fault[:3] in held)

@@ -188,7 +188,7 @@ class SubjectAlerts(Struct):
         if _is_covered(cause, causes):
             return "A wider alert of the same name covers it now."
         if not cause.shadow and _is_covered(cause._replace(shadow=True), causes):
-            return "Only a replaced version shows it."
+            return "Only a replaced version shows the fault."
         if cause.version is not None and answering.supersedes(cause.version):
             return f"Version {cause.version} no longer answers for the model."
         explained = explained_features(self.symptoms, answering.current or "", cause.check)

@@ -149,11 +149,11 @@ def _description(
 ) -> str:
     sentences = [" ".join(_unique(finding.explanation for finding in order[0][1].findings))]
     if len(features) > 1:
-        sentences.append(f"Features, the worst first: {_listed(features)}.")
+        sentences.append(f"Features, worst first: {_listed(features)}.")
     if segments and not cause.segment:
         sentences.append(f"Segments: {_listed(segments)}.")
     if cause.shadow:
-        sentences.append("Only a replaced version shows it.")
+        sentences.append("Only a replaced version shows the fault.")
     if likely:
         sentences.append(f"Likely cause: {likely}.")
     return " ".join(sentences)

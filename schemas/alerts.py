@@ -45,7 +45,7 @@ class Alert(BaseModel):
     ended_at: When | None = None
     """Event time: the end of the last bad window; None while the alert fires."""
     evidence: list[dict[str, Any]] = []
-    """The findings behind the alert, the worst first."""
+    """The findings behind the alert, worst first."""
 
 
 class Notice(BaseModel):

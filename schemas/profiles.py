@@ -106,7 +106,7 @@ class SpansCounts(Struct, array_like=True):
     count: Count
     """Number of spans."""
     rows_min: Count
-    """The fewest rows in one span."""
+    """Minimum number of rows in one span."""
     rows_max: Count
     """The most rows in one span."""
     constant: dict[str, Count]

@@ -18,7 +18,7 @@ class DataWindow(BaseModel):
 
 
 class RetrainingRequest(BaseModel):
-    """Retrain `model`. The same decision always has the same `request_id`, so it can be obeyed once."""
+    """Retrain `model`. The same decision always has the same `request_id`, so it can be acted on once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""What the monitor file and the wire say about each task: its name, the range of its output, its metrics.
+"""What the monitor file and the events state about each task: its name, its output's range, its metrics.
 
 How a task is measured is in `detectors/tasks`, one file a task.
 """

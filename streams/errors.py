@@ -34,7 +34,7 @@ class UserError(WatchkeeperError):
 
 
 class WrongDeclaration(UserError):
-    """The declaration of a stage can not work. It is checked before the worker starts."""
+    """The declaration of a stage cannot work. It is checked before the worker starts."""
 
 
 class Unrecoverable(WatchkeeperError):

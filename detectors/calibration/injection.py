@@ -13,8 +13,8 @@ NEW_CATEGORY = "a new category"
 _SPELL = 200
 """Number of rows that a recurring fault lasts, and then pauses. Chosen by hand."""
 _VALUES_MIN = 10
-"""The fewest distinct numbers of a column that a fault is put into: with fewer, a shift makes no sense.
-Chosen by hand."""
+"""Minimum number of distinct numbers of a column that a fault is put into: with fewer, a shift makes no
+sense. Chosen by hand."""
 _CORRELATED = 0.3
 """The smallest correlation with another column for the fault `correlation`. Chosen by hand: breaking a weaker
 one is hardly a fault."""

@@ -24,7 +24,8 @@ from watchkeeper.detectors.online.registry import DETECTORS
 from watchkeeper.detectors.tables.table import Table
 
 HISTORY_ROWS_MIN = 2000
-"""The fewest rows of a history: half of it is the reference, the other half the stream. Chosen by hand."""
+"""Minimum number of rows of a history: half of it is the reference, the other half the stream. Chosen by
+hand."""
 LEAD = 256
 """Number of healthy rows before a fault. Chosen by hand: detectors settle after the reference."""
 _LIMIT = 2000

@@ -62,10 +62,10 @@ class Bank:
 
         L = exp((t (S - n m) - n log E0[exp(t s)] - n |t| margin) / inflation),   M <- L (M + n).
 
-    The alarm is raised when the weighted mean of all M reaches the budget. In health E L <= 1, so E M is at
-    most the number of rows seen, and the mean number of rows to a false alarm is at least the budget, however
-    the columns depend on each other. This holds for rows that are independent apart from the variability that
-    the reference shows.
+    The alarm is raised when the weighted mean of all M reaches the budget. Without a change E L <= 1, so E M
+    is at most the number of rows seen, and the mean number of rows to a false alarm is at least the budget,
+    however the columns depend on each other. This holds for rows that are independent apart from the
+    variability that the reference shows.
 
     E0 and the mean m are estimated from the reference. m starts at the reference's mean and follows the
     stream within 3 standard errors; the remaining error is added to the margin.
@@ -142,7 +142,7 @@ class Bank:
         self._rows = np.zeros(len(self._known))
 
     def forget_evidence(self) -> None:
-        """Start a new search, and keep the means that were learned in health."""
+        """Start a new search, and keep the means that were learned from healthy rows."""
         self.wealth[:] = 0.0
 
     def growth(self, sums: Floats, rows: Floats, learned: tuple[Floats, Floats] | None = None) -> Floats:

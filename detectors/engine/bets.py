@@ -59,7 +59,7 @@ class ColumnBets(Struct, array_like=True):
     tilt: list[float]
     """How strongly a bet prefers rows of a high score; negative: rows of a low score."""
     cost: list[float]
-    """What a row costs in health: log of the mean of exp(tilt * score)."""
+    """What a healthy row costs: log of the mean of exp(tilt * score)."""
     inflation: list[float]
     """Number of rows that carry as much information as one independent row, at the scale of each bet."""
     margin: list[float]

@@ -14,11 +14,11 @@ from watchkeeper.detectors.profiles.edges import equal_shares
 Codes = NDArray[np.intp]
 """The bin of each row, of shape (rows,); `MISSING` for a row without a usable value."""
 BINS = 40
-"""Largest number of bins of a column of numbers. Chosen by hand: with 40 bins of equal share little is lost
+"""Maximum number of bins of a column of numbers. Chosen by hand: with 40 bins of equal share little is lost
 against the best test for each kind of change (docs/adr/0010), and a bin keeps enough rows."""
 _BINS_MIN = 8
-"""Least number of bins of a column of numbers, however short the reference. Chosen by hand: four scores need
-five."""
+"""Minimum number of bins of a column of numbers, however short the reference. Chosen by hand: four scores
+need five."""
 _ROWS_PER_BIN = 50
 """Number of reference rows for each bin, where the reference is short. Chosen by hand: it limits the error of
 the shares to about a seventh of each."""

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from watchkeeper.detectors.engine.bins import MISSING, Codes
 
 CATEGORIES = 30
-"""Largest number of categories with a bin of their own; rarer ones share a bin. Chosen by hand: each bin
+"""Maximum number of categories with a bin of their own; rarer ones share a bin. Chosen by hand: each bin
 costs time and a share of the budget."""
 _OFTEN = 20
-"""Least number of rows, in half of the reference, of a category with a bin of its own.
+"""Minimum number of rows, in half of the reference, of a category with a bin of its own.
 
 Chosen by hand: with fewer rows its share is too uncertain, and chance raises alarms (commit 3c1ca59).
 """

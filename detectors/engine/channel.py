@@ -119,7 +119,7 @@ class _Scoring(NamedTuple):
     tolerances: Floats | None = None
     """How far the mean of each score may move without harm, beside the owner's tolerance."""
     inflation_min: float = 1.0
-    """Least inflation, for rows that are too few to show their dependence."""
+    """Minimum inflation, for rows that are too few to show their dependence."""
 
 
 def fit_values(
@@ -165,7 +165,7 @@ def fit_missing(name: str, cells: Cells, times_ms: Floats | None, options: FitOp
 def fit_new(name: str, cells: Floats, times_ms: Floats | None, options: FitOptions, values: Channel) -> Fit:
     """Fit a channel to the share of new values in a column of numbers. Only a rise counts.
 
-    The share in health is the upper bound of the share of values that one half of the reference has and the
+    The healthy share is the upper bound of the share of values that one half of the reference has and the
     other lacks. New values come in bursts if the values do. If those bursts are long, and no quarter of the
     reference has values far out for another, only values far out count as new. They are detected immediately.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 MEMBER = 0.05
-"""Least evidence of a column that is named, as a share of the evidence of the strongest column.
+"""Minimum evidence of a column that is named, as a share of the evidence of the strongest column.
 
 Chosen by hand: with more, columns that share a change raise alarms of their own later (commit c66c208).
 """

@@ -24,7 +24,7 @@ from watchkeeper.detectors.tasks.base import LabelSignal
 from watchkeeper.schemas.references import Reference
 
 MODEL_ROWS_MIN = 1000
-"""Least number of rows of a reference, or of its labels. Chosen by hand: fewer show little of the
+"""Minimum number of rows of a reference, or of its labels. Chosen by hand: fewer show little of the
 variability."""
 
 

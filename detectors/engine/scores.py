@@ -1,4 +1,4 @@
-"""Scores of bins: directions in which a distribution can move, with mean 0 and variance 1 in health."""
+"""Scores of bins: directions in which a distribution can move, with mean 0 and variance 1 on healthy rows."""
 
 import numpy as np
 from scipy.special import ndtri
@@ -10,7 +10,7 @@ DEGREE = 4
 MOMENTS = ("mean", "spread", "skew", "tails")
 """Name of what each score of numbers is sensitive to, by degree."""
 _FLAT = 1e-6
-"""Least standard deviation of a score that is used; a smaller one is a rounding error."""
+"""Minimum standard deviation of a score that is used; a smaller one is a rounding error."""
 _SAME = 0.98
 """Correlation of two scores above which they count as one. Chosen by hand: a second bet on nearly the same
 score costs budget and finds nothing more."""

@@ -19,7 +19,7 @@ _CYCLES = (("day", 24, 4), ("week", 168, 3))
 The least numbers are chosen by hand: the two halves predict each other, so each needs at least one cycle.
 """
 _GAIN = 0.02
-"""Least share of a series' course over the cycle that one half must predict of the other.
+"""Minimum share of a series' course over the cycle that one half must predict of the other.
 
 A longer cycle must also predict more by this share. Chosen by hand: with less, noise becomes a season.
 """
@@ -30,7 +30,7 @@ Without it noise had a season at times (commit 86141b7); with it at most 2 of 20
 (tests/detectors/engine/test_series.py).
 """
 _TINY = 1e-12
-"""Least sum of squares that is divided by. It avoids a division by 0."""
+"""Minimum sum of squares that is divided by. It avoids a division by 0."""
 
 
 class Season(Struct, frozen=True):
@@ -56,7 +56,7 @@ class Season(Struct, frozen=True):
 def find(hourly: "Hourly") -> Season | None:
     """Find the cycle, a day or a week, that best predicts the hourly means; None if neither does.
 
-    Every other cycle of the reference predicts the rest, and the reverse: what does not repeat can not win. A
+    Every other cycle of the reference predicts the rest, and the reverse: what does not repeat cannot win. A
     series has no season if less than 2 % of its course over a cycle is predicted, or if the halves are alike
     by chance. The cycle that predicts more of the hours is taken. Cost: linear in hours.
 

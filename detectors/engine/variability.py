@@ -22,7 +22,7 @@ BLOCK = 16
 """Number of rows in a block of the shortest scale. Chosen by hand: shorter blocks cost more and see shorter
 bursts."""
 _BLOCKS_MIN = 8
-"""Least number of blocks of a scale that is measured. Chosen by hand: fewer give a poor estimate of a
+"""Minimum number of blocks of a scale that is measured. Chosen by hand: fewer give a poor estimate of a
 variance."""
 _CHANCE = 0.001
 """Probability, at each scale, that independent rows look dependent.
@@ -42,7 +42,7 @@ _AMPLITUDE = 3.0
 """Drift allowance, in standard deviations of the drift. Chosen by hand: three standard deviations hold nearly
 all of a normal variable."""
 _TINY = 1e-300
-"""Least variance that is divided by. It avoids a division by 0."""
+"""Minimum variance that is divided by. It avoids a division by 0."""
 _SPREAD_BURSTS = 0.25
 """Weight, in the geometric mean that slows the bets on the spread, of the column's largest inflation.
 

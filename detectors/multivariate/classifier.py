@@ -23,7 +23,7 @@ _LEVELS = 100
 """The most levels of a category that the trees see; rarer levels count as one. Chosen by hand, below the 255
 bins of scikit-learn's histogram trees."""
 _TABLE_ROWS_MIN = 4 * _FOLDS
-"""The fewest rows of each table: 4 in each fold. Chosen by hand."""
+"""Minimum number of rows of each table: 4 in each fold. Chosen by hand."""
 _HUGE = 1e300
 """Numbers beyond this size are clipped to it, infinite ones too, which scikit-learn refuses."""
 

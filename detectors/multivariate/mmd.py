@@ -15,9 +15,9 @@ from watchkeeper.detectors.profiles.columns import Floats
 _CHUNK = 4096
 """Number of rows that are embedded at once. Chosen by hand: it bounds the memory."""
 _WINDOW_ROWS_MIN = 8
-"""The fewest rows of a window. Chosen by hand: the test's distribution is asymptotic."""
+"""Minimum number of rows of a window. Chosen by hand: the test's distribution is asymptotic."""
 _BLOCKS_MIN = 20
-"""The fewest blocks of a reference. Chosen by hand: fewer block means give no usable covariance."""
+"""Minimum number of blocks of a reference. Chosen by hand: fewer block means give no usable covariance."""
 _FLAT = 1e-6
 """The variance below which a reference counts as one point: about one step of `MeanEmbedding`."""
 

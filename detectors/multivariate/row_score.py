@@ -9,14 +9,14 @@ import numpy as np
 from watchkeeper.detectors.profiles.columns import Floats
 
 SCORED_ROWS_MIN = 8
-"""The fewest rows in a reference. Chosen by hand: fewer rows give no scale."""
+"""Minimum number of rows in a reference. Chosen by hand: fewer rows give no scale."""
 _FOLDS = 20
 """Number of folds for most references: a fit then has a twentieth fewer rows than that on all rows. Chosen by
 hand: more folds are less biased and cost more."""
 _FITTED = 10_000
 """Number of rows in all fits up to which small references get more than 20 folds. Chosen by hand."""
 _FOLDS_MIN = 5
-"""The fewest folds, for large references. Chosen by hand."""
+"""Minimum number of folds, for large references. Chosen by hand."""
 _MANY = 400_000
 """Number of rows in all fits beyond which large references get fewer than 20 folds: their fits hardly depend
 on single rows. Chosen by hand."""

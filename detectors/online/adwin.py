@@ -105,6 +105,6 @@ class Adwin(Stateful, kw_only=True):
 _OF_A_SIZE = 5
 """The most sums that are kept of each size, as in river."""
 _SHORTEST = 5
-"""The fewest values in either part of a cut, as in river."""
+"""Minimum number of values in either part of a cut, as in river."""
 _GRACE = 10
 """The number of values up to which no cut is checked, as in river."""

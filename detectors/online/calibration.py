@@ -27,7 +27,7 @@ ALARMS = 30
 """Number of expected alarms after which a setting that the Poisson test has not refuted is accepted. Chosen
 by hand: more alarms measure the ARL more exactly and cost more updates."""
 _VALUES_MIN = 100
-"""The fewest values in a reference. Chosen by hand."""
+"""Minimum number of values in a reference. Chosen by hand."""
 _TRIES = 12
 """The most settings that are tried. Chosen by hand; it bounds the cost."""
 _REFUTED = 0.001
@@ -37,8 +37,8 @@ _CLOSE = 1.3
 _STREAM_REFERENCES = 5
 """Length of a simulated stream after its learning phase, in lengths of the reference. Chosen by hand."""
 _STREAMS_MIN = 5
-"""The fewest streams before a setting is refuted: alarms come in clusters, because a detector that has just
-forgotten its values alarms again sooner. Chosen by hand."""
+"""Minimum number of streams before a setting is refuted: alarms come in clusters, because a detector that has
+just forgotten its values alarms again sooner. Chosen by hand."""
 
 Floats = NDArray[np.float64]
 """An array of float64."""

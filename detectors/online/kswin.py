@@ -123,7 +123,7 @@ def p_value(steps: int) -> float:
 _P_VALUES = [p_value(steps) for steps in range(1, RECENT + 1)]
 """The p-value of each number of steps, from 1 on."""
 _LEAST = 4
-"""The fewest steps that can alarm: river requires a distance above 0.1, which is 3 of 30 steps."""
+"""Minimum number of steps that can alarm: river requires a distance above 0.1, which is 3 of 30 steps."""
 
 
 @cache

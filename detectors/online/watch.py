@@ -14,8 +14,8 @@ SIGNALS_MAX = 200
 """The most signals that are watched; each takes 2 kB of state and 10 us per pane. Chosen by hand: it bounds
 the state of a subject to 400 kB."""
 MEAN_ROWS_MIN = 30
-"""The fewest rows whose mean is fed to a detector; smaller panes are added up first. Chosen by hand: the mean
-of fewer rows is mostly noise."""
+"""Minimum number of rows whose mean is fed to a detector; smaller panes are added up first. Chosen by hand:
+the mean of fewer rows is mostly noise."""
 
 
 class SavedSignal(Struct, array_like=True):

@@ -12,9 +12,11 @@ from watchkeeper.schemas.monitors import WindowsSection
 from watchkeeper.schemas.profiles import SpansCounts
 
 ENOUGH = 3
-"""The fewest spans in the recent windows. Chosen by hand: more make a surer baseline and a later check."""
+"""Minimum number of spans in the recent windows. Chosen by hand: more make a surer baseline and a later
+check."""
 MANY = 20
-"""The fewest spans whose extremes count as limits. Chosen by hand: more make a surer and a later check."""
+"""Minimum number of spans whose extremes count as limits. Chosen by hand: more make a surer and a later
+check."""
 
 
 BrokenKind = Literal["missing", "wrong_type", "outside"]

@@ -108,7 +108,7 @@ def moved(name: str, column: ColumnEvidence, total: float, before: Summary, chan
         move = "mean" if _is_far(before, after, len(changed)) else move
     rare = getattr(channel.bins, "rare", ())
     if move in _SHAPES and before.of(move) == after.of(move):
-        move = "mean"  # a column of few values may have its quantiles at both ends, where they can not move
+        move = "mean"  # a column of few values may have its quantiles at both ends, where they cannot move
     was, now = before.of(move, rare), after.of(move, rare)
     return Moved(name, move, now > was if now != was else side > 0, column.evidence / total, was, now)
 

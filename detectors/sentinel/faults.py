@@ -21,7 +21,7 @@ from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
 
 _SAMPLE = 20_000
-"""Largest number of reference rows that are summarised. Chosen by hand: more cost time, 10 us per row of 20
+"""Maximum number of reference rows that are summarised. Chosen by hand: more cost time, 10 us per row of 20
 columns."""
 _SPAN = 128
 """Number of rows that stand for an hour, the span in which the checks measure how values usually vary.

@@ -30,7 +30,7 @@ _LOSSES_BUDGET = 0.5
 """Share of the budget for all columns of losses, if there are other columns, too. Chosen by hand: a larger
 share finds a rise of losses sooner, and other changes later."""
 FIT_ROWS_MIN = 100
-"""Least number of rows of a reference. Chosen by hand: with fewer, even the mean has an error above a tenth
+"""Minimum number of rows of a reference. Chosen by hand: with fewer, even the mean has an error above a tenth
 of a standard deviation."""
 _DISTINCT_MAX = 0.5
 """Share of distinct values above which a column of categories counts as an identifier. Chosen by hand: a

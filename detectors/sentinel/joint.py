@@ -21,9 +21,9 @@ DISTANCE = "all numbers (Mahalanobis)"
 JOINT = (PCA, DISTANCE)
 """Names of both columns."""
 _COLUMNS_MIN = 2
-"""Least number of columns that can correlate."""
+"""Minimum number of columns that can correlate."""
 _ROWS_PER_COLUMN = 50
-"""Least number of reference rows for each column. Chosen by hand, raised from 20: twelve columns and
+"""Minimum number of reference rows for each column. Chosen by hand, raised from 20: twelve columns and
 references of 300 rows raised false alarms (tests/detectors/sentinel/test_alarms.py)."""
 _FITS = 4
 """Number of fits. It divides a block, so the fit that scores a row does not depend on how rows are cut."""

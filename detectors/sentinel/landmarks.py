@@ -12,7 +12,7 @@ from watchkeeper.detectors.profiles.columns import Floats
 from watchkeeper.detectors.tables.table import Table
 
 _COUNT = 8
-"""Largest number of landmarks of a column. Chosen by hand: more cost time and share the same budget."""
+"""Maximum number of landmarks of a column. Chosen by hand: more cost time and share the same budget."""
 _SAMPLE = 2000
 """Number of reference rows that landmarks are chosen among. Chosen by hand: more cost time."""
 _DIGITS = 9

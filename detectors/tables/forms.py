@@ -63,7 +63,7 @@ def _of_array(data: Any, like: Collection[str]) -> dict[str, Any]:
     if array.ndim > 2:
         raise ValueError(f"rows must have one or two dimensions, got {array.ndim}")
     if array.ndim == 0 and array.dtype == object and not isinstance(data, _PLAIN):
-        raise ValueError(f"can not read a {type(data).__name__}; give an array, a table, or rows")
+        raise ValueError(f"cannot read a {type(data).__name__}; give an array, a table, or rows")
     if array.ndim == 1 and len(array) == len(like) > 1 and set(like) == set(_numbered(len(like))):
         array = array[None]  # one row of an array
     if array.ndim == 2:

@@ -129,7 +129,7 @@ def read(
         lengths: Number of dimensions of each column of vectors.
 
     Raises:
-        ValueError: A column is missing or can not be read, columns differ in length, or a time is missing.
+        ValueError: A column is missing or cannot be read, columns differ in length, or a time is missing.
 
     >>> table = read({"amount": [1.5, None], "country": ["NL", None]})
     >>> table.columns["amount"].tolist(), table.columns["country"]

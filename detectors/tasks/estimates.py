@@ -18,7 +18,7 @@ Z = 3.09
 """Number of standard errors from an estimate to its bounds: one-sided 99.9 % confidence of a normal
 distribution."""
 LABELS_MIN = 2
-"""The fewest labels that have a variance."""
+"""Minimum number of labels that have a variance."""
 
 
 class Estimate(NamedTuple):

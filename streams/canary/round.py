@@ -11,7 +11,7 @@ from msgspec import Struct
 __all__ = ["LEAST_PANES", "Place", "Plan", "Result", "Round"]
 
 LEAST_PANES = 3
-"""The fewest windows until the alert can fire: two consecutive windows must drift, and the second must
+"""Minimum number of windows until the alert can fire: two consecutive windows must drift, and the second must
 close."""
 
 Place = Literal["topic", "alertmanager"]
@@ -140,14 +140,12 @@ class Round:
         return Result(self._model, "detected", self.begins_ms, self._seen())
 
     def _missed(self, what: str, places: list[Place], after_ms: int) -> Result:
-        why = (
-            f"{what} at {' and '.join(_NAMES[place] for place in places)}, after {after_ms / 1000:g} seconds"
-        )
+        why = f"{what} {' and '.join(_NAMES[place] for place in places)}, after {after_ms / 1000:g} seconds"
         return Result(self._model, "missed", self.begins_ms, self._seen(), why)
 
     def _seen(self) -> dict[Place, float]:
         return {place: (at_ms - self.begins_ms) / 1000 for place, at_ms in self._fired_ms.items()}
 
 
-_NAMES: dict[Place, str] = {"topic": "the topic alerts", "alertmanager": "Alertmanager"}
-"""Place -> its name in a sentence."""
+_NAMES: dict[Place, str] = {"topic": "on the topic alerts", "alertmanager": "in Alertmanager"}
+"""Place -> its words in a sentence."""

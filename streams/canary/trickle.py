@@ -20,9 +20,9 @@ _BEAT_SECONDS_MAX = 2.0
 """The longest time between two events of a partition, in seconds. Chosen by hand: it is short enough that no
 partition counts as idle."""
 _BEATS = 30
-"""The fewest events of a partition in one pane. Chosen by hand."""
+"""Minimum number of events of a partition in one pane. Chosen by hand."""
 _ROWS = 40
-"""The fewest events in one pane: the 30 rows that a judgement needs, and a margin chosen by hand."""
+"""Minimum number of events in one pane: the 30 rows that a judgement needs, and a margin chosen by hand."""
 
 
 def beat_seconds(pane_ms: int, partitions: int) -> float:

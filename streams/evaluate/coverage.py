@@ -11,8 +11,8 @@ FEWEST = 0.5
 """Share of the expected labels below which labels are missing. Chosen by hand: a larger share detects smaller
 gaps and also reports ordinary delays."""
 EXPECTED_MIN = 50
-"""The fewest expected labels that are judged. With 50 expected, fewer than half arrive by chance in 3 of
-100,000 cohorts, by Poisson's distribution."""
+"""Minimum number of expected labels that are judged. With 50 expected, fewer than half arrive by chance in 3
+of 100,000 cohorts, by Poisson's distribution."""
 
 
 class Expectation(NamedTuple):
@@ -63,10 +63,10 @@ class Coverage(Struct):
     """Counts of predictions and labels of one subject and version. The encoded struct is the snapshot.
 
     A cohort is the P predictions of one window of event time. All its labels are due `within_ms` later. They
-    are among the L labels that arrived between its start and that time. So in health L >= share * P, for any
-    lag, traffic and batching of labels; L < 0.5 * share * P is a fault. The share is that of the reference,
-    or else of earlier healthy cohorts. While the share is unknown, only a cohort without any label is a
-    fault. A cohort too small to measure performance on is judged too, if enough labels are expected.
+    are among the L labels that arrived between its start and that time. So without a fault L >= share * P,
+    for any lag, traffic and batching of labels; L < 0.5 * share * P is a fault. The share is that of the
+    reference, or else of earlier healthy cohorts. While the share is unknown, only a cohort without any label
+    is a fault. A cohort too small to measure performance on is judged too, if enough labels are expected.
     """
 
     predictions: dict[int, int] = field(default_factory=dict)
@@ -118,7 +118,7 @@ class Coverage(Struct):
         return judged
 
     def _normal_share(self, wanted: Expectation) -> float | None:
-        """Return the share of predictions that get a label in health; None if it is not known yet."""
+        """Return the share of predictions that get a label without a fault; None if it is not known yet."""
         if wanted.share is None and self.old_predictions >= wanted.min_labels:
             return min(1.0, self.old_labels / self.old_predictions)
         return wanted.share

@@ -34,7 +34,7 @@ class _Aborted(WatchkeeperError):
 class Fence:
     """A transactional producer. The broker accepts writes only from the newest holder of a transactional id.
 
-    So a worker that was frozen while its partitions moved can not overwrite a checkpoint of their new owner.
+    So a worker that was frozen while its partitions moved cannot overwrite a checkpoint of their new owner.
 
     Args:
         settings: They give the broker, and the prefix of the transactional id.

@@ -15,7 +15,7 @@ from watchkeeper.streams.settings import Settings
 __all__ = ["CLUSTER_ID", "EmbeddedBroker", "free_port", "wait_for_port"]
 
 CLUSTER_ID = "tansu_cluster"
-"""The cluster id by which a client recognizes the embedded broker."""
+"""The cluster id by which a client recognises the embedded broker."""
 _HOST = "127.0.0.1"
 
 

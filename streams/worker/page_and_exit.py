@@ -60,7 +60,7 @@ async def page_and_exit(
         now_ms: The current time, since 1970.
     """
     alert = alert_of(error, settings, now_ms)
-    # The worker ends and can not resolve the alert, so the notice contains its end.
+    # The worker ends and cannot resolve the alert, so the notice contains its end.
     over = when(now_ms) + FIRES_FOR
     notice = Notice(change="fired", alert=alert, fired_at=alert.started_at, resolved_at=over)
     try:

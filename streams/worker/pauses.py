@@ -48,7 +48,7 @@ class Pauses:
             self.count()
 
     def count(self) -> int:
-        """Return the number of pauses so far. Call it before any action that can not be undone."""
+        """Return the number of pauses so far. Call it before any action that cannot be undone."""
         with self._lock:
             now_ms = self._clock_ms()
             self._count += now_ms - self._checked_ms > self._limit_ms

@@ -46,7 +46,7 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
         log_level: The lowest level to log.
 
     Raises:
-        UserError: The worker can not start: a port is taken, a topic is missing or nothing can be read.
+        UserError: The worker cannot start: a port is taken, a topic is missing or nothing can be read.
     """
     start_logging(log_level)
     shutdown = Shutdown()

@@ -67,7 +67,7 @@ def listen(host: str, port: int) -> socket.socket:
         port: The port; 0: any free port.
 
     Raises:
-        UserError: The port can not be used.
+        UserError: The port cannot be used.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

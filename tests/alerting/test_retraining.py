@@ -27,7 +27,7 @@ def test_it_takes_bad_windows_in_a_row():
     assert request.data_window.end == request.requested_at
     assert request.data_window.end - request.data_window.start == timedelta(hours=10)
     assert request.cooldown_until - request.requested_at == timedelta(hours=5)
-    assert "2 windows in a row, on 2000 labels" in request.reasons[0]
+    assert "2 consecutive windows, on 2000 labels" in request.reasons[0]
     assert "AUROC" in request.reasons[1]
     assert request.evidence[0]["value"] == 0.61
     assert request.excluded == []

@@ -62,7 +62,7 @@ def test_without_a_worker_the_drift_is_missed_and_reported(settings: Settings, t
         code, result = canary(settings, alertmanager, "--within", "PT4S", "--team", "night-shift")
         assert (code, result["outcome"]) == (1, "missed")
         assert result["why"] == (
-            "the drift raised no alert at the topic alerts and Alertmanager, after 4 seconds"
+            "the drift raised no alert on the topic alerts and in Alertmanager, after 4 seconds"
         )
         [alert] = alertmanager.alerts()
         assert (alert["labels"]["alertname"], alert["labels"]["team"]) == ("CanaryMissed", "night-shift")

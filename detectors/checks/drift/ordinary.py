@@ -13,7 +13,8 @@ def ordinary_moves(then: RowsProfile, windows: Sequence[RowsProfile]) -> dict[st
     """Measure windows against the whole reference.
 
     Windows of a feature with seasons, or of one that is constant all day, differ from the whole without any
-    fault. A change that a healthy window showed is no drift. Cost: 0.1 ms for each feature of each window.
+    fault. A change that a healthy window showed does not count as drift. Cost: 0.1 ms for each feature of
+    each window.
 
     Args:
         then: The rows of the whole reference.

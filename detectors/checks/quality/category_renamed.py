@@ -149,14 +149,15 @@ def _letters(name: str) -> str:
 
 
 def _finding(case: Case, feature: str, pairs: list[Renamed]) -> Finding:
-    first, more = pairs[0], f", and {len(pairs) - 1} more like it" if len(pairs) > 1 else ""
+    first, more = pairs[0], f" {len(pairs) - 1} more were renamed." if len(pairs) > 1 else ""
     was = case.pasts[0].name
     return Finding(
         check="category_renamed",
         state="bad",
         explanation=(
             f"{case.where}{feature} {first.old!r} is now called {first.new!r}: the old name had "
-            f"{first.before} of {was} and is gone, the new one has {first.now}{more}."
+            f"{first.before} of the rows in {was} and has almost vanished; the new name has "
+            f"{first.now}.{more}"
         ),
         value=first.now.value,
         threshold=case.monitor.sensitivity.missing_ratio * _OF_LEAST,

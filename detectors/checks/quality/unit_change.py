@@ -192,7 +192,7 @@ def _finding(case: Case, feature: str, now: NumberSummary, fits: list[Fit]) -> F
         state="bad",
         explanation=(
             f"{case.where}{feature} looks {_verb(best, name)}{part}: {its} mean went from {means[0]} in "
-            f"the recent windows to {means[1]}, and {best.formula} gives {means[2]}."
+            f"the recent windows to {means[1]}; the conversion {best.formula} predicts {means[2]}."
         ),
         value=rows.mean,
         threshold=past.mean,

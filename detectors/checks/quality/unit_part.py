@@ -10,7 +10,7 @@ from watchkeeper.detectors.profiles.steps import Step
 from watchkeeper.detectors.profiles.summaries import NumberSummary
 
 _PART_ROWS_MIN = 5
-"""The fewest converted rows, and the fewest others. Chosen by hand."""
+"""Minimum number of converted rows, and of the others. Chosen by hand."""
 _THERE = 0.9
 """Smallest share of converted rows that must fall into other bins than before. Chosen by hand."""
 _APART = 3.0

@@ -25,7 +25,7 @@ def applies(case: Case) -> bool:
     windows = case.monitor.windows
     if case.spans is None or windows.rows is not None:
         return False
-    # A quiet night is no fault, and short windows need a day of history to show one.
+    # A quiet night is not a fault, and short windows need a day of history to show one.
     enough = ENOUGH if span_ms(windows) >= milliseconds(timedelta(days=1)) else MANY
     return case.spans.count >= enough
 

@@ -45,5 +45,5 @@ def test_a_series_without_a_name_is_of_values():
 
 
 def test_other_objects_are_refused():
-    with pytest.raises(ValueError, match="can not read a csr_array; give an array, a table, or rows"):
+    with pytest.raises(ValueError, match="cannot read a csr_array; give an array, a table, or rows"):
         Sentinel.fit(sparse.csr_array(ROWS))

@@ -33,7 +33,7 @@ PLAN = Plan(pane_ms=MINUTE, every_ms=60 * MINUTE, within_ms=10 * MINUTE)
 BEGIN = 120 * MINUTE
 BOTH: tuple[Place, ...] = ("topic", "alertmanager")
 DETECTED = Result("m", "detected", BEGIN, {"topic": 130.0})
-MISSED = Result("m", "missed", BEGIN, {}, "the drift raised no alert at the topic alerts, after 600 seconds")
+MISSED = Result("m", "missed", BEGIN, {}, "the drift raised no alert on the topic alerts, after 600 seconds")
 
 
 def a_round(places: Sequence[Place] = BOTH) -> Round:
@@ -89,7 +89,7 @@ def test_an_alert_that_does_not_go_after_the_drift_is_missed_too() -> None:
     watched = a_round(["topic"])
     watched.see("topic", True, BEGIN + 2 * MINUTE)
     assert watched.result(BEGIN + 12 * MINUTE - 1) is None
-    assert "still fires after the drift at the topic alerts" in ended(watched, 12).why
+    assert "still fires after the drift on the topic alerts" in ended(watched, 12).why
 
 
 def test_an_alert_of_before_the_drift_proves_nothing() -> None:
