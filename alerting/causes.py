@@ -3,8 +3,8 @@
 - Segments: a fault in all rows, or in two segments or more, is one alert for all rows. The alert of a fault
   in a single segment has that segment as a label.
 - Versions: data quality and drift belong to the subject as a whole. Performance belongs to the version.
-- Features: drift is one alert for all features. Any other check that fires in more than `MANY` features at
-  once is one upstream fault, and one alert.
+- Features: drift is one alert for all features. Any other check that fires in more than
+  `SEPARATE_FEATURES_MAX` features at once is one upstream fault, and one alert.
 - A fault that only a superseded version shows does not page: its reference is old, and another version
   answers.
 """
@@ -17,7 +17,7 @@ from watchkeeper.alerting.symptoms import Spot, Symptoms
 from watchkeeper.alerting.versions import Answering
 from watchkeeper.schemas.findings import Check, Kind
 
-MANY = 3
+SEPARATE_FEATURES_MAX = 3
 """Number of features above which the same fault in several features is one alert.
 
 Chosen by hand: fewer hides which features broke; more pages on-call several times for one upstream fault.
@@ -118,7 +118,7 @@ def _by_feature(
     own = {cause.feature for cause in open_causes if wide.covers(cause) and cause.feature is not None}
     others = [feature for feature in features if feature not in own]
     joint_open = any(wide.covers(cause) and cause.feature is None for cause in open_causes)
-    if wide.check == "drift" or joint_open or len(others) > MANY:
+    if wide.check == "drift" or joint_open or len(others) > SEPARATE_FEATURES_MAX:
         joint = [spot for feature in others for spot in features.pop(feature)]
         return {**features, **({None: joint} if joint else {})}
     return features

@@ -11,7 +11,7 @@ from msgspec import Struct
 from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.monitors import Monitor
 
-MOST = 200
+FAULTS_MAX = 200
 """Most faults that are remembered for one subject. Chosen by hand: it bounds the checkpoint's size."""
 
 
@@ -28,7 +28,7 @@ class DataFault(NamedTuple):
     """Event time at which it ended, in ms since 1970; None while it is active."""
 
 
-class Noted(NamedTuple):
+class KnownTimes(NamedTuple):
     """When a fault and its end became known: the ends of windows, in ms since 1970. 0 means always."""
 
     began_at_ms: int = 0
@@ -38,16 +38,16 @@ class Noted(NamedTuple):
 
 
 class FaultHistory(Struct):
-    """The faults of one subject, the oldest first. Beyond `MOST` the oldest is forgotten."""
+    """The faults of one subject, the oldest first. Beyond `FAULTS_MAX` the oldest is forgotten."""
 
     past: list[DataFault] = []
     """The faults."""
-    noted: list[Noted] = []
+    noted: list[KnownTimes] = []
     """When each of them became known; as long as `past`."""
 
     def __post_init__(self) -> None:
         if len(self.noted) != len(self.past):  # saved by a version that did not keep it
-            self.noted = [Noted()] * len(self.past)
+            self.noted = [KnownTimes()] * len(self.past)
 
     def begin(self, alertname: str, feature: str | None, started_ms: int, at_ms: int) -> None:
         """Remember a fault that fired.
@@ -58,8 +58,8 @@ class FaultHistory(Struct):
             started_ms: Event time at which it began, in ms since 1970.
             at_ms: The end of the window that made it known, in ms since 1970.
         """
-        self.past = [*self.past, DataFault(alertname, feature, started_ms)][-MOST:]
-        self.noted = [*self.noted, Noted(at_ms)][-MOST:]
+        self.past = [*self.past, DataFault(alertname, feature, started_ms)][-FAULTS_MAX:]
+        self.noted = [*self.noted, KnownTimes(at_ms)][-FAULTS_MAX:]
 
     def end(self, alertname: str, feature: str | None, ended_ms: int, at_ms: int) -> None:
         """Remember that a fault is over.
@@ -113,7 +113,7 @@ class FaultHistory(Struct):
         ]
 
 
-def reach_ms(monitor: Monitor) -> int:
+def label_wait_ms(monitor: Monitor) -> int:
     """Return how long before a window of labels its predictions may have been made, in milliseconds.
 
     Args:

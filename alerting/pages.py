@@ -4,14 +4,14 @@ from bisect import insort
 
 from msgspec import Struct
 
-MOST = 1000
+PAGES_MAX = 1000
 """Most pages that are remembered for one subject, and so the highest count.
 
 Chosen by hand: it bounds the checkpoint's size, far above any budget of false pages.
 """
 
 
-class Pages(Struct):
+class PageHistory(Struct):
     """When the pages of one subject began, in event time."""
 
     at_ms: list[int] = []
@@ -19,7 +19,7 @@ class Pages(Struct):
     reached_ms: int = 0
     """The end of the newest window, in ms since 1970."""
 
-    def reach(self, at_ms: int) -> None:
+    def advance(self, at_ms: int) -> None:
         """Advance event time.
 
         Args:
@@ -34,7 +34,7 @@ class Pages(Struct):
             at_ms: When it began, in ms since 1970.
         """
         insort(self.at_ms, at_ms)
-        del self.at_ms[:-MOST]
+        del self.at_ms[:-PAGES_MAX]
 
     def within(self, span_ms: int) -> int:
         """Count the pages in the newest span of event time.
@@ -42,10 +42,10 @@ class Pages(Struct):
         Args:
             span_ms: The length of the span, in milliseconds.
 
-        >>> pages = Pages()
+        >>> pages = PageHistory()
         >>> for day in (1, 2, 40):
         ...     pages.note(day)
-        >>> pages.reach(41)
+        >>> pages.advance(41)
         >>> pages.within(30), pages.within(40)
         (1, 2)
         """

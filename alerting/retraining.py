@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from watchkeeper.alerting.evidence import stamp, when
-from watchkeeper.alerting.faults import DataFault, FaultHistory, reach_ms
+from watchkeeper.alerting.evidence import rfc3339, utc
+from watchkeeper.alerting.faults import DataFault, FaultHistory, label_wait_ms
 from watchkeeper.alerting.symptoms import is_unknown
 from watchkeeper.alerting.wording import fault_in_words
 from watchkeeper.schemas.durations import milliseconds
@@ -120,7 +120,7 @@ def _state(window: WindowFindings, before: Sequence[Finding]) -> State:
 
 
 def _blamed(window: WindowFindings, monitor: Monitor, faults: FaultHistory) -> list[DataFault]:
-    return faults.within(window.window_start_ms - reach_ms(monitor), window.window_end_ms)
+    return faults.within(window.window_start_ms - label_wait_ms(monitor), window.window_end_ms)
 
 
 def _request(
@@ -132,12 +132,12 @@ def _request(
         request_id=request_id(window.subject, window.version, end_ms),
         model=monitor.subject,
         model_version=window.version,
-        requested_at=when(end_ms),
+        requested_at=utc(end_ms),
         reasons=_reasons(window, streak, faults),
         evidence=[_evidence(finding, window) for finding in _bad(window)],
-        data_window=DataWindow(start=when(start_ms), end=when(end_ms)),
+        data_window=DataWindow(start=utc(start_ms), end=utc(end_ms)),
         excluded=_excluded(faults.within(start_ms, end_ms), start_ms, end_ms),
-        cooldown_until=when(end_ms + milliseconds(plan.cooldown)),
+        cooldown_until=utc(end_ms + milliseconds(plan.cooldown)),
     )
 
 
@@ -152,7 +152,7 @@ def _reasons(window: WindowFindings, streak: Streak, faults: FaultHistory) -> li
 
 
 def _evidence(finding: Finding, window: WindowFindings) -> dict[str, Any]:
-    span = {"window_start": stamp(window.window_start_ms), "window_end": stamp(window.window_end_ms)}
+    span = {"window_start": rfc3339(window.window_start_ms), "window_end": rfc3339(window.window_end_ms)}
     numbers = {"value": finding.value, "threshold": finding.threshold, "p_value": finding.p_value}
     known = {name: number for name, number in numbers.items() if number is not None}
     return {"check": finding.check, **known, "labels": window.rows, **span, "details": finding.evidence}
@@ -160,4 +160,4 @@ def _evidence(finding: Finding, window: WindowFindings) -> dict[str, Any]:
 
 def _excluded(faults: Sequence[DataFault], start_ms: int, end_ms: int) -> list[DataWindow]:
     spans = [(max(f.started_ms, start_ms), min(f.ended_ms or end_ms, end_ms)) for f in faults]
-    return [DataWindow(start=when(start), end=when(end)) for start, end in sorted(set(spans))]
+    return [DataWindow(start=utc(start), end=utc(end)) for start, end in sorted(set(spans))]

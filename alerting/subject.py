@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from watchkeeper.alerting.causes import Cause, Causes, group
 from watchkeeper.alerting.faults import FaultHistory
 from watchkeeper.alerting.names import BROKEN, NAMES
-from watchkeeper.alerting.pages import Pages
+from watchkeeper.alerting.pages import PageHistory
 from watchkeeper.alerting.retraining import RetrainingState
 from watchkeeper.alerting.symptoms import CHECKS, Spot, Symptom, explained_features, observe
 from watchkeeper.alerting.versions import Answering, Versions
@@ -60,7 +60,7 @@ class SubjectAlerts(Struct):
     """The state of the decision to retrain."""
     labelled: Versions = field(default_factory=Versions)
     """The versions that recently had labels."""
-    pages: Pages = field(default_factory=Pages)
+    pages: PageHistory = field(default_factory=PageHistory)
     """When pages began."""
 
     def __post_init__(self) -> None:
@@ -82,7 +82,7 @@ class SubjectAlerts(Struct):
             The alerts that changed, and a request to retrain or None.
         """
         end_ms = window.window_end_ms
-        self.pages.reach(end_ms)
+        self.pages.advance(end_ms)
         self._versions(window.kind).see(window)
         observe(self.symptoms, window, monitor.sensitivity)
         answering = self._forget_gone(window, monitor)

@@ -14,7 +14,7 @@ from watchkeeper.alerting.policy import Standing, judge, policy_of
 from watchkeeper.schemas.findings import EXPLAINED_BY, Check, Finding, Kind, State, WindowFindings
 from watchkeeper.schemas.monitors import Sensitivity
 
-EXPLAINED_MOST = 100
+EXPLAINED_MAX = 100
 """Most symptoms of one check in one window whose findings are kept.
 
 Chosen by hand: it bounds the checkpoint's size when many features and segments are bad at once.
@@ -52,7 +52,7 @@ class Symptom(Struct):
     rows: int = 0
     """Rows (or labels) of the last bad window."""
     findings: list[Finding] = []
-    """Findings of the last bad window in which it was among the worst `EXPLAINED_MOST`."""
+    """Findings of the last bad window in which it was among the worst `EXPLAINED_MAX`."""
 
 
 Symptoms = dict[Spot, Symptom]
@@ -116,7 +116,7 @@ def _keep_worst(symptoms: Symptoms, found: Mapping[Spot, list[Finding]]) -> None
     """Keep the findings of the worst symptoms, all rows first. Of the others keep only the state."""
     bad = {spot: [each for each in findings if each.state == "bad"] for spot, findings in found.items()}
     worst = sorted(bad, key=lambda spot: (spot.segment is not None, -effect(bad[spot]), _order(spot)))
-    for spot in worst[:EXPLAINED_MOST]:
+    for spot in worst[:EXPLAINED_MAX]:
         if spot in symptoms and bad[spot]:
             symptoms[spot].findings = bad[spot]
 

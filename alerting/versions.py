@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from watchkeeper.schemas.findings import Kind, WindowFindings
 
-MOST = 100
+CHANGES_MAX = 100
 """Most changes of the answering version that are remembered for later windows of labels.
 
 Chosen by hand: it bounds the checkpoint's size.
@@ -59,7 +59,7 @@ class Versions(Struct):
     seen: dict[str, Seen] = {}
     """What is known of each version."""
     past: list[Answering] = []
-    """Which version answered, oldest first. Beyond `MOST` the oldest entry is forgotten."""
+    """Which version answered, oldest first. Beyond `CHANGES_MAX` the oldest entry is forgotten."""
 
     def see(self, window: WindowFindings) -> None:
         """Update a version with one window. A window without rows adds no version.
@@ -97,7 +97,7 @@ class Versions(Struct):
         """
         now = Answering(at_ms, self.current(), tuple(sorted(self.seen)))
         if not self.past or self.past[-1][1:] != now[1:]:
-            self.past = [*self.past, now][-MOST:]
+            self.past = [*self.past, now][-CHANGES_MAX:]
 
     def as_of(self, at_ms: int) -> Answering:
         """Return which version answered at a time. None answered before the first published.
@@ -108,7 +108,7 @@ class Versions(Struct):
         >>> Versions({}, [Answering(10, "1"), Answering(30, "2")]).as_of(29).current
         '1'
         """
-        cut = len(self.past) == MOST
+        cut = len(self.past) == CHANGES_MAX
         before = self.past[0]._replace(from_ms=0) if cut else Answering(0, None)
         return next((each for each in reversed(self.past) if each.from_ms <= at_ms), before)
 

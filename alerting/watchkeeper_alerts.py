@@ -1,6 +1,6 @@
 """Alerts about Watchkeeper itself. They belong to no monitor, so the settings name the team."""
 
-from watchkeeper.alerting.evidence import when
+from watchkeeper.alerting.evidence import utc
 from watchkeeper.alerting.runbooks import OWN_RUNBOOKS
 from watchkeeper.alerting.wording import SERVICE
 from watchkeeper.schemas.alerts import Alert, fingerprint
@@ -47,6 +47,6 @@ def rejected_share_alert(
         pages=True,
         labels=labels,
         annotations=annotations,
-        started_at=when(now_ms),
-        updated_at=when(now_ms),
+        started_at=utc(now_ms),
+        updated_at=utc(now_ms),
     )

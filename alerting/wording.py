@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from watchkeeper.alerting.causes import Cause
-from watchkeeper.alerting.evidence import as_data, for_people, in_words, ranked, when
-from watchkeeper.alerting.faults import DataFault, FaultHistory, reach_ms
+from watchkeeper.alerting.evidence import as_data, in_words, ranked, readable_time, utc
+from watchkeeper.alerting.faults import DataFault, FaultHistory, label_wait_ms
 from watchkeeper.alerting.names import NAMES, severity
 from watchkeeper.alerting.runbooks import runbook_url
 from watchkeeper.alerting.symptoms import Spot, Symptom, Symptoms
@@ -14,7 +14,7 @@ from watchkeeper.schemas.monitors import Monitor
 
 SERVICE = "watchkeeper"
 """The label `service` of every alert."""
-LISTED = 10
+LISTED_MAX = 10
 """Most features or segments that a description lists. Chosen by hand, to keep it short."""
 
 
@@ -49,8 +49,8 @@ def firing_alert(cause: Cause, members: Symptoms, context: AlertContext) -> Aler
         pages=labels["severity"] == "critical",
         labels=labels,
         annotations=_annotations(cause, order, context),
-        started_at=when(min(symptom.since_ms for symptom in members.values())),
-        updated_at=when(context.at_ms),
+        started_at=utc(min(symptom.since_ms for symptom in members.values())),
+        updated_at=utc(context.at_ms),
         evidence=as_data(order),
     )
 
@@ -87,8 +87,10 @@ def fault_in_words(fault: DataFault) -> str:
     'FeatureMissing of temp since 1970-01-01 00:00 UTC'
     """
     what = f"{fault.alertname} of {fault.feature}" if fault.feature else fault.alertname
-    span = f"since {for_people(fault.started_ms)}"
-    return f"{what} {span}" if fault.ended_ms is None else f"{what} {span} until {for_people(fault.ended_ms)}"
+    span = f"since {readable_time(fault.started_ms)}"
+    return (
+        f"{what} {span}" if fault.ended_ms is None else f"{what} {span} until {readable_time(fault.ended_ms)}"
+    )
 
 
 def resolved_alert(alert: Alert, until_ms: int, at_ms: int, why: str) -> Alert:
@@ -103,8 +105,8 @@ def resolved_alert(alert: Alert, until_ms: int, at_ms: int, why: str) -> Alert:
     changes = {
         "status": "resolved",
         "annotations": alert.annotations | {"resolution": why},
-        "updated_at": max(when(at_ms), alert.updated_at),
-        "ended_at": when(until_ms),
+        "updated_at": max(utc(at_ms), alert.updated_at),
+        "ended_at": utc(until_ms),
     }
     return alert.model_copy(update=changes)
 
@@ -134,7 +136,7 @@ def _likely_faults(cause: Cause, order: list[tuple[Spot, Symptom]], context: Ale
     if cause.check != "performance":
         return []
     since_ms = min(symptom.since_ms for _, symptom in order)
-    return context.faults.within(since_ms - reach_ms(context.monitor), context.at_ms)
+    return context.faults.within(since_ms - label_wait_ms(context.monitor), context.at_ms)
 
 
 def _where(cause: Cause, monitor: Monitor, features: list[str]) -> str:
@@ -160,8 +162,8 @@ def _description(
 
 
 def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
+    more = f" and {len(names) - LISTED_MAX} more" if len(names) > LISTED_MAX else ""
+    return ", ".join(names[:LISTED_MAX]) + more
 
 
 def _unique(names: Iterable[str | None]) -> list[str]:

@@ -87,7 +87,7 @@ def _now() -> list[Panel]:
         ),
         firing(
             "What fires now",
-            "Labels identify the alert. The page says since when it fires, how bad it is, and what to do.",
+            "Labels identify the alert. The page states since when it fires, how bad it is, and what to do.",
             'sum by (alertname, severity, subject) (watchkeeper_alerts_firing{subject="$subject"}) > 0',
         ),
     ]

@@ -4,7 +4,7 @@
     ├─ UserError                the user can fix it: `streams/cli/app.py` prints the message; exit code 2
     │  ├─ SettingsError         a setting can't be used (also a ValueError)
     │  ├─ BrokerError           a request to the broker failed; readers and stores retry
-    │  └─ WrongDeclaration      a stage names a topic or sink that does not exist; the worker does not start
+    │  └─ DeclarationError      a stage names a topic or sink that does not exist; the worker does not start
     ├─ Unrecoverable            a worker can't continue: `Worker` logs the message; exit code 70
     │  ├─ Undeliverable         the broker rejects an output permanently
     │  ├─ UndeclaredOutput      a fold sends a message to a topic or sink that its stage does not declare
@@ -12,7 +12,7 @@
     │  ├─ NewerFormat           a record has a format that this program does not know
     │  └─ RejectedShareHigh     too many events were rejected: `Worker` pages on-call first; exit code 71
     ├─ Superseded               another worker owns the partition: `Worker` drops its state and continues
-    ├─ NotOurs                  another worker may own the partition: `Keeper` raises Superseded
+    ├─ NotOwner                  another worker may own the partition: `Keeper` raises Superseded
     ├─ NoticesRefused           a receiver rejects notices permanently: `Receiver` logs and counts them
     ├─ ForeignHeaders           no worker wrote a record's headers (also a ValueError): `Keeper` rejects it
     └─ _Aborted                 a transaction was aborted and can be retried: `Fence` retries it
@@ -33,7 +33,7 @@ class UserError(WatchkeeperError):
     """
 
 
-class WrongDeclaration(UserError):
+class DeclarationError(UserError):
     """The declaration of a stage cannot work. It is checked before the worker starts."""
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from watchkeeper.streams.errors import WrongDeclaration
+from watchkeeper.streams.errors import DeclarationError
 from watchkeeper.streams.fold.protocol import Fold
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.topics.flow import Flow, TopicName
@@ -45,14 +45,14 @@ class Stage(NamedTuple, Generic[F]):
 
 
 def check_stages(stages: Sequence[Stage[Any]], sinks: Collection[str]) -> None:
-    """Raise WrongDeclaration if stages conflict, or name a topic or sink that does not exist.
+    """Raise DeclarationError if stages conflict, or name a topic or sink that does not exist.
 
     Args:
         stages: The stages of one worker.
         sinks: The names of the sinks that the worker has.
     """
     for problem in _problems([stage.flow for stage in stages], sinks):
-        raise WrongDeclaration(problem)
+        raise DeclarationError(problem)
 
 
 def _problems(flows: Sequence[Flow], sinks: Collection[str]) -> Iterator[str]:

@@ -113,8 +113,8 @@ class KafkaFromJars:
             wait_for_port(self._process, self.port, 60)
             describe(Settings(broker=self.address), 30)
         except BrokerError as error:
-            said = log.read_text()[-4000:]
-            raise AssertionError(f"Apache Kafka did not start: {error}\n{said}") from None
+            output = log.read_text()[-4000:]
+            raise AssertionError(f"Apache Kafka did not start: {error}\n{output}") from None
 
     def stop(self) -> None:
         """Kill it."""

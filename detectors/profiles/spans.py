@@ -11,10 +11,10 @@ from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.monitors import WindowsSection
 from watchkeeper.schemas.profiles import SpansCounts
 
-ENOUGH = 3
+RECENT_SPANS_MIN = 3
 """Minimum number of spans in the recent windows. Chosen by hand: more make a surer baseline and a later
 check."""
-MANY = 20
+LIMIT_SPANS_MIN = 20
 """Minimum number of spans whose extremes count as limits. Chosen by hand: more make a surer and a later
 check."""
 

@@ -11,7 +11,7 @@ from watchkeeper.detectors.profiles.summaries import NumberSummary
 RECENT = 7
 """Number of windows in the recent past. Chosen by hand: with windows of a day it is a week."""
 _FIRST = 3
-"""Number of windows before the first one that is compared, as `ENOUGH` in `spans.py`."""
+"""Number of windows before the first one that is compared, as `RECENT_SPANS_MIN` in `spans.py`."""
 
 
 class Step(NamedTuple):

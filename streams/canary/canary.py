@@ -10,10 +10,10 @@ from watchkeeper.alerting.alertmanager import Alertmanager, AlertmanagerRefusal
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.streams.canary.metrics import CanaryMetrics
 from watchkeeper.streams.canary.missed import MissedAlert
+from watchkeeper.streams.canary.publisher import ProbePublisher
 from watchkeeper.streams.canary.round import Place, Plan, Result, Round
 from watchkeeper.streams.canary.subject import ALERTNAME
 from watchkeeper.streams.canary.topics import Topics
-from watchkeeper.streams.canary.trickle import Trickle
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.worker.web import Health
 
@@ -39,7 +39,7 @@ class Canary:
         watched: The probe's monitor.
         plan: When rounds begin and how long they may take.
         beat_seconds: The time between two events of a partition.
-        trickle: Publishes the events.
+        publisher: Publishes the events.
         topics: Follows the topics `alerts` and `monitors`.
         alertmanager: The Alertmanager where the alert must appear; None: only the topic is watched.
         missed: The alert on a missed round.
@@ -52,7 +52,7 @@ class Canary:
         watched: Monitor,
         plan: Plan,
         beat_seconds: float,
-        trickle: Trickle,
+        publisher: ProbePublisher,
         topics: Topics,
         alertmanager: Alertmanager | None,
         missed: MissedAlert,
@@ -63,7 +63,7 @@ class Canary:
         self._plan = plan
         self._beat_seconds = beat_seconds
         self._look_seconds = min(_LOOK_SECONDS_MAX, plan.pane_ms / 1000 / _LOOKS_PER_PANE)
-        self._trickle = trickle
+        self._trickle = publisher
         self._topics = topics
         self._alertmanager = alertmanager
         self._missed = missed
@@ -130,7 +130,7 @@ class Canary:
             result = self._round.result(now_ms)
             if result is not None:
                 self._metrics.observe_round(result, now_ms)
-                self._missed.settle(result, now_ms)
+                self._missed.record(result, now_ms)
             refusal = await self._missed.deliver(now_ms)
             if refusal is not None:
                 log.error("CanaryMissed could not be delivered: %s", refusal.message)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from watchkeeper.alerting.alertmanager import Alertmanager, AlertmanagerRefusal, payload
-from watchkeeper.alerting.evidence import when
+from watchkeeper.alerting.evidence import utc
 from watchkeeper.alerting.pager import show
 from watchkeeper.alerting.runbooks import runbook_url_of
 from watchkeeper.schemas.alerts import Alert, Notice, fingerprint
@@ -99,7 +99,7 @@ class MissedAlert:
             )
         return True
 
-    def settle(self, result: Result, now_ms: int) -> None:
+    def record(self, result: Result, now_ms: int) -> None:
         """Record the result of a round; `deliver` sends the change."""
         if result.outcome == "missed":
             began_ms = self._report.began_ms if self._report is not None and self.firing else now_ms
@@ -118,15 +118,15 @@ class MissedAlert:
         if self._alertmanager is None or self._report is None or now_ms < self._due_ms:
             return None
         report = self._report
-        resolved_at = None if report.resolved_ms is None else when(report.resolved_ms)
+        resolved_at = None if report.resolved_ms is None else utc(report.resolved_ms)
         notice = Notice(
             change="resolved" if resolved_at else "repeated",
             alert=self._alert(report),
-            fired_at=when(report.began_ms),
+            fired_at=utc(report.began_ms),
             resolved_at=resolved_at,
         )
         expire = timedelta(milliseconds=EXPIRE_AFTER_RESENDS * self._resend_ms)
-        refusal = await self._alertmanager.post(payload([notice], when(now_ms), expire))
+        refusal = await self._alertmanager.post(payload([notice], utc(now_ms), expire))
         self._refused = refusal is not None
         if self._report is report:
             self._due_ms = now_ms + (self._resend_ms if refusal is None else _RETRY_MS)
@@ -150,7 +150,7 @@ class MissedAlert:
             pages=True,
             labels=self.labels,
             annotations=annotations,
-            started_at=when(report.began_ms),
-            updated_at=when(ended or report.began_ms),
-            ended_at=None if ended is None else when(ended),
+            started_at=utc(report.began_ms),
+            updated_at=utc(ended or report.began_ms),
+            ended_at=None if ended is None else utc(ended),
         )

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-__all__ = ["LEAST_PANES", "Place", "Plan", "Result", "Round"]
+__all__ = ["PANES_MIN", "Place", "Plan", "Result", "Round"]
 
-LEAST_PANES = 3
+PANES_MIN = 3
 """Minimum number of windows until the alert can fire: two consecutive windows must drift, and the second must
 close."""
 

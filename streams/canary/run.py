@@ -16,9 +16,9 @@ from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.streams.canary.canary import Canary
 from watchkeeper.streams.canary.metrics import CanaryMetrics
 from watchkeeper.streams.canary.missed import MissedAlert
+from watchkeeper.streams.canary.publisher import ProbePublisher, beat_seconds
 from watchkeeper.streams.canary.round import Plan, Result
 from watchkeeper.streams.canary.topics import Topics
-from watchkeeper.streams.canary.trickle import Trickle, beat_seconds
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.notify.alertmanager import credentials
 from watchkeeper.streams.settings import Settings
@@ -112,10 +112,10 @@ async def _run(
     alertmanager = Alertmanager(urls, credentials(settings), ASK_SECONDS) if urls else None
     missed = MissedAlert(model, options.team, settings.runbooks, alertmanager, Console(stderr=True))
     beat = beat_seconds(options.plan.pane_ms, settings.partitions)
-    trickle = Trickle(settings, model, metrics)
+    publisher = ProbePublisher(settings, model, metrics)
     try:
         await asyncio.sleep(SETTLE_SECONDS)
-        canary = Canary(options.watched, options.plan, beat, trickle, topics, alertmanager, missed, metrics)
+        canary = Canary(options.watched, options.plan, beat, publisher, topics, alertmanager, missed, metrics)
         if listening is not None:
             _, address = await start_web(web_app(metrics, canary.live, canary.ready), listening)
             log.info("metrics at %s/metrics", address)
@@ -126,7 +126,7 @@ async def _run(
     except asyncio.CancelledError:
         return None
     finally:
-        trickle.close()
+        publisher.close()
         if alertmanager is not None:
             await alertmanager.close()
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from watchkeeper.streams.cli.changes import AppliedChange, Wanted, When, plan
+from watchkeeper.streams.cli.changes import AppliedChange, DesiredState, EffectiveTime, plan
 from watchkeeper.streams.cli.connection import reach_topics
 from watchkeeper.streams.cli.current import read_configuration, send_configuration
 from watchkeeper.streams.cli.effect import EffectiveFrom, print_start, time_of
@@ -64,7 +64,7 @@ def apply(
     settings = settings_of(broker, topic_prefix)
     reach_topics(settings, "monitors", "references")
     current = read_configuration(settings)
-    when = When(time.time_ns() // 1_000_000, time_of(effective_from))
+    when = EffectiveTime(time.time_ns() // 1_000_000, time_of(effective_from))
     changes, records = plan(wanted, remove or [], current, when)
     if not dry_run:
         send_configuration(settings, records)
@@ -74,9 +74,9 @@ def apply(
         _print_changes(changes, when, dry_run)
 
 
-def _read_all(files: Sequence[Path]) -> list[Wanted]:
+def _read_all(files: Sequence[Path]) -> list[DesiredState]:
     """Read all files, and report all their mistakes at once."""
-    wanted: dict[str, Wanted] = {}
+    wanted: dict[str, DesiredState] = {}
     mistakes = []
     for file in files:
         try:
@@ -93,17 +93,17 @@ def _read_all(files: Sequence[Path]) -> list[Wanted]:
     return list(wanted.values())
 
 
-def _read(file: Path) -> Wanted:
+def _read(file: Path) -> DesiredState:
     monitor = read_monitor(file)
     if monitor.reference is None or monitor.reference.file is None:
-        return Wanted(monitor, None)
+        return DesiredState(monitor, None)
     source = ReferenceFile(file.parent / monitor.reference.file, monitor)
     for name in source.not_found:
         note(f"{source.path}: has no column for the feature {name}, so the feature has no reference")
-    return Wanted(monitor, source.examples.reference(None, time.time_ns() // 1_000_000))
+    return DesiredState(monitor, source.examples.reference(None, time.time_ns() // 1_000_000))
 
 
-def _print_changes(changes: Sequence[AppliedChange], when: When, dry_run: bool) -> None:
+def _print_changes(changes: Sequence[AppliedChange], when: EffectiveTime, dry_run: bool) -> None:
     for change in changes:
         typer.echo(f"{change.subject}: monitor {change.monitor}, reference {change.reference}")
         for detail in change.changes:

@@ -13,9 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.monitors import Monitor, Name, Positive
-from watchkeeper.streams.canary.round import LEAST_PANES, Plan, Result
+from watchkeeper.streams.canary.round import PANES_MIN, Plan, Result
 from watchkeeper.streams.canary.subject import MODEL, MODEL_ONCE, monitor, reference
-from watchkeeper.streams.cli.changes import Wanted, plan
+from watchkeeper.streams.cli.changes import DesiredState, plan
 from watchkeeper.streams.cli.connection import reach
 from watchkeeper.streams.cli.current import read_configuration, send_configuration
 from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix
@@ -139,9 +139,9 @@ def _monitor_and_plan(name: str, every: str, within: str, pane: str) -> tuple[Mo
     )
     if times.pane_ms < PANE_MS_MIN:
         raise UserError(f"--pane {pane} is too short; give at least PT0.5S")
-    if times.within_ms <= LEAST_PANES * times.pane_ms:
+    if times.within_ms <= PANES_MIN * times.pane_ms:
         raise UserError(
-            f"--within {within} is too short: detection takes {LEAST_PANES} windows of {pane}; give more"
+            f"--within {within} is too short: detection takes {PANES_MIN} windows of {pane}; give more"
         )
     if times.every_ms % times.pane_ms:
         raise UserError(
@@ -169,7 +169,7 @@ def _check_name(option: str, text: str) -> None:
 
 
 def _apply(settings: Settings, watched: Monitor) -> None:
-    wanted = Wanted(watched, reference(watched, time.time_ns() // 1_000_000))
+    wanted = DesiredState(watched, reference(watched, time.time_ns() // 1_000_000))
     send_configuration(settings, plan([wanted], [], read_configuration(settings))[1])
 
 

@@ -15,12 +15,12 @@ from watchkeeper.schemas.revisions import (
     ReferenceRevision,
 )
 from watchkeeper.streams.cli.current import ConfigRecord
-from watchkeeper.streams.config.changing import Start, amended, newest, soonest, stated
+from watchkeeper.streams.config.changing import Start, newest, next_start, start_at_or_after, with_revision
 from watchkeeper.streams.config.state import Configuration, reference_key
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.kafka.client import MAX_MESSAGE_BYTES
 
-__all__ = ["AppliedChange", "Wanted", "When", "plan", "reference_record"]
+__all__ = ["AppliedChange", "DesiredState", "EffectiveTime", "plan", "reference_record"]
 
 
 RECORD_BYTES_MAX = MAX_MESSAGE_BYTES - 2**16
@@ -28,14 +28,14 @@ RECORD_BYTES_MAX = MAX_MESSAGE_BYTES - 2**16
 R = TypeVar("R", MonitorRevision, ReferenceRevision)
 
 
-class Wanted(NamedTuple):
+class DesiredState(NamedTuple):
     """The monitor that a file declares, with its reference."""
 
     monitor: Monitor
     reference: Reference | None
 
 
-class When(NamedTuple):
+class EffectiveTime(NamedTuple):
     """When changes take effect: as soon as possible, or at the event time that the owner states."""
 
     now_ms: int
@@ -44,8 +44,8 @@ class When(NamedTuple):
     def start(self, before: Monitor, after: Monitor) -> Start:
         """Return when a change of one subject takes effect."""
         if self.stated_ms is None:
-            return soonest(before, after, self.now_ms)
-        return stated(before, after, self.stated_ms)
+            return next_start(before, after, self.now_ms)
+        return start_at_or_after(before, after, self.stated_ms)
 
 
 class AppliedChange(msgspec.Struct, frozen=True):
@@ -62,7 +62,10 @@ class AppliedChange(msgspec.Struct, frozen=True):
 
 
 def plan(
-    wanted: Sequence[Wanted], remove: Sequence[str], current: Configuration, when: When | None = None
+    wanted: Sequence[DesiredState],
+    remove: Sequence[str],
+    current: Configuration,
+    when: EffectiveTime | None = None,
 ) -> tuple[list[AppliedChange], list[ConfigRecord]]:
     """Return the changes and the records that make them, a reference always before its monitor.
 
@@ -86,7 +89,7 @@ def plan(
 
 
 def reference_record(
-    reference: Reference, current: Configuration, when: When | None
+    reference: Reference, current: Configuration, when: EffectiveTime | None
 ) -> tuple[ConfigRecord, Start | None]:
     """Return the record that puts a reference in force, and its start; None: from the beginning."""
     watched = current.watched(reference.subject)
@@ -95,7 +98,7 @@ def reference_record(
 
 
 def _change(
-    wanted: Wanted, current: Configuration, when: When | None
+    wanted: DesiredState, current: Configuration, when: EffectiveTime | None
 ) -> tuple[AppliedChange, list[ConfigRecord]]:
     monitor, reference = wanted
     subject, watched = monitor.subject, current.watched(monitor.subject)
@@ -117,7 +120,7 @@ def _change(
     if state != "unchanged":
         revisions = current.monitor_revisions(subject)
         revision = MonitorRevision(revision=_next(revisions), takes_effect_at_ms=_at(start), monitor=monitor)
-        amends = amended(revisions, revision, when.now_ms if when else 0)
+        amends = with_revision(revisions, revision, when.now_ms if when else 0)
         value = _fitting(amends, lambda kept: MonitorRecord(revisions=kept).encode(), subject)
         records.append(ConfigRecord("monitors", subject, value))
         if amends[-1] is not revision:
@@ -132,11 +135,11 @@ def _kind(monitor: Monitor) -> str:
 
 
 def _reference_record(
-    reference: Reference, current: Configuration, when: When | None, start: Start | None
+    reference: Reference, current: Configuration, when: EffectiveTime | None, start: Start | None
 ) -> ConfigRecord:
     revisions = current.reference_revisions(reference.subject, reference.version)
     revision = ReferenceRevision(_next(revisions), _at(start), reference)
-    amends = amended(revisions, revision, when.now_ms if when else 0)
+    amends = with_revision(revisions, revision, when.now_ms if when else 0)
     key = reference_key(reference.subject, reference.version)
     value = _fitting(amends, lambda kept: ReferenceRecord(FORMAT, kept).encode(), key)
     return ConfigRecord("references", key, value)

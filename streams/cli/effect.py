@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from watchkeeper.schemas.durations import milliseconds
-from watchkeeper.streams.cli.changes import When
+from watchkeeper.streams.cli.changes import EffectiveTime
 from watchkeeper.streams.cli.output import note
-from watchkeeper.streams.config.changing import MARGIN_MS, Start, says
+from watchkeeper.streams.config.changing import MARGIN_MS, Start, format_time
 from watchkeeper.streams.errors import UserError
 
 __all__ = ["EffectiveFrom", "print_start", "time_of"]
@@ -38,9 +38,9 @@ def time_of(given: str | None) -> int | None:
     return milliseconds(since_1970)
 
 
-def print_start(subject: str, start: Start, when: When) -> None:
+def print_start(subject: str, start: Start, when: EffectiveTime) -> None:
     """Print when a change takes effect, and what that implies."""
-    typer.echo(f"  takes effect for windows that start at {says(start.at_ms)} or later")
+    typer.echo(f"  takes effect for windows that start at {format_time(start.at_ms)} or later")
     if start.cuts:
         note(
             f"{subject}: {' and '.join(start.cuts)} has no window boundary there; the window is split in two"

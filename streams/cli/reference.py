@@ -8,7 +8,7 @@ import typer
 
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
-from watchkeeper.streams.cli.changes import When, reference_record
+from watchkeeper.streams.cli.changes import EffectiveTime, reference_record
 from watchkeeper.streams.cli.connection import reach_topics
 from watchkeeper.streams.cli.current import read_configuration, send_configuration
 from watchkeeper.streams.cli.effect import EffectiveFrom, print_start, time_of
@@ -98,7 +98,7 @@ def build(
     _print_summary(examples)
     _write(reference, publish, output)
     if publish:
-        _publish(settings, reference, When(time.time_ns() // 1_000_000, stated_ms))
+        _publish(settings, reference, EffectiveTime(time.time_ns() // 1_000_000, stated_ms))
 
 
 def _from_file(path: Path, monitor: Monitor) -> Examples:
@@ -146,7 +146,7 @@ def _write(reference: Reference, publish: bool, output: Path | None) -> None:
         note("the reference was not saved; pass --publish to put it in force, or --output to write a file")
 
 
-def _publish(settings: Settings, reference: Reference, when: When) -> None:
+def _publish(settings: Settings, reference: Reference, when: EffectiveTime) -> None:
     record, start = reference_record(reference, read_configuration(settings), when)
     send_configuration(settings, [record])
     typer.echo(f"{record.key}: {'reference changed' if start else 'in force from the beginning'}")

@@ -21,7 +21,7 @@ from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.flow import INTERNAL_TOPICS
 from watchkeeper.streams.topics.topics import is_topic, known_topic, topic_name
 
-__all__ = ["Left", "Replayer"]
+__all__ = ["Replayer", "SkippedEvent"]
 
 BATCH = 500
 """Events that are published before their replays are recorded. Chosen by hand: fewer is slower, more repeats
@@ -33,7 +33,7 @@ _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PR
 _GONE = "only a part of the event was kept, and its topic no longer has it"
 
 
-class Left(NamedTuple):
+class SkippedEvent(NamedTuple):
     """An event that can't be replayed, and the reason."""
 
     event: str
@@ -53,7 +53,7 @@ class Replayer:
         self._by = f"{_user()}@{socket.gethostname()}"
         self._failure = ""
         self.replayed = 0
-        self.left: list[Left] = []
+        self.left: list[SkippedEvent] = []
         timeouts = {"delivery.timeout.ms": _SECONDS * 1000, "log_level": 3}
         self._events: Producer = producer(settings, **timeouts)
         name = f"{settings.topic_prefix}{settings.application}-replay"
@@ -75,11 +75,11 @@ class Replayer:
         published: list[Rejection] = []
         for rejection in batch:
             if not is_topic(rejection.topic):
-                self.left.append(Left(rejection.name, f"there is no topic {rejection.topic}"))
+                self.left.append(SkippedEvent(rejection.name, f"there is no topic {rejection.topic}"))
                 continue
             original = self._originals.of(rejection)
             if original is None:
-                self.left.append(Left(rejection.name, _GONE))
+                self.left.append(SkippedEvent(rejection.name, _GONE))
                 continue
             self._produce(rejection, original, published)
         if self._events.flush(_SECONDS + 1) or self._failure:

@@ -15,7 +15,7 @@ from watchkeeper.schemas.times import LATEST_MS
 from watchkeeper.streams.config.state import pane_ms
 from watchkeeper.streams.errors import UserError
 
-__all__ = ["MARGIN_MS", "Start", "amended", "newest", "says", "soonest", "stated"]
+__all__ = ["MARGIN_MS", "Start", "format_time", "newest", "next_start", "start_at_or_after", "with_revision"]
 
 MARGIN_MS = 10_000
 """Shortest time in ms from publishing a change to its effect. Chosen by hand: workers read it within 1 s."""
@@ -39,7 +39,7 @@ class Start(NamedTuple):
     """The windows that the change cuts in two, as keys of the monitor: `windows` or `labels.window`."""
 
 
-def soonest(before: Monitor, after: Monitor, now_ms: int) -> Start:
+def next_start(before: Monitor, after: Monitor, now_ms: int) -> Start:
     """Return the next time at which windows of both monitors end.
 
     If that is more than a day away, the change cuts the windows of labels in two. If the windows of rows have
@@ -58,11 +58,11 @@ def soonest(before: Monitor, after: Monitor, now_ms: int) -> Start:
     ):
         at_ms = _up(least_ms, lcm(*steps))
         if at_ms - least_ms <= wait_ms:
-            return stated(before, after, at_ms)
-    return stated(before, after, least_ms)
+            return start_at_or_after(before, after, at_ms)
+    return start_at_or_after(before, after, least_ms)
 
 
-def stated(before: Monitor, after: Monitor, at_ms: int) -> Start:
+def start_at_or_after(before: Monitor, after: Monitor, at_ms: int) -> Start:
     """Return the first time, at or after the time that the owner states, at which panes of both monitors end.
 
     Args:
@@ -84,7 +84,7 @@ def stated(before: Monitor, after: Monitor, at_ms: int) -> Start:
     return Start(at_ms, tuple(name for name, steps in named.items() if any(at_ms % step for step in steps)))
 
 
-def amended(revisions: Sequence[R], new: R, now_ms: int) -> list[R]:
+def with_revision(revisions: Sequence[R], new: R, now_ms: int) -> list[R]:
     """Return the revisions that a record should hold once a new one is added.
 
     The new revision replaces every change that is still pending or takes effect at its time or later.
@@ -119,10 +119,10 @@ def _from_the_beginning(revision: R) -> R:
     return msgspec.structs.replace(revision, takes_effect_at_ms=None)
 
 
-def says(at_ms: int) -> str:
+def format_time(at_ms: int) -> str:
     """Format a time for people: ISO 8601 in UTC, without needless digits.
 
-    >>> says(1_795_435_200_000), says(1_795_435_205_500)
+    >>> format_time(1_795_435_200_000), format_time(1_795_435_205_500)
     ('2026-11-23T12:00Z', '2026-11-23T12:00:05.500Z')
     """
     at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)

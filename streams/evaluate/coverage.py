@@ -7,7 +7,7 @@ from msgspec import Struct, field
 from watchkeeper.schemas.findings import Finding, WindowFindings
 from watchkeeper.streams.config.timeline import Timeline
 
-FEWEST = 0.5
+EXPECTED_SHARE_MIN = 0.5
 """Share of the expected labels below which labels are missing. Chosen by hand: a larger share detects smaller
 gaps and also reports ordinary delays."""
 EXPECTED_MIN = 50
@@ -138,13 +138,17 @@ class Coverage(Struct):
 
 
 def _finding(rows: int, came: int, share: float | None) -> Finding | None:
-    least = FEWEST * (share or 0.0) * rows
+    least = EXPECTED_SHARE_MIN * (share or 0.0) * rows
     if came > 0 and came >= least:
         return None
     found = f"At most {max(came, 0)} of {rows} predictions have a label, and all labels are due"
     normal = "." if share is None else f"; normally {share:.0%} get one."
     return Finding(
-        "labels_late", "bad", found + normal, value=max(came, 0) / rows, threshold=FEWEST * (share or 0.0)
+        "labels_late",
+        "bad",
+        found + normal,
+        value=max(came, 0) / rows,
+        threshold=EXPECTED_SHARE_MIN * (share or 0.0),
     )
 
 

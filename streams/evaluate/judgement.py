@@ -16,7 +16,7 @@ from watchkeeper.schemas.statistics import Statistic
 from watchkeeper.streams.evaluate.merging import merged
 from watchkeeper.streams.evaluate.recent import Recent
 from watchkeeper.streams.evaluate.window_rules import WindowRules
-from watchkeeper.streams.evaluate.windows import ALL, Closed
+from watchkeeper.streams.evaluate.windows import ALL, ClosedWindow
 
 SEGMENTS_MAX = 50
 """The most segments of a window that are judged: the largest. Chosen by hand; it bounds the time and the
@@ -69,7 +69,7 @@ class WindowJudgement(NamedTuple):
         return {finding.segment or ALL for finding in bad}
 
 
-def chosen(closed: Closed) -> list[str]:
+def chosen(closed: ClosedWindow) -> list[str]:
     """Return all rows and the largest segments, in an order that does not depend on their arrival."""
     segments = sorted(
         (name for name in closed.parts if name != ALL), key=lambda n: (-closed.parts[n].rows, n)
@@ -78,7 +78,7 @@ def chosen(closed: Closed) -> list[str]:
 
 
 def judge_window(
-    kind: Kind, layout: Layout, rules: WindowRules, closed: Closed, late_rows: int, recent: Recent,
+    kind: Kind, layout: Layout, rules: WindowRules, closed: ClosedWindow, late_rows: int, recent: Recent,
     moved: Mapping[str, Container[str]] = {},
 ) -> WindowJudgement:  # fmt: skip
     """Judge a closed window.

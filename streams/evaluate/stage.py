@@ -15,7 +15,7 @@ from watchkeeper.streams.evaluate.coverage import Coverage, cohort_start_ms, win
 from watchkeeper.streams.evaluate.merging import check_profile
 from watchkeeper.streams.evaluate.silence import Silence
 from watchkeeper.streams.evaluate.subject_windows import Output, SavedSubjectWindows
-from watchkeeper.streams.evaluate.watermarks import News, Watermarks
+from watchkeeper.streams.evaluate.watermarks import SubjectReport, Watermarks
 from watchkeeper.streams.evaluate.window_rules import MonitorHistory, RulesCache, WindowRules, WindowsKey
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
 from watchkeeper.streams.fold.rejection import readable
@@ -31,7 +31,7 @@ forgotten. Chosen by hand; it bounds the state."""
 _decoder: "msgspec.msgpack.Decoder[ToEvaluate]" = msgspec.msgpack.Decoder(ToEvaluate)
 
 
-class Lost(Struct):
+class LostRecords(Struct):
     """Counts of what could not be evaluated, since the beginning."""
 
     unreadable: int = 0
@@ -53,7 +53,7 @@ class EvaluateState(Struct):
     """By subject, then by version."""
     swept_ms: int = BEGINNING_MS
     """When idle subjects were advanced last, by the clocks of the sources."""
-    lost: Lost = field(default_factory=Lost)
+    lost: LostRecords = field(default_factory=LostRecords)
 
 
 class EvaluateFold(BaseFold):
@@ -193,7 +193,7 @@ class EvaluateFold(BaseFold):
         self._swept_ms = clock_ms
         return self._watermarks.idle_subjects()
 
-    def _note_rows(self, news: News, now_ms: int) -> None:
+    def _note_rows(self, news: SubjectReport, now_ms: int) -> None:
         if news.kind == "labels":
             return
         silence = self._silences.get(news.subject)

@@ -26,7 +26,7 @@ from watchkeeper.streams.evaluate.judgement import WindowJudgement, counts, judg
 from watchkeeper.streams.evaluate.merging import merged
 from watchkeeper.streams.evaluate.recent import Recent
 from watchkeeper.streams.evaluate.window_rules import WindowRules, WindowsKey
-from watchkeeper.streams.evaluate.windows import ALL, Closed, OpenWindows, Part, Passed
+from watchkeeper.streams.evaluate.windows import ALL, ClosedWindow, OpenWindows, Part, PassedPane
 
 PARTS_MAX = 5000
 """The most open parts of one key's windows; a part is one segment in one grain of time. Rows of further parts
@@ -164,12 +164,12 @@ class SubjectWindows:
     def _advance(self, until_ms: int, rules: WindowRules) -> Iterator[Output]:
         """Close the windows that event time has passed under the same rules."""
         while (step := self.windows.next(until_ms, rules.spans)) is not None:
-            if isinstance(step, Passed):
+            if isinstance(step, PassedPane):
                 self._pass(step, rules)
             else:
                 yield from self._close(step, rules)
 
-    def _pass(self, passed: Passed, rules: WindowRules) -> None:
+    def _pass(self, passed: PassedPane, rules: WindowRules) -> None:
         """Feed the detectors with a pane."""
         if passed.end_ms - self._passed_ms > _GAP_WINDOWS * rules.spans.size_ms:
             self._recent, self._watch, self._signals = Recent(), None, []
@@ -202,7 +202,7 @@ class SubjectWindows:
             return merged(labels_of(layout), part.profiles, layout)
         return merged(RowsProfile, part.profiles, layout)
 
-    def _close(self, closed: Closed, rules: WindowRules) -> Iterator[Output]:
+    def _close(self, closed: ClosedWindow, rules: WindowRules) -> Iterator[Output]:
         if rules.layout is None:
             lost = closed.parts.get(ALL, Part())
             yield self._window_statistics(closed, ALL, counts(unreadable_panes=len(lost.profiles)), rules)
@@ -231,7 +231,7 @@ class SubjectWindows:
         engines.clear(bets, judgement.findings)
         self._settle(closed, judgement, rules, rules.layout)
 
-    def _bet_on_segments(self, closed: Closed, rules: WindowRules, layout: Layout) -> Engines:
+    def _bet_on_segments(self, closed: ClosedWindow, rules: WindowRules, layout: Layout) -> Engines:
         """Feed the engine with the rows of each segment since the previous window."""
         engines = self._engines or Engines(self.key.kind, {}, rules.monitor)
         for start_ms, parts in self.windows.fresh(closed):
@@ -241,7 +241,9 @@ class SubjectWindows:
                     engines.feed(segment, self._merged(parts[segment], layout), start_ms, end_ms)
         return engines
 
-    def _settle(self, closed: Closed, judgement: WindowJudgement, rules: WindowRules, layout: Layout) -> None:
+    def _settle(
+        self, closed: ClosedWindow, judgement: WindowJudgement, rules: WindowRules, layout: Layout
+    ) -> None:
         spans = rules.spans
         self._streaks = new_normal.longer_streaks(self._streaks, judgement)
         abnormal = new_normal.not_yet_normal(
@@ -261,7 +263,7 @@ class SubjectWindows:
             self._recent.add(past, spans.grain_ms, spans.size_ms)
 
     def _window_statistics(
-        self, closed: Closed, segment: str, statistics: list[Statistic], rules: WindowRules
+        self, closed: ClosedWindow, segment: str, statistics: list[Statistic], rules: WindowRules
     ) -> WindowStatistics:
         rows = closed.parts[segment].rows if segment in closed.parts else 0
         return self._statistics(segment, closed.start_ms, closed.end_ms, rows, statistics, rules)

@@ -23,7 +23,7 @@ class SourceWatermark(Struct, array_like=True):
     """Whether the source is idle."""
 
 
-class News(NamedTuple):
+class SubjectReport(NamedTuple):
     """The content of a message about one subject and kind."""
 
     kind: Kind
@@ -77,7 +77,7 @@ class Watermarks(Struct):
 
     def note(
         self, message: Watermark, expected: Sequence[str], is_watched: Callable[[str], bool] = bool
-    ) -> list[News]:
+    ) -> list[SubjectReport]:
         """Record one message, and return its content about watched subjects.
 
         Args:
@@ -94,11 +94,13 @@ class Watermarks(Struct):
             if is_watched(subject)
         ]
 
-    def _note_one(self, kind: Kind, subject: str, message: Watermark, expected: Sequence[str]) -> News:
+    def _note_one(
+        self, kind: Kind, subject: str, message: Watermark, expected: Sequence[str]
+    ) -> SubjectReport:
         progress = self.progress.setdefault(kind, {}).setdefault(subject, Progress())
         last = progress.sources.setdefault(message.source, SourceWatermark(BEGINNING_MS, True))
         idle = subject in message.idle.get(kind, ())
-        news = News(
+        news = SubjectReport(
             kind,
             subject,
             message.event_time_ms.get(kind, {}).get(subject, BEGINNING_MS),

@@ -121,14 +121,14 @@ class Grain(Struct, array_like=True):
         return {segment: part for segment, part in self.parts.items() if segment not in self.faulty}
 
 
-class Passed(NamedTuple):
+class PassedPane(NamedTuple):
     """A pane of all rows that event time has passed. It is complete from all partitions."""
 
     end_ms: int
     part: Part
 
 
-class Closed(NamedTuple):
+class ClosedWindow(NamedTuple):
     """A complete window."""
 
     start_ms: int
@@ -143,9 +143,9 @@ class OpenWindows(Struct):
     >>> windows = OpenWindows()
     >>> _ = windows.add(Pane("m", "1", None, "predictions", 0, 10, "l", 7, b"profile"), spans)
     >>> windows.next(until_ms=10, spans=spans)
-    Passed(end_ms=10, part=Part(rows=7, profiles=[b'profile']))
+    PassedPane(end_ms=10, part=Part(rows=7, profiles=[b'profile']))
     >>> windows.next(until_ms=20, spans=spans)
-    Closed(start_ms=0, end_ms=20, parts={'': Part(rows=7, profiles=[b'profile'])})
+    ClosedWindow(start_ms=0, end_ms=20, parts={'': Part(rows=7, profiles=[b'profile'])})
     """
 
     waiting: dict[int, Part] = {}
@@ -186,7 +186,7 @@ class OpenWindows(Struct):
         """The start of the grain with the latest rows."""
         return max(self.grains, default=BEGINNING_MS)
 
-    def next(self, until_ms: int, spans: WindowDurations) -> Passed | Closed | None:
+    def next(self, until_ms: int, spans: WindowDurations) -> PassedPane | ClosedWindow | None:
         """Return the next pane or window that has ended by a time, in order of time; None if there is none.
 
         Call `settle` after each window.
@@ -203,9 +203,9 @@ class OpenWindows(Struct):
         self.counted += part.rows
         if spans.rows is not None and self.counted >= spans.rows:
             self.full = pane_end_ms
-        return Passed(pane_end_ms, part)
+        return PassedPane(pane_end_ms, part)
 
-    def settle(self, closed: Closed, faulty: set[str], spans: WindowDurations) -> list[Parts]:
+    def settle(self, closed: ClosedWindow, faulty: set[str], spans: WindowDurations) -> list[Parts]:
         """Forget the grains that no later window holds, and return their healthy parts in order of time.
 
         Args:
@@ -222,7 +222,7 @@ class OpenWindows(Struct):
         over = [self.grains.pop(start_ms) for start_ms in sorted(self.grains) if start_ms < over_ms]
         return [grain.healthy() for grain in over]
 
-    def fresh(self, closed: Closed) -> list[tuple[int, Parts]]:
+    def fresh(self, closed: ClosedWindow) -> list[tuple[int, Parts]]:
         """Return the grains that no earlier window held, each with its start. Call it before `settle`."""
         starts = [
             start_ms for start_ms in sorted(self.grains) if self.last_end_ms <= start_ms < closed.end_ms
@@ -237,7 +237,7 @@ class OpenWindows(Struct):
         holds_first, after_last = spans.next(first), spans.next(self.last_end_ms)
         return after_last if holds_first < after_last <= first + spans.size_ms else holds_first
 
-    def _window(self, end_ms: int, spans: WindowDurations) -> Closed:
+    def _window(self, end_ms: int, spans: WindowDurations) -> ClosedWindow:
         first, last_end_ms = min(self.grains, default=end_ms), self.last_end_ms
         start_ms = max(end_ms - spans.size_ms, spans.from_ms)
         if spans.tumbling:
@@ -249,7 +249,7 @@ class OpenWindows(Struct):
             if start_ms <= at_ms < end_ms:
                 for segment, part in self.grains[at_ms].parts.items():
                     parts.setdefault(segment, Part()).add(part.rows, part.profiles)
-        return Closed(start_ms, end_ms, parts)
+        return ClosedWindow(start_ms, end_ms, parts)
 
 
 def _kept_from_ms(end_ms: int, spans: WindowDurations) -> int:

@@ -7,7 +7,7 @@ from watchkeeper.streams.errors import WatchkeeperError
 from watchkeeper.streams.fold.checkpoint import Checkpoint
 from watchkeeper.streams.fold.protocol import Message, Record
 
-__all__ = ["NotOurs", "Outlet", "Store", "Superseded"]
+__all__ = ["NotOwner", "Outlet", "Store", "Superseded"]
 
 
 class Store(Protocol):
@@ -42,14 +42,14 @@ class Outlet(Protocol):
             is_current: Whether the caller still owns the partition. It is called before each try.
 
         Raises:
-            NotOurs: `is_current` returned False: another worker may own the partition.
+            NotOwner: `is_current` returned False: another worker may own the partition.
         """
 
     async def announce(self, messages: Sequence[Message]) -> None:
         """Deliver outputs that may be repeated. They have no sequence number."""
 
 
-class NotOurs(WatchkeeperError):
+class NotOwner(WatchkeeperError):
     """Another worker may own the partition now, so nothing more of it may be delivered."""
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from watchkeeper.streams.errors import UndeclaredOutput
 from watchkeeper.streams.fold import formats
 from watchkeeper.streams.fold.checkpoint import VERSION, Checkpoint, UnreadableCheckpoint
-from watchkeeper.streams.fold.interfaces import NotOurs, Outlet, Store, Superseded
+from watchkeeper.streams.fold.interfaces import NotOwner, Outlet, Store, Superseded
 from watchkeeper.streams.fold.protocol import LAST_OFFSET, Fold, Message, Record
 from watchkeeper.streams.fold.rejection import rejection
 from watchkeeper.streams.topics.flow import DESTINATIONS, INTERNAL_TOPICS
@@ -234,9 +234,9 @@ class Keeper:
             self.size_bytes = await self._store.save(self.stage, self.partition, checkpoint, self.fence)
             try:
                 if not self._is_current():
-                    raise NotOurs
+                    raise NotOwner
                 await self._deliver(checkpoint.sequence, checkpoint.outbox)
-            except NotOurs as error:
+            except NotOwner as error:
                 raise Superseded(
                     self.partition, "it may be lost, so its outputs are not delivered"
                 ) from error

@@ -33,7 +33,7 @@ class Sink(Protocol):
             is_current: Whether the caller still owns the partition. It is called before each try.
 
         Raises:
-            NotOurs: `is_current` returned False: another worker may deliver the messages.
+            NotOwner: `is_current` returned False: another worker may deliver the messages.
         """
 
     async def close(self) -> None:

@@ -85,7 +85,7 @@ class Fold(Protocol):
     def caught_up(self, topic: str, now_ms: int) -> None:
         """Note that a topic is read to its end. It is called about once a second while this is true."""
 
-    def out_of_sight(self, topic: str) -> None:
+    def end_unknown(self, topic: str) -> None:
         """Note that the end of a topic is unknown, because the broker is away."""
 
 
@@ -104,5 +104,5 @@ class BaseFold:
     def caught_up(self, topic: str, now_ms: int) -> None:
         """Do nothing."""
 
-    def out_of_sight(self, topic: str) -> None:
+    def end_unknown(self, topic: str) -> None:
         """Do nothing."""

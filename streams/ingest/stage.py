@@ -185,7 +185,7 @@ class IngestFold(BaseFold):
         predictions, labels = (self.partition.clock(kind, subject) for kind in ("predictions", "labels"))
         return predictions.latest_ms < labels.latest_ms
 
-    def out_of_sight(self, topic: str) -> None:
+    def end_unknown(self, topic: str) -> None:
         """Record that the end of a topic is unknown, because the broker is down.
 
         Publishers send the events of an outage later. So idle time starts again once the end is known.

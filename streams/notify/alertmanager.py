@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from watchkeeper.alerting.alertmanager import ANONYMOUS, Alertmanager, Credentials, payload
 from watchkeeper.schemas.alerts import Notice
-from watchkeeper.streams.fold.interfaces import NotOurs
+from watchkeeper.streams.fold.interfaces import NotOwner
 from watchkeeper.streams.fold.outlet import always
 from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.notify.receiver import NoticesRefused, Opening
@@ -62,13 +62,13 @@ class AlertmanagerDeliverer:
 
         Raises:
             NoticesRefused: Alertmanager will never accept the notices.
-            NotOurs: This worker does not hold the partition any more.
+            NotOwner: This worker does not hold the partition any more.
         """
         notices = [Notice.model_validate_json(message.value) for message in messages]
         pause_seconds = 0.5
         while notices := [notice for notice in notices if not self._is_outdated(notice)]:
             if not is_current():
-                raise NotOurs
+                raise NotOwner
             # Computed for each try: after hours of waiting, an old end time would count as resolved.
             now = self._now()
             began = self._began(notices, now)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from watchkeeper.streams.errors import WatchkeeperError, WrongDeclaration
+from watchkeeper.streams.errors import DeclarationError, WatchkeeperError
 from watchkeeper.streams.fold.outlet import Sink, always
 from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.metrics.metrics import Metrics
@@ -91,7 +91,7 @@ def open_receiver(
         clock_seconds: Returns the wall clock in seconds.
 
     Raises:
-        WrongDeclaration: The settings ask for none of the receivers.
+        DeclarationError: The settings ask for none of the receivers.
     """
     for name, make in makers.items():
         failed = partial(metrics.observe_notification, name, "failed")
@@ -99,4 +99,4 @@ def open_receiver(
         if deliverer is not None:
             return Receiver(name, deliverer, metrics)
     names = ", ".join(makers)
-    raise WrongDeclaration(f"no receiver of {sink} is set; set one of: {names}")
+    raise DeclarationError(f"no receiver of {sink} is set; set one of: {names}")

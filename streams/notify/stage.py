@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 from pydantic import ValidationError
 
-from watchkeeper.alerting.evidence import when
+from watchkeeper.alerting.evidence import utc
 from watchkeeper.schemas.alerts import Alert, Notice
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
 from watchkeeper.streams.fold.rejection import readable
@@ -148,8 +148,8 @@ def _read(value: bytes) -> Alert:
 
 def _notice(change: Change, last: NotifiedAlert) -> Message:
     alert = last.as_alert()
-    resolved_at = None if last.resolved_ms is None else when(last.resolved_ms)
-    notice = Notice(change=change, alert=alert, fired_at=when(last.fired_ms), resolved_at=resolved_at)
+    resolved_at = None if last.resolved_ms is None else utc(last.resolved_ms)
+    notice = Notice(change=change, alert=alert, fired_at=utc(last.fired_ms), resolved_at=resolved_at)
     return Message("notify", alert.fingerprint.encode(), notice.model_dump_json().encode())
 
 

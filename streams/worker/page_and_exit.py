@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import NoReturn
 
-from watchkeeper.alerting.evidence import when
+from watchkeeper.alerting.evidence import utc
 from watchkeeper.alerting.watchkeeper_alerts import rejected_share_alert
 from watchkeeper.schemas.alerts import Alert, Notice
 from watchkeeper.streams.fold.protocol import Message
@@ -61,7 +61,7 @@ async def page_and_exit(
     """
     alert = alert_of(error, settings, now_ms)
     # The worker ends and cannot resolve the alert, so the notice contains its end.
-    over = when(now_ms) + FIRES_FOR
+    over = utc(now_ms) + FIRES_FOR
     notice = Notice(change="fired", alert=alert, fired_at=alert.started_at, resolved_at=over)
     try:
         async with asyncio.timeout(PAGE_SECONDS):

@@ -276,7 +276,7 @@ class Worker:
             return
         if ends is None:
             keeper.waiting.pop(topic, None)
-            keeper.fold.out_of_sight(topic)
+            keeper.fold.end_unknown(topic)
             return
         at = self.app.consumer.next_offset(tp, keeper.position(topic))
         # Records of an open transaction count as lag, although they may still be aborted.

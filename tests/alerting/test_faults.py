@@ -1,7 +1,7 @@
 import msgspec
 
 from tests.alerting.windows import HOUR_MS, monitor
-from watchkeeper.alerting.faults import MOST, FaultHistory, reach_ms
+from watchkeeper.alerting.faults import FAULTS_MAX, FaultHistory, label_wait_ms
 
 
 def test_a_fault_that_ended_where_a_window_begins_is_not_in_it():
@@ -16,10 +16,10 @@ def test_a_fault_that_ended_where_a_window_begins_is_not_in_it():
 
 def test_only_the_newest_faults_are_remembered():
     faults = FaultHistory()
-    for start_ms in range(MOST + 5):
+    for start_ms in range(FAULTS_MAX + 5):
         faults.begin("FeatureMissing", "temp", start_ms, start_ms + 1)
         faults.end("FeatureMissing", "temp", start_ms + 1, start_ms + 3)
-    assert [faults.past[0].started_ms, len(faults.past), len(faults.noted)] == [5, MOST, MOST]
+    assert [faults.past[0].started_ms, len(faults.past), len(faults.noted)] == [5, FAULTS_MAX, FAULTS_MAX]
 
 
 def test_what_was_not_known_yet_is_not_seen():
@@ -41,5 +41,5 @@ def test_faults_from_before_it_was_noted_when_have_always_been_known():
 
 
 def test_labels_reach_back_as_far_as_they_are_expected():
-    assert reach_ms(monitor()) == HOUR_MS
-    assert reach_ms(monitor(labels=None, retraining=None)) == 0
+    assert label_wait_ms(monitor()) == HOUR_MS
+    assert label_wait_ms(monitor(labels=None, retraining=None)) == 0

@@ -11,8 +11,8 @@ states = st.lists(st.sampled_from(["bad", "bad", "ok", "ok", "no_data"]), min_si
 
 def changes(policy: Policy, given_states: list[str]) -> list[bool]:
     standing = Standing()
-    verdicts = [judge(policy, standing, state) for state in given_states]
-    return [verdict for verdict in verdicts if verdict is not None]
+    changes = [judge(policy, standing, state) for state in given_states]
+    return [change for change in changes if change is not None]
 
 
 @given(policies, states)

@@ -61,8 +61,8 @@ def window(
     )
 
 
-class Teller:
-    """Takes windows in and keeps what came out of them."""
+class Session:
+    """Passes windows to the alerts of one subject, and keeps the requests to retrain."""
 
     def __init__(self, **changes: Any) -> None:
         self.monitor = monitor(**changes)
@@ -70,23 +70,23 @@ class Teller:
         self.requests: list[RetrainingRequest] = []
 
     def take(self, *windows: WindowFindings) -> list[Alert]:
-        """Return the alerts that came out."""
+        """Return the alerts that changed."""
         alerts: list[Alert] = []
         for each in windows:
-            told, request = self.subject.take(each, self.monitor, "docs/runbooks/")
-            alerts += told
+            changed, request = self.subject.take(each, self.monitor, "docs/runbooks/")
+            alerts += changed
             self.requests += [request] if request else []
             self.restart()
         return alerts
 
     def restart(self) -> None:
-        """Go on from a snapshot, which must be equal."""
+        """Continue from a snapshot, which must be equal."""
         restored = msgspec.msgpack.decode(msgspec.msgpack.encode(self.subject), type=SubjectAlerts)
         assert restored == self.subject
         self.subject = restored
 
 
-def told(alerts: list[Alert]) -> list[str]:
+def summaries(alerts: list[Alert]) -> list[str]:
     """Alerts in short: `firing FeatureMissing temp origin=EWR`."""
     names = ("alertname", "feature", "segment", "model_version")
     return [" ".join([a.status, *(a.labels[n] for n in names if n in a.labels)]) for a in alerts]

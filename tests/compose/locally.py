@@ -1,6 +1,6 @@
 """What compose/ configures, run on this machine: the very files, with addresses and paths of here put in.
 
-Nothing but these two kinds of text is replaced, and each must occur where it is said to.
+Nothing but these two kinds of text is replaced, and each must occur where it is expected.
 """
 
 import asyncio
@@ -137,7 +137,7 @@ def need(*names: str) -> str:
     for name in names:
         if found := shutil.which(name):
             return found
-    reason = f"{names[0]} is not installed; .ci/run says which package of Debian has it"
+    reason = f"{names[0]} is not installed; .ci/run names the Debian package that has it"
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI needs it: {reason}", pytrace=False)
     pytest.skip(reason)

@@ -68,7 +68,7 @@ class Running:
         self.places, self.pages, self.mails = places, pages, mails
         self.prometheus, self.alertmanager = prom, alerts
         self.began = time.time()
-        self.said = ""
+        self.output = ""
 
     def query(self, expr: str) -> list[dict[str, Any]]:
         """Evaluate over the time since the start, as a panel does; PromQL's errors are raised."""
@@ -158,6 +158,6 @@ def whole(folder: Path, days: Sequence[str], firing: str) -> Iterator[Running]:
         for service in ("worker-1", "worker-2", "canary"):
             start(stack, service, places)
         for since, until_day in pairwise(days):
-            running.said = run("demo", places, "--since", since, "--until", until_day)
+            running.output = run("demo", places, "--since", since, "--until", until_day)
             until(lambda: running.query(firing), 60, f"something for {firing}")
         yield running

@@ -41,7 +41,7 @@ Rejected = dict[str, tuple[str, bytes]]
 class Outcome(NamedTuple):
     """All published records and how often, by topic, partition (where it matters) and value."""
 
-    said: dict[str, Counter[bytes]]
+    outputs: dict[str, Counter[bytes]]
     rejected: Rejected
     accounts: dict[str, int]
     """The account of all events, and of the accepted labels, over all partitions."""
@@ -107,7 +107,7 @@ def expect(settings: Settings, monitors: Sequence[Monitor]) -> Outcome:
 
 def _rows_published(outcome: Outcome, subject: str) -> dict[Window, int]:
     """Return the number of predictions of each window and segment, according to the statistics."""
-    windows = (msgspec.json.decode(value, type=WindowStatistics) for value in outcome.said["statistics"])
+    windows = (msgspec.json.decode(value, type=WindowStatistics) for value in outcome.outputs["statistics"])
     return {
         (w.window_start_ms, w.segment): w.rows
         for w in windows
@@ -146,11 +146,13 @@ def _interleaved(ingest: IngestFold, logs: dict[str, list[Record]], chunk: int) 
     return outputs
 
 
-def _stage(said: Sequence[Message], topic: str, partitions: int, make: Callable[[], Fold]) -> list[Message]:
+def _stage(
+    outputs: Sequence[Message], topic: str, partitions: int, make: Callable[[], Fold]
+) -> list[Message]:
     outputs: list[Message] = []
     for number in range(partitions):
         stage = make()
-        mine = [m for m in said if m.topic == topic and m.partition == number]
+        mine = [m for m in outputs if m.topic == topic and m.partition == number]
         stage.fold(topic, [Record(i, 0, m.key, m.value) for i, m in enumerate(mine)], FOLDED_AT_MS)
         outputs += stage.outputs()
     return outputs
@@ -182,7 +184,7 @@ def _saved(settings: Settings) -> list[PartitionState]:
 
 def found(settings: Settings) -> Outcome:
     """Read the output of a run. A record that was delivered twice has the same number and counts once."""
-    said = {}
+    outputs = {}
     for topic in OUTCOMES:
         numbered: dict[tuple[bytes, bytes], bytes] = {}
         strays: list[bytes] = []
@@ -194,8 +196,8 @@ def found(settings: Settings) -> Outcome:
                 key = headers[SOURCE_HEADER], headers[SEQUENCE_HEADER]
                 if numbered.setdefault(key, record.value or b"") != (record.value or b""):
                     strays.append(record.value or b"")
-        said[topic] = Counter([*numbered.values(), *strays])
-    return Outcome(said, _rejected(settings), _accounts(_saved(settings)))
+        outputs[topic] = Counter([*numbered.values(), *strays])
+    return Outcome(outputs, _rejected(settings), _accounts(_saved(settings)))
 
 
 def _rejected(settings: Settings) -> Rejected:
@@ -222,9 +224,11 @@ def compare(run: Outcome, expected: Outcome) -> Difference:
     for topic in OUTCOMES:
         if topic == "profiles":
             continue  # panes may be split differently; their sums are in the statistics
-        lost += [f"{topic}: {_short(v)} ({n})" for v, n in (expected.said[topic] - run.said[topic]).items()]
+        lost += [
+            f"{topic}: {_short(v)} ({n})" for v, n in (expected.outputs[topic] - run.outputs[topic]).items()
+        ]
         doubled += [
-            f"{topic}: {_short(v)} ({n})" for v, n in (run.said[topic] - expected.said[topic]).items()
+            f"{topic}: {_short(v)} ({n})" for v, n in (run.outputs[topic] - expected.outputs[topic]).items()
         ]
     lost += [f"rejected: {place} {why}" for place, why in (expected.rejected.items() - run.rejected.items())]
     doubled += [

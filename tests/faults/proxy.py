@@ -75,7 +75,7 @@ class Network:
         for writer in list(self._open):
             _reset(writer)
 
-    def obey(self, line: str) -> None:
+    def handle(self, line: str) -> None:
         """Execute a command."""
         name, *given = line.split()
         if name == "cut":
@@ -109,7 +109,7 @@ async def _serve(pairs: list[tuple[int, int]]) -> None:
     sys.stdout.flush()
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
-        network.obey(line)
+        network.handle(line)
     os._exit(0)  # the parent process has ended, so no connection is needed
 
 

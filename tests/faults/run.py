@@ -350,7 +350,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 def _episodes(expected: Outcome) -> dict[str, int]:
     """Return how often each resolved alert was raised, by its labels."""
-    alerts = [Alert.model_validate_json(value) for value in expected.said["alerts"]]
+    alerts = [Alert.model_validate_json(value) for value in expected.outputs["alerts"]]
     assert len({alert.fingerprint for alert in alerts}) >= ALERTS_AT_LEAST, "the stream raised no incidents"
     raised = Counter(json.dumps(a.labels, sort_keys=True) for a in alerts if a.status == "resolved")
     return dict(raised)

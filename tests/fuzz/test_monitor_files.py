@@ -16,7 +16,7 @@ from tests.streams.cli.cli_runs import COLUMNS, MONITOR, rows, write_csv
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.revisions import MonitorRecord, MonitorRevision
-from watchkeeper.streams.config.changing import soonest
+from watchkeeper.streams.config.changing import next_start
 from watchkeeper.streams.config.state import Configuration
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.files.monitor_file import read_monitor
@@ -98,7 +98,7 @@ def _is_fit(monitor: Monitor) -> None:
     assert PaneDurations.of(monitor).pane_ms > 0
     Layout.of(monitor, None)
     try:
-        assert soonest(monitor, monitor, 1_700_000_000_000).at_ms >= 1_700_000_010_000
+        assert next_start(monitor, monitor, 1_700_000_000_000).at_ms >= 1_700_000_010_000
     except UserError:
         SEEN["never"] += 1
 

@@ -70,8 +70,8 @@ def _fold(stage: str, taken: list[bytes | None]) -> tuple[Any, list[Rejection]]:
 def _watermark(source: int, beat: int) -> bytes:
     """Return watermarks beyond all events, and then twice that all idle sources are still idle."""
     reached = {} if beat else {kind: {name: 1_767_250_000_000} for kind, name in KINDS}
-    said = {"source": f"ingest/{source}", "now_ms": NOW_MS + 10_000_000 + beat * 1000}
-    return packed({"type": "watermark", **said, "event_time_ms": reached, "idle": {}})
+    fields = {"source": f"ingest/{source}", "now_ms": NOW_MS + 10_000_000 + beat * 1000}
+    return packed({"type": "watermark", **fields, "event_time_ms": reached, "idle": {}})
 
 
 KINDS = [("predictions", "risk"), ("labels", "risk"), ("features", "weather")]
@@ -145,8 +145,8 @@ def test_a_pane_that_contradicts_itself_is_refused(changed: dict[str, int], why:
 
 def test_a_watermark_of_a_source_that_does_not_exist_is_refused() -> None:
     # Such a source would never report idleness, and block its subject forever.
-    said = {"type": "watermark", "source": "ingest/7", "now_ms": NOW_MS}
-    value = packed({**said, "event_time_ms": {}, "idle": {"labels": ["risk"]}})
+    fields = {"type": "watermark", "source": "ingest/7", "now_ms": NOW_MS}
+    value = packed({**fields, "event_time_ms": {}, "idle": {"labels": ["risk"]}})
     _, (rejected,) = _fold("evaluate", [value])
     assert "there is no source 'ingest/7'" in rejected.message
 

@@ -15,9 +15,9 @@ def assignments(folder: Path, alive: range) -> list[tuple[int, dict[str, str]]]:
     """The newest generation of each living worker, and its assigned partitions by topic."""
     found = []
     for number in alive:
-        said = GENERATION.findall((folder / f"worker-{number}.log").read_text())
-        if said:
-            generation, given = said[-1]
+        output = GENERATION.findall((folder / f"worker-{number}.log").read_text())
+        if output:
+            generation, given = output[-1]
             found.append((int(generation), dict(re.findall(r"(\S+) (\[[^]]*\])", given))))
     return found
 

@@ -10,7 +10,7 @@ from typing import Any
 from tests.integration.running import Workers, apply, publish, rows, wait_for_rows
 from tests.integration.scene import MONITOR, START, events
 from watchkeeper.schemas.monitors import Monitor
-from watchkeeper.streams.cli.changes import Wanted, When, plan
+from watchkeeper.streams.cli.changes import DesiredState, EffectiveTime, plan
 from watchkeeper.streams.cli.current import read_configuration, send_configuration
 from watchkeeper.streams.config.registry import Registry
 from watchkeeper.streams.config.state import Watched
@@ -50,7 +50,9 @@ def test_a_change_in_mid_stream_and_a_kill_give_what_an_offline_fold_gives(
         for workers in (first, second):
             _wait_for_subject(workers, "risk")
         publish(settings, everything[:before])
-        _, records = plan([Wanted(AFTER, None)], [], read_configuration(settings), When(0, CHANGE_MS))
+        _, records = plan(
+            [DesiredState(AFTER, None)], [], read_configuration(settings), EffectiveTime(0, CHANGE_MS)
+        )
         send_configuration(settings, records)
         apply(settings, BEACON)  # a worker that has received it has received the change
         for workers in (first, second):

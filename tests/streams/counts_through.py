@@ -1,4 +1,4 @@
-"""Lets events of the task of counts through ingest and evaluate, and prints what came out as JSON."""
+"""Passes events of the task of counts through ingest and evaluate, and prints the results as JSON."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -55,5 +55,5 @@ def test_each_stands_under_the_class_that_it_derives_from(name: str) -> None:
 
 def test_what_the_user_can_mend_is_one_class() -> None:
     assert {name for name, each in defined().items() if issubclass(each, UserError)} == {
-        "UserError", "SettingsError", "BrokerError", "WrongDeclaration",
+        "UserError", "SettingsError", "BrokerError", "DeclarationError",
     }  # fmt: skip

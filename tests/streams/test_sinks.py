@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from watchkeeper.streams.errors import WrongDeclaration
+from watchkeeper.streams.errors import DeclarationError
 from watchkeeper.streams.fold.outlet import Sink, always
 from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.metrics.metrics import Metrics
@@ -92,5 +92,5 @@ def test_a_new_receiver_takes_notices_and_is_counted(
 
 
 def test_a_sink_for_which_the_settings_name_no_receiver_is_an_error_at_the_start(metrics: Metrics) -> None:
-    with pytest.raises(WrongDeclaration, match="no receiver of notify is set; set one of: hook"):
+    with pytest.raises(DeclarationError, match="no receiver of notify is set; set one of: hook"):
         open_sinks(Settings(), metrics, sinks={"notify": {"hook": hook}})

@@ -7,13 +7,13 @@ import numpy as np
 
 from watchkeeper.detectors.checks import wording
 from watchkeeper.detectors.checks.drift import evidence
+from watchkeeper.detectors.checks.drift.bin_values import bin_values
 from watchkeeper.detectors.checks.drift.chi_squared import chi_squared_of
 from watchkeeper.detectors.checks.drift.hellinger import hellinger_distance
 from watchkeeper.detectors.checks.drift.jensen_shannon import jensen_shannon_distance
 from watchkeeper.detectors.checks.drift.kolmogorov_smirnov import kolmogorov_smirnov
 from watchkeeper.detectors.checks.drift.measure import LEVEL, Measure
 from watchkeeper.detectors.checks.drift.pair import Pair
-from watchkeeper.detectors.checks.drift.places import places
 from watchkeeper.detectors.checks.drift.psi import psi_of
 from watchkeeper.detectors.checks.drift.total_variation import total_variation_distance
 from watchkeeper.detectors.checks.drift.wasserstein import wasserstein, wasserstein_distance
@@ -64,14 +64,14 @@ class NumberDrift:
         """Describe the change in a few words."""
         before, after = self.then, self.now
         return (
-            f"mean {wording.number(before.mean)} to {wording.number(after.mean)}, "
-            f"deviation {wording.number(before.sd)} to {wording.number(after.sd)}"
+            f"its mean went from {wording.number(before.mean)} to {wording.number(after.mean)}, its standard "
+            f"deviation from {wording.number(before.sd)} to {wording.number(after.sd)}"
         )
 
     @property
     def evidence(self) -> dict[str, Any]:
         """Give moments, quantiles, the bins that moved most, and the distance in the feature's unit."""
-        moved = wasserstein(self.then.bins, self.now.bins, places(self.then))
+        moved = wasserstein(self.then.bins, self.now.bins, bin_values(self.then))
         return {
             **evidence.of_numbers(self.now, self.then),
             "ks": wording.tidy(self.test.statistic),
@@ -175,7 +175,7 @@ def of_numbers(now: NumberSummary | None, then: NumberSummary | None) -> NumberD
     if pair is None or test is None:
         return None
     distances = _distances(pair)
-    distances["wasserstein"] = wasserstein_distance(then.bins, now.bins, places(then))
+    distances["wasserstein"] = wasserstein_distance(then.bins, now.bins, bin_values(then))
     return NumberDrift(now, then, psi_of(pair), distances, test)
 
 

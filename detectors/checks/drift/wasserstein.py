@@ -39,7 +39,7 @@ def wasserstein(reference: Counts, current: Counts, places: Places | None = None
         reference: The reference's rows in each bin, shape (bins,).
         current: The window's rows in each bin, shape (bins,), the bins in ascending order.
         places: The value that represents each bin, shape (bins,), ascending, in the unit of the numbers and
-            chosen without the current rows (see `detectors/checks/drift/places.py`). None takes the
+            chosen without the current rows (see `detectors/checks/drift/bin_values.py`). None takes the
             reference's ranks, so that W is a share from 0 to 1.
 
     Returns:

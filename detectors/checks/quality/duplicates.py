@@ -20,4 +20,4 @@ def check(case: Case) -> Finding | None:
         for past in case.pasts
     ]
     now = RowShare(window.duplicates, window.rows + window.duplicates)
-    return share_rise(case, "duplicates", None, "An id was repeated", now, pasts)
+    return share_rise(case, "duplicates", None, "The id repeats an earlier one", now, pasts)

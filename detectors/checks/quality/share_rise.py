@@ -115,11 +115,11 @@ def share_rise(
     p_value = max(p_values, default=None)
     if p_value is not None and p_value > case.level_of(feature):
         return None
-    against = _against(before) if pasts else "none expected"
+    against = f"against {_against(before)}" if pasts else "where none is expected"
     return Finding(
         check=check,
         state="bad",
-        explanation=f"{case.where}{what} in {now} of {now.rows} rows, against {against}.",
+        explanation=f"{case.where}{what} in {now} of {now.rows} rows, {against}.",
         value=now.value,
         threshold=before.most + least,
         p_value=p_value,

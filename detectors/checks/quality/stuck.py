@@ -9,7 +9,7 @@ from watchkeeper.detectors.checks import wording
 from watchkeeper.detectors.checks.window_case import Case, category_of, number_of
 from watchkeeper.detectors.profiles.layout import BINS
 from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
-from watchkeeper.detectors.profiles.spans import MANY
+from watchkeeper.detectors.profiles.spans import LIMIT_SPANS_MIN
 from watchkeeper.detectors.profiles.summaries import NumberSummary
 from watchkeeper.schemas.findings import Finding
 
@@ -37,7 +37,7 @@ def applies(case: Case) -> bool:
     Args:
         case: The window and what it is compared with.
     """
-    return case.spans is not None and case.spans.count >= MANY
+    return case.spans is not None and case.spans.count >= LIMIT_SPANS_MIN
 
 
 def check(case: Case, feature: str) -> Finding | None:

@@ -9,7 +9,7 @@ from watchkeeper.detectors.checks.quality.unit_part import MARGIN, part_of
 from watchkeeper.detectors.checks.quality.units import Conversion, conversions_for, rivals, suggests_quantity
 from watchkeeper.detectors.checks.window_case import Case, number_of
 from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
-from watchkeeper.detectors.profiles.spans import ENOUGH
+from watchkeeper.detectors.profiles.spans import RECENT_SPANS_MIN
 from watchkeeper.detectors.profiles.steps import Step
 from watchkeeper.detectors.profiles.summaries import NumberSummary
 from watchkeeper.schemas.findings import Finding
@@ -94,7 +94,7 @@ def applies(case: Case) -> bool:
     Args:
         case: The window and what it is compared with.
     """
-    return case.recent is not None and case.recent.spans.count >= ENOUGH
+    return case.recent is not None and case.recent.spans.count >= RECENT_SPANS_MIN
 
 
 def _of_all(now: NumberSummary, past: NumberSummary, step: Step, feature: str) -> list[Fit]:

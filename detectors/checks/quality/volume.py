@@ -7,7 +7,7 @@ from scipy.special import gammainc, gammaincc
 from watchkeeper.detectors.checks import wording
 from watchkeeper.detectors.checks.budget import level
 from watchkeeper.detectors.checks.window_case import Case
-from watchkeeper.detectors.profiles.spans import ENOUGH, MANY, span_ms
+from watchkeeper.detectors.profiles.spans import LIMIT_SPANS_MIN, RECENT_SPANS_MIN, span_ms
 from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Finding
 
@@ -26,7 +26,7 @@ def applies(case: Case) -> bool:
     if case.spans is None or windows.rows is not None:
         return False
     # A quiet night is not a fault, and short windows need a day of history to show one.
-    enough = ENOUGH if span_ms(windows) >= milliseconds(timedelta(days=1)) else MANY
+    enough = RECENT_SPANS_MIN if span_ms(windows) >= milliseconds(timedelta(days=1)) else LIMIT_SPANS_MIN
     return case.spans.count >= enough
 
 

@@ -35,7 +35,7 @@ def test_a_moved_feature_is_drift_with_both_means(world):
     assert finding.value > finding.threshold
     assert finding.evidence["now"]["mean"] > 1.3 * finding.evidence["reference"]["mean"]
     assert len(finding.evidence["moved"]) == 3
-    assert re.search(r"distance drifted from the reference: mean \d+\.?\d* to \d+", finding.explanation)
+    assert re.search(r"from the reference: its mean went from \d+\.?\d* to \d+", finding.explanation)
 
 
 def test_a_moved_category_is_drift_with_the_one_that_moved_most(world):
@@ -77,8 +77,8 @@ def test_a_moved_score_is_prediction_drift(world):
 
 def test_few_rows_are_no_data_and_never_ok(world):
     judged = world.judge(day(NOW, 12))
-    told = {each.check for each in judged.findings if each.state == "no_data"}
-    assert told == set(judged.checked) - {"volume"}
+    reported = {each.check for each in judged.findings if each.state == "no_data"}
+    assert reported == set(judged.checked) - {"volume"}
     assert (
         "12 rows are too few" in next(each for each in judged.findings if each.state == "no_data").explanation
     )
@@ -91,8 +91,8 @@ def test_no_rows_can_be_judged(world):
 
 def test_a_missing_reference_is_no_data_for_drift():
     judged = World(reference=False).judge(day(NOW))
-    told = {each.check for each in judged.findings if each.state == "no_data"}
-    assert told == {"drift", "prediction_drift"}
+    reported = {each.check for each in judged.findings if each.state == "no_data"}
+    assert reported == {"drift", "prediction_drift"}
     assert all("no reference" in each.explanation for each in judged.findings)
 
 

@@ -97,7 +97,7 @@ def test_blocks_keep_neighbours_together():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("nothing", ERRORS, ARL), "there is no detector nothing"),
         (("adwin", ERRORS[:99], ARL), "100 values or more"),
@@ -109,6 +109,6 @@ def test_blocks_keep_neighbours_together():
         (("adwin", ERRORS, float("nan")), "arl must be a number above 1"),
     ],
 )
-def test_what_makes_no_sense_is_refused(arguments, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_makes_no_sense_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
         calibrate(*arguments)

@@ -27,7 +27,8 @@ BRISK = {
     "kswin": lambda: Kswin(alpha=1e-6),
     "page_hinkley": lambda: PageHinkley(threshold=5.0),
 }
-"""Settings for those that would sleep through the runs below, or alarm in health, with their defaults."""
+"""Settings for those that would detect nothing in the runs below, or alarm on healthy rows, with their
+defaults."""
 each_detector = pytest.mark.parametrize("kind", KINDS)
 
 # Levels that last are what makes detectors move; single values never would. Lists are longer than any

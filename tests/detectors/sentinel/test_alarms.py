@@ -236,7 +236,7 @@ def test_the_mean_of_few_values_is_named_where_both_quantiles_are_at_the_ends():
 
 
 @pytest.mark.parametrize(
-    ("name", "factor", "said"),
+    ("name", "factor", "message"),
     [
         ("precipitation_mm", 1 / 25.4, "converted from mm to in"),
         ("carat", 200, "converted from ct to mg"),
@@ -244,11 +244,11 @@ def test_the_mean_of_few_values_is_named_where_both_quantiles_are_at_the_ends():
         ("x", 0.1, "divided by 10"),
     ],
 )
-def test_a_unit_is_one_that_the_name_of_the_column_may_have(name, factor, said):
+def test_a_unit_is_one_that_the_name_of_the_column_may_have(name, factor, message):
     rng = np.random.default_rng(3)
     sentinel = Sentinel.fit({name: rng.gamma(4, 10, 4000)})
     [alarm, *_] = sentinel.update({name: rng.gamma(4, 10, 400) * factor})
-    assert said in str(alarm)
+    assert message in str(alarm)
 
 
 @pytest.mark.parametrize(("rows", "share"), [(200, 0.01), (300, 0.01), (1000, 0.003)])

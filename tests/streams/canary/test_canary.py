@@ -23,9 +23,9 @@ from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.schemas.events import Prediction
 from watchkeeper.streams.canary.metrics import CanaryMetrics
 from watchkeeper.streams.canary.missed import MissedAlert
+from watchkeeper.streams.canary.publisher import beat_seconds
 from watchkeeper.streams.canary.round import Place, Plan, Result, Round
 from watchkeeper.streams.canary.subject import event, monitor, reference
-from watchkeeper.streams.canary.trickle import beat_seconds
 from watchkeeper.streams.config.state import Watched
 
 MINUTE = 60_000
@@ -188,27 +188,27 @@ def resolved(post: Mapping[str, Any]) -> bool:
 async def test_a_missed_drift_is_told_again_until_a_later_one_is_detected() -> None:
     receiver = Receiver()
     alert = page(receiver)
-    alert.settle(MISSED, 0)
+    alert.record(MISSED, 0)
     for second in (0, 30, 61, 130):
         assert await alert.deliver(second * 1000) is None
     assert len(receiver.posts) == 3
-    alert.settle(MISSED, 3_600_000)
+    alert.record(MISSED, 3_600_000)
     await alert.deliver(3_600_000)
     assert {post["startsAt"] for post in receiver.posts} == {receiver.posts[0]["startsAt"]}, (
         "one page, not two"
     )
-    alert.settle(DETECTED, 7_200_000)
+    alert.record(DETECTED, 7_200_000)
     await alert.deliver(7_200_000)
     assert [resolved(post) for post in receiver.posts] == [False, False, False, False, True]
     assert await alert.deliver(9_000_000) is None
-    assert len(receiver.posts) == 5, "what is over is told once"
+    assert len(receiver.posts) == 5, "a resolved alert is sent once"
 
 
 @pytest.mark.asyncio
 async def test_what_alertmanager_does_not_take_is_told_again_soon() -> None:
     receiver = Receiver()
     alert = page(receiver)
-    alert.settle(MISSED, 0)
+    alert.record(MISSED, 0)
     receiver.down = True
     assert await alert.deliver(0) == AlertmanagerRefusal(True, "down")
     assert alert.undelivered, "Prometheus may raise it meanwhile"
@@ -218,7 +218,7 @@ async def test_what_alertmanager_does_not_take_is_told_again_soon() -> None:
     await alert.deliver(5_000)
     assert len(receiver.posts) == 1
     assert not alert.undelivered
-    alert.settle(DETECTED, 10_000)
+    alert.record(DETECTED, 10_000)
     receiver.down = True
     await alert.deliver(10_000)
     receiver.down = False
@@ -230,7 +230,7 @@ async def test_what_alertmanager_does_not_take_is_told_again_soon() -> None:
 async def test_a_canary_that_restarts_goes_on_with_the_page_of_the_one_before() -> None:
     receiver = Receiver()
     first = page(receiver)
-    first.settle(MISSED, 0)
+    first.record(MISSED, 0)
     await first.deliver(0)
     second = page(receiver)
     receiver.down = True
@@ -239,7 +239,7 @@ async def test_a_canary_that_restarts_goes_on_with_the_page_of_the_one_before() 
     assert await second.adopt(20_000)
     assert second.firing
     await second.deliver(20_000)
-    second.settle(DETECTED, 3_600_000)
+    second.record(DETECTED, 3_600_000)
     await second.deliver(3_600_000)
     assert [resolved(post) for post in receiver.posts] == [False, False, True]
     third = page(receiver)
@@ -251,13 +251,13 @@ async def test_a_canary_that_restarts_goes_on_with_the_page_of_the_one_before() 
 async def test_without_alertmanager_it_is_printed_once_and_its_end_too() -> None:
     output = io.StringIO()
     alert = page(None, output)
-    alert.settle(MISSED, 0)
-    alert.settle(MISSED, 10)
+    alert.record(MISSED, 0)
+    alert.record(MISSED, 10)
     await alert.deliver(20)
     assert output.getvalue().count("PAGE  CanaryMissed") == 1
     assert alert.undelivered
     assert "docs/runbooks/CanaryMissed.md" in output.getvalue()
-    alert.settle(DETECTED, 30)
+    alert.record(DETECTED, 30)
     assert output.getvalue().count("RESOLVED  CanaryMissed") == 1
 
 
@@ -290,7 +290,7 @@ def test_rounds_are_counted_from_nought() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ("--every 60", "--every must be an ISO 8601 duration, like PT1M or PT1H, not '60'"),
         ("--pane PT0.1S", "--pane PT0.1S is too short"),
@@ -301,7 +301,7 @@ def test_rounds_are_counted_from_nought() -> None:
         ("--team a,b", "--team must contain only letters"),
     ],
 )
-def test_a_mistake_is_told_in_a_sentence(options: str, said: str) -> None:
+def test_a_mistake_is_reported_in_a_sentence(options: str, message: str) -> None:
     done = run("canary", "--broker", "127.0.0.1:1", *options.split())
     assert done.exit_code == 2
-    assert said in done.output
+    assert message in done.output

@@ -109,8 +109,8 @@ def test_removing_takes_the_monitor_and_all_its_references(
     assert "monitor removed, reference removed" in command("apply", "--remove", "flight-delay").stdout
     configuration = read_configuration(settings)
     assert configuration.subjects() == configuration.unwatched() == []
-    said = command("apply", "--remove", "flight-delay", code=2).stderr
-    assert said == "flight-delay: is not monitored, so it can't be removed; monitored: nothing\n"
+    output = command("apply", "--remove", "flight-delay", code=2).stderr
+    assert output == "flight-delay: is not monitored, so it can't be removed; monitored: nothing\n"
 
 
 def test_a_table_is_published_as_predictions_and_as_labels_with_the_same_keys(
@@ -119,10 +119,10 @@ def test_a_table_is_published_as_predictions_and_as_labels_with_the_same_keys(
     table = write_csv(tmp_path / "rows.csv", sorted(rows(), key=lambda row: row["event_time"]))
     monitor = write_monitor(tmp_path)
     command("apply", monitor)
-    said = command("publish", table, "--topic", "predictions", "--monitor", monitor).stderr
-    assert said.splitlines()[0] == "300 published"
-    said = command("publish", table, "--topic", "labels", "--model", "flight-delay").stderr
-    assert said == "225 published\n"
+    output = command("publish", table, "--topic", "predictions", "--monitor", monitor).stderr
+    assert output.splitlines()[0] == "300 published"
+    output = command("publish", table, "--topic", "labels", "--model", "flight-delay").stderr
+    assert output == "225 published\n"
     predictions, labels = messages(settings, "predictions"), messages(settings, "labels")
     places = {message.key(): message.partition() for message in predictions}
     assert len(places) == 300
@@ -142,9 +142,9 @@ def test_rows_that_workers_would_leave_out_as_late_are_told(command: Command, tm
     table[0], table[7] = table[7], table[0]
     path, lax = write_csv(tmp_path / "rows.csv", table), "windows: {lateness: PT12H}\n"
     arguments = "publish", path, "--topic", "predictions", "--monitor"
-    said = command(*arguments, write_monitor(tmp_path)).stderr.splitlines()
-    assert said[0] == "10 published"
-    assert said[1].startswith(f"{path}: 7 rows are more than 0:01:00 older than a row before them")
+    output = command(*arguments, write_monitor(tmp_path)).stderr.splitlines()
+    assert output[0] == "10 published"
+    assert output[1].startswith(f"{path}: 7 rows are more than 0:01:00 older than a row before them")
     assert "older than a row" not in command(*arguments, write_monitor(tmp_path, lax)).stderr
 
 
@@ -170,14 +170,14 @@ def test_bad_rows_stop_everything_or_are_left_out(
     table[5]["event_time"] = "yesterday"
     path = write_csv(tmp_path / "rows.csv", table)
     arguments = "publish", path, "--topic", "predictions", "--monitor", write_monitor(tmp_path)
-    said = command(*arguments, code=2).stderr
-    assert f"{path}:5: the score is 7.0; it must be from 0 to 1\n" in said
-    assert f"{path}:7: Invalid RFC3339 encoded datetime - at `$.event_time`\n" in said
-    assert "2 of 20 rows are bad, so nothing was published" in said
+    output = command(*arguments, code=2).stderr
+    assert f"{path}:5: the score is 7.0; it must be from 0 to 1\n" in output
+    assert f"{path}:7: Invalid RFC3339 encoded datetime - at `$.event_time`\n" in output
+    assert "2 of 20 rows are bad, so nothing was published" in output
     assert messages(settings, "predictions") == []
-    said = command(*arguments, "--skip-bad").stderr
-    assert f"{path}:5: the score is 7.0; it must be from 0 to 1\n" in said
-    assert "18 published, 2 bad rows skipped\n" in said
+    output = command(*arguments, "--skip-bad").stderr
+    assert f"{path}:5: the score is 7.0; it must be from 0 to 1\n" in output
+    assert "18 published, 2 bad rows skipped\n" in output
     assert len(messages(settings, "predictions")) == 18
 
 
@@ -191,16 +191,16 @@ def test_a_reference_from_the_stream_is_that_of_the_file(
         command("publish", path, "--topic", topic, "--monitor", monitor)
     build = "reference", "build", monitor
     command(*build, "--from", "first.csv", "--output", "from_file", "--version", "1")
-    said = command(*build, "--from-stream", "--first", 200, "--output", "from_stream", "--version", "1")
-    assert "flight-delay: 200 rows" in said.stdout
+    output = command(*build, "--from-stream", "--first", 200, "--output", "from_stream", "--version", "1")
+    assert "flight-delay: 200 rows" in output.stdout
     documents = [
         msgspec.msgpack.decode((tmp_path / name).read_bytes()) for name in ("from_file", "from_stream")
     ]
     for document in documents:
         del document["built_at_ms"]
     assert documents[0] == documents[1]
-    said = command(*build, "--from-stream", "--first", 301, code=2)
-    assert "300 events have arrived, but 301 are required" in said.stderr
+    output = command(*build, "--from-stream", "--first", 301, code=2)
+    assert "300 events have arrived, but 301 are required" in output.stderr
 
 
 def test_publishing_says_what_workers_would_not_use(
@@ -208,15 +208,17 @@ def test_publishing_says_what_workers_would_not_use(
 ) -> None:
     table = write_csv(tmp_path / "rows.csv", rows(20))
     path = write_monitor(tmp_path)
-    said = command("publish", table, "--topic", "predictions", "--monitor", path).stderr
-    assert f"{table}: the monitor of flight-delay does not declare these columns: note\n" in said
-    assert "flight-delay: has no monitor, so workers reject its events; run: watchkeeper apply, then" in said
+    output = command("publish", table, "--topic", "predictions", "--monitor", path).stderr
+    assert f"{table}: the monitor of flight-delay does not declare these columns: note\n" in output
+    assert (
+        "flight-delay: has no monitor, so workers reject its events; run: watchkeeper apply, then" in output
+    )
     command("apply", path)
-    said = command("publish", table, "--topic", "labels", "--model", "flight-delay").stderr
-    assert said == "15 published\n"
-    said = command("publish", table, "--topic", "predictions", "--model", "delay").stderr
-    assert "these columns were not published: dep_hour, carrier, " in said
-    assert "then: watchkeeper rejected replay --model delay\n" in said
+    output = command("publish", table, "--topic", "labels", "--model", "flight-delay").stderr
+    assert output == "15 published\n"
+    output = command("publish", table, "--topic", "predictions", "--model", "delay").stderr
+    assert "these columns were not published: dep_hour, carrier, " in output
+    assert "then: watchkeeper rejected replay --model delay\n" in output
 
 
 def test_topics_are_created_once_and_listed(command: Command, settings: Settings) -> None:
@@ -277,18 +279,18 @@ def test_the_doctor_says_which_topics_are_missing_or_wrong(command: Command, set
         f"topic {topic_name(settings, 'predictions')} has 4 partitions, not 7; set WATCHKEEPER_PARTITIONS=4"
     )
     assert wrong in failures
-    said = command("publish", "nothing.csv", "--topic", "labels", code=2).stderr
-    assert said == "nothing.csv: there is no such file\n"
-    said = command("rejected", "list").stderr
-    assert said == "0 rejected\n"
+    output = command("publish", "nothing.csv", "--topic", "labels", code=2).stderr
+    assert output == "nothing.csv: there is no such file\n"
+    output = command("rejected", "list").stderr
+    assert output == "0 rejected\n"
 
 
 def test_a_command_says_which_topic_it_needs(command: Command, settings: Settings, tmp_path: Path) -> None:
-    said = command("apply", write_monitor(tmp_path), "--topic-prefix", "nowhere.", code=2).stderr
+    output = command("apply", write_monitor(tmp_path), "--topic-prefix", "nowhere.", code=2).stderr
     expected = (
         f"{settings.broker}: the topic nowhere.monitors does not exist; run: watchkeeper topics create\n"
     )
-    assert said == expected
+    assert output == expected
 
 
 def test_a_broker_without_tls_is_named_when_tls_is_asked_for(settings: Settings) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.revisions import MonitorRecord, MonitorRevision
-from watchkeeper.streams.config.changing import MARGIN_MS, Start, amended, soonest, stated
+from watchkeeper.streams.config.changing import MARGIN_MS, Start, next_start, start_at_or_after, with_revision
 from watchkeeper.streams.config.state import Configuration
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.evaluate.windows import WindowDurations
@@ -41,7 +41,7 @@ def monitor(team: str = "a", window: str | None = None, **windows: Any) -> Monit
 def test_a_change_waits_for_an_end_of_windows_of_before_and_of_after(
     before: Monitor, after: Monitor, after_ms: int
 ) -> None:
-    start = soonest(before, after, NOW)
+    start = next_start(before, after, NOW)
     assert start.cuts == ()
     assert start.at_ms >= NOW + MARGIN_MS
     assert start.at_ms == -(-NOW // after_ms) * after_ms
@@ -50,25 +50,27 @@ def test_a_change_waits_for_an_end_of_windows_of_before_and_of_after(
 
 
 def test_long_windows_of_labels_are_cut_rather_than_waited_for() -> None:
-    start = soonest(monitor(window="P30D"), monitor("b", window="P30D"), NOW)
+    start = next_start(monitor(window="P30D"), monitor("b", window="P30D"), NOW)
     assert start.cuts == ("labels.window",)
     assert start.at_ms - NOW <= HOUR
 
 
 def test_windows_without_a_common_end_in_a_week_are_cut_between_panes() -> None:
     before, after = monitor(pane="PT7M", size="PT49H"), monitor(pane="PT11M", size="PT121H")
-    start = soonest(before, after, NOW)
+    start = next_start(before, after, NOW)
     assert start.cuts == ("windows", "labels.window")
     assert start.at_ms % (77 * 60_000) == 0
 
 
 def test_a_stated_time_is_rounded_up_to_the_end_of_a_pane() -> None:
-    assert stated(monitor(), monitor(), 7 * HOUR + 1) == Start(
+    assert start_at_or_after(monitor(), monitor(), 7 * HOUR + 1) == Start(
         7 * HOUR + 300_000, ("windows", "labels.window")
     )
-    assert stated(monitor(), monitor(), 7 * HOUR) == Start(7 * HOUR)
+    assert start_at_or_after(monitor(), monitor(), 7 * HOUR) == Start(7 * HOUR)
     with pytest.raises(UserError, match="before the year 10000"):
-        stated(monitor(pane="P999999D", size="P999999D"), monitor(pane="P999998D", size="P999998D"), NOW)
+        start_at_or_after(
+            monitor(pane="P999999D", size="P999999D"), monitor(pane="P999998D", size="P999998D"), NOW
+        )
 
 
 def revision(number: int, at_ms: int | None, team: str | None = None) -> MonitorRevision:
@@ -78,15 +80,19 @@ def revision(number: int, at_ms: int | None, team: str | None = None) -> Monitor
 def test_a_change_that_is_still_to_come_gives_way() -> None:
     first, pending = revision(1, None), revision(2, NOW + HOUR)
     new = revision(3, NOW + 2 * HOUR)
-    assert amended([first, pending], new, NOW) == [first, new]
-    assert amended([first, revision(2, NOW + 5_000)], new, NOW) == [first, revision(2, NOW + 5_000), new]
-    assert amended([first, pending], revision(3, NOW + 2 * HOUR, "t1"), NOW) == [first]
+    assert with_revision([first, pending], new, NOW) == [first, new]
+    assert with_revision([first, revision(2, NOW + 5_000)], new, NOW) == [
+        first,
+        revision(2, NOW + 5_000),
+        new,
+    ]
+    assert with_revision([first, pending], revision(3, NOW + 2 * HOUR, "t1"), NOW) == [first]
 
 
 def test_few_revisions_are_kept_and_the_oldest_stands_for_those_before() -> None:
     known = [revision(0, None)]
     for number in range(1, 30):
-        known = amended(known, revision(number, number * HOUR), NOW)
+        known = with_revision(known, revision(number, number * HOUR), NOW)
     assert [each.revision for each in known] == list(range(20, 30))
     assert known[0].takes_effect_at_ms is None
 

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.profiles import Pane
 from watchkeeper.schemas.times import END_MS
-from watchkeeper.streams.evaluate.windows import ALL, Closed, OpenWindows, Part, Passed, WindowDurations
+from watchkeeper.streams.evaluate.windows import (
+    ALL,
+    ClosedWindow,
+    OpenWindows,
+    Part,
+    PassedPane,
+    WindowDurations,
+)
 
 TUMBLING = WindowDurations(size_ms=30, every_ms=30, pane_ms=10)
 ROLLING = WindowDurations(size_ms=30, every_ms=10, pane_ms=10)
@@ -26,14 +33,14 @@ def pane(start_ms, rows=10, segment=None):
 
 def closed_by(windows, until_ms, spans, faulty=()):
     """Advance; return the windows that closed."""
-    return [step for step in steps_by(windows, until_ms, spans, faulty) if isinstance(step, Closed)]
+    return [step for step in steps_by(windows, until_ms, spans, faulty) if isinstance(step, ClosedWindow)]
 
 
 def steps_by(windows, until_ms, spans, faulty=()):
     steps = []
     while (step := windows.next(until_ms, spans)) is not None:
         steps.append(step)
-        if isinstance(step, Closed):
+        if isinstance(step, ClosedWindow):
             windows.settle(step, set(faulty), spans)
     return steps
 
@@ -86,7 +93,7 @@ def test_a_rolling_window_that_is_full_closes_early_and_keeps_its_size():
 def test_panes_pass_in_order_of_time_and_before_their_window():
     windows = filled(TUMBLING, pane(20, 3), pane(0, 1), pane(0, 2), pane(0, 9, "origin=EWR"))
     steps = steps_by(windows, 30, TUMBLING)
-    assert steps[:2] == [Passed(10, Part(3, [b"0/1", b"0/2"])), Passed(30, Part(3, [b"20/3"]))]
+    assert steps[:2] == [PassedPane(10, Part(3, [b"0/1", b"0/2"])), PassedPane(30, Part(3, [b"20/3"]))]
     assert {name: part.rows for name, part in steps[2].parts.items()} == {ALL: 6, "origin=EWR": 9}
 
 
@@ -126,7 +133,7 @@ def test_what_leaves_the_windows_is_handed_over_without_what_was_in_a_fault():
     handed = []
     for faulty in ({"origin=JFK"}, set(), set(), {ALL}, set(), set()):
         step = next(
-            step for step in iter(lambda: windows.next(60, ROLLING), None) if isinstance(step, Closed)
+            step for step in iter(lambda: windows.next(60, ROLLING), None) if isinstance(step, ClosedWindow)
         )
         handed.append([sorted(parts) for parts in windows.settle(step, faulty, ROLLING)])
     # The fault in the window that ends at 40 takes the grains at 10, 20 and 30 with it.
@@ -182,7 +189,7 @@ def test_it_does_not_matter_in_how_many_steps_time_came_or_in_which_order_panes(
 def ordered(steps):
     """Profiles that are merged have no order."""
     for step in steps:
-        for part in [step.part] if isinstance(step, Passed) else step.parts.values():
+        for part in [step.part] if isinstance(step, PassedPane) else step.parts.values():
             part.profiles.sort()
     return steps
 

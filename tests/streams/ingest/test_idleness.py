@@ -19,7 +19,7 @@ def test_after_an_outage_idle_time_starts_again():
     ingest.fold("predictions", records([prediction(0, 1)]), NOW_MS)
     ingest.outputs()
     for kind in KINDS:
-        ingest.out_of_sight(kind)
+        ingest.end_unknown(kind)
     back_ms = NOW_MS + 600_000
     assert _closed(ingest, back_ms) == 0  # publishers are about to send the events of the outage
     assert _closed(ingest, back_ms + IDLE_MS - 1) == 0
@@ -33,7 +33,7 @@ def test_after_an_outage_an_idle_partition_reports_that_only_after_the_idle_time
     for kind in KINDS:
         ingest.caught_up(kind, NOW_MS + 2 * IDLE_MS)
     assert ingest.outputs() != []
-    ingest.out_of_sight("labels")
+    ingest.end_unknown("labels")
     for since_back_ms, reports in ((0, False), (IDLE_MS - 1, False), (IDLE_MS, True)):
         for kind in KINDS:
             ingest.caught_up(kind, NOW_MS + 600_000 + since_back_ms)

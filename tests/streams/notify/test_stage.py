@@ -12,7 +12,7 @@ from rich.console import Console
 from tests.alerting.samples import alerts
 from watchkeeper.schemas.alerts import Alert, Notice
 from watchkeeper.schemas.rejections import Rejection
-from watchkeeper.streams.fold.interfaces import NotOurs
+from watchkeeper.streams.fold.interfaces import NotOwner
 from watchkeeper.streams.fold.protocol import Message, Record
 from watchkeeper.streams.notify.alertmanager import AlertmanagerDeliverer
 from watchkeeper.streams.notify.receiver import NoticesRefused
@@ -202,7 +202,7 @@ def test_a_worker_that_lost_its_partition_while_it_tried_tells_nothing_more():
 
     answers = [True, True, False]
     made, receiver, slept = deliverer(*[AlertmanagerRefusal(True, "down")] * 8)
-    with pytest.raises(NotOurs):
+    with pytest.raises(NotOwner):
         asyncio.run(made.deliver(folded(FIRING).outputs(), lambda: answers.pop(0)))
     assert (len(receiver.posted), slept, answers) == (2, [0.5, 1], [])
 

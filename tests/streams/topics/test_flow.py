@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from watchkeeper.streams.config.registry import Registry
-from watchkeeper.streams.errors import UndeclaredOutput, WrongDeclaration
+from watchkeeper.streams.errors import DeclarationError, UndeclaredOutput
 from watchkeeper.streams.fold import checkpoint as wire
 from watchkeeper.streams.fold.checkpoint import Checkpoint, UnreadableCheckpoint
 from watchkeeper.streams.fold.keeper import Keeper
@@ -156,7 +156,7 @@ def test_the_worker_knows_no_stage_but_by_its_declaration() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flow", "says"),
+    ("flow", "message"),
     [
         (DUMMY, "the stage dummy delivers to the sink 'hook'; add it to streams/sinks.py"),
         (
@@ -169,22 +169,22 @@ def test_the_worker_knows_no_stage_but_by_its_declaration() -> None:
     ],
 )
 def test_a_worker_with_a_wrong_declaration_does_not_start(
-    flow: Flow, says: str, nowhere: Settings, metrics: Metrics
+    flow: Flow, message: str, nowhere: Settings, metrics: Metrics
 ) -> None:
     bound = [*stages(nowhere, Registry.fixed({})), Stage(flow, lambda _: DummyFold())]
-    with pytest.raises(WrongDeclaration, match=says):
+    with pytest.raises(DeclarationError, match=message):
         Worker(nowhere, bound, {"notify": Heard()}, metrics)
 
 
 def test_a_worker_without_a_sink_that_a_stage_needs_does_not_start(
     nowhere: Settings, metrics: Metrics
 ) -> None:
-    with pytest.raises(WrongDeclaration, match="the stage notify delivers to the sink 'notify'"):
+    with pytest.raises(DeclarationError, match="the stage notify delivers to the sink 'notify'"):
         Worker(nowhere, stages(nowhere, Registry.fixed({})), {}, metrics)
 
 
 def test_a_name_is_no_topic_and_sink_at_once() -> None:
-    with pytest.raises(WrongDeclaration, match="'alerts' is a topic and a sink"):
+    with pytest.raises(DeclarationError, match="'alerts' is a topic and a sink"):
         check_stages([], ["notify", "alerts"])
 
 
@@ -261,7 +261,7 @@ def test_a_misspelled_name_and_a_sink_in_place_of_a_topic_are_type_errors(tmp_pa
     assert lines == [9, 10, 11, 12, 13, 14], checked.stdout + checked.stderr
 
 
-# The wire
+# The encoding of messages
 
 
 def test_a_message_is_on_the_wire_what_it_was_before_topics_and_sinks_were_types() -> None:

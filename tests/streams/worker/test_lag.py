@@ -90,7 +90,7 @@ class Lag:
         self.records: int | None = None
         fold = IngestFold.__new__(IngestFold)
         fold.caught_up = lambda *_: self.told.append("caught up")  # type: ignore[method-assign]
-        fold.out_of_sight = lambda _: self.told.append("out of sight")  # type: ignore[method-assign]
+        fold.end_unknown = lambda _: self.told.append("out of sight")  # type: ignore[method-assign]
         self.keeper = SimpleNamespace(fold=fold, waiting={}, position=lambda _: folded)
         worker = Worker.__new__(Worker)
         worker._topics = {"labels": (SimpleNamespace(name="ingest"), "labels")}  # type: ignore[dict-item]

@@ -10,7 +10,7 @@ _OPEN = 3.0
 that. Chosen by hand: single extreme values must not set the distance."""
 
 
-def places(then: NumberSummary) -> NDArray[np.float64]:
+def bin_values(then: NumberSummary) -> NDArray[np.float64]:
     """Give the value that represents each bin, from the reference alone.
 
     The value lies at the same share of the width of each bin. The share is chosen so that the values have the
@@ -25,7 +25,7 @@ def places(then: NumberSummary) -> NDArray[np.float64]:
 
     >>> from watchkeeper.schemas.references import NumberBinning
     >>> counts = np.array([50, 30, 20])  # of 0, 1 and 2: the mean is 0.7
-    >>> places(NumberSummary(100, 0, 0, NumberBinning((1.0, 2.0), exponent=0), counts, 70, 110, 0.0, 2.0))
+    >>> bin_values(NumberSummary(100, 0, 0, NumberBinning((1.0, 2.0), exponent=0), counts, 70, 110, 0.0, 2.0))
     array([0., 1., 2.])
     """
     edges = np.array(then.shape.edges, float)

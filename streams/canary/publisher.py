@@ -11,7 +11,7 @@ from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import topic_name
 
-__all__ = ["Trickle", "beat_seconds"]
+__all__ = ["ProbePublisher", "beat_seconds"]
 
 _DELIVERY_SECONDS = 10
 """Seconds after which an event that the broker has not accepted counts as failed. Chosen by hand: an older
@@ -41,7 +41,7 @@ def beat_seconds(pane_ms: int, partitions: int) -> float:
     return min(_BEAT_SECONDS_MAX, pane_ms / 1000 / beats)
 
 
-class Trickle:
+class ProbePublisher:
     """Publishes one probe's events and counts the outcomes. A failed event is not sent again."""
 
     def __init__(self, settings: Settings, model: str, metrics: CanaryMetrics) -> None:
