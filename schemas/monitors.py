@@ -126,7 +126,7 @@ class WindowsSection(Section):
     pane: Positive = timedelta(minutes=5)
     """The smallest span: rows of one pane are counted together."""
     size: Positive = timedelta(hours=1)
-    """The span that is judged at once; a multiple of `pane`."""
+    """The span whose rows are judged together; a multiple of `pane`."""
     every: Positive | None = None
     """How often a window ends. Default: its size, so that windows do not overlap."""
     rows: Many | None = None

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Mapping
 
 KEPT = 64
-"""The most unseen categories with a count of their own. Chosen by hand: it bounds the size of a profile."""
+"""The most unseen categories with a separate count. Chosen by hand: it bounds the size of a profile."""
 _LENGTH_MAX = 100
 """The most characters of a category that are kept. Chosen by hand: it bounds the size of a profile."""
 

@@ -47,7 +47,7 @@ def apply(
 
     A new monitor takes effect from the beginning of the stream. A change takes effect at the next window
     boundary, so no window mixes old and new rules. Applying again before then replaces the pending change.
-    Removal takes effect at once.
+    Removal takes effect immediately.
 
     \b
     Examples:

@@ -56,7 +56,7 @@ class AppliedChange(msgspec.Struct, frozen=True):
     reference: str
     changes: list[str]
     takes_effect_at_ms: int | None = None
-    """Start of the first windows with the change. None: from the beginning of the stream, or at once."""
+    """Start of the first windows with the change. None: from the beginning of the stream, or immediately."""
     cuts: list[str] = []
     """Keys of the windows that the change splits in two."""
 

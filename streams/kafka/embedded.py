@@ -107,7 +107,7 @@ def wait_for_port(process: GuardedProcess, port: int, timeout_seconds: float) ->
     deadline = time.monotonic() + timeout_seconds
     while not _listens(port):
         if process.ended:
-            raise BrokerError("it ended at once")
+            raise BrokerError("it ended immediately")
         if time.monotonic() > deadline:
             raise BrokerError(f"it did not listen on port {port} within {timeout_seconds:g} seconds")
         time.sleep(0.02)

@@ -14,7 +14,7 @@ METADATA_MS = 5_000
 started may not know its topics yet: a worker that joins then gets no partitions until the next request."""
 MAX_POLL_SECONDS = 10 * 365 * 86_400.0
 """Seconds without a fetch after which aiokafka leaves the group: ten years, so never. It would not join
-again, and nothing is fetched during a rebalance: an outage at that time would stop the worker for good."""
+again, and nothing is fetched during a rebalance: an outage at that time would stop the worker permanently."""
 
 
 class NoTables(TableManager):  # type: ignore[misc]
