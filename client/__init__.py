@@ -7,7 +7,7 @@ import watchkeeper_client
 
 warnings.warn(
     "`client` is now `watchkeeper_client`; the next version removes the old name",
-    DeprecationWarning,
+    FutureWarning,
     stacklevel=2,
 )
 sys.modules.update(

@@ -5,12 +5,12 @@ import uuid
 from collections.abc import Iterable, Iterator
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
 from watchkeeper.streams.cli.current import ConfigRecord, send_configuration
 from watchkeeper.streams.config.state import reference_key
+from watchkeeper.streams.kafka.client import admin_client
 from watchkeeper.streams.kafka.embedded import EmbeddedBroker
 from watchkeeper.streams.settings import Settings, read_settings
 from watchkeeper.streams.topics.topics import TOPICS, create_topics, topic_name
@@ -70,7 +70,7 @@ def own_topics(settings: Settings, keep: bool) -> Iterator[None]:
 
 
 def _delete_topics(settings: Settings) -> None:
-    admin = AdminClient(settings.client_config())
+    admin = admin_client(settings)
     for deleted in admin.delete_topics([topic_name(settings, name) for name in TOPICS]).values():
         with contextlib.suppress(KafkaException):  # the broker may have stopped
             deleted.result(DELETE_SECONDS)

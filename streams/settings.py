@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     partitions: int = Field(default=4, ge=1, le=1000)
     """Partitions of each partitioned topic. At most this many workers share the work. Set it once."""
     replication: int = Field(default=1, ge=1, le=32767)
-    """Number of replicas of each topic that Watchkeeper creates. Use 3 in production."""
+    """Number of replicas of each topic that Watchkeeper creates. 3 in production: durable topics."""
 
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """Protocol of the broker: `SSL` means TLS, `SASL` means a login."""

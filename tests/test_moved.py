@@ -32,7 +32,7 @@ def test_an_old_name_is_the_very_same_thing(old: str, new: str, first: str) -> N
     done = run(*both, "assert it is now", "print('same')")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "same\n"
-    assert "DeprecationWarning" in done.stderr
+    assert "FutureWarning" in done.stderr
     assert "the next version removes the old name" in done.stderr
 
 
@@ -45,3 +45,10 @@ def test_no_module_has_two_copies_after_an_old_import() -> None:
         "print(len(ours) == len(set(ours)) > 5, bank.__spec__.name)",
     )
     assert done.stdout == "True watchkeeper.detectors.engine.bank\n", done.stderr
+
+
+def test_pytest_by_the_old_path_names_the_new_one() -> None:
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", "schemas/times.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "(a path for pytest begins with watchkeeper/schemas/)" in done.stdout

@@ -24,7 +24,10 @@ def use_old_name(old: str, new: str | None = None) -> None:
     """
     new = new or f"watchkeeper.{old}"
     warnings.warn(
-        f"`{old}` is now `{new}`; the next version removes the old name", DeprecationWarning, stacklevel=3
+        f"`{old}` is now `{new}`; the next version removes the old name"
+        f" (a path for pytest begins with {new.replace('.', '/')}/)",
+        FutureWarning,
+        stacklevel=3,
     )
     sys.modules[old] = import_module(new)
     sys.meta_path.insert(0, _OldName(old, new))

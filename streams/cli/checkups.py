@@ -6,12 +6,13 @@ from typing import Literal
 
 import msgspec
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, ResourceType
+from confluent_kafka.admin import ClusterMetadata, ConfigResource, ResourceType
 
 from watchkeeper.detectors.checks.reference import reference_labels, reference_rows
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.streams.cli.current import read_configuration
 from watchkeeper.streams.config.state import Configuration, Watched, reference_key
+from watchkeeper.streams.kafka.client import admin_client
 from watchkeeper.streams.metrics.series_bound import series_bound
 from watchkeeper.streams.settings import PREFIX, Settings, variable
 from watchkeeper.streams.topics.topics import TOPICS, topic_name
@@ -81,7 +82,7 @@ def check_topics(settings: Settings, there: ClusterMetadata) -> Iterator[Checkup
 
 def _configs(settings: Settings, names: list[str]) -> dict[str, dict[str, str]]:
     """Return the relevant configuration of each topic, as far as the broker reports it."""
-    admin = AdminClient(settings.client_config())
+    admin = admin_client(settings)
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     if not resources:
         return {}

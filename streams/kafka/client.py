@@ -22,6 +22,7 @@ from watchkeeper.streams.settings import Settings
 __all__ = [
     "MAX_MESSAGE_BYTES",
     "BrokerError",
+    "admin_client",
     "describe",
     "headers_of",
     "known_end",
@@ -54,6 +55,14 @@ def producer(settings: Settings, **extra: Any) -> Producer:
         "message.max.bytes": MAX_MESSAGE_BYTES,
     }
     return Producer(config | extra)
+
+
+def admin_client(settings: Settings) -> AdminClient:
+    """Create a client for requests about topics and rights. It logs warnings and errors only.
+
+    At level 6, librdkafka logs `Purging 1 unserved events from background queue` on a busy machine.
+    """
+    return AdminClient(settings.client_config() | {"log_level": 5})
 
 
 def read_to_end(

@@ -51,7 +51,9 @@ class EmbeddedBroker:
         """
         program = _program()
         if self._port and _listens(self._port):
-            raise BrokerError(f"port {self._port} of the embedded broker is taken; choose another")
+            raise BrokerError(
+                f"port {self._port} of the embedded broker is taken; choose another with --port"
+            )
         self._port = self._port or free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="watchkeeper-broker-"))
         log = self._folder / "broker.log"

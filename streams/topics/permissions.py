@@ -13,7 +13,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from watchkeeper.streams.kafka.client import BrokerError, producer
+from watchkeeper.streams.kafka.client import BrokerError, admin_client, producer
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.access import Component, Right, rights
 
@@ -47,7 +47,7 @@ def give(settings: Settings, wanted: Sequence[Right], user: str) -> None:
     Raises:
         BrokerError: The broker rejects an ACL or does not answer.
     """
-    admin = AdminClient(settings.client_config())
+    admin = admin_client(settings)
     for binding, added in admin.create_acls([_binding(right, user) for right in wanted]).items():
         try:
             added.result(ANSWER_SECONDS)

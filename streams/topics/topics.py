@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import NamedTuple, TypeGuard
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import NewTopic
 
 from watchkeeper.schemas.durations import milliseconds
-from watchkeeper.streams.kafka.client import MAX_MESSAGE_BYTES, BrokerError, describe
+from watchkeeper.streams.kafka.client import MAX_MESSAGE_BYTES, BrokerError, admin_client, describe
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.flow import TopicName
 
@@ -140,7 +140,7 @@ def create_topics(settings: Settings, timeout_seconds: float = 30) -> list[str]:
     ]
     if not wanted:
         return []
-    admin = AdminClient(settings.client_config())  # Keep a reference: without it, the results are never set.
+    admin = admin_client(settings)  # Keep a reference: without it, the results are never set.
     results = admin.create_topics(wanted, operation_timeout=timeout_seconds)
     created = [name for name, result in results.items() if _created(name, result)]
     _wait_for_leaders(settings, missing, timeout_seconds)

@@ -14,7 +14,13 @@ REPEAT_SECONDS = 30.0
 """Minimum seconds between two logged messages of one kind. Chosen by hand: detail against volume."""
 KINDS_MAX = 1000
 """Maximum kinds of messages that are remembered. Chosen by hand: it bounds memory."""
-_CLIENTS = "faust", "mode", "aiokafka", "watchkeeper.streams.worker.transport"
+_CLIENTS = (
+    "faust",
+    "mode",
+    "aiokafka",
+    "watchkeeper.streams.worker.app",  # mode logs a service by the module of its class
+    "watchkeeper.streams.worker.transport",
+)
 
 
 class Repeats(logging.Filter):

@@ -87,10 +87,7 @@ def _web(listening: socket.socket, metrics: Metrics, probes: Probes) -> Callable
 def _run(app: faust.App, shutdown: Shutdown) -> NoReturn:
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    worker = faust.Worker(
-        app, loop=loop, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False
-    )
-    worker.install_signal_handlers = lambda: None  # `Shutdown` handles them, even while this loop is blocked.
+    worker = faust_worker(app, loop)
     stop_requested = asyncio.Event()
     shutdown.stop_by(lambda: loop.call_soon_threadsafe(stop_requested.set))
     try:
@@ -106,6 +103,16 @@ def _run(app: faust.App, shutdown: Shutdown) -> NoReturn:
     if crash is not None:
         give_up("Faust ended with an error: %r", crash)
     leave(EXIT_STOPPED)
+
+
+def faust_worker(app: faust.App, loop: asyncio.AbstractEventLoop) -> faust.Worker:
+    """Return the Faust worker of an app. It prints nothing and handles no signals."""
+    worker = faust.Worker(
+        app, loop=loop, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False
+    )
+    worker.spinner = None  # It would write control characters to standard output, among JSON pages too.
+    worker.install_signal_handlers = lambda: None  # `Shutdown` handles them, even while this loop is blocked.
+    return worker
 
 
 async def _live(worker: faust.Worker, stop_requested: asyncio.Event, shutdown: Shutdown) -> None:

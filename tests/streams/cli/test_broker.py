@@ -68,7 +68,7 @@ def test_a_taken_port_is_one_sentence() -> None:
     assert (ended.returncode, ended.stdout) == (2, "")
     (sentence,) = ended.stderr.splitlines()
     assert f"port {port} " in sentence
-    assert "choose another" in sentence
+    assert "choose another with --port" in sentence
 
 
 def test_a_missing_extra_is_one_sentence() -> None:

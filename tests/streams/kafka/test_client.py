@@ -3,7 +3,8 @@
 import pytest
 from confluent_kafka import KafkaError
 
-from watchkeeper.streams.kafka.client import BrokerError, _next, describe, producer, read_to_end
+from watchkeeper.streams.kafka import client
+from watchkeeper.streams.kafka.client import BrokerError, _next, admin_client, describe, producer, read_to_end
 from watchkeeper.streams.kafka.embedded import free_port
 from watchkeeper.streams.settings import Settings
 
@@ -19,6 +20,11 @@ def test_a_broker_that_does_not_answer_is_named() -> None:
 def test_settings_of_librdkafka_are_passed_on() -> None:
     with pytest.raises(Exception, match="no_such_setting"):
         producer(Settings(), no_such_setting=1)
+
+
+def test_an_admin_client_logs_no_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "AdminClient", dict)
+    assert admin_client(Settings())["log_level"] == 5  # type: ignore[index]
 
 
 class Scripted:

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from watchkeeper.streams.worker.logs import start_logging
+from watchkeeper.streams.worker.app import NoTables
+from watchkeeper.streams.worker.logs import _CLIENTS, start_logging
 
 SAYS = """
 import logging
@@ -15,6 +16,10 @@ start_logging({level!r})
 for node in range(3):
     logging.getLogger("streams").error("no node %s", node)
 """
+
+
+def test_the_start_of_a_service_of_faust_is_no_news() -> None:
+    assert NoTables.__module__ in _CLIENTS  # mode logs it as "[^--NoTables]: Starting..."
 
 
 @pytest.mark.parametrize(("level", "lines"), [("INFO", 1), ("DEBUG", 3)])
@@ -28,10 +33,7 @@ def test_repeats_are_told_once_unless_all_is_asked_for(level: str, lines: int) -
 
 
 def test_handlers_of_others_still_hear_everything(caplog: pytest.LogCaptureFixture) -> None:
-    levels = {
-        name: logging.getLogger(name).level
-        for name in ("faust", "mode", "aiokafka", "watchkeeper.streams.worker.transport")
-    }
+    levels = {name: logging.getLogger(name).level for name in _CLIENTS}
     try:
         start_logging("INFO")
         for node in range(3):
