@@ -450,12 +450,30 @@ def test_a_state_that_kept_labels_among_the_rows_is_gone_on_from():
     assert subject.versions.as_of(0).current == "1"
 
 
-@pytest.mark.parametrize("cause", sorted(EXPLAINED_BY["stuck"]))
-def test_a_stuck_feature_needs_no_alert_while_another_fault_of_it_explains_that(cause):
-    teller = Teller()
-    teller.take(*(window(hour, bad(cause, "temp")) for hour in range(2)))
-    alerts = teller.take(window(2, bad(cause, "temp"), bad("stuck", "temp"), bad("stuck", "x1")))
-    assert told(alerts) == ["firing FeatureStuck x1"]
+EXPLANATIONS = {
+    "out_of_range": "unit_change",
+    "unseen_category": "category_renamed",
+    "stuck": "unit_change out_of_range unseen_category",
+    "prediction_drift": "unit_change category_renamed missing wrong_type out_of_range stuck",
+    "drift": "unit_change category_renamed missing wrong_type out_of_range stuck unseen_category",
+}
+"""What a reader of the docs expects: for a check, the faults of the same feature that explain it."""
+
+
+@pytest.mark.parametrize(
+    ("check", "cause"), [(check, cause) for check, causes in EXPLANATIONS.items() for cause in causes.split()]
+)
+def test_a_check_needs_no_alert_while_a_fault_of_the_feature_explains_it(check, cause):
+    found = bad(check) if check == "prediction_drift" else bad(check, "temp")
+    for fault, alerts in ([bad(cause, "temp")], 0), ([], 1):
+        teller = Teller()
+        teller.take(*(window(hour, *fault) for hour in range(2)))
+        lines = told(teller.take(*(window(hour, *fault, found) for hour in range(2, 8))))
+        assert sum(line.startswith(f"firing {NAMES[check].alertname}") for line in lines) == alerts
+
+
+def test_nothing_else_explains_anything():
+    assert {check: set(causes.split()) for check, causes in EXPLANATIONS.items()} == EXPLAINED_BY
 
 
 def test_every_explanation_comes_before_what_it_explains():
