@@ -49,6 +49,24 @@ def test_every_name_that_a_module_offers_is_there(name: str) -> None:
     assert [public for public in getattr(module, "__all__", ()) if not hasattr(module, public)] == []
 
 
+def late_imports(path: Path) -> set[str]:
+    """Return the names that a package imports for type checkers only, and gives at first use."""
+    guarded = [node.body for node in ast.parse(path.read_text()).body if isinstance(node, ast.If)]
+    imports = [node for body in guarded for node in body if isinstance(node, ast.ImportFrom)]
+    return {
+        alias.name for node in imports for alias in node.names if str(node.module).startswith("watchkeeper")
+    }
+
+
+@pytest.mark.parametrize("name", ["watchkeeper", "watchkeeper.detectors"])
+def test_a_package_gives_all_that_type_checkers_see_in_it(name: str) -> None:
+    module = importlib.import_module(name)
+    late = late_imports(Path(str(module.__file__))) - {"use_old_name"}
+    assert late == {"Alarm", "Moved", "Sentinel"}
+    assert late == set(module.__all__) - {"__version__"}
+    assert [each for each in late if getattr(module, each).__name__ != each] == []
+
+
 def test_no_other_distribution_takes_our_names() -> None:
     owners = packages_distributions()
     assert set(owners.get("watchkeeper", ())) <= {"watchkeeper"}

@@ -100,8 +100,8 @@ def _late(labels: Labels, window: LabelsProfile, segment: str | None) -> Finding
 def _performance(
     labels: Labels, task: Task[Any], window: LabelsProfile, then: LabelsProfile | None, segment: str | None
 ) -> list[Finding | None]:
-    # A reference of another task has other labels, so there is nothing to compare with.
-    now, before = task.measure(window), task.measure(then) if isinstance(then, task.profile) else {}
+    # A reference, or labels that were counted before a change, may be of another task: they have no metrics.
+    now, before = (task.measure(each) if isinstance(each, task.profile) else {} for each in (window, then))
     wanted = labels.metrics or {name: Tolerance() for name in task.judged}
     findings: list[Finding | None] = []
     for name, tolerance in wanted.items():

@@ -460,6 +460,32 @@ def test_a_stuck_feature_needs_no_alert_while_another_fault_of_it_explains_that(
     assert summaries(alerts) == ["firing FeatureStuck x1"]
 
 
+EXPLANATIONS = {
+    "out_of_range": "unit_change",
+    "unseen_category": "category_renamed",
+    "stuck": "unit_change out_of_range unseen_category",
+    "prediction_drift": "unit_change category_renamed missing wrong_type out_of_range stuck",
+    "drift": "unit_change category_renamed missing wrong_type out_of_range stuck unseen_category",
+}
+"""What a reader of the docs expects: for a check, the faults of the same feature that explain it."""
+
+
+@pytest.mark.parametrize(
+    ("check", "cause"), [(check, cause) for check, causes in EXPLANATIONS.items() for cause in causes.split()]
+)
+def test_a_check_needs_no_alert_while_a_fault_of_the_feature_explains_it(check, cause):
+    found = bad(check) if check == "prediction_drift" else bad(check, "temp")
+    for fault, alerts in ([bad(cause, "temp")], 0), ([], 1):
+        session = Session()
+        session.take(*(window(hour, *fault) for hour in range(2)))
+        lines = summaries(session.take(*(window(hour, *fault, found) for hour in range(2, 8))))
+        assert sum(line.startswith(f"firing {NAMES[check].alertname}") for line in lines) == alerts
+
+
+def test_nothing_else_explains_anything():
+    assert {check: set(causes.split()) for check, causes in EXPLANATIONS.items()} == EXPLAINED_BY
+
+
 def test_every_explanation_comes_before_what_it_explains():
     order = get_args(Check)
     for check, causes in EXPLAINED_BY.items():

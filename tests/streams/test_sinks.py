@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from watchkeeper.alerting.alertmanager import Credentials
 from watchkeeper.streams.errors import DeclarationError
 from watchkeeper.streams.fold.outlet import Sink, always
 from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.metrics.metrics import Metrics
-from watchkeeper.streams.notify.alertmanager import AlertmanagerDeliverer
+from watchkeeper.streams.notify.alertmanager import AlertmanagerDeliverer, alertmanager
 from watchkeeper.streams.notify.receiver import NoticesRefused, Opening, Receiver
 from watchkeeper.streams.notify.terminal import TerminalDeliverer
 from watchkeeper.streams.settings import Settings
@@ -94,3 +97,23 @@ def test_a_new_receiver_takes_notices_and_is_counted(
 def test_a_sink_for_which_the_settings_name_no_receiver_is_an_error_at_the_start(metrics: Metrics) -> None:
     with pytest.raises(DeclarationError, match="no receiver of notify is set; set one of: hook"):
         open_sinks(Settings(), metrics, sinks={"notify": {"hook": hook}})
+
+
+def test_settings_and_the_clock_reach_the_receivers(tmp_path: Path) -> None:
+    (secret := tmp_path / "secret").write_text("s")
+    settings = Settings(
+        alertmanagers=("http://nowhere:9093",), alertmanager_hold_seconds=7, alertmanager_username="us",
+        alertmanager_password_file=secret, alertmanager_bearer_file=secret,
+    )  # fmt: skip
+    failures: list[int] = []
+    made = alertmanager(Opening(settings, failures.append, clock_seconds=lambda: 5.0))
+    assert made is not None
+    made._failed(3)
+    assert (made._hold, made._clock(), failures) == (timedelta(seconds=7), 5.0, [3])
+    assert made.alertmanager._credentials == Credentials("us", secret, secret)
+
+
+@pytest.mark.parametrize("json_pages", [False, True])
+def test_the_terminal_prints_pages_as_it_is_told(json_pages: bool, metrics: Metrics) -> None:
+    receiver: Any = open_sinks(Settings(), metrics, json_pages)["notify"]
+    assert receiver._deliverer._as_json == json_pages

@@ -99,7 +99,12 @@ class Memory:
 async def run(memory: Memory, registered: Registry, until: int | None = None) -> None:
     """Let a new process continue from the broker's records, to the end or up to a round."""
     keepers = {
-        (stage.name, number): (stage, Keeper(stage.name, number, stage.fold(number), memory, memory))
+        (stage.name, number): (
+            stage,
+            Keeper(
+                stage.name, number, stage.fold(number), memory, memory, destinations=stage.flow.destinations
+            ),
+        )
         for stage in stages(SETTINGS, registered)
         for number in range(PARTITIONS)
     }

@@ -194,3 +194,18 @@ def test_metrics_are_given_with_their_bounds():
     assert auroc.lower < auroc.value < auroc.upper
     assert statistics["labels"].value == 500
     assert statistics["label_lag_p50_ms"].value == pytest.approx(6 * HOUR_MS, rel=0.016)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_labels_counted_for_another_task_are_no_data(task):
+    """Panes from before a change of the task can lie in a window of the changed monitor."""
+    world, (before,) = World(task), [World(each) for each in TASKS if each != task]
+    window = labels_of(before.layout).empty(before.layout)
+    window.add(np.full(500, 0.5), np.ones(500), np.full(500, HOUR_MS))
+    judged = judge_labels(world.monitor, before.layout, before.reference, window, None)
+    assert [(each.check, each.state) for each in judged.findings] == [
+        ("performance", "no_data") for _ in TASKS[task].judged
+    ]
+    assert {"labels", *TASKS[before.monitor.task].measure(window)} <= {
+        each.name for each in judged.statistics
+    }

@@ -154,3 +154,22 @@ def test_nothing_else_asks_for_a_task_by_its_name():
         if path.parent.name != "tasks" and NOT_ITS_HOME.search(path.read_text())
     }
     assert found == ALLOWED
+
+
+def test_a_metric_is_worse_in_the_direction_and_by_the_tolerance_that_users_rely_on():
+    """A changed default would change alerts of monitors that set none."""
+    assert {
+        metric: (measured.better, measured.worse_by, measured.share_of)
+        for task in TASKS.values()
+        for metric, measured in task.metrics.items()
+    } == {
+        "auroc": ("higher", 0.05, None),
+        "log_loss": ("lower", 0.05, None),
+        "accuracy": ("higher", 0.05, None),
+        "f1": ("higher", 0.05, None),
+        "brier": ("lower", 0.02, None),
+        "ece": ("lower", 0.05, None),
+        "mae": ("lower", 0.2, "mae"),
+        "rmse": ("lower", 0.2, "rmse"),
+        "bias": ("zero", 0.2, "rmse"),
+    }

@@ -20,13 +20,15 @@ from watchkeeper.streams.fold.keeper import Keeper
 from watchkeeper.streams.fold.outlet import KafkaOutlet, always
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
 from watchkeeper.streams.ingest.accounts import Account, LabelAccount
+from watchkeeper.streams.ingest.observed import observe_ingest
+from watchkeeper.streams.ingest.quarantine import RejectedLimit
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.metrics.outcomes import EVENT_OUTCOMES, LABEL_OUTCOMES
 from watchkeeper.streams.metrics.series_bound import series_bound
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.sinks import SINKS
-from watchkeeper.streams.stage import Stage, check_stages
-from watchkeeper.streams.stages import stages
+from watchkeeper.streams.stage import Stage, check_stages, nothing
+from watchkeeper.streams.stages import observe_notify, observe_page, stages
 from watchkeeper.streams.topics.access import rights
 from watchkeeper.streams.topics.flow import (
     DESTINATIONS,
@@ -123,6 +125,41 @@ def test_every_flow_has_its_stage() -> None:
     bound = stages(Settings(), Registry.fixed({}))
     assert tuple(stage.flow for stage in bound) == FLOWS
     check_stages(bound, SINKS)
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_each_stage_declares_where_its_rejections_go_and_names_its_partition(number: int) -> None:
+    for stage in stages(Settings(), Registry.fixed({})):
+        for topic in stage.reads:
+            fold = stage.fold(number)
+            fold.fold(topic, [Record(7, 0, None, b"{"), Record(8, 0, None, b"")], 0)
+            sent = [each for each in fold.outputs() if each.topic in stage.flow.destinations]
+            assert [each.key for each in sent] == [f"{topic}/{number}/{n}".encode() for n in (7, 8)]
+
+
+def test_settings_reach_the_folds() -> None:
+    settings = Settings(
+        partitions=3, idle_seconds=2.5, rejected_share_max=0.25, rejected_events_min=40,
+        runbooks="https://runbooks.example/",
+    )  # fmt: skip
+    ingest, evaluate, page, _ = (stage.fold(1) for stage in stages(settings, Registry.fixed({})))
+    assert ingest._idle_ms == 2500
+    assert ingest.gate._limit == RejectedLimit(0.25, 40)
+    assert ingest.partition.partitions == 3
+    assert evaluate._sources == ["ingest/0", "ingest/1", "ingest/2"]
+    assert page._runbooks == settings.runbooks
+
+
+def test_each_fold_has_its_metrics() -> None:
+    assert {
+        stage.name: (stage.observe_saved, stage.observe_changed)
+        for stage in stages(Settings(), Registry.fixed({}))
+    } == {
+        "ingest": (observe_ingest, nothing),
+        "evaluate": (nothing, nothing),
+        "page": (nothing, observe_page),
+        "notify": (nothing, observe_notify),
+    }
 
 
 def test_outcomes_are_those_of_the_accounts() -> None:
@@ -288,6 +325,15 @@ def test_a_new_stage_has_its_rights_bounds_topics_and_health() -> None:
     assert internal_topics(flows) - internal_topics(FLOWS) == {"retraining"}
     assert delivering(flows) == {"notify", "dummy"}
     assert series_bound(1, 1, 0, flows).own > series_bound(1, 1, 0).own
+
+
+def test_a_fold_that_comes_anew_is_observed_although_it_has_the_same_revision(metrics: Metrics) -> None:
+    seen: list[DummyFold] = []
+    stage = Stage(DUMMY, lambda _: DummyFold(), observe_changed=lambda _, __, fold: seen.append(fold))
+    observer, first, second = Observer(metrics, [stage]), DummyFold(), DummyFold()
+    for fold in (first, first, second, second):
+        observer.look(stage.name, 0, fold)
+    assert seen == [first, second]
 
 
 def test_a_new_stage_runs_and_is_observed(metrics: Metrics) -> None:
