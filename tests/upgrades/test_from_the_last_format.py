@@ -18,14 +18,18 @@ from watchkeeper.schemas.retraining import RetrainingRequest
 from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.streams.fold import formats
 
-CHANGED: dict[str, set[str]] = {"rejected": {"message"}, "statistics": {"monitor_revision"}}
+CHANGED: dict[str, set[str]] = {
+    "rejected": {"message"},
+    "statistics": {"monitor_revision"},
+    "retraining": {"reasons"},
+}
 """Fields that are new, or have a new wording, since format 1, by topic."""
 MEASURES = ("psi", "psi_excess", "jensen_shannon", "hellinger", "total_variation", "wasserstein")
 DROPPED = {"orphan_labels", *MEASURES, *(f"prediction_{name}" for name in MEASURES)}
 """Statistics that were removed (an orphan belongs to no version and window) or are measured better now."""
 COMPARED_OTHERWISE = {"missing", "wrong_type", "out_of_range"}
 """Checks that compare only with the reference now; before, they compared with recent windows too."""
-REWORDED = {"summary", "action", "resolution"}
+REWORDED = {"summary", "description", "action", "resolution"}
 """Annotations whose wording has changed since. The labels still identify the alert."""
 
 
@@ -47,11 +51,11 @@ def _as_it_crashed(written: int = formats.NEWEST) -> Memory:
     return memory
 
 
-def as_before(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def as_before(records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Remove everything that was changed on purpose since."""
     kept = {
         topic: {key: _without(each, CHANGED.get(topic, set())) for key, each in found.items()}
-        for topic, found in told.items()
+        for topic, found in records.items()
     }
     for window in kept["statistics"].values():
         window["statistics"] = [
@@ -59,9 +63,10 @@ def as_before(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         ]
     for alert in kept["alerts"].values():
         alert["annotations"] = _without(alert["annotations"], REWORDED)
+        alert["evidence"] = [_without(each, {"explanation"}) for each in alert["evidence"]]
         if any(each["check"] in COMPARED_OTHERWISE for each in alert["evidence"]):
-            alert["evidence"] = [_without(each, {"explanation", "p_value"}) for each in alert["evidence"]]
-            alert["annotations"] = _without(alert["annotations"], {"description", "evidence"})
+            alert["evidence"] = [_without(each, {"p_value"}) for each in alert["evidence"]]
+            alert["annotations"] = _without(alert["annotations"], {"evidence"})
     return kept
 
 
