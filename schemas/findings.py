@@ -6,7 +6,6 @@ from msgspec import Meta, Struct
 
 from watchkeeper.schemas.times import LATEST_MS
 
-# What went wrong, named for what it is. Order is precedence: an earlier cause explains a later one away.
 # Each check is named for the fault. Order is precedence: an earlier fault explains a later one.
 Check = Literal[
     "silent",  # the subject published nothing
