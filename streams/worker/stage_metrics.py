@@ -30,6 +30,11 @@ class Observer:
         if self._is_new(stage, number, fold):
             self._stages[stage].observe_changed(self._metrics, number, fold)
 
+    def forget(self, stage: str, number: int) -> None:
+        """Remove the metrics of a partition that was lost, and release its fold, whose state may be large."""
+        self._metrics.forget(stage, number)
+        self._seen.pop((stage, number), None)
+
     def _is_new(self, stage: str, number: int, fold: Fold) -> bool:
         seen = self._seen.get((stage, number))
         self._seen[stage, number] = fold, fold.revision

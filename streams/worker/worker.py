@@ -129,7 +129,7 @@ class Worker:
 
     def _forget(self, key: tuple[str, int]) -> None:
         del self.keepers[key]
-        self._metrics.forget(*key)
+        self._observer.forget(*key)
 
     async def _take(self, stage: Stage[Any], topic: str, chunk: Any) -> None:
         message = chunk.message

@@ -111,6 +111,7 @@ def test_settings_and_the_clock_reach_the_receivers(tmp_path: Path) -> None:
     made._failed(3)
     assert (made._hold, made._clock(), failures) == (timedelta(seconds=7), 5.0, [3])
     assert made.alertmanager._credentials == Credentials("us", secret, secret)
+    assert made._expire == timedelta(minutes=4)  # four repeats may be missing, as with Prometheus
 
 
 @pytest.mark.parametrize("json_pages", [False, True])

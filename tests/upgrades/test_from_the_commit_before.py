@@ -12,7 +12,7 @@ import pytest
 
 from tests.upgrades import golden
 from tests.upgrades.old_code import go_on
-from tests.upgrades.world import Memory, live, outcome, registry, wire
+from tests.upgrades.world import SETTINGS, Memory, live, outcome, registry, wire
 from watchkeeper.schemas.alerts import Alert, Notice
 from watchkeeper.schemas.findings import WindowFindings
 from watchkeeper.schemas.profiles import ToEvaluate
@@ -22,6 +22,7 @@ from watchkeeper.schemas.revisions import MonitorRecord, ReferenceRecord
 from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.streams.fold import formats
 from watchkeeper.streams.fold.parts import Assembly
+from watchkeeper.streams.stages import stages
 
 THEN = golden.FORMAT_2
 TEXTS = {
@@ -139,6 +140,27 @@ def test_each_checkpoint_is_read_and_some_owe_outputs() -> None:
         owed += sum(len(each.outbox) for each in found.values())
     assert owed > 0
     assert seen == {f"{stage}/{n}" for stage in ("ingest", "evaluate", "page", "notify") for n in (0, 1)}
+
+
+def _fields(value: Any) -> set[str]:
+    """Return the keys of all maps in a decoded value, as far as they can be names of fields."""
+    if isinstance(value, dict):
+        return {key for key in map(str, value) if key.isidentifier()}.union(*map(_fields, value.values()))
+    return set().union(*map(_fields, value)) if isinstance(value, list) else set()
+
+
+def test_a_state_is_written_with_the_field_names_that_it_was_read_with(registered: Any) -> None:
+    bound, seen = {stage.name: stage for stage in stages(SETTINGS, registered)}, set()
+    for _, checkpoints, _ in [*golden.moments(THEN), golden.crashed(THEN)]:
+        for name, value in checkpoints.items():
+            stage, number = name.split("/")
+            state = wire.decode(value, name).state
+            fold = bound[stage].fold(int(number))
+            fold.restore(state)
+            before, after = (_fields(msgspec.msgpack.decode(each)) for each in (state, fold.snapshot()))
+            assert after == before, name
+            seen |= before
+    assert {"told_ms", "heard_ms", "course", "lanes", "resolved_ms"} <= seen
 
 
 def test_a_checkpoint_in_parts_is_put_together() -> None:

@@ -1,6 +1,8 @@
 """What a worker does with its keepers, without a broker: what they may send, what is observed, the end."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -118,3 +120,27 @@ def test_folds_are_observed_on_each_tick_and_after_each_save(
 
     asyncio.run(turn())
     assert seen == [("look", "notify"), ("saved", "notify")]
+
+
+def test_nothing_is_kept_of_a_partition_that_was_lost(
+    made: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten: list[tuple[str, int]] = []
+
+    async def lost() -> tuple[Worker, list[weakref.ref[Any]]]:
+        worker = made()
+        monkeypatch.setattr(worker._metrics, "forget", lambda *key: forgotten.append(key))
+        folds = []
+        for stage in {stage.name: stage for stage, _ in worker._topics.values()}.values():
+            keeper: Any = await worker._keeper(stage, 0)
+            worker._observer.look(stage.name, 0, keeper.fold)
+            folds.append(weakref.ref(keeper.fold))
+        del keeper
+        for key in list(worker.keepers):
+            worker._forget(key)
+        return worker, folds
+
+    _, folds = asyncio.run(lost())
+    gc.collect()
+    assert [fold() for fold in folds] == [None] * len(FLOWS)
+    assert forgotten == [(flow.name, 0) for flow in FLOWS]
