@@ -147,12 +147,12 @@ def _interleaved(ingest: IngestFold, logs: dict[str, list[Record]], chunk: int) 
 
 
 def _stage(
-    outputs: Sequence[Message], topic: str, partitions: int, make: Callable[[], Fold]
+    inputs: Sequence[Message], topic: str, partitions: int, make: Callable[[], Fold]
 ) -> list[Message]:
     outputs: list[Message] = []
     for number in range(partitions):
         stage = make()
-        mine = [m for m in outputs if m.topic == topic and m.partition == number]
+        mine = [m for m in inputs if m.topic == topic and m.partition == number]
         stage.fold(topic, [Record(i, 0, m.key, m.value) for i, m in enumerate(mine)], FOLDED_AT_MS)
         outputs += stage.outputs()
     return outputs
