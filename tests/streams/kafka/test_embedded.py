@@ -111,7 +111,7 @@ def test_a_broker_that_does_not_start_leaves_its_log(monkeypatch: pytest.MonkeyP
     program.write_text("#!/bin/sh\necho it is broken >&2\nexit 3\n")
     program.chmod(0o755)
     monkeypatch.setenv("CALF_TANSU_BIN", str(program))
-    with pytest.raises(BrokerError, match="did not start: it ended at once; its log is") as error:
+    with pytest.raises(BrokerError, match="did not start: it ended immediately; its log is") as error:
         EmbeddedBroker().start()
     log = Path(str(error.value).rpartition(" ")[2])
     assert log.read_text() == "it is broken\n"
