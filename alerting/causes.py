@@ -1,38 +1,48 @@
-"""One alert per cause: symptoms that are one fault seen in several places are put together.
+"""One alert per cause: groups symptoms that are one fault in several places.
 
-- Segments: what is wrong in all rows, or in two segments or more, is one alert for all rows; the alert of a
-  fault in a single segment carries that segment.
-- Versions: data quality and drift belong to the subject, whatever the version; performance to the version.
-- Features: drift is one alert for all features; another check that fires in more than `MANY` features at
-  once is one upstream fault, not as many pages.
-- What only a superseded version shows wakes nobody: its reference is old, and another version answers.
+- Segments: a fault in all rows, or in two segments or more, is one alert for all rows. The alert of a fault
+  in a single segment has that segment as a label.
+- Versions: data quality and drift belong to the subject as a whole. Performance belongs to the version.
+- Features: drift is one alert for all features. Any other check that fires in more than
+  `SEPARATE_FEATURES_MAX` features at once is one upstream fault, and one alert.
+- A fault that only a superseded version shows does not page: its reference is old, and another version
+  answers.
 """
 
 from collections.abc import Collection, Container, Iterable, Mapping
 from typing import NamedTuple
 
-from alerting.names import NAMES
-from alerting.symptoms import Spot, Symptoms
-from alerting.versions import Answering
-from schemas.findings import Check, Kind
+from watchkeeper.alerting.names import NAMES
+from watchkeeper.alerting.symptoms import Spot, Symptoms
+from watchkeeper.alerting.versions import Answering
+from watchkeeper.schemas.findings import Check, Kind
 
-MANY = 3
+SEPARATE_FEATURES_MAX = 3
+"""Number of features above which the same fault in several features is one alert.
+
+Chosen by hand: fewer hides which features broke; more pages on-call several times for one upstream fault.
+"""
 
 
 class Cause(NamedTuple):
-    """What one alert is about; at most one alert is open for each."""
+    """What one alert is about. At most one alert is open for each cause."""
 
     check: Check
+    """The check that is bad."""
     feature: str | None = None
-    """None: the subject itself, or several features."""
+    """The feature; None for the subject itself, or for several features."""
     segment: str | None = None
+    """The segment, `dimension=value`; None for all rows."""
     version: str | None = None
-    """The version, for checks that belong to one."""
+    """The version, for checks that belong to one version; else None."""
     shadow: bool = False
-    """Seen only in a version that no longer answers for the model."""
+    """True if only a version that no longer answers for the model shows the fault."""
 
     def covers(self, other: "Cause") -> bool:
-        """Whether what is part of the other is part of this wider one.
+        """Return whether this cause is at least as wide as the other one.
+
+        Args:
+            other: The cause that may be part of this one.
 
         >>> Cause("missing").covers(Cause("missing", "temp", "origin=EWR"))
         True
@@ -43,7 +53,9 @@ class Cause(NamedTuple):
 
 
 Causes = dict[Cause, Symptoms]
+"""The firing symptoms of each cause."""
 Place = tuple[str, str, Check, str | None]
+"""Kind, version, check and feature of a symptom."""
 
 
 def group(
@@ -52,9 +64,13 @@ def group(
     answering: Answering,
     judged_ms: Mapping[Kind, int],
 ) -> Causes:
-    """Put the firing symptoms together by cause; an open cause keeps its width until it is over.
+    """Group the firing symptoms by cause. An open cause keeps its width until it is over.
 
-    `judged_ms` says until when the current version was judged, by kind.
+    Args:
+        symptoms: All symptoms of the subject.
+        open_causes: The causes that have an open alert.
+        answering: Which version answers for the model.
+        judged_ms: For each kind, the end of the current version's last judged window, in ms since 1970.
     """
     causes: Causes = {}
     for wide, spots in _by_check(symptoms, answering, judged_ms).items():
@@ -79,17 +95,17 @@ def _by_check(
 
 
 def _matters_in_shadow(check: Check) -> bool:
-    """Say no where a retired version is rightly silent, or its old reference no longer says what is usual."""
+    """Return False where a retired version is rightly silent, or its old reference is not a baseline."""
     return check != "silent" and NAMES[check].severity == "critical"
 
 
 def _is_shadow(spot: Spot, judged: bool, answering: Answering, seen: Container[Place]) -> bool:
-    """Whether the current version has been judged since and shows nothing of the kind."""
+    """Return whether the current version has been judged since, and does not show this fault."""
     current = answering.current
     if current is None or not answering.supersedes(spot.version):
         return False
     if spot.check in ("silent", "performance"):
-        return True  # it does not answer any more: its silence is right, and its mistakes hurt nobody
+        return True  # it no longer answers: its silence is right, and its mistakes do no harm
     return judged and (spot.kind, current, spot.check, spot.feature) not in seen
 
 
@@ -102,7 +118,7 @@ def _by_feature(
     own = {cause.feature for cause in open_causes if wide.covers(cause) and cause.feature is not None}
     others = [feature for feature in features if feature not in own]
     joint_open = any(wide.covers(cause) and cause.feature is None for cause in open_causes)
-    if wide.check == "drift" or joint_open or len(others) > MANY:
+    if wide.check == "drift" or joint_open or len(others) > SEPARATE_FEATURES_MAX:
         joint = [spot for feature in others for spot in features.pop(feature)]
         return {**features, **({None: joint} if joint else {})}
     return features

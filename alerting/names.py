@@ -1,147 +1,157 @@
-"""What each check is called when it fires, how loud it is, and what to do first.
+"""The name, severity and first action of each check's alert.
 
-What pages is what is broken or what hurts. That a distribution moved, that traffic changed, that labels are
-late is worth a ticket; nobody is woken for it.
+Broken data and measured harm page. A moved distribution, changed traffic or late labels are a ticket and do
+not page.
 """
 
 from typing import Literal, NamedTuple
 
-from schemas.alerts import Severity
-from schemas.findings import Check
-from schemas.monitors import Owner
+from watchkeeper.schemas.alerts import Severity
+from watchkeeper.schemas.findings import Check
+from watchkeeper.schemas.monitors import Owner
 
 AlertKind = Literal[
     "data_quality", "freshness", "traffic", "performance", "prediction_drift", "feature_drift"
 ]
+"""A group of alerts that on-call can route or silence together."""
 
 
-class Name(NamedTuple):
-    """How one check is presented."""
+class AlertName(NamedTuple):
+    """How the alert of one check is presented."""
 
     alertname: str
+    """The label `alertname`, which is also the file name of the runbook."""
     kind: AlertKind
+    """The label `kind`, by which on-call can silence related alerts."""
     severity: Severity
+    """The severity before the owner's limit is applied."""
     title: str
+    """The first words of the summary."""
     action: str
-    """What to do first, in one sentence; the runbook says the rest."""
+    """What to do first. The runbook has the details."""
 
 
-NAMES: dict[Check, Name] = {
-    "silent": Name(
+NAMES: dict[Check, AlertName] = {
+    "silent": AlertName(
         "StreamSilent",
         "freshness",
         "critical",
         "No events",
-        "Check that the service runs and can reach Kafka; the model may be down, not only unwatched.",
+        "Check that the service runs and can reach Kafka. The model itself may be down.",
     ),
-    "volume": Name(
+    "volume": AlertName(
         "VolumeChange",
         "traffic",
         "warning",
         "Traffic changed",
-        "Ask the callers whether traffic was moved, doubled or dropped on purpose.",
+        "Ask the callers whether they moved, doubled or dropped traffic on purpose.",
     ),
-    "latency": Name(
+    "latency": AlertName(
         "LatencyHigh",
         "traffic",
         "warning",
         "Serving is slow",
-        "Look at the serving hosts and at what was deployed just before.",
+        "Check the serving hosts and the last deployments.",
     ),
-    "duplicates": Name(
+    "duplicates": AlertName(
         "DuplicateEvents",
         "data_quality",
         "critical",
         "Events published twice",
-        "Find the publisher that retries or replays; whatever counts its events now counts too many.",
+        "Find the publisher that retries or replays. Everything that counts its events now counts too many.",
     ),
-    "unit_change": Name(
+    "unit_change": AlertName(
         "FeatureUnitChange",
         "data_quality",
         "critical",
         "Feature in another unit",
-        "Find the upstream change of unit and undo it, or convert at the edge; do not retrain.",
+        "Find the upstream change of unit and undo it, or convert in the service. Do not retrain.",
     ),
-    "category_renamed": Name(
+    "category_renamed": AlertName(
         "FeatureCategoryRenamed",
         "data_quality",
         "critical",
         "Category renamed",
-        "Map the new name back to the one the model knows; do not retrain before that.",
+        "Map the new name to the one that the model knows. Do not retrain before that.",
     ),
-    "missing": Name(
+    "missing": AlertName(
         "FeatureMissing",
         "data_quality",
         "critical",
         "Feature values missing",
-        "Find the source that stopped filling the feature; fall back to the model's default meanwhile.",
+        "Find the data source that stopped filling the feature. Until it is fixed, use the model's default.",
     ),
-    "wrong_type": Name(
+    "wrong_type": AlertName(
         "FeatureWrongType",
         "data_quality",
         "critical",
         "Feature of the wrong type",
         "Find the publisher that changed the feature's type and roll it back.",
     ),
-    "out_of_range": Name(
+    "out_of_range": AlertName(
         "FeatureOutOfRange",
         "data_quality",
         "critical",
-        "Feature out of its range",
-        "Look at the values: a sentinel such as -999, an overflow, or a range stated too narrowly.",
+        "Feature out of range",
+        "Look at the values: a sentinel such as -999, an overflow, or a declared range that is too narrow.",
     ),
-    "unseen_category": Name(
+    "unseen_category": AlertName(
         "FeatureUnseenCategory",
         "data_quality",
         "warning",
-        "Categories never seen before",
-        "Decide whether the new categories are real; if so, plan a retraining with them.",
+        "Unknown categories",
+        "Decide whether the new categories are real. If so, plan a retraining with them.",
     ),
-    "stuck": Name(
+    "stuck": AlertName(
         "FeatureStuck",
         "data_quality",
         "critical",
         "Feature stuck at one value",
-        "Restart or bypass the source that repeats its last value.",
+        "Restart or bypass the data source that repeats its last value.",
     ),
-    "performance": Name(
+    "performance": AlertName(
         "ModelPerformanceDegraded",
         "performance",
         "critical",
         "Model performs worse",
-        "Rule out broken features first; then roll back to the last good version or retrain.",
+        "Rule out broken features first. Then roll back to the last good version or retrain.",
     ),
-    "labels_late": Name(
+    "labels_late": AlertName(
         "LabelsLate",
         "freshness",
         "warning",
         "Labels late",
-        "Check the job that publishes labels; until they come, performance is not measured.",
+        "Check the job that publishes labels. Until they arrive, performance is not measured.",
     ),
-    "prediction_drift": Name(
+    "prediction_drift": AlertName(
         "PredictionDrift",
         "prediction_drift",
         "warning",
         "Predictions drifted",
-        "Compare with the features that drifted, and wait for labels to say whether it hurts.",
+        "Compare with the features that drifted. Labels will show whether it hurts.",
     ),
-    "drift": Name(
+    "drift": AlertName(
         "FeatureDrift",
         "feature_drift",
         "info",
         "Features drifted",
-        "Nothing at once: note which features moved and watch performance.",
+        "Nothing urgent: note which features moved, and watch performance.",
     ),
 }
+"""The name, severity and first action of the alert of each check."""
 
-# Faults that make data wrong, as against data that is unusual or absent. They hold back drift and retraining.
 BROKEN: frozenset[Check] = frozenset(
     check for check, name in NAMES.items() if (name.kind, name.severity) == ("data_quality", "critical")
 )
+"""Checks for wrong data, not for unusual or absent data. They hold back drift alerts and retraining."""
 
 
 def severity(check: Check, owner: Owner) -> Severity:
-    """Say how loud a check is for its owner; whoever asked for tickets is never paged.
+    """Return the severity of a check for its owner. An owner who asked for tickets is never paged.
+
+    Args:
+        check: The check.
+        owner: The owner in the monitor.
 
     >>> severity("missing", Owner(team="ml")), severity("missing", Owner(team="ml", severity="ticket"))
     ('critical', 'warning')

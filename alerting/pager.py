@@ -5,10 +5,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from schemas.alerts import Alert
+from watchkeeper.schemas.alerts import Alert
 
 _COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}
+"""The colour of the frame, by severity."""
 _WHERE = ("model", "feature_view", "model_version", "feature", "segment")
+"""The labels that say where the fault is, in the order in which they are shown."""
 _ROWS = (
     ("What", "description"),
     ("How bad", "evidence"),
@@ -16,10 +18,15 @@ _ROWS = (
     ("Runbook", "runbook_url"),
     ("Dashboard", "dashboard_url"),
 )
+"""The rows of a firing alert: title and annotation."""
 
 
 def page(alert: Alert) -> RenderableType:
-    """Return an alert as a panel for rich."""
+    """Return an alert as a panel for rich.
+
+    Args:
+        alert: The alert.
+    """
     resolved = alert.status == "resolved"
     colour = "green" if resolved else _COLOURS[alert.labels["severity"]]
     table = Table.grid(padding=(0, 2))
@@ -32,7 +39,11 @@ def page(alert: Alert) -> RenderableType:
 
 
 def heading(alert: Alert) -> str:
-    """Say in one line what this is: a page wakes somebody, a ticket waits until morning."""
+    """Return the heading of an alert. A page wakes somebody, and a ticket waits until morning.
+
+    Args:
+        alert: The alert.
+    """
     severity = alert.labels["severity"]
     word = "PAGE" if alert.pages else "TICKET" if severity == "warning" else "NOTE"
     state = "RESOLVED" if alert.status == "resolved" else word
@@ -40,12 +51,22 @@ def heading(alert: Alert) -> str:
 
 
 def line(alert: Alert) -> str:
-    """Return an alert as one line of JSON, for programs that read the terminal."""
+    """Return an alert as one line of JSON, for programs that read the terminal.
+
+    Args:
+        alert: The alert.
+    """
     return alert.model_dump_json()
 
 
 def show(console: Console, alert: Alert, as_json: bool = False) -> None:
-    """Print an alert."""
+    """Print an alert.
+
+    Args:
+        console: Where to print.
+        alert: The alert.
+        as_json: Whether to print one line of JSON instead of a panel.
+    """
     if as_json:
         console.print(line(alert), soft_wrap=True, markup=False, highlight=False)
     else:

@@ -1,37 +1,51 @@
-"""How often on-call was woken for a subject, to be held against its budget of false pages."""
+"""How often on-call was woken for a subject, for comparison with its budget of false pages."""
 
 from bisect import insort
 
 from msgspec import Struct
 
-MOST = 1000
-"""Pages that are remembered; more than so many are told as so many."""
+PAGES_MAX = 1000
+"""Most pages that are remembered for one subject, and so the highest count.
+
+Chosen by hand: it bounds the checkpoint's size, far above any budget of false pages.
+"""
 
 
-class Pages(Struct):
-    """When pages began, in event time."""
+class PageHistory(Struct):
+    """When the pages of one subject began, in event time."""
 
     at_ms: list[int] = []
-    """In order."""
+    """When each page began, in ms since 1970, in ascending order."""
     reached_ms: int = 0
-    """The end of the newest window."""
+    """The end of the newest window, in ms since 1970."""
 
-    def reach(self, at_ms: int) -> None:
-        """Let event time pass."""
+    def advance(self, at_ms: int) -> None:
+        """Advance event time.
+
+        Args:
+            at_ms: The end of a window, in ms since 1970.
+        """
         self.reached_ms = max(self.reached_ms, at_ms)
 
     def note(self, at_ms: int) -> None:
-        """Remember a page."""
+        """Remember a page.
+
+        Args:
+            at_ms: When it began, in ms since 1970.
+        """
         insort(self.at_ms, at_ms)
-        del self.at_ms[:-MOST]
+        del self.at_ms[:-PAGES_MAX]
 
     def within(self, span_ms: int) -> int:
-        """Count the pages of the newest span of time.
+        """Count the pages in the newest span of event time.
 
-        >>> pages = Pages()
+        Args:
+            span_ms: The length of the span, in milliseconds.
+
+        >>> pages = PageHistory()
         >>> for day in (1, 2, 40):
         ...     pages.note(day)
-        >>> pages.reach(41)
+        >>> pages.advance(41)
         >>> pages.within(30), pages.within(40)
         (1, 2)
         """

@@ -1,19 +1,25 @@
-"""Hysteresis: how many bad windows make an alert, how many good ones end it."""
+"""Hysteresis: how many bad windows fire an alert, and how many good ones resolve it."""
 
 from msgspec import Struct
 
-from schemas.findings import Check, State
-from schemas.monitors import Sensitivity
+from watchkeeper.schemas.findings import Check, State
+from watchkeeper.schemas.monitors import Sensitivity
 
-# A window of these is noisier than a window of broken data, so one more must agree.
 _SLOWER: frozenset[Check] = frozenset({"performance", "prediction_drift", "drift"})
+"""Checks that need one more bad window to fire, because one window of them is noisier than broken data."""
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """When to fire and when to resolve, in windows in a row."""
+    """When to fire and when to resolve, in consecutive windows.
+
+    Raises:
+        ValueError: if a number is below 1.
+    """
 
     fire_after: int = 1
+    """Consecutive bad windows before the alert fires."""
     resolve_after: int = 2
+    """Consecutive good windows before the alert resolves."""
 
     def __post_init__(self) -> None:
         if self.fire_after < 1 or self.resolve_after < 1:
@@ -21,20 +27,27 @@ class Policy(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Struct):
-    """Where one check stands."""
+    """The state of one check between windows."""
 
     bad_in_a_row: int = 0
+    """Consecutive bad windows up to now."""
     good_in_a_row: int = 0
+    """Consecutive good windows up to now."""
     firing: bool = False
+    """Whether the check fires."""
 
     @property
     def active(self) -> bool:
-        """Whether it is firing or may be about to."""
+        """Whether the check fires or has been bad in the last window."""
         return self.firing or self.bad_in_a_row > 0
 
 
 def policy_of(sensitivity: Sensitivity, check: Check) -> Policy:
-    """Return the policy that a monitor asks for.
+    """Return the policy of a check.
+
+    Args:
+        sensitivity: The `sensitivity` of the monitor.
+        check: The check.
 
     >>> policy_of(Sensitivity(), "missing").fire_after, policy_of(Sensitivity(), "drift").fire_after
     (1, 2)
@@ -44,7 +57,15 @@ def policy_of(sensitivity: Sensitivity, check: Check) -> Policy:
 
 
 def judge(policy: Policy, standing: Standing, state: State) -> bool | None:
-    """Take in one window: True to fire, False to resolve, None to stay. No data changes nothing.
+    """Update the state of a check with one window.
+
+    Args:
+        policy: When to fire and when to resolve.
+        standing: The state of the check, which is updated.
+        state: The result of the check in the window; `no_data` changes nothing.
+
+    Returns:
+        True if the check begins to fire, False if it resolves, None if neither.
 
     >>> standing = Standing()
     >>> [judge(Policy(fire_after=2), standing, state) for state in ("bad", "no_data", "bad", "ok", "ok")]

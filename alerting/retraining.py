@@ -1,51 +1,67 @@
-"""When to retrain: performance was bad long enough, on enough labels, and the data is not to blame."""
+"""When to retrain: performance was bad for long enough, on enough labels, and not for broken data."""
 
 import hashlib
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from msgspec import Struct
 
-from alerting.evidence import stamp, when
-from alerting.faults import Fault, Faults, reach_ms
-from alerting.symptoms import is_unknown
-from alerting.wording import fault_in_words
-from schemas.findings import Finding, State, WindowFindings
-from schemas.monitors import Monitor, Retraining
-from schemas.retraining import DataWindow, RetrainingRequest
+from watchkeeper.alerting.evidence import rfc3339, utc
+from watchkeeper.alerting.faults import DataFault, FaultHistory, label_wait_ms
+from watchkeeper.alerting.symptoms import is_unknown
+from watchkeeper.alerting.wording import fault_in_words
+from watchkeeper.schemas.durations import milliseconds
+from watchkeeper.schemas.findings import Finding, State, WindowFindings
+from watchkeeper.schemas.monitors import Monitor, RetrainingSection
+from watchkeeper.schemas.retraining import DataWindow, RetrainingRequest
 
 
 class Streak(Struct):
-    """The bad performance windows in a row of one version."""
+    """The consecutive windows with bad performance of one version."""
 
     windows: int = 0
+    """Number of windows."""
     labels: int = 0
+    """Number of labels in them; labels of overlapping windows count once."""
     until_ms: int = 0
-    """The end of the last window; labels of overlapping windows are counted once."""
+    """The end of the last window, in ms since 1970."""
     findings: list[Finding] = []
-    """Of the last bad window."""
-    held_back_by: list[Fault] = []
-    """Faults because of which bad windows were not counted."""
+    """The findings of the last bad window."""
+    held_back_by: list[DataFault] = []
+    """Faults because of which bad windows did not count."""
 
 
-class Course(Struct):
-    """What the decision to retrain one model remembers."""
+class RetrainingState(Struct):
+    """What the decision to retrain one model remembers between windows."""
 
     streaks: dict[str, Streak] = {}
+    """The streak of bad windows of each version."""
     cooldown_until_ms: int = 0
+    """No request before this event time, in ms since 1970."""
 
     def forget(self, version: str) -> None:
-        """Forget a version that does not answer any more."""
+        """Forget a version that no longer answers.
+
+        Args:
+            version: The version.
+        """
         self.streaks.pop(version, None)
 
     def decide(
-        self, window: WindowFindings, monitor: Monitor, faults: Faults, current: str | None
+        self, window: WindowFindings, monitor: Monitor, faults: FaultHistory, current: str | None
     ) -> RetrainingRequest | None:
-        """Take in one window of labels; ask for retraining if it is what helps.
+        """Count one window of labels, and request retraining if it is due.
 
-        A bad window in which data was broken says nothing of the model: it does not count. `faults` and the
-        current version are those known at the window's end.
+        A bad window in which data was broken is not evidence against the model, and does not count.
+
+        Args:
+            window: The findings of the window; other kinds are ignored.
+            monitor: The monitor of the model.
+            faults: The data faults that were known at the window's end.
+            current: The version that answered for the model at the window's end.
+
+        Returns:
+            The request, or None.
         """
         plan = monitor.retraining
         if plan is None or window.kind != "labels" or "performance" not in window.checked:
@@ -53,13 +69,13 @@ class Course(Struct):
         streak = self._follow(window, monitor, faults)
         if window.version != current or not streak or not self._is_due(streak, window, plan):
             return None
-        self.cooldown_until_ms = window.window_end_ms + _ms(plan.cooldown)
+        self.cooldown_until_ms = window.window_end_ms + milliseconds(plan.cooldown)
         request = _request(window, monitor, plan, streak, faults)
         del self.streaks[window.version]
         return request
 
-    def _follow(self, window: WindowFindings, monitor: Monitor, faults: Faults) -> Streak | None:
-        """Count the window; return the streak if this window was bad and counts."""
+    def _follow(self, window: WindowFindings, monitor: Monitor, faults: FaultHistory) -> Streak | None:
+        """Count the window. Return the streak if the window was bad and counts."""
         streak = self.streaks.setdefault(window.version, Streak())
         if (state := _state(window, streak.findings)) == "ok":
             del self.streaks[window.version]
@@ -73,13 +89,18 @@ class Course(Struct):
         streak.until_ms, streak.findings = window.window_end_ms, _bad(window)
         return streak
 
-    def _is_due(self, streak: Streak, window: WindowFindings, plan: Retraining) -> bool:
+    def _is_due(self, streak: Streak, window: WindowFindings, plan: RetrainingSection) -> bool:
         enough = streak.windows >= plan.after_windows and streak.labels >= plan.min_labels
         return enough and window.window_end_ms >= self.cooldown_until_ms
 
 
 def request_id(model: str, version: str, window_end_ms: int) -> str:
-    """Identify a decision, so that the same one made twice is known as one.
+    """Return the id of a decision. The same decision made twice has the same id.
+
+    Args:
+        model: The model.
+        version: The version that performs badly.
+        window_end_ms: The end of the window that decided, in ms since 1970.
 
     >>> request_id("m", "1", 0) == request_id("m", "1", 0) != request_id("m", "2", 0)
     True
@@ -98,48 +119,45 @@ def _state(window: WindowFindings, before: Sequence[Finding]) -> State:
     return "no_data" if is_unknown(missing, before) else "ok"
 
 
-def _blamed(window: WindowFindings, monitor: Monitor, faults: Faults) -> list[Fault]:
-    return faults.within(window.window_start_ms - reach_ms(monitor), window.window_end_ms)
+def _blamed(window: WindowFindings, monitor: Monitor, faults: FaultHistory) -> list[DataFault]:
+    return faults.within(window.window_start_ms - label_wait_ms(monitor), window.window_end_ms)
 
 
 def _request(
-    window: WindowFindings, monitor: Monitor, plan: Retraining, streak: Streak, faults: Faults
+    window: WindowFindings, monitor: Monitor, plan: RetrainingSection, streak: Streak, faults: FaultHistory
 ) -> RetrainingRequest:
     end_ms = window.window_end_ms
-    start_ms = end_ms - _ms(plan.data_window)
+    start_ms = end_ms - milliseconds(plan.data_window)
     return RetrainingRequest(
         request_id=request_id(window.subject, window.version, end_ms),
         model=monitor.subject,
         model_version=window.version,
-        requested_at=when(end_ms),
+        requested_at=utc(end_ms),
         reasons=_reasons(window, streak, faults),
         evidence=[_evidence(finding, window) for finding in _bad(window)],
-        data_window=DataWindow(start=when(start_ms), end=when(end_ms)),
+        data_window=DataWindow(start=utc(start_ms), end=utc(end_ms)),
         excluded=_excluded(faults.within(start_ms, end_ms), start_ms, end_ms),
-        cooldown_until=when(end_ms + _ms(plan.cooldown)),
+        cooldown_until=utc(end_ms + milliseconds(plan.cooldown)),
     )
 
 
-def _reasons(window: WindowFindings, streak: Streak, faults: Faults) -> list[str]:
-    bad = f"Version {window.version} was bad in {streak.windows} windows in a row, on {streak.labels} labels."
+def _reasons(window: WindowFindings, streak: Streak, faults: FaultHistory) -> list[str]:
+    version, windows, labels = window.version, streak.windows, streak.labels
+    bad = f"Version {version} performed badly in {windows} consecutive windows, on {labels} labels."
     held = {fault[:3] for fault in streak.held_back_by}
-    # Looked up again, because their end was not known when they held it back.
+    # Looked up again, because their ends were not known when they held retraining back.
     names = "; ".join(fault_in_words(fault) for fault in faults.past if fault[:3] in held)
-    blamed = [f"It was held back while data was broken: {names}."] if names else []
+    blamed = [f"Retraining was held back while data was broken: {names}."] if names else []
     return [bad, *(finding.explanation for finding in _bad(window)), *blamed]
 
 
 def _evidence(finding: Finding, window: WindowFindings) -> dict[str, Any]:
-    span = {"window_start": stamp(window.window_start_ms), "window_end": stamp(window.window_end_ms)}
+    span = {"window_start": rfc3339(window.window_start_ms), "window_end": rfc3339(window.window_end_ms)}
     numbers = {"value": finding.value, "threshold": finding.threshold, "p_value": finding.p_value}
     known = {name: number for name, number in numbers.items() if number is not None}
     return {"check": finding.check, **known, "labels": window.rows, **span, "details": finding.evidence}
 
 
-def _excluded(faults: Sequence[Fault], start_ms: int, end_ms: int) -> list[DataWindow]:
+def _excluded(faults: Sequence[DataFault], start_ms: int, end_ms: int) -> list[DataWindow]:
     spans = [(max(f.started_ms, start_ms), min(f.ended_ms or end_ms, end_ms)) for f in faults]
-    return [DataWindow(start=when(start), end=when(end)) for start, end in sorted(set(spans))]
-
-
-def _ms(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)
+    return [DataWindow(start=utc(start), end=utc(end)) for start, end in sorted(set(spans))]

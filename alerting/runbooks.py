@@ -1,14 +1,20 @@
-"""Where the runbook of an alert is."""
+"""The address of an alert's runbook."""
 
-from schemas.monitors import Monitor
+from watchkeeper.schemas.monitors import Monitor
 
 OWN_RUNBOOKS = "docs/runbooks/"
+"""The folder of the runbooks that come with Watchkeeper."""
 
 
 def runbook_url(monitor: Monitor, alertname: str, base: str = OWN_RUNBOOKS) -> str:
-    """Return the page for an alert: the owner's where the monitor names one, else the one shipped here.
+    """Return the address of the runbook: in the owner's folder if the monitor names one, else under `base`.
 
-    >>> from schemas.monitors import Feature, Owner
+    Args:
+        monitor: The monitor of the subject.
+        alertname: The name of the alert.
+        base: The folder for monitors that name none: a URL or a path.
+
+    >>> from watchkeeper.schemas.monitors import Feature, Owner
     >>> features = {"temp": Feature(type="number")}
     >>> view = Monitor(feature_view="weather", owner=Owner(team="ml"), features=features)
     >>> runbook_url(view, "FeatureMissing")
@@ -20,7 +26,11 @@ def runbook_url(monitor: Monitor, alertname: str, base: str = OWN_RUNBOOKS) -> s
 
 
 def runbook_url_of(alertname: str, base: str = OWN_RUNBOOKS) -> str:
-    """Return the page for an alert on Watchkeeper itself.
+    """Return the address of the runbook of an alert about Watchkeeper itself.
+
+    Args:
+        alertname: The name of the alert.
+        base: The folder of the runbooks: a URL or a path.
 
     >>> runbook_url_of("CanaryMissed", "https://docs.example.com/runbooks/")
     'https://docs.example.com/runbooks/CanaryMissed.md'

@@ -1,71 +1,88 @@
-"""Everything on-call is told of one subject: from the findings of its windows to alerts and retraining.
+"""All alerts and retraining requests of one subject, made from the findings of its windows.
 
-Only event time counts here: the same findings give the same alerts, whenever they are read. Windows of labels
-come after those of predictions that end no later; how far predictions are ahead then is chance. So each
-window tells alerts of its own kind only, those of predictions read nothing that labels wrote, and those of
-labels read what predictions wrote as it was at the end of their own window.
+Only event time counts here: the same findings give the same alerts, whenever they are read. Windows of
+labels come after the windows of predictions that end no later. How many later windows of predictions came
+before depends on chance. So each window changes only alerts of its own kind. Windows of predictions read
+nothing that labels wrote, and windows of labels read what predictions wrote as it was at their own end.
 """
 
 from collections.abc import Collection
-from datetime import timedelta
 
 from msgspec import Struct, field
 
-from alerting.causes import Cause, Causes, group
-from alerting.faults import Faults
-from alerting.names import BROKEN, NAMES
-from alerting.pages import Pages
-from alerting.retraining import Course
-from alerting.symptoms import CHECKS, Spot, Symptom, explained_features, observe
-from alerting.versions import Answering, Versions
-from alerting.wording import Telling, firing_alert, resolved_alert
-from schemas.alerts import Alert
-from schemas.findings import Check, Kind, WindowFindings
-from schemas.monitors import Monitor
-from schemas.retraining import RetrainingRequest
+from watchkeeper.alerting.causes import Cause, Causes, group
+from watchkeeper.alerting.faults import FaultHistory
+from watchkeeper.alerting.names import BROKEN, NAMES
+from watchkeeper.alerting.pages import PageHistory
+from watchkeeper.alerting.retraining import RetrainingState
+from watchkeeper.alerting.symptoms import CHECKS, Spot, Symptom, explained_features, observe
+from watchkeeper.alerting.versions import Answering, Versions
+from watchkeeper.alerting.wording import AlertContext, firing_alert, resolved_alert
+from watchkeeper.schemas.alerts import Alert
+from watchkeeper.schemas.durations import milliseconds
+from watchkeeper.schemas.findings import Check, Kind, WindowFindings
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.retraining import RetrainingRequest
 
 LABEL_CHECKS: frozenset[Check] = frozenset({"performance", "labels_late"})
+"""Checks of windows of labels."""
 ROW_CHECKS: frozenset[Check] = frozenset(CHECKS) - LABEL_CHECKS
+"""Checks of windows of predictions and features."""
 
 
-class Incident(Struct):
+class OpenIncident(Struct):
     """An alert that is open."""
 
     alert: str
-    """JSON of the alert as it was told last."""
+    """JSON of the alert as it was published last."""
     until_ms: int
-    """The end of the last bad window."""
-    told_ms: int
-    """The end of the window at which it was told last."""
+    """The end of the last bad window, in ms since 1970."""
+    published_ms: int = field(name="told_ms")
+    """The end of the window at which it was published last, in ms since 1970."""
 
-    def told(self) -> Alert:
-        """Return the alert as it was told last."""
+    def published(self) -> Alert:
+        """Return the alert as it was published last."""
         return Alert.model_validate_json(self.alert)
 
 
-class Subject(Struct):
-    """One model or feature view, as on-call sees it. Encoding the struct is the snapshot."""
+class SubjectAlerts(Struct):
+    """The alerts of one model or feature view. The encoded struct is its snapshot in the checkpoint."""
 
     versions: Versions = field(default_factory=Versions)
+    """The versions that recently published rows."""
     symptoms: dict[Spot, Symptom] = {}
-    incidents: dict[Cause, Incident] = {}
-    faults: Faults = field(default_factory=Faults)
-    course: Course = field(default_factory=Course)
+    """The checks that are bad or were bad recently."""
+    incidents: dict[Cause, OpenIncident] = {}
+    """The open alerts."""
+    faults: FaultHistory = field(default_factory=FaultHistory)
+    """The data faults, past and present."""
+    retraining: RetrainingState = field(name="course", default_factory=RetrainingState)
+    """The state of the decision to retrain."""
     labelled: Versions = field(default_factory=Versions)
-    """The versions that had labels of late; `versions` are those that published rows."""
-    pages: Pages = field(default_factory=Pages)
+    """The versions that recently had labels."""
+    pages: PageHistory = field(default_factory=PageHistory)
+    """When pages began."""
 
     def __post_init__(self) -> None:
-        if self.versions.seen and not self.versions.past:  # saved by a program that kept both in one
+        if self.versions.seen and not self.versions.past:  # saved by a version that kept both in one
             self.labelled = self.versions.without_labels()
             self.versions.note(0)
 
     def take(
         self, window: WindowFindings, monitor: Monitor, runbooks: str
     ) -> tuple[list[Alert], RetrainingRequest | None]:
-        """Take in the findings of one window; return the alerts that changed, and a request to retrain."""
+        """Update the alerts with the findings of one window.
+
+        Args:
+            window: The findings of the window.
+            monitor: The monitor that was in force for the window.
+            runbooks: The folder of the runbooks, for monitors that name none.
+
+        Returns:
+            The alerts that changed, and a request to retrain or None.
+        """
         end_ms = window.window_end_ms
-        self.pages.reach(end_ms)
+        self.pages.advance(end_ms)
         self._versions(window.kind).see(window)
         observe(self.symptoms, window, monitor.sensitivity)
         answering = self._forget_gone(window, monitor)
@@ -73,14 +90,21 @@ class Subject(Struct):
         resolved = self._resolve(causes, over, answering, end_ms)
         self._note_faults(causes, end_ms)
         faults = self.faults.as_of(end_ms)
-        telling = Telling(monitor, answering.current, faults, end_ms, runbooks)
-        told = self._tell(causes, telling)
-        return resolved + told, self.course.decide(window, monitor, faults, answering.current)
+        context = AlertContext(monitor, answering.current, faults, end_ms, runbooks)
+        firing = self._publish(causes, context)
+        return resolved + firing, self.retraining.decide(window, monitor, faults, answering.current)
 
     def close(self, why: str) -> list[Alert]:
-        """Resolve all that is open."""
+        """Resolve all open alerts.
+
+        Args:
+            why: One sentence for on-call: why they are over.
+
+        Returns:
+            The resolved alerts.
+        """
         closed = [
-            resolved_alert(incident.told(), incident.until_ms, incident.told_ms, why)
+            resolved_alert(incident.published(), incident.until_ms, incident.published_ms, why)
             for _, incident in sorted(self.incidents.items(), key=_by_name)
         ]
         self.incidents = {}
@@ -90,21 +114,21 @@ class Subject(Struct):
         return self.labelled if kind == "labels" else self.versions
 
     def _forget_gone(self, window: WindowFindings, monitor: Monitor) -> Answering:
-        """Drop what hangs on versions that publish no more, or on labels that are not expected any more.
+        """Drop the symptoms of versions that no longer publish, and of labels that are no longer expected.
 
         Return which version answers, as of the window's end.
         """
         gone = self._versions(window.kind).drop_gone(window.kind, _span_ms(window.kind, monitor))
         answering = self._answering(window)
-        heard = {"", *answering.heard, *(self.labelled.seen if window.kind == "labels" else ())}
+        known = {"", *answering.published, *(self.labelled.seen if window.kind == "labels" else ())}
         for spot in list(self.symptoms):
             unexpected = spot.kind == "labels" and monitor.labels is None
-            unheard = spot.kind == window.kind and (spot.version in gone or spot.version not in heard)
-            if unexpected or unheard:
+            unknown = spot.kind == window.kind and (spot.version in gone or spot.version not in known)
+            if unexpected or unknown:
                 del self.symptoms[spot]
         if window.kind == "labels":
             for version in gone:
-                self.course.forget(version)
+                self.retraining.forget(version)
         return answering
 
     def _answering(self, window: WindowFindings) -> Answering:
@@ -116,23 +140,23 @@ class Subject(Struct):
 
     def _group(
         self, kind: Kind, monitor: Monitor, answering: Answering
-    ) -> tuple[Causes, list[tuple[Cause, Incident]]]:
-        """Return what a window tells, and what was told and is over; what is not its own stays untouched."""
+    ) -> tuple[Causes, list[tuple[Cause, OpenIncident]]]:
+        """Return the causes that fire, and the open incidents that are over. Other kinds stay untouched."""
         checks = LABEL_CHECKS if kind == "labels" else ROW_CHECKS
         symptoms = {spot: symptom for spot, symptom in self.symptoms.items() if spot.check in checks}
         judged = self._versions(kind).seen.get(answering.current or "")
         causes = group(symptoms, self.incidents, answering, judged.last_ms if judged else {})
-        ended = checks if monitor.labels else ROW_CHECKS | LABEL_CHECKS  # no window of labels is to come
-        told = [item for item in self.incidents.items() if item[0].check in ended]
-        return causes, sorted((item for item in told if item[0] not in causes), key=_by_name)
+        ended = checks if monitor.labels else ROW_CHECKS | LABEL_CHECKS  # no more windows of labels will come
+        candidates = [item for item in self.incidents.items() if item[0].check in ended]
+        return causes, sorted((item for item in candidates if item[0] not in causes), key=_by_name)
 
     def _resolve(
-        self, causes: Causes, over: list[tuple[Cause, Incident]], answering: Answering, at_ms: int
+        self, causes: Causes, over: list[tuple[Cause, OpenIncident]], answering: Answering, at_ms: int
     ) -> list[Alert]:
         alerts = []
         for cause, incident in over:
             why = self._why_over(cause, causes, answering)
-            alerts.append(resolved_alert(incident.told(), incident.until_ms, at_ms, why))
+            alerts.append(resolved_alert(incident.published(), incident.until_ms, at_ms, why))
             del self.incidents[cause]
             if cause.check in BROKEN and not cause.shadow:
                 self.faults.end(NAMES[cause.check].alertname, cause.feature, incident.until_ms, at_ms)
@@ -144,48 +168,48 @@ class Subject(Struct):
                 began_ms = min(symptom.since_ms for symptom in members.values())
                 self.faults.begin(NAMES[cause.check].alertname, cause.feature, began_ms, at_ms)
 
-    def _tell(self, causes: Causes, telling: Telling) -> list[Alert]:
+    def _publish(self, causes: Causes, context: AlertContext) -> list[Alert]:
         alerts = []
         for cause, members in sorted(causes.items(), key=_by_name):
-            now = firing_alert(cause, members, telling)
+            now = firing_alert(cause, members, context)
             incident = self.incidents.get(cause)
             until_ms = max(symptom.until_ms for symptom in members.values())
             if incident is None:
-                self.incidents[cause] = Incident(now.model_dump_json(), until_ms, telling.at_ms)
+                self.incidents[cause] = OpenIncident(now.model_dump_json(), until_ms, context.at_ms)
                 alerts.append(now)
                 if now.pages:
-                    self.pages.note(telling.at_ms)
+                    self.pages.note(context.at_ms)
             else:
                 incident.until_ms = until_ms
-                alerts += _retell(incident, now, telling.at_ms)
+                alerts += _republish(incident, now, context.at_ms)
         return alerts
 
     def _why_over(self, cause: Cause, causes: Causes, answering: Answering) -> str:
         if _is_covered(cause, causes):
-            return "It is part of a wider alert of the same name now."
+            return "A wider alert of the same name covers it now."
         if not cause.shadow and _is_covered(cause._replace(shadow=True), causes):
-            return "Only a version that another one has replaced shows it."
+            return "Only a replaced version shows the fault."
         if cause.version is not None and answering.supersedes(cause.version):
-            return f"Version {cause.version} does not answer for the model any more."
+            return f"Version {cause.version} no longer answers for the model."
         explained = explained_features(self.symptoms, answering.current or "", cause.check)
         if cause.feature in explained or (explained and cause.check == "drift"):
             return "A data-quality fault explains it."
-        return "It was not found again."
+        return "It was not detected again."
 
 
-def _retell(incident: Incident, now: Alert, at_ms: int) -> list[Alert]:
-    """Tell an open alert again if its explanation changed, at most once per window."""
-    told = incident.told()
-    if at_ms <= incident.told_ms or _said(now) == _said(told):
+def _republish(incident: OpenIncident, now: Alert, at_ms: int) -> list[Alert]:
+    """Publish an open alert again if its words changed, at most once per window."""
+    before = incident.published()
+    if at_ms <= incident.published_ms or _words(now) == _words(before):
         return []
     changes = ("annotations", "evidence", "updated_at")
-    again = told.model_copy(update={name: getattr(now, name) for name in changes})
-    incident.alert, incident.told_ms = again.model_dump_json(), at_ms
+    again = before.model_copy(update={name: getattr(now, name) for name in changes})
+    incident.alert, incident.published_ms = again.model_dump_json(), at_ms
     return [again]
 
 
-def _said(alert: Alert) -> dict[str, str]:
-    """All but the bare numbers, which change with each window."""
+def _words(alert: Alert) -> dict[str, str]:
+    """Return all annotations but the bare numbers, which change with each window."""
     return alert.annotations | {"evidence": ""}
 
 
@@ -199,8 +223,8 @@ def _by_name(item: tuple[Cause, object]) -> tuple[int, tuple[str, ...]]:
 
 
 def _span_ms(kind: Kind, monitor: Monitor) -> int:
-    """How far a version may lie behind the newest before it counts as gone."""
+    """Return how far a version may be behind the newest before it counts as gone, in milliseconds."""
     size = monitor.windows.size
     if kind == "labels" and monitor.labels is not None:
         size = monitor.labels.window or size
-    return monitor.sensitivity.resolve_after * (size // timedelta(milliseconds=1))
+    return monitor.sensitivity.resolve_after * milliseconds(size)

@@ -1,7 +1,7 @@
-"""What is wrong where: the standing of each check of each feature, segment and version that is or was bad.
+"""The state of each check, by feature, segment and version, that is bad or was bad recently.
 
-A check that another one explains is not counted: a feature in another unit is out of range and drifts too,
-and that is one fault, not three. Once the explanation is gone the counting starts anew, so nothing that the
+A check that another one explains is not counted: a feature in another unit is also out of range, and drifts.
+That is one fault, not three. When the explanation ends, counting starts at zero, so that nothing that the
 fault left behind can fire or stay.
 """
 
@@ -10,55 +10,63 @@ from typing import NamedTuple, get_args
 
 from msgspec import Struct
 
-from alerting.names import BROKEN
-from alerting.policy import Standing, judge, policy_of
-from schemas.findings import Check, Finding, Kind, State, WindowFindings
-from schemas.monitors import Sensitivity
+from watchkeeper.alerting.policy import Standing, judge, policy_of
+from watchkeeper.schemas.findings import EXPLAINED_BY, Check, Finding, Kind, State, WindowFindings
+from watchkeeper.schemas.monitors import Sensitivity
 
-EXPLAINED_MOST = 100
-"""Symptoms of one check in one window whose findings are kept, so that a flood of them stays small."""
+EXPLAINED_MAX = 100
+"""Most symptoms of one check in one window whose findings are kept.
+
+Chosen by hand: it bounds the checkpoint's size when many features and segments are bad at once.
+"""
 CHECKS: tuple[Check, ...] = get_args(Check)
-
-_DISTORTS = BROKEN - {"duplicates"}
-# What explains a check of the same feature away.
-EXPLAINED_BY: dict[Check, frozenset[Check]] = {
-    "out_of_range": frozenset({"unit_change"}),
-    "unseen_category": frozenset({"category_renamed"}),
-    "stuck": frozenset({"unit_change", "out_of_range"}),
-    "drift": _DISTORTS | {"unseen_category"},
-}
+"""All checks, in the order in which an earlier one explains a later one."""
 
 
 class Spot(NamedTuple):
     """Where a check was made."""
 
     kind: Kind
+    """The kind of window."""
     version: str
+    """The version of the model; empty for a feature view."""
     check: Check
+    """The check."""
     feature: str | None
+    """The feature; None for the subject itself."""
     segment: str | None
+    """The segment, `dimension=value`; None for all rows."""
     series: str = ""
-    """Tells windows of a kind apart: labels are judged as they come and by the predictions they are for."""
+    """Distinguishes two series of windows of labels: `cohort` for those by the time of the predictions."""
 
 
 class Symptom(Struct):
-    """One spot that is firing or may be about to."""
+    """The state of one spot that fires, or was bad in the last window."""
 
     standing: Standing
+    """Consecutive bad and good windows, and whether it fires."""
     since_ms: int
-    """The start of the first bad window in a row."""
+    """The start of the first of the consecutive bad windows, in ms since 1970."""
     until_ms: int
-    """The end of the last bad window."""
+    """The end of the last bad window, in ms since 1970."""
     rows: int = 0
+    """Rows (or labels) of the last bad window."""
     findings: list[Finding] = []
-    """Of the last bad window in which it was among the worst."""
+    """Findings of the last bad window in which it was among the worst `EXPLAINED_MAX`."""
 
 
 Symptoms = dict[Spot, Symptom]
+"""All symptoms of one subject."""
 
 
 def observe(symptoms: Symptoms, window: WindowFindings, sensitivity: Sensitivity) -> None:
-    """Take in one window: what is bad begins or goes on, what is ok comes nearer to its end."""
+    """Update the symptoms with one window.
+
+    Args:
+        symptoms: The symptoms of the subject, which are updated.
+        window: The findings of the window.
+        sensitivity: The `sensitivity` of the monitor.
+    """
     found = _by_spot(window)
     spots = sorted({*found, *(spot for spot in symptoms if _is_of(spot, window))}, key=_order)
     for check in CHECKS:
@@ -67,13 +75,22 @@ def observe(symptoms: Symptoms, window: WindowFindings, sensitivity: Sensitivity
             if spot.check == check and spot.feature in explained:
                 symptoms.pop(spot, None)
             elif spot.check == check:
-                _feel(symptoms, spot, _state(spot, window, found, symptoms), window, sensitivity)
+                _update(symptoms, spot, _state(spot, window, found, symptoms), window, sensitivity)
         _keep_worst(symptoms, {spot: found[spot] for spot in spots if spot.check == check and spot in found})
 
 
 def explained_features(symptoms: Mapping[Spot, Symptom], version: str, check: Check) -> set[str | None]:
-    """Return the features of which this check needs no alert of its own, None being the subject itself."""
-    causes = _DISTORTS if check == "prediction_drift" else EXPLAINED_BY.get(check, frozenset())
+    """Return the features for which another active check explains this one.
+
+    Args:
+        symptoms: All symptoms of the subject.
+        version: The version of the model.
+        check: The check that may be explained.
+
+    Returns:
+        The features, with None for the subject itself.
+    """
+    causes = EXPLAINED_BY.get(check, frozenset())
     active = {
         spot.feature
         for spot, symptom in symptoms.items()
@@ -84,7 +101,10 @@ def explained_features(symptoms: Mapping[Spot, Symptom], version: str, check: Ch
 
 
 def effect(findings: Iterable[Finding]) -> float:
-    """Say how far past its threshold the worst finding is; without a threshold, its value.
+    """Return by which factor the worst finding exceeds its threshold; without a threshold, its value.
+
+    Args:
+        findings: The findings of one symptom.
 
     >>> effect([Finding("drift", "bad", "", value=0.6, threshold=0.2)])
     3.0
@@ -93,10 +113,10 @@ def effect(findings: Iterable[Finding]) -> float:
 
 
 def _keep_worst(symptoms: Symptoms, found: Mapping[Spot, list[Finding]]) -> None:
-    """Keep the findings of the worst symptoms, all rows first; of the rest only how they stand."""
+    """Keep the findings of the worst symptoms, all rows first. Of the others keep only the state."""
     bad = {spot: [each for each in findings if each.state == "bad"] for spot, findings in found.items()}
     worst = sorted(bad, key=lambda spot: (spot.segment is not None, -effect(bad[spot]), _order(spot)))
-    for spot in worst[:EXPLAINED_MOST]:
+    for spot in worst[:EXPLAINED_MAX]:
         if spot in symptoms and bad[spot]:
             symptoms[spot].findings = bad[spot]
 
@@ -136,9 +156,13 @@ def _state(
 
 
 def is_unknown(missing: Iterable[Finding], before: Iterable[Finding]) -> bool:
-    """Whether something that was bad before could not be judged now.
+    """Return whether something that was bad before could not be judged now.
 
-    Performance is several metrics: one that can never be measured must not hold an alert on another open.
+    Performance has several metrics: one that can never be measured must not keep an alert on another open.
+
+    Args:
+        missing: The findings with "no data" of this window.
+        before: The findings of the last bad window.
 
     >>> auroc, f1 = (Finding("performance", "no_data", "", evidence={"metric": m}) for m in ("auroc", "f1"))
     >>> is_unknown([f1], before=[auroc]), is_unknown([f1, auroc], before=[auroc])
@@ -149,13 +173,13 @@ def is_unknown(missing: Iterable[Finding], before: Iterable[Finding]) -> bool:
 
 
 def _lacks_data(spot: Spot, found: Mapping[Spot, Iterable[Finding]]) -> bool:
-    """Whether "no data" was found for all features or all rows, and so for this spot."""
+    """Return whether all features or all rows have "no data", and so this spot."""
     all_features, all_rows = spot._replace(feature=None), spot._replace(segment=None)
     wider = {all_features, all_rows, all_features._replace(segment=None)} - {spot}
     return any(finding.state == "no_data" for whole in wider for finding in found.get(whole, ()))
 
 
-def _feel(
+def _update(
     symptoms: Symptoms, spot: Spot, state: State, window: WindowFindings, sensitivity: Sensitivity
 ) -> None:
     symptom = symptoms.get(spot) or Symptom(Standing(), window.window_start_ms, window.window_end_ms)

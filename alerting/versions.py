@@ -1,6 +1,6 @@
-"""Which version of a model answers for it, and which only scores in shadow or has gone.
+"""Which version of a model answers for it, and which versions only score in shadow or have gone.
 
-Predictions decide that. Labels are read later, and see it as it was at the end of their own window.
+Predictions decide that. Labels are read later, and see the state at the end of their own window.
 """
 
 import re
@@ -8,21 +8,30 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from schemas.findings import Kind, WindowFindings
+from watchkeeper.schemas.findings import Kind, WindowFindings
 
-MOST = 100
-"""Changes that are remembered for windows of labels to come."""
+CHANGES_MAX = 100
+"""Most changes of the answering version that are remembered for later windows of labels.
+
+Chosen by hand: it bounds the checkpoint's size.
+"""
 
 
 class Answering(NamedTuple):
-    """Which version answered for the model from a time on, and which ones published."""
+    """Which version answered for the model from some time on, and which versions published."""
 
     from_ms: int
+    """Event time from which this holds, in ms since 1970."""
     current: str | None
-    heard: tuple[str, ...] = ()
+    """The version that answers for the model; None before the first published."""
+    published: tuple[str, ...] = ()
+    """All versions that published recently."""
 
     def supersedes(self, version: str) -> bool:
-        """Whether another version answered for the model.
+        """Return whether another version than this one answered for the model.
+
+        Args:
+            version: The version; empty for a feature view, which has none.
 
         >>> [Answering(0, "2").supersedes(version) for version in ("1", "2", "")]
         [True, False, False]
@@ -34,21 +43,30 @@ class Seen(Struct):
     """What is known of one version."""
 
     first_ms: int
+    """The start of its first window, in ms since 1970."""
     rows: int = 0
     """Rows of its newest window of predictions."""
     last_ms: dict[Kind, int] = {}
-    """The end of its newest window that had rows, of each kind; for labels, where performance was judged."""
+    """The end of its newest window with rows, by kind, in ms since 1970.
+
+    Windows of labels count only where performance was judged.
+    """
 
 
 class Versions(Struct):
-    """The versions of one subject that have published of late, or had labels of late."""
+    """The versions of one subject that recently published, or recently had labels."""
 
     seen: dict[str, Seen] = {}
+    """What is known of each version."""
     past: list[Answering] = []
-    """How that changed, as it was noted; the oldest change is forgotten past `MOST`."""
+    """Which version answered, oldest first. Beyond `CHANGES_MAX` the oldest entry is forgotten."""
 
     def see(self, window: WindowFindings) -> None:
-        """Take note of a window; one without rows makes no version known."""
+        """Update a version with one window. A window without rows adds no version.
+
+        Args:
+            window: The findings of the window.
+        """
         if window.rows and (window.kind != "labels" or "performance" in window.checked):
             known = self.seen.setdefault(window.version, Seen(window.window_start_ms))
             known.first_ms = min(known.first_ms, window.window_start_ms)
@@ -57,10 +75,10 @@ class Versions(Struct):
             self.seen[window.version].rows = window.rows
 
     def current(self) -> str | None:
-        """Return the newest version that carries at least half as many rows as the busiest.
+        """Return the newest version with at least half as many rows as the busiest; None without versions.
 
-        A canary with a small share does not answer for the model yet; a shadow copy, which scores the same
-        rows as the version that replaced it, does no more.
+        A canary with a small share does not answer for the model yet. A shadow version, which scores the
+        same rows as the version that replaced it, no longer does.
 
         >>> Versions({"1": Seen(0, rows=900), "2": Seen(50, rows=90)}).current()
         '1'
@@ -72,23 +90,30 @@ class Versions(Struct):
         return max(heavy, key=lambda name: (self.seen[name].first_ms, _natural(name)), default=None)
 
     def note(self, at_ms: int) -> None:
-        """Remember what holds from the end of a window on, if that changed."""
+        """Remember which version answers from the end of a window on, if that changed.
+
+        Args:
+            at_ms: The end of the window, in ms since 1970.
+        """
         now = Answering(at_ms, self.current(), tuple(sorted(self.seen)))
         if not self.past or self.past[-1][1:] != now[1:]:
-            self.past = [*self.past, now][-MOST:]
+            self.past = [*self.past, now][-CHANGES_MAX:]
 
     def as_of(self, at_ms: int) -> Answering:
-        """Return what held at a time; no version answered before the first published.
+        """Return which version answered at a time. None answered before the first published.
+
+        Args:
+            at_ms: Event time, in ms since 1970.
 
         >>> Versions({}, [Answering(10, "1"), Answering(30, "2")]).as_of(29).current
         '1'
         """
-        cut = len(self.past) == MOST
+        cut = len(self.past) == CHANGES_MAX
         before = self.past[0]._replace(from_ms=0) if cut else Answering(0, None)
         return next((each for each in reversed(self.past) if each.from_ms <= at_ms), before)
 
     def without_labels(self) -> "Versions":
-        """Take out what windows of labels made known, and return it apart."""
+        """Remove what windows of labels made known, and return it as a separate object."""
         labelled = Versions()
         for name, known in list(self.seen.items()):
             if "labels" in known.last_ms:
@@ -97,7 +122,15 @@ class Versions(Struct):
         return labelled
 
     def drop_gone(self, kind: Kind, span_ms: int) -> list[str]:
-        """Forget versions whose newest window lies more than `span_ms` behind; name them."""
+        """Forget the versions whose newest window is too far behind the newest of all.
+
+        Args:
+            kind: The kind of windows to compare.
+            span_ms: How far a version may be behind, in milliseconds.
+
+        Returns:
+            The forgotten versions.
+        """
         ends = {name: known.last_ms[kind] for name, known in self.seen.items() if kind in known.last_ms}
         newest = max(ends.values(), default=0)
         gone = [name for name, end in ends.items() if end < newest - span_ms]

@@ -1,49 +1,67 @@
-"""An alert in words: labels say which alert it is, annotations say all the rest."""
+"""The words of an alert. Labels identify it, annotations describe it."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from alerting.causes import Cause
-from alerting.evidence import as_data, in_words, ranked, said, when
-from alerting.faults import Fault, Faults, reach_ms
-from alerting.names import NAMES, severity
-from alerting.runbooks import runbook_url
-from alerting.symptoms import Spot, Symptom, Symptoms
-from schemas.alerts import Alert, fingerprint
-from schemas.monitors import Monitor
+from watchkeeper.alerting.causes import Cause
+from watchkeeper.alerting.evidence import as_data, in_words, ranked, readable_time, utc
+from watchkeeper.alerting.faults import DataFault, FaultHistory, label_wait_ms
+from watchkeeper.alerting.names import NAMES, severity
+from watchkeeper.alerting.runbooks import runbook_url
+from watchkeeper.alerting.symptoms import Spot, Symptom, Symptoms
+from watchkeeper.schemas.alerts import Alert, fingerprint
+from watchkeeper.schemas.monitors import Monitor
 
 SERVICE = "watchkeeper"
-LISTED = 10
+"""The label `service` of every alert."""
+LISTED_MAX = 10
+"""Most features or segments that a description lists. Chosen by hand, to keep it short."""
 
 
-class Telling(NamedTuple):
-    """What is needed to put alerts into words, apart from their causes."""
+class AlertContext(NamedTuple):
+    """Everything that the words of an alert need, apart from its cause and symptoms."""
 
     monitor: Monitor
+    """The monitor of the subject."""
     current: str | None
-    faults: Faults
+    """The version that answers for the model."""
+    faults: FaultHistory
+    """The data faults that were known at `at_ms`."""
     at_ms: int
+    """The end of the window, in ms since 1970."""
     runbooks: str
+    """The folder of the runbooks, for monitors that name none."""
 
 
-def firing_alert(cause: Cause, members: Symptoms, telling: Telling) -> Alert:
-    """Put an alert into words as it stands now."""
-    labels = labels_of(cause, telling.monitor)
-    order = ranked(members, telling.current)
+def firing_alert(cause: Cause, members: Symptoms, context: AlertContext) -> Alert:
+    """Return the alert of a cause in its current state.
+
+    Args:
+        cause: What the alert is about.
+        members: The symptoms of the cause.
+        context: The monitor, the faults and the time.
+    """
+    labels = labels_of(cause, context.monitor)
+    order = ranked(members, context.current)
     return Alert(
         fingerprint=fingerprint(labels),
         status="firing",
         pages=labels["severity"] == "critical",
         labels=labels,
-        annotations=_annotations(cause, order, telling),
-        started_at=when(min(symptom.since_ms for symptom in members.values())),
-        updated_at=when(telling.at_ms),
+        annotations=_annotations(cause, order, context),
+        started_at=utc(min(symptom.since_ms for symptom in members.values())),
+        updated_at=utc(context.at_ms),
         evidence=as_data(order),
     )
 
 
 def labels_of(cause: Cause, monitor: Monitor) -> dict[str, str]:
-    """Return the labels: identity only, so that an alert stays the same one while its numbers change."""
+    """Return the labels of an alert: only its identity, so that it stays the same alert while numbers change.
+
+    Args:
+        cause: What the alert is about.
+        monitor: The monitor of the subject.
+    """
     name = NAMES[cause.check]
     labels = {
         "alertname": name.alertname,
@@ -59,38 +77,50 @@ def labels_of(cause: Cause, monitor: Monitor) -> dict[str, str]:
     return {label: value for label, value in labels.items() if value}
 
 
-def fault_in_words(fault: Fault) -> str:
-    """Name a fault and its span.
+def fault_in_words(fault: DataFault) -> str:
+    """Return the name and span of a fault.
 
-    >>> fault_in_words(Fault("FeatureMissing", "temp", 0))
+    Args:
+        fault: The fault.
+
+    >>> fault_in_words(DataFault("FeatureMissing", "temp", 0))
     'FeatureMissing of temp since 1970-01-01 00:00 UTC'
     """
     what = f"{fault.alertname} of {fault.feature}" if fault.feature else fault.alertname
-    span = f"since {said(fault.started_ms)}"
-    return f"{what} {span}" if fault.ended_ms is None else f"{what} {span} until {said(fault.ended_ms)}"
+    span = f"since {readable_time(fault.started_ms)}"
+    return (
+        f"{what} {span}" if fault.ended_ms is None else f"{what} {span} until {readable_time(fault.ended_ms)}"
+    )
 
 
 def resolved_alert(alert: Alert, until_ms: int, at_ms: int, why: str) -> Alert:
-    """Close an alert; what it said last stays readable."""
+    """Return an alert as resolved, with its last description.
+
+    Args:
+        alert: The alert as it was published last.
+        until_ms: The end of the last bad window, in ms since 1970.
+        at_ms: The end of the window that resolved it, in ms since 1970.
+        why: One sentence for on-call: why it is over.
+    """
     changes = {
         "status": "resolved",
         "annotations": alert.annotations | {"resolution": why},
-        "updated_at": max(when(at_ms), alert.updated_at),
-        "ended_at": when(until_ms),
+        "updated_at": max(utc(at_ms), alert.updated_at),
+        "ended_at": utc(until_ms),
     }
     return alert.model_copy(update=changes)
 
 
-def _annotations(cause: Cause, order: list[tuple[Spot, Symptom]], telling: Telling) -> dict[str, str]:
-    name, monitor = NAMES[cause.check], telling.monitor
+def _annotations(cause: Cause, order: list[tuple[Spot, Symptom]], context: AlertContext) -> dict[str, str]:
+    name, monitor = NAMES[cause.check], context.monitor
     features = _unique(spot.feature for spot, _ in order)
     segments = _unique(spot.segment for spot, _ in order)
-    likely = "; ".join(map(fault_in_words, _likely_faults(cause, order, telling)))
+    likely = "; ".join(map(fault_in_words, _likely_faults(cause, order, context)))
     annotations = {
         "summary": f"{name.title}: {_where(cause, monitor, features)}",
         "description": _description(cause, order, features, segments, likely),
         "action": name.action,
-        "runbook_url": runbook_url(monitor, name.alertname, telling.runbooks),
+        "runbook_url": runbook_url(monitor, name.alertname, context.runbooks),
         "dashboard_url": str(monitor.dashboard or ""),
         "evidence": in_words(order),
         "likely_cause": likely,
@@ -101,12 +131,12 @@ def _annotations(cause: Cause, order: list[tuple[Spot, Symptom]], telling: Telli
     return {key: value for key, value in annotations.items() if value}
 
 
-def _likely_faults(cause: Cause, order: list[tuple[Spot, Symptom]], telling: Telling) -> list[Fault]:
-    """Bad performance is the fault of broken data, if data was broken while it was bad."""
+def _likely_faults(cause: Cause, order: list[tuple[Spot, Symptom]], context: AlertContext) -> list[DataFault]:
+    """Return the data faults that were active while performance was bad: they are the likely cause."""
     if cause.check != "performance":
         return []
     since_ms = min(symptom.since_ms for _, symptom in order)
-    return telling.faults.within(since_ms - reach_ms(telling.monitor), telling.at_ms)
+    return context.faults.within(since_ms - label_wait_ms(context.monitor), context.at_ms)
 
 
 def _where(cause: Cause, monitor: Monitor, features: list[str]) -> str:
@@ -121,19 +151,19 @@ def _description(
 ) -> str:
     sentences = [" ".join(_unique(finding.explanation for finding in order[0][1].findings))]
     if len(features) > 1:
-        sentences.append(f"Features, the worst first: {_listed(features)}.")
+        sentences.append(f"Features, worst first: {_listed(features)}.")
     if segments and not cause.segment:
         sentences.append(f"Segments: {_listed(segments)}.")
     if cause.shadow:
-        sentences.append("Only a version that another one has replaced shows it.")
+        sentences.append("Only a replaced version shows the fault.")
     if likely:
         sentences.append(f"Likely cause: {likely}.")
     return " ".join(sentences)
 
 
 def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
+    more = f" and {len(names) - LISTED_MAX} more" if len(names) > LISTED_MAX else ""
+    return ", ".join(names[:LISTED_MAX]) + more
 
 
 def _unique(names: Iterable[str | None]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Watchkeeper side by side with what a user would pick instead: `make bench` runs `benchmarks.throughput`.
+"""Benchmarks of Watchkeeper beside its alternatives. `make bench` runs `benchmarks.throughput`.
 
-Read `throughput.py` first (what is compared and how), then a contestant.
+Read `throughput.py` first: it explains what is compared and how. Then read a contestant.
 """

@@ -1,4 +1,4 @@
-"""Statistics event by event with River, as a user would write them; for the Faust and the Quix contestant."""
+"""Statistics with River, one event at a time, as a user would write them. Used with Faust and with Quix."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class NumberStatistics:
         self.drifts = 0
 
     def update(self, value: float | None) -> None:
-        """Take in the feature's value in one event."""
+        """Add the feature's value of one event."""
         if value is None:
             self.nulls += 1
             return
@@ -39,7 +39,7 @@ class CategoryStatistics:
         self.nulls = 0
 
     def update(self, value: str | None) -> None:
-        """Take in the feature's value in one event."""
+        """Add the feature's value of one event."""
         if value is None:
             self.nulls += 1
             return
@@ -55,7 +55,7 @@ class StatisticsByEvent:
         self.categories = {name: CategoryStatistics() for name in CATEGORIES}
 
     def update(self, event: dict[str, Any]) -> None:
-        """Take in one decoded prediction."""
+        """Add one decoded prediction."""
         self.events += 1
         features = event["features"]
         for name, number in self.numbers.items():

@@ -1,4 +1,4 @@
-"""The floor: `confluent-kafka` consume in batches and a typed `msgspec` decode; no statistics at all."""
+"""The lower bound of cost: batches from `confluent-kafka` and a typed `msgspec` decode, no statistics."""
 
 import sys
 import uuid
@@ -8,7 +8,7 @@ import msgspec
 
 from benchmarks.events import CATEGORIES, NUMBERS
 from benchmarks.span import Span
-from schemas.events import Output
+from watchkeeper.schemas.events import Output
 
 _BATCH = 1000
 
@@ -17,7 +17,7 @@ Features = msgspec.defstruct("Features", _columns)
 
 
 class Event(msgspec.Struct):
-    """The wire's prediction with this model's own features typed: the fastest decoder there is for it."""
+    """A prediction with this model's features as typed fields, which decodes fastest."""
 
     prediction_id: str
     model: str

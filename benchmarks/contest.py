@@ -1,4 +1,4 @@
-"""Run one contestant in a process and on a core of its own, and read its figures."""
+"""Runs one contestant in its own process on its own core, and reads its figures."""
 
 import json
 import subprocess
@@ -14,11 +14,11 @@ _TAIL_LINES = 20
 
 
 class ContestantFailed(Exception):
-    """A contestant that ended without figures; the message holds the tail of its standard error."""
+    """A contestant ended without figures. The message holds the last lines of its standard error."""
 
 
 class Figures(NamedTuple):
-    """What one contestant did in its measured span."""
+    """Work and time of one contestant in its measured span."""
 
     events: int
     seconds: float
@@ -26,11 +26,11 @@ class Figures(NamedTuple):
 
     @property
     def events_per_second(self) -> float:
-        """Return the rate by the wall clock."""
+        """Events per second of wall-clock time."""
         return self.events / self.seconds
 
     def as_json(self) -> dict[str, float]:
-        """Return the figures as they stand in the JSON report."""
+        """Return the figures of the JSON report."""
         return {
             "events": self.events,
             "seconds": round(self.seconds, 4),
@@ -51,15 +51,18 @@ def run_contestant(name: str, broker: str, topic_prefix: str, events: int) -> Fi
     except subprocess.TimeoutExpired:
         process.kill()
         out, err = process.communicate()
-        err += f"\nit was not done after {_TIMEOUT_SECONDS} seconds"
+        err += f"\nit did not finish within {_TIMEOUT_SECONDS} seconds"
     return read_figures(name, out, err, process.returncode)
 
 
 def read_figures(name: str, out: str, err: str, code: int) -> Figures:
-    """Read the last line of a contestant's output, or say how it ended.
+    """Read the last line of a contestant's output.
 
     >>> read_figures("swift", '{"events": 10, "seconds": 0.5, "cpu_seconds": 0.4}', "", 0).events_per_second
     20.0
+
+    Raises:
+        ContestantFailed: The last line holds no figures.
     """
     try:
         return Figures(**json.loads(out.splitlines()[-1]))

@@ -1,4 +1,7 @@
-"""One core for the contestants, in turn, and the others for the broker, where processes can be pinned."""
+"""One core for the contestants, which run in turn, and the others for the broker.
+
+Where the system cannot pin processes (macOS), nothing is pinned.
+"""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +16,7 @@ OTHER_CORES = _ALLOWED - CONTESTANT_CORE or CONTESTANT_CORE
 
 @contextmanager
 def pinned(cores: set[int]) -> Iterator[None]:
-    """Pin this thread for a moment; a process that is started meanwhile stays there with all its threads."""
+    """Pin this thread to cores. A process that it starts inside the block inherits the cores for good."""
     if not _CAN_PIN:
         yield
         return

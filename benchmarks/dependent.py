@@ -1,9 +1,9 @@
-"""Delays where rows depend on each other, beside a CUSUM of means: `python -m benchmarks.dependent`.
+"""Detection delays on dependent rows: the engine beside a CUSUM of means. `python -m benchmarks.dependent`.
 
-It takes two minutes. Both learn from the same reference and are allowed one false alarm in 100,000 rows.
-The CUSUM is one-sided, of means of 100 rows, with an allowance of a quarter of a deviation, and the threshold
-at which it alarms so often on a block bootstrap of the reference. It knows which way the mean moves, and
-looks for nothing else.
+It takes two minutes. Both learn from the same reference. Each may raise one false alarm in 100,000 rows.
+The CUSUM is one-sided and runs on means of 100 rows, with an allowance of a quarter of a standard deviation.
+Its threshold is set so that it keeps this rate on a block bootstrap of the reference. It knows in which
+direction the mean moves, and detects nothing else.
 """
 
 import numpy as np
@@ -25,13 +25,15 @@ KINDS = (
     "slow wander",
 )
 SHIFTS = (0.5, 1.0, 2.0)
-"""In standard deviations of the reference."""
+"""Changes of the mean, in standard deviations of the reference."""
 REPETITIONS, HEALTHY_ROWS, BEFORE, LIMIT, BUDGET = 20, 100_000, 4_000, 20_000, 100_000
+"""Streams of each kind; their healthy rows; rows before the change; longest delay; rows per false alarm."""
 _BLOCK, _ALLOWANCE, _PIECE, _BOOTSTRAPPED = 100, 0.25, 2_000, 1_000_000
+"""CUSUM: rows per mean, allowance in standard deviations, rows per bootstrap block, rows bootstrapped."""
 
 
 class Cusum:
-    """Adds up what means of blocks exceed the reference's by, beyond the allowance."""
+    """Sums how far the means of blocks exceed the reference mean plus the allowance."""
 
     def __init__(self, reference: Floats, rng: np.random.Generator) -> None:
         self._centre, self._unit = reference.mean(), reference.std()
@@ -44,7 +46,7 @@ class Cusum:
             low, high = (self._limit, high) if often else (low, self._limit)
 
     def alarms(self, values: Floats) -> list[int]:
-        """Return the rows at which it alarmed."""
+        """Return the rows of its alarms."""
         return [(block + 1) * _BLOCK for block in self._alarms(self._steps(values))]
 
     def _steps(self, values: Floats) -> Floats:
@@ -63,14 +65,14 @@ class Cusum:
 
 
 class Counted:
-    """False alarms, and delays by shift."""
+    """Number of false alarms, and the delays by shift."""
 
     def __init__(self) -> None:
         self.false = 0
         self.delays: dict[float, list[int]] = {shift: [] for shift in SHIFTS}
 
-    def told(self) -> list[str]:
-        """Write them for the table."""
+    def cells(self) -> list[str]:
+        """Format them as cells of the table."""
         found = [f"{np.median(delays):,.0f}" for delays in self.delays.values()]
         return [f"{self.false} of {REPETITIONS * HEALTHY_ROWS // BUDGET}", *found]
 
@@ -115,8 +117,8 @@ def main() -> None:
     )
     for number, name in enumerate(KINDS):
         ours, cusums = measure(number, HEALTHY[name])
-        table.add_row(name, *ours.told(), *cusums.told())
-        console.print(f"{name} is measured", style="dim")
+        table.add_row(name, *ours.cells(), *cusums.cells())
+        console.print(f"measured: {name}", style="dim")
     console.print(table)
     console.print(f"Delays are medians of {REPETITIONS} streams, in rows; {LIMIT:,} is the limit.")
 

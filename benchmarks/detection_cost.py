@@ -1,7 +1,8 @@
-"""What the engine costs a value, beside decoding the same events: `make bench-detection-cost`.
+"""CPU cost of the engine per value, beside decoding the same events: `make bench-detection-cost`.
 
-Twenty features, sixteen numbers and four categories, as columns in memory. Every line is the best of some
-alternating rounds of one process, in processor time; the ratio is to `orjson.loads` of the same rows.
+The input is 16 numeric and 4 categorical features, as columns in memory. Each line is the best of several
+alternating rounds in one process, in processor time. The ratio compares it with `orjson.loads` of the same
+rows.
 """
 
 import argparse
@@ -15,18 +16,18 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from detectors import Sentinel
+from watchkeeper.detectors import Sentinel
 
 ROWS, REFERENCE, CHUNK, ROUNDS = 20_000, 10_000, 1000, 5
 NUMBERS, CATEGORIES = 16, 4
 SEED = 20261125
 NEVER = 10**12
-"""Rows to a false alarm: none shall disturb the measurement."""
+"""Rows per false alarm. So large that no alarm disturbs the measurement."""
 Rows = dict[str, object]
 
 
 class Cost(msgspec.Struct):
-    """One line."""
+    """One line of the table."""
 
     what: str
     us_per_value: float
@@ -87,7 +88,7 @@ def measure() -> list[Cost]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the lines there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     options = parser.parse_args()
     found = measure()
     shown = Table("what", "µs a value", "times orjson.loads")

@@ -1,4 +1,4 @@
-"""The stream that every contestant reads: one model's predictions with 16 numbers and 4 categories."""
+"""The stream that every contestant reads: predictions of one model with 16 numbers and 4 categories."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 import numpy as np
 
-from schemas.events import Output, Prediction
+from watchkeeper.schemas.events import Output, Prediction
 
 SUBJECT = "bench"
 NUMBERS = tuple(f"number_{i:02d}" for i in range(16))
@@ -14,13 +14,13 @@ CATEGORIES = tuple(f"category_{i}" for i in range(4))
 FEATURES = len(NUMBERS) + len(CATEGORIES)
 
 _START_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
-_SPAN_MS = 135 * 60_000  # of event time, however many events: 27 panes and two windows of the default sizes
+_SPAN_MS = 135 * 60_000  # event time of all events together: 27 panes, two windows of default size
 _NULL_SHARE = 0.01
 _CHUNK = 10_000
 
 
 def monitor() -> dict[str, object]:
-    """Return the monitor file of the stream: every feature declared, defaults for the rest."""
+    """Return the monitor file of the stream. It declares every feature and keeps all other defaults."""
     numbers = {name: {"type": "number"} for name in NUMBERS}
     categories = {name: {"type": "category"} for name in CATEGORIES}
     return {
@@ -32,7 +32,7 @@ def monitor() -> dict[str, object]:
 
 
 def events(count: int, seed: int = 0) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the key and the JSON value of `count` predictions in the order of their event times.
+    """Yield key and JSON value of `count` predictions in the order of their event times.
 
     >>> key, value = next(events(1))
     >>> key, 440 <= len(value) <= 590
@@ -68,7 +68,7 @@ def _chunk(generator: np.random.Generator, start: int, count: int, every_ms: flo
 
 
 def _columns(generator: np.random.Generator, count: int) -> list[list[float]]:
-    """Return rows of numbers of several shapes and magnitudes, as services publish them."""
+    """Return rows of numbers whose distributions and magnitudes vary as those of real services do."""
     kinds = (
         generator.normal(50, 20, (count, 4)).round(2),
         generator.lognormal(2, 1, (count, 4)).round(3),

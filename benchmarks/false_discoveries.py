@@ -1,20 +1,20 @@
-"""False discoveries and power over 100 correlated features of which 5 drift, in 24 looks, beside other rules.
+"""False discovery rate and power of e-LOND and other rules over 24 looks, with 5 of 100 features drifting.
 
-Run it with `make bench-fdr` or `python -m benchmarks.false_discoveries`; `--help` lists the options.
+Run it with `make bench-fdr` or `python -m benchmarks.false_discoveries`. `--help` lists the options.
 
-Each repetition draws a reference of 10,000 rows and 24 windows of normal features that depend on each other:
-all alike (equicorrelated, 0.5) or in blocks of ten neighbours (autoregressive, 0.8). From the ninth look on,
-the means of five features move by 0.1 to 0.3 deviations. Windows are counted in 40 bins of equal share of the
-reference, and told from it by counts alone. A discovery is a feature at a look. Rules:
+Each repetition draws a reference of 10,000 rows and 24 windows of correlated normal features: all pairs alike
+(equicorrelated, 0.5) or blocks of ten neighbours (autoregressive, 0.8). From the ninth look on, the means of
+five features move by 0.1 to 0.3 standard deviations. Rows are counted in 40 bins of equal share of the
+reference, and tests see only these counts. A discovery is one feature at one look. Rules:
 
-- `e-LOND`: `detectors.control`, on e-values of windows; its share of false discoveries is bounded;
-- `Bonferroni`: p-values of KS below level / (features x looks); bounds the chance of any false discovery;
-- `BH`: Benjamini and Hochberg on the p-values of KS, anew at each look: no promise over looks, and none for
-  features that depend on each other in any way;
-- `p < level`: no control at all.
+- `e-LOND`: `detectors/control/`, on e-values of windows. It bounds the share of false discoveries;
+- `Bonferroni`: KS p-values below level / (features x looks). It bounds the chance of any false discovery;
+- `BH`: Benjamini and Hochberg on the KS p-values of each look alone. It guarantees nothing over several
+  looks, nor under arbitrary dependence between features;
+- `p < level`: no control.
 
-`false share` is the mean over repetitions of the share of false ones among discoveries, `power` the share of
-the drifting features and looks that are discovered. 200 repetitions take 20 minutes.
+`false share` is the share of discoveries that are false, averaged over repetitions. `power` is the share of
+drifting features and looks that are discovered. 200 repetitions take 20 minutes.
 """
 
 import argparse
@@ -28,13 +28,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from detectors.control import ELond, number_e_value
-from detectors.drift import kolmogorov_smirnov
+from watchkeeper.detectors.checks.drift import kolmogorov_smirnov
+from watchkeeper.detectors.control import ELond, number_e_value
 
 FEATURES, LOOKS, FIRST, BINS = 100, 24, 8, 40
 REFERENCE_ROWS = 10_000
 SHIFTS = {3: 0.1, 23: 0.15, 43: 0.2, 63: 0.25, 83: 0.3}
-"""How far the mean of each drifting feature moves, in deviations."""
+"""Change of the mean of each drifting feature, in standard deviations."""
 DRIFTING = np.array(list(SHIFTS))
 MOVES = np.array(list(SHIFTS.values()))
 Rows = NDArray[np.float64]
@@ -91,7 +91,7 @@ def measure(kind: str, options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _figures(found: Found) -> dict[str, float]:
-    """Sum up discoveries, [repetitions, looks, features]."""
+    """Summarize discoveries of shape [repetitions, looks, features]."""
     true = np.zeros(found.shape[1:], bool)
     true[FIRST:, DRIFTING] = True
     total = found.sum(axis=(1, 2))
@@ -105,7 +105,7 @@ def _figures(found: Found) -> dict[str, float]:
 
 
 def discoveries(kind: str, rng: np.random.Generator, rows: int, level: float) -> dict[str, Found]:
-    """Return what each rule discovers in one repetition, [looks, features]."""
+    """Return the discoveries of each rule in one repetition, of shape [looks, features]."""
     draw = DEPENDENCE[kind]
     reference = np.sort(draw(rng, REFERENCE_ROWS), axis=0)
     edges = reference[np.arange(1, BINS) * REFERENCE_ROWS // BINS].T

@@ -1,14 +1,14 @@
-"""How often each measure of drift cries wolf: its rate of false positives beside the one it states.
+"""False positive rate of each drift measure, relative to its nominal level.
 
-Run it with `make bench-measures` or `python -m benchmarks.measures`; `--help` lists the options.
+Run it with `make bench-measures` or `python -m benchmarks.measures`. `--help` lists the options.
 
-A reference and many windows are drawn from one and the same distribution: numbers that are normal,
-heavy-tailed (Student's t with 1.5 degrees of freedom), lognormal, discrete with ties (Poisson, mean 2) or
-mostly zero; and categories with Zipf's shares, 8 or 300 of them. Numbers are binned by the reference as in
-production, 40 bins of equal share. A table has a line for each measure: the share of windows with a p-value
-below .05, .01 and .001, over those levels, of all distributions together (`all`) and of the worst. 1 is good,
-2 the limit that we state, less is conservative. The reference is drawn anew every ten windows: this is the
-level over references and windows, not that of one lucky reference.
+A reference and many windows are drawn from the same distribution. Numbers are normal, heavy-tailed (Student's
+t with 1.5 degrees of freedom), lognormal, discrete with ties (Poisson, mean 2) or mostly zero. Categories
+have Zipf's shares; there are 8 or 300 of them. Numbers are binned by the reference as in production: 40 bins
+of equal share. The table has one line per measure. It shows the share of windows with a p-value below .05,
+.01 and .001, divided by that level, over all distributions (`all`) and for the worst one. 1 is exact, less is
+conservative, and 2 is the stated limit. Every ten windows a new reference is drawn, so the rate
+is an average over references and windows, not that of one lucky reference.
 """
 
 import argparse
@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from detectors.drift import (
+from watchkeeper.detectors.checks.build_reference import fit_number
+from watchkeeper.detectors.checks.drift import (
     Measure,
     chi_squared,
     hellinger,
@@ -32,11 +33,10 @@ from detectors.drift import (
     total_variation,
     wasserstein,
 )
-from detectors.drift.places import places
-from detectors.fixed_point import exact_sums, to_grid
-from detectors.reference import fit_number
-from detectors.summaries import NumberSummary
-from schemas.references import NumberBins
+from watchkeeper.detectors.checks.drift.places import places
+from watchkeeper.detectors.profiles.fixed_point import exact_sums, to_grid
+from watchkeeper.detectors.profiles.summaries import NumberSummary
+from watchkeeper.schemas.references import NumberBinning
 
 LEVELS = (0.05, 0.01, 0.001)
 WINDOWS_OF_A_REFERENCE = 10
@@ -116,14 +116,14 @@ Look = Callable[[np.random.Generator, int], dict[str, Measure | None]]
 
 
 def reference(kind: str, rng: np.random.Generator, rows: int) -> Look:
-    """Draw a reference, and return what draws a window and measures it."""
+    """Draw a reference. Return a function that draws a window and measures it."""
     return _of_categories(CATEGORIES[kind], rng, rows) if kind in CATEGORIES else _of_numbers(kind, rng, rows)
 
 
 def _of_numbers(kind: str, rng: np.random.Generator, rows: int) -> Look:
     draw = NUMBERS[kind]
     values = draw(rng, rows)
-    shape = fit_number(NumberBins(), values)
+    shape = fit_number(NumberBinning(), values)
     edges = np.array(shape.edges)
     before = _bins(values, edges)
     at = places(_summary(values, shape, before))
@@ -145,7 +145,7 @@ def _bins(values: NDArray[np.float64], edges: NDArray[np.float64]) -> Counts:
     return np.diff(np.concatenate(([0], below, [len(values)])))
 
 
-def _summary(values: NDArray[np.float64], shape: NumberBins, bins: Counts) -> NumberSummary:
+def _summary(values: NDArray[np.float64], shape: NumberBinning, bins: Counts) -> NumberSummary:
     totals, squares = exact_sums(to_grid(values[None, :], shape.centre, 2.0**shape.exponent))
     low, high = float(values.min()), float(values.max())
     return NumberSummary(len(values), 0, 0, shape, bins, totals[0], squares[0], low, high)
@@ -186,7 +186,7 @@ def _cells(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.measures", description=__doc__.splitlines()[0])
-    parser.add_argument("--windows", type=int, default=20_000, metavar="N", help="of each distribution")
+    parser.add_argument("--windows", type=int, default=20_000, metavar="N", help="per distribution")
     parser.add_argument("--sizes", type=int, default=len(SIZES), metavar="N", help="only the first N sizes")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rates as data")

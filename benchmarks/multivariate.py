@@ -1,8 +1,8 @@
-"""How soon changes of many columns are seen, beside a KS test of every column with Bonferroni's correction.
+"""Delay of multivariate detectors, beside a KS test of every column with Bonferroni's correction.
 
 Run it with `make bench-multivariate`, or `python -m benchmarks.multivariate [--json FILE] [--quick]`. Each
-contestant gets the same 2,000 rows as reference and is held to one false alarm in 10,000 rows; those of
-healthy rows give its ARL, and rows that change at once give its delay. Every random number is seeded.
+contestant gets the same reference of 2,000 rows, and a target of one false alarm in 10,000 rows. Healthy rows
+measure its ARL. Rows that change from the first one on measure its delay. All random numbers are seeded.
 """
 
 import argparse
@@ -16,25 +16,28 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import ks_2samp
 
-from detectors.columns import Floats
-from detectors.multivariate.mahalanobis import Mahalanobis
-from detectors.multivariate.mmd import MmdTest
-from detectors.multivariate.pca import PcaError
-from detectors.multivariate.short_window import ShortWindow
+from watchkeeper.detectors.multivariate.mahalanobis import Mahalanobis
+from watchkeeper.detectors.multivariate.mmd import MmdTest
+from watchkeeper.detectors.multivariate.pca import PcaError
+from watchkeeper.detectors.multivariate.short_window import ShortWindow
+from watchkeeper.detectors.profiles.columns import Floats
 
 ARL, REFERENCE, WINDOW, LONGEST = 10_000, 2_000, 100, 2_000
-"""A test of each window of 100 rows is at level 100 / 10,000; an unseen change counts as 2,000 rows."""
+"""Rows per false alarm, of the reference, of a window, and until a change counts as missed.
+
+A test of each window of 100 rows has the level 100 / 10,000. A missed change counts as a delay of 2,000 rows.
+"""
 
 
 class Row(msgspec.Struct):
-    """What was measured of one contestant on one change."""
+    """Figures of one contestant on one change."""
 
     detector: str
     stream: str
     change: str
     arl_target: int
     arl_measured: float | None
-    """None: no false alarm at all."""
+    """Healthy rows per false alarm; None without any false alarm."""
     alarms: int
     delay_mean: float
     miss_rate: float
@@ -42,7 +45,7 @@ class Row(msgspec.Struct):
 
 
 Contestant = Callable[[Floats], Callable[[Floats], Floats]]
-"""Given a reference, gives what says of rows in order after which of them it is in alarm."""
+"""Fits a reference and returns a function from rows, in order, to the positions at which it is in alarm."""
 
 
 def short_window(reference: Floats) -> Callable[[Floats], Floats]:
@@ -82,7 +85,7 @@ def bonferroni_ks(reference: Floats) -> Callable[[Floats], Floats]:
 
 
 def _windows(p_value: Callable[[Floats], float]) -> Callable[[Floats], Floats]:
-    """Test windows that follow each other."""
+    """Test consecutive windows."""
 
     def alarms(rows: Floats) -> Floats:
         ends = range(WINDOW, len(rows) + 1, WINDOW)
@@ -101,7 +104,7 @@ CONTESTANTS: dict[str, Contestant] = {
 
 
 def columns(n: int, seed: int, change: str = "") -> Floats:
-    """Ten columns with a factor in common."""
+    """Draw ten columns with a common factor."""
     rng = np.random.default_rng(seed)
     rows = np.sqrt(0.5) * rng.normal(size=(n, 1)) + np.sqrt(0.5) * rng.normal(size=(n, 10))
     if change == "correlation break":
@@ -114,7 +117,7 @@ def columns(n: int, seed: int, change: str = "") -> Floats:
 
 
 def embedding(n: int, seed: int, change: str = "") -> Floats:
-    """Vectors of 64 columns in a space of 16."""
+    """Draw vectors of 64 columns that span 16 dimensions."""
     basis = np.random.default_rng(7).normal(size=(16, 64)) / 8
     rng = np.random.default_rng(seed)
     shift = 0.25 if change == "embedding shift" else 0.0
@@ -128,7 +131,12 @@ STREAMS: dict[str, tuple[Callable[..., Floats], tuple[str, ...]]] = {
 
 
 def measure(repetitions: int, healthy: int) -> list[Row]:
-    """Measure every contestant on every stream: over so many references, and healthy rows for each."""
+    """Measure every contestant on every stream.
+
+    Args:
+        repetitions: References per stream. Each gives one delay per change.
+        healthy: Healthy rows after each reference.
+    """
     rows = []
     for stream, (draw, changes) in STREAMS.items():
         for name, contestant in CONTESTANTS.items():
@@ -146,7 +154,7 @@ def measure(repetitions: int, healthy: int) -> list[Row]:
 
 
 def _apart(alarms: Floats) -> int:
-    """Count alarms; those within a window of the one before are one."""
+    """Count alarms. Alarms less than a window apart count as one."""
     return int(np.count_nonzero(np.diff(alarms, prepend=-LONGEST) >= WINDOW))
 
 
@@ -172,8 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.multivariate", description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there")
-    parser.add_argument("--quick", action="store_true", help="few rows: shows that it runs, measures nothing")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
+    parser.add_argument("--quick", action="store_true", help="use few rows; the figures mean nothing")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""A plain Faust agent with River, as the documentation of both shows it: JSON values, one event at a time."""
+"""A plain Faust agent with River, as their documentation shows it: JSON values, one event at a time."""
 
 import sys
 import tempfile

@@ -1,7 +1,8 @@
-"""What it costs to add rows to a `RowsProfile`, beside merely parsing the same events.
+"""CPU cost of adding rows to a `RowsProfile`, beside only parsing the same events.
 
-Run it with `python -m benchmarks.profile_cost [--rows N] [--rounds N]`. CPU time of one thread, alternately,
-best of a few rounds; decoding and the columns are not part of the profile's figure.
+Run it with `python -m benchmarks.profile_cost [--rows N] [--rounds N]`. The figures are CPU time of one
+thread. The ways take turns, and the best round of each counts. The figure of the profile excludes decoding
+and building columns.
 """
 
 import argparse
@@ -13,13 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.events import FEATURES, events, monitor
-from detectors.columns import Columns
-from detectors.layout import Layout
-from detectors.profile import RowsProfile
-from detectors.reference import build_reference
-from schemas.monitors import Monitor
-from streams.ingest.batch import Columnizer
-from streams.ingest.decode import EventDecoder, Subject
+from watchkeeper.detectors.checks.build_reference import build_reference
+from watchkeeper.detectors.profiles.columns import Columns
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.config.timeline import Timeline
+from watchkeeper.streams.ingest.columnizer import Columnizer
+from watchkeeper.streams.ingest.decode import EventDecoder, SubjectDecoder
 
 BATCHES = (50, 500, 4000)
 
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(rows: int, rounds: int) -> dict[str, float]:
-    """Return the CPU microseconds per row of each way, the best of the rounds."""
+    """Return the CPU microseconds per row of each way in its best round."""
     values = [value for _, value in events(rows)]
     columns = to_columns(values)
     layout = Layout.of(MONITOR, build_reference(MONITOR, columns, {}, built_at_ms=0))
@@ -58,8 +60,8 @@ MONITOR = Monitor.model_validate(monitor())
 
 def to_columns(values: Sequence[bytes]) -> Columns:
     """Decode events of the benchmark's model into one batch of columns."""
-    subject = Subject(MONITOR)
-    decode = EventDecoder([subject], "model").decode_fast
+    subject = SubjectDecoder(MONITOR)
+    decode = EventDecoder([Timeline(subject)], "model").decode_fast
     return Columnizer(subject).columns([decode(value) for value in values], {})
 
 
@@ -79,8 +81,8 @@ def _adder(layout: Layout, chunks: Sequence[Columns]) -> Callable[[], None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.profile_cost", description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=40_000, metavar="N", help="rows in all")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="the best one counts")
+    parser.add_argument("--rows", type=int, default=40_000, metavar="N", help="rows in total")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds; the best one counts")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""A Quix Streams program with River: the same statistics as the plain Faust agent, one event at a time."""
+"""A Quix Streams program with River. It computes the statistics of the plain Faust agent, event by event."""
 
 import sys
 import tempfile

@@ -1,6 +1,6 @@
-"""False alarms of the engine on rows of real tables, drawn at random: of odd shapes, and healthy for sure.
+"""False alarms of the engine on random rows of real tables: odd distributions without any drift.
 
-Run it with `python -m benchmarks.real_tables`; it takes a minute and what `make venv` installs.
+Run it with `python -m benchmarks.real_tables`. It takes a minute and needs what `make venv` installs.
 """
 
 from collections.abc import Iterator
@@ -12,16 +12,17 @@ from rich.table import Table
 from river import datasets as of_river
 from sklearn import datasets as of_sklearn
 
-from detectors import Sentinel
-from streams.demo.flights import load
+from watchkeeper.demo.flights import load
+from watchkeeper.detectors import Sentinel
 
 REFERENCES = (200, 500, 2000)
+"""Sizes of the references, in rows."""
 STREAMS, ROWS, PER = 4, 10_000, 5_000
-"""Streams of so many rows for each reference, and the rows to a false alarm that are asked for."""
+"""Streams for each reference, the rows of each stream, and the requested rows per false alarm."""
 
 
 def tables() -> Iterator[tuple[str, pd.DataFrame]]:
-    """Give each table with its name."""
+    """Yield each table with its name."""
     yield "segments", pd.DataFrame([row for row, _ in of_river.ImageSegments()])
     yield "phishing", pd.DataFrame([row for row, _ in of_river.Phishing()])
     for name in ("digits", "breast_cancer", "diabetes", "wine"):
@@ -32,7 +33,7 @@ def tables() -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def alarms(table: pd.DataFrame, reference_rows: int) -> int:
-    """Count the alarms, all of them false."""
+    """Count the alarms, which are all false."""
     found = 0
     for seed in range(STREAMS):
         rng = np.random.default_rng([3, seed])
@@ -43,14 +44,14 @@ def alarms(table: pd.DataFrame, reference_rows: int) -> int:
 
 def main() -> None:
     allowed = STREAMS * ROWS // PER
-    told = Table("table", "columns", *(f"{rows:,} rows of reference" for rows in REFERENCES))
+    report = Table("table", "columns", *(f"reference of {rows:,} rows" for rows in REFERENCES))
     total = 0
     for name, table in tables():
         counts = [alarms(table, rows) for rows in REFERENCES]
         total += sum(counts)
-        told.add_row(name, str(len(table.columns)), *(f"{count} of {allowed}" for count in counts))
-    Console().print(told)
-    Console().print(f"{total} false alarms where {allowed * len(REFERENCES) * told.row_count} are allowed")
+        report.add_row(name, str(len(table.columns)), *(f"{count} of {allowed}" for count in counts))
+    Console().print(report)
+    Console().print(f"{total} false alarms; allowed: {allowed * len(REFERENCES) * report.row_count}")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,19 @@
-"""How long a worker takes to go on after it was killed or stopped, with the state of a thousand monitors.
+"""Recovery time of a worker that was killed or stopped, with the state of a thousand monitors.
 
-Run it with `make bench-recovery` or `python -m benchmarks.recovery`; `--help` lists the options. Without
+Run it with `make bench-recovery` or `python -m benchmarks.recovery`. `--help` lists the options. Without
 `--broker` it starts the embedded broker.
 
-A worker folds events of every monitor and saves; it is killed with SIGKILL; one more event is published; a
-worker is started at once, and watched from outside, in three parts:
+A worker folds events of every monitor and saves. SIGKILL ends it, one more event is published, and a new
+worker starts at once. Its recovery has three parts:
 
 - `start`, until it joins the group: Python, imports, and reading all monitors;
-- `session`, until the group gives it partitions: after a kill the group waits for the one that is dead
-  (`WATCHKEEPER_SESSION_TIMEOUT_SECONDS`, 6 by default), counted from its last sign of life. The embedded
-  broker lets each who joins wait for 3 seconds, and may make the dead one the leader: that takes 11 in all;
-- `restore`, until `/ready` says that every stage of every partition is restored.
+- `session`, until the group assigns it partitions. After a kill the group waits for the dead member until
+  `WATCHKEEPER_SESSION_TIMEOUT_SECONDS` (6 by default) after its last heartbeat. The embedded broker makes
+  each joining member wait for 3 seconds and may elect the dead member leader: that takes 11 seconds in total;
+- `restore`, until `/ready` reports that every stage of every partition is restored.
 
-`working` is the time until `/metrics` says that the new event is in a checkpoint, `cpu` the processor time by
-then. The same again with SIGTERM instead of SIGKILL: a worker that is stopped leaves the group, and nobody
-waits for it.
+`working` is the time until `/metrics` reports that the new event is in a checkpoint. `cpu` is the processor
+time by then. The same is measured with SIGTERM: a stopped worker leaves the group, so nothing waits for it.
 """
 
 import argparse
@@ -33,26 +32,26 @@ from rich.table import Table
 
 from benchmarks.one_worker import Worker
 from benchmarks.thousand import SPAN_SECONDS, event, events, monitor, reference_of
-from streams.broker import EmbeddedBroker
-from streams.kafka import producer, read_to_end
-from streams.settings import Settings
-from streams.topics import create_topics, topic_name
+from watchkeeper.streams.kafka.client import producer, read_to_end
+from watchkeeper.streams.kafka.embedded import EmbeddedBroker
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import create_topics, topic_name
 
 LIMIT_SECONDS = 10
-"""For all but `session`, which is the broker's."""
+"""Longest recovery after a kill, without `session`, which depends on the broker."""
 ENDS = {"killed": signal.SIGKILL, "stopped": signal.SIGTERM}
 PARTS = {
-    "start_seconds": "start: it joins the group",
-    "session_seconds": "session: it has partitions",
-    "restore_seconds": "restore: all is restored",
-    "ready_seconds": "/ready, in all",
-    "working_seconds": "a new event is in a checkpoint",
+    "start_seconds": "start: until it joins the group",
+    "session_seconds": "session: until it has partitions",
+    "restore_seconds": "restore: until all is restored",
+    "ready_seconds": "total until /ready",
+    "working_seconds": "total until a new event is in a checkpoint",
     "cpu_seconds": "processor time by then",
 }
 
 
 def fill(settings: Settings, options: argparse.Namespace) -> int:
-    """Publish the monitors, their references and the events; return how many events those are."""
+    """Publish the monitors, their references and the events. Return the number of events."""
     create_topics(settings)
     sender = producer(settings)
     for number in range(options.monitors):
@@ -68,7 +67,7 @@ def fill(settings: Settings, options: argparse.Namespace) -> int:
         _send(sender, topic_name(settings, "predictions"), key, value)
         count += 1
     if sender.flush(60):
-        raise SystemExit("the broker did not take the benchmark's events")
+        raise SystemExit("the broker did not accept the benchmark's events")
     return count
 
 
@@ -83,7 +82,7 @@ def _send(sender: Any, topic: str, key: str, value: bytes) -> None:
 
 
 def measure(address: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Fill, end a worker, start one, kill and stop in turn; return the figures."""
+    """Publish, let a worker fold, then replace it after a kill and after a stop. Return the figures."""
     own = uuid.uuid4().hex[:8]
     settings = Settings(broker=address, application=f"recovery-{own}", topic_prefix=f"{own}.")
     count = fill(settings, options)
@@ -91,7 +90,7 @@ def measure(address: str, options: argparse.Namespace) -> dict[str, Any]:
     restarts = {}
     try:
         folded = worker.until(lambda: worker.saved() >= count and worker.is_calm())
-        time.sleep(2)  # the last checkpoints
+        time.sleep(2)  # until the last checkpoints are written
         sizes = worker.checkpoint_bytes()
         lived = time.monotonic() - worker.began
         written = _checkpoint_bytes(settings)
@@ -118,7 +117,7 @@ def measure(address: str, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _restart(worker: Worker, partitions: int, count: int) -> dict[str, float]:
-    """Watch a worker from its start until it has saved so many events."""
+    """Return the times of a worker from its start until it has saved `count` events."""
     joins = worker.until(lambda: worker.has_logged("joining the group"))
     assigned = worker.until(lambda: worker.has_logged(r"generation \d+: \S"))
     ready = worker.until(lambda: worker.is_ready(partitions))
@@ -162,9 +161,9 @@ def _broker(address: str | None) -> Iterator[str]:
 def _print(console: Console, figures: dict[str, Any]) -> None:
     title = f"{figures['monitors']:,} monitors of {figures['features']} features, broker: {figures['broker']}"
     table = Table(title=title)
-    table.add_column("a worker is started", no_wrap=True)
+    table.add_column("a new worker", no_wrap=True)
     for name in figures["restarts"]:
-        table.add_column(f"after one was {name}", justify="right")
+        table.add_column(f"after the last was {name}", justify="right")
     for figure, what in PARTS.items():
         seconds = (f"{each[figure]:.2f} s" for each in figures["restarts"].values())
         table.add_row(what, *seconds)
@@ -179,12 +178,12 @@ def _print(console: Console, figures: dict[str, Any]) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.recovery", description=__doc__.splitlines()[0])
-    parser.add_argument("--monitors", type=int, default=1000, metavar="N", help="how many are watched")
-    parser.add_argument("--features", type=int, default=10, metavar="N", help="of each monitor")
+    parser.add_argument("--monitors", type=int, default=1000, metavar="N", help="number of monitors")
+    parser.add_argument("--features", type=int, default=10, metavar="N", help="features of each monitor")
     parser.add_argument("--rows", type=int, default=40, metavar="N", help="events of each monitor")
-    parser.add_argument("--references", action="store_true", help="with a reference for each")
+    parser.add_argument("--references", action="store_true", help="publish a reference for each")
     parser.add_argument("--broker", metavar="ADDRESS", help="host:port of a Kafka; default: the embedded one")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     return parser
 
 

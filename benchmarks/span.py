@@ -7,9 +7,9 @@ import time
 
 
 class Span:
-    """Times `events` records; call `begin` with the first in hand and `end` when the last is folded.
+    """Times `events` records. Call `begin` when the first has arrived, and `end` when the last is folded.
 
-    The CPU seconds are user and system time of all threads of this process.
+    CPU seconds are user and system time of all threads of this process.
     """
 
     def __init__(self, events: int) -> None:
@@ -21,9 +21,9 @@ class Span:
         self._began = (time.perf_counter(), time.process_time())
 
     def end(self) -> None:
-        """Print the figures as a line of JSON and leave the process at once.
+        """Print the figures as a line of JSON and exit at once.
 
-        Leaving a Faust worker or a Quix application in order takes seconds that belong to no figure.
+        An orderly exit of a Faust worker or a Quix application takes seconds that are not measured.
         """
         seconds = time.perf_counter() - self._began[0]
         cpu_seconds = time.process_time() - self._began[1]
@@ -32,8 +32,8 @@ class Span:
 
 
 def report(events: int, seconds: float, cpu_seconds: float) -> None:
-    """Print what `benchmarks.contest` reads from the last line of a contestant's output."""
-    out = sys.__stdout__  # Faust redirects the other one to its log
+    """Print the figures. `benchmarks.contest` reads them from the last line of the output."""
+    out = sys.__stdout__  # Faust redirects sys.stdout to its log
     print(
         json.dumps({"events": events, "seconds": seconds, "cpu_seconds": cpu_seconds}), file=out, flush=True
     )

@@ -1,7 +1,7 @@
-"""Where the time goes: the stages of the ingest fold over the benchmark's bytes, in process, without Kafka.
+"""CPU time of each step of the ingest fold on the benchmark's events, in process, without Kafka.
 
-The real fold runs with a stopwatch around its stages; what is left of its total is "other". What the worker
-of `watchkeeper_json` spent on each event beyond that is the Kafka client, Faust, checkpoints, later stages.
+The real fold runs with a timer around its steps. The rest of its time is "other". The worker of
+`watchkeeper_json` spends more on each event: on the Kafka client, Faust, checkpoints and later stages.
 """
 
 import gc
@@ -15,15 +15,16 @@ from rich.table import Table
 
 from benchmarks.events import SUBJECT, events
 from benchmarks.profile_cost import MONITOR, to_columns
-from detectors.profile import RowsProfile
-from detectors.reference import build_reference
-from streams.config.state import Watched
-from streams.fold import Record
-from streams.ingest import reading
-from streams.ingest import stage as ingest
-from streams.ingest.batch import Columnizer
-from streams.ingest.labels import LabelsIntake
-from streams.run import GC_THRESHOLDS
+from watchkeeper.detectors.checks.build_reference import build_reference
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.config.timeline import Timeline
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.ingest import reading
+from watchkeeper.streams.ingest import stage as ingest
+from watchkeeper.streams.ingest.columnizer import Columnizer
+from watchkeeper.streams.ingest.labels import LabelsIntake
+from watchkeeper.streams.worker.run import GC_THRESHOLDS
 
 _CHUNK = 1500  # about what one fetch of one partition brings
 _ROUNDS = 3
@@ -36,9 +37,10 @@ _STAGES: dict[str, list[tuple[Any, str]]] = {
 }
 
 
-def watched(values: Sequence[bytes]) -> Watched:
-    """Return the benchmark's monitor and reference, as the registry would hold them."""
-    return Watched(MONITOR, {None: build_reference(MONITOR, to_columns(values), {}, built_at_ms=0)})
+def watched(values: Sequence[bytes]) -> Timeline[Watched]:
+    """Return the benchmark's monitor and reference in the registry's form."""
+    reference = build_reference(MONITOR, to_columns(values), {}, built_at_ms=0)
+    return Timeline(Watched(MONITOR, {None: reference}))
 
 
 class Registry:
@@ -46,10 +48,10 @@ class Registry:
 
     generation = 1
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, watched: Timeline[Watched]) -> None:
         self._watched = watched
 
-    def get(self, subject: str) -> Watched | None:
+    def get(self, subject: str) -> Timeline[Watched] | None:
         """Return the monitor, under its own name."""
         return self._watched if subject == SUBJECT else None
 
@@ -59,7 +61,12 @@ class Registry:
 
 
 def measure(count: int = 60_000, worker_us: float | None = None) -> dict[str, float]:
-    """Return the CPU microseconds per event of each stage, of the best round; `worker_us` is the worker's."""
+    """Return the CPU microseconds per event of each step in the best round.
+
+    Args:
+        count: Number of events.
+        worker_us: CPU microseconds per event of a whole worker. Adds a line with the difference.
+    """
     records = [Record(i, 0, key, value) for i, (key, value) in enumerate(events(count))]
     registry = Registry(watched([record.value or b"" for record in records[:10_000]]))
     before = gc.get_threshold()
@@ -75,7 +82,7 @@ def measure(count: int = 60_000, worker_us: float | None = None) -> dict[str, fl
 
 
 def _fold(records: Sequence[Record], registry: Registry) -> dict[str, float]:
-    """Fold all records as one partition, and return the CPU seconds of each stage."""
+    """Fold all records as one partition. Return the CPU seconds of each step."""
     spent = dict.fromkeys(_STAGES, 0.0)
     fold = ingest.IngestFold(0, 1, registry)
     now_ms = time.time_ns() // 1_000_000
@@ -107,7 +114,7 @@ def _timed(function: Callable[..., Any], stage: str, spent: dict[str, float]) ->
 
 
 def table(costs: dict[str, float]) -> Table:
-    """Lay the costs out for the terminal."""
+    """Return the costs as a table for the terminal."""
     shown = Table(title="Where the time goes")
     shown.add_column("stage", no_wrap=True)
     shown.add_column("us per event", justify="right")

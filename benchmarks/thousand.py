@@ -1,4 +1,4 @@
-"""Many small models and their events, for the benchmark of recovery."""
+"""Many small models and their events, for the recovery benchmark."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import numpy as np
 
-from detectors.reference import Reference, build_reference
-from schemas.monitors import Monitor
-from streams.ingest.batch import Columnizer
-from streams.ingest.decode import EventDecoder, Subject
+from watchkeeper.detectors.checks.build_reference import Reference, build_reference
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.config.timeline import Timeline
+from watchkeeper.streams.ingest.columnizer import Columnizer
+from watchkeeper.streams.ingest.decode import EventDecoder, SubjectDecoder
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SPAN_SECONDS = 2400  # of event time: several panes of an open window
@@ -56,9 +57,9 @@ def events(monitors: int, rows: int, features: int) -> Iterator[tuple[str, bytes
 
 
 def reference_of(watched: Monitor, features: int) -> Reference:
-    """Build a reference from events like those that are folded."""
-    subject = Subject(watched)
-    decode = EventDecoder([subject], "model").decode_fast
+    """Build a reference from events like the folded ones."""
+    subject = SubjectDecoder(watched)
+    decode = EventDecoder([Timeline(subject)], "model").decode_fast
     number = int(watched.subject.removeprefix("model-"))
     values = np.random.default_rng(1).random((REFERENCE_ROWS, features)).round(6).tolist()
     rows = [decode(event(number, row, 0, each)[1]) for row, each in enumerate(values)]

@@ -1,31 +1,34 @@
-"""Events per second on one core, from a topic to statistics, beside what a user would pick instead.
+"""Events per second on one core, from a topic to statistics, beside the alternatives.
 
-Run it with `make bench` or `python -m benchmarks.throughput`; `--help` lists the options. Without `--broker`
+Run it with `make bench` or `python -m benchmarks.throughput`. `--help` lists the options. Without `--broker`
 it starts the embedded broker.
 
 All contestants read the same topic: predictions of one model with 16 numbers and 4 categories, about 545
-bytes of JSON each, in 4 partitions, uncompressed, there in full before anyone begins.
+bytes of JSON each, uncompressed, in 4 partitions. The topic is complete before any contestant starts.
 
 - `watchkeeper_json`: one `watchkeeper worker`, a monitor of all 20 features with a reference, every check on;
-- `plain_faust_river`: a Faust agent with River's mean, variance, median, ADWIN, nulls per feature and event;
+- `plain_faust_river`: a Faust agent that updates nulls and River's mean, variance, median, ADWIN per event;
 - `quix_river`: the same in Quix Streams;
 - `consume_and_decode`: `confluent-kafka` consume in batches and typed `msgspec` decode, no statistics.
 
 How it is measured:
 
-- Each contestant is a process of its own, in a consumer group of its own, on one core, all its threads
-  included. The embedded broker and the benchmark itself stay on the other cores. Where a system cannot pin
-  processes (macOS), nothing is pinned.
-- The span goes from the first record in hand to the last one folded: start-up and joining the group are left
-  out for everyone. Watchkeeper's is read from outside, at its `/metrics` (see `watchkeeper_json.py`).
-- Contestants take turns, in alternating order, and each one's best round counts: other work on the machine
-  only ever slows down.
-- The slow ones read a part of the topic (`_SHARE`): their rate does not depend on how much there is.
+- Each contestant is its own process in its own consumer group, with all its threads on one core. The embedded
+  broker and the benchmark itself run on the other cores. Where the system cannot pin processes (macOS),
+  nothing is pinned.
+- The span starts when the first record has arrived and ends when the last one is folded. It excludes start-up
+  and joining the group. Watchkeeper's span is read from its `/metrics` (see `watchkeeper_json.py`).
+- Contestants take turns in alternating order. The best round of each counts, because other work on the
+  machine can only slow it down.
+- Slow contestants read only a part of the topic (`_SHARE`). Their rate does not depend on its length.
 
-What to keep in mind: consumers fetch ahead while they fold, so a span begins with some records already
-fetched, which favours fast contestants by a few percent; the embedded broker is in memory and on the same
-machine; River's programs lose their state when they end, while Watchkeeper's figure includes its
-checkpoints, deduplication and windows.
+Limits of the comparison:
+
+- Consumers fetch ahead while they fold. So a span begins with some records already fetched, which favours
+  fast contestants by a few percent.
+- The embedded broker is in memory and on the same machine.
+- The programs with River lose their state when they end. Watchkeeper's figure includes checkpoints,
+  deduplication and windows.
 """
 
 import argparse
@@ -48,12 +51,12 @@ from benchmarks.contest import ContestantFailed, Figures, run_contestant
 from benchmarks.cores import OTHER_CORES, pinned
 from benchmarks.events import FEATURES, events
 from benchmarks.topic import delete_topics, fill_topic
-from streams.broker import EmbeddedBroker
-from streams.kafka import BrokerError
+from watchkeeper.streams.kafka.client import BrokerError
+from watchkeeper.streams.kafka.embedded import EmbeddedBroker
 
 WATCHKEEPER = watchkeeper_json.NAME
 _SHARE = {WATCHKEEPER: 1, "plain_faust_river": 10, "quix_river": 4, "consume_and_decode": 1}
-"""Who takes part, and the part of the events (one in so many) that each reads."""
+"""The contestants. Each reads the first 1/n of the events; the value is n."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def compare(
     broker: str, names: Sequence[str], count: int, rounds: int, console: Console
 ) -> dict[str, Figures]:
-    """Run all contestants in each round, and return the best figures of each."""
+    """Run all contestants in each round. Return the best figures of each."""
     records = list(events(count))
     best: dict[str, Figures] = {}
     for round_ in range(rounds):
@@ -107,7 +110,7 @@ def _broker(address: str | None) -> Iterator[str]:
 
 
 def report_of(best: dict[str, Figures], events: int, rounds: int, broker: str | None) -> dict[str, Any]:
-    """Put the figures together as they are written to `--json`."""
+    """Return the report that `--json` writes."""
     return {
         "features": FEATURES,
         "events": events,
@@ -121,7 +124,7 @@ def report_of(best: dict[str, Figures], events: int, rounds: int, broker: str | 
 
 
 def _ratios(best: dict[str, Figures], rate: str) -> dict[str, float]:
-    """Say how many times as fast as each other contestant Watchkeeper is."""
+    """Return how many times as fast as each contestant Watchkeeper is."""
     rates = {name: figures.as_json()[rate] for name, figures in best.items()}
     ours = rates.pop(WATCHKEEPER, None)
     return {name: round(ours / theirs, 2) for name, theirs in rates.items()} if ours else {}
@@ -129,7 +132,7 @@ def _ratios(best: dict[str, Figures], rate: str) -> dict[str, float]:
 
 def _print(console: Console, best: dict[str, Figures], report: dict[str, Any]) -> None:
     title = f"One core, {FEATURES} features, broker: {report['broker']}"
-    table = Table(title=title, caption="ratio: the rate of Watchkeeper to that of the contestant")
+    table = Table(title=title, caption="ratio: rate of Watchkeeper / rate of the contestant")
     table.add_column("contestant", no_wrap=True)
     for column in ("events", "events/s", "ratio", "events/CPU s", "ratio"):
         table.add_column(column, justify="right")
@@ -151,10 +154,12 @@ def _print(console: Console, best: dict[str, Figures], report: dict[str, Any]) -
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.throughput", description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=_count, default=400_000, metavar="N", help="events in the topic")
-    parser.add_argument("--rounds", type=_count, default=3, metavar="N", help="each one's best round counts")
+    parser.add_argument(
+        "--rounds", type=_count, default=3, metavar="N", help="rounds; the best of each counts"
+    )
     parser.add_argument("--only", nargs="+", choices=list(_SHARE), default=list(_SHARE), metavar="NAME")
     parser.add_argument("--broker", metavar="ADDRESS", help="host:port of a Kafka; default: the embedded one")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     return parser
 
 

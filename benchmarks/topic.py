@@ -1,4 +1,4 @@
-"""Topics filled before anyone is measured, and removed afterwards."""
+"""Topics that are filled before a measurement and deleted after it."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from confluent_kafka.admin import AdminClient
 
 
 def fill_topic(broker: str, name: str, records: Iterable[tuple[bytes, bytes]]) -> None:
-    """Produce all records by key, uncompressed, and fail loudly if one is not acknowledged."""
+    """Produce all records by key, uncompressed. Raise if one is not acknowledged."""
     failures: list[str] = []
     producer = Producer(
         {
@@ -20,14 +20,14 @@ def fill_topic(broker: str, name: str, records: Iterable[tuple[bytes, bytes]]) -
     for key, value in records:
         _produce(producer, name, key, value)
     if producer.flush(60) or failures:
-        raise RuntimeError(f"the topic {name} could not be filled: {failures[:1] or 'time is up'}")
+        raise RuntimeError(f"the topic {name} could not be filled: {failures[:1] or 'timeout'}")
 
 
 def _produce(producer: Producer, name: str, key: bytes, value: bytes) -> None:
     while True:
         try:
             producer.produce(name, value, key)
-        except BufferError:  # the local queue is full: let deliveries drain it
+        except BufferError:  # the local queue is full: deliveries empty it
             producer.poll(0.1)
         else:
             producer.poll(0)

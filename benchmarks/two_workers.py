@@ -1,14 +1,14 @@
-"""Events per second of two workers beside one, and how long it takes until partitions have moved.
+"""Events per second of two workers beside one, and the time that a rebalance takes.
 
-Run it with `make bench` or `python -m benchmarks.two_workers`; `--help` lists the options. Without `--broker`
+Run it with `make bench` or `python -m benchmarks.two_workers`. `--help` lists the options. Without `--broker`
 it starts the embedded broker.
 
-Workers wait, restored, and all events are published at once: JSON of 20 features, in 4 partitions, as in
-`benchmarks.throughput`. The span goes from the first event published until the last is in a checkpoint.
-Broker and publisher are on the same machine: on two cores they take from both workers, so the rate by
-processor time stands beside it. Then three rebalances, with nothing to fold:
+Restored workers wait while all events are published at once: JSON of 20 features in 4 partitions, as in
+`benchmarks.throughput`. The span starts with the first event published and ends when the last is in a
+checkpoint. Broker and publisher run on the same machine. On two cores they slow both workers down, so the
+rate per second of processor time is shown as well. Three rebalances without load follow:
 
-- `joins`: from the start of a second process until every stage of every partition is restored, some by it;
+- `joins`: from the start of a second worker until every stage of every partition is restored, some by it;
 - `leaves`: from SIGTERM to the second worker until the first one has everything restored again;
 - `dies`: the same with SIGKILL; it contains `WATCHKEEPER_SESSION_TIMEOUT_SECONDS`, 6 by default.
 """
@@ -30,13 +30,14 @@ from rich.table import Table
 
 from benchmarks import watchkeeper_json
 from benchmarks.events import events
-from benchmarks.one_worker import STAGES, Worker
+from benchmarks.one_worker import Worker
 from benchmarks.topic import delete_topics, fill_topic
-from streams.broker import EmbeddedBroker
-from streams.settings import Settings
+from watchkeeper.streams.kafka.embedded import EmbeddedBroker
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import FLOWS
 
 PARTITIONS = 4
-SHARES = PARTITIONS * len(STAGES)
+SHARES = PARTITIONS * len(FLOWS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def rate(broker: str, records: Sequence[tuple[bytes, bytes]], count: int) -> dict[str, float]:
-    """Let workers that wait fold the records; return their rates."""
+    """Let waiting workers fold the records. Return their rates."""
     with _place(broker) as settings, _workers(settings, count) as workers:
         before = sum(worker.cpu_seconds() for worker in workers)
         began = time.perf_counter()
@@ -74,7 +75,7 @@ def rate(broker: str, records: Sequence[tuple[bytes, bytes]], count: int) -> dic
 
 
 def rebalance(broker: str) -> dict[str, float]:
-    """Let a second worker join, leave, join again and die; return the seconds each time."""
+    """Let a second worker join, leave, join again and die. Return the seconds of each rebalance."""
     with _place(broker) as settings, _workers(settings, 1) as workers:
         [first] = workers
         found = {}
@@ -112,7 +113,7 @@ def _workers(settings: Settings, count: int) -> Iterator[list[Worker]]:
 
 
 def _all(workers: Sequence[Worker]) -> bool:
-    """Whether every stage of every partition is restored, each on one worker, and all have some."""
+    """Whether every stage of every partition is restored on exactly one worker, and each worker has some."""
     shares = [worker.ready() for worker in workers]
     together = set().union(*shares)
     return all(shares) and len(together) == SHARES == sum(map(len, shares))
@@ -140,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.two_workers", description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=int, default=300_000, metavar="N", help="events published")
     parser.add_argument("--broker", metavar="ADDRESS", help="host:port of a Kafka; default: the embedded one")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     return parser
 
 

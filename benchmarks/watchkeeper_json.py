@@ -1,9 +1,9 @@
 """Watchkeeper itself: one `watchkeeper worker` with a monitor of every feature and a reference.
 
-The worker is watched from outside, at its `/metrics`: the span goes from the first scrape at which every
-partition is under way (reading its checkpoint is start-up) to the first that shows all events folded. Events
-folded before the span are not counted. So the figure errs against Watchkeeper: by the cost of a dozen
-scrapes, and by a few hundredths of a second at the end.
+The span is read from the worker's `/metrics`. It starts with the first scrape at which every partition has
+folded events (reading checkpoints is start-up), and ends with the first that shows all events folded. Events
+folded before the span are not counted. So the figure is slightly too low for Watchkeeper: by the cost of a
+dozen scrapes, and by a few hundredths of a second at the end.
 """
 
 import os
@@ -21,37 +21,36 @@ from benchmarks.contest import ContestantFailed, Figures, tail
 from benchmarks.cores import CONTESTANT_CORE, pinned
 from benchmarks.events import SUBJECT, events
 from benchmarks.profile_cost import MONITOR, to_columns
-from detectors.reference import build_reference
-from streams.kafka import producer
-from streams.settings import Settings
-from streams.topics import create_topics, topic_name
+from watchkeeper.detectors.checks.build_reference import build_reference
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import create_topics, topic_name
 
 NAME = "watchkeeper_json"
 _PAUSE_SECONDS = 0.02
-_LONGEST_PAUSE_SECONDS = 0.5  # the first rate seen may be that of a slow start
+_LONGEST_PAUSE_SECONDS = 0.5  # the first measured rate may be that of a slow start
 _PARTITIONS = 4
 _TIMEOUT_SECONDS = 90
 _REFERENCE_ROWS = 20_000
 _FOLDED = ("watchkeeper_rows_total", 'stage="ingest"', 'topic="predictions"')
 _ACCEPTED = ("watchkeeper_events_total", 'outcome="accepted"', 'topic="predictions"')
 _CPU = ("process_cpu_seconds_total",)
-_CPU = ("process_cpu_seconds_total",)
 
 
 class Scrape(NamedTuple):
-    """What the worker said of itself at one moment."""
+    """Metrics of the worker at one moment."""
 
     at_seconds: float
     partitions: int
-    """Partitions of which events have been folded."""
+    """Number of partitions with folded events."""
     folded: int
     accepted: int
-    """Of the folded events, those that are in the statistics and in a checkpoint."""
+    """Folded events that are in the statistics and in a checkpoint."""
     cpu_seconds: float
 
 
 def prepare(broker: str, topic_prefix: str) -> None:
-    """Create the topics, and publish the monitor and a reference from a stream like the measured one."""
+    """Create the topics. Publish the monitor, and a reference from a stream like the measured one."""
     settings = Settings(broker=broker, topic_prefix=topic_prefix, partitions=_PARTITIONS)
     create_topics(settings)
     columns = to_columns([value for _, value in events(_REFERENCE_ROWS, seed=1)])
@@ -60,11 +59,11 @@ def prepare(broker: str, topic_prefix: str) -> None:
     to_broker.produce(topic_name(settings, "references"), reference.encode(), SUBJECT)
     to_broker.produce(topic_name(settings, "monitors"), MONITOR.model_dump_json(), SUBJECT)
     if to_broker.flush(30):
-        raise RuntimeError(f"the broker {broker} did not take the benchmark's monitor and reference")
+        raise RuntimeError(f"the broker {broker} did not accept the benchmark's monitor and reference")
 
 
 def run(broker: str, topic_prefix: str, events: int) -> Figures:
-    """Start a worker on the contestant's core, and measure until it has folded all events."""
+    """Start a worker on the contestant's core. Measure until it has folded all events."""
     port = _free_port()
     given = {
         "BROKER": broker,
@@ -76,7 +75,7 @@ def run(broker: str, topic_prefix: str, events: int) -> Figures:
     command = [
         sys.executable,
         "-c",
-        "from streams.cli import main; main()",
+        "from watchkeeper.streams.cli import main; main()",
         "worker",
     ]
     with tempfile.TemporaryFile("w+") as log:
@@ -90,29 +89,33 @@ def run(broker: str, topic_prefix: str, events: int) -> Figures:
 
 
 def follow(worker: subprocess.Popen[bytes], log: IO[str], port: int, events: int) -> Figures:
-    """Watch the worker until it has folded all events; raise with the tail of its log if it does not."""
+    """Follow the worker until it has folded all events.
+
+    Raises:
+        ContestantFailed: It did not. The message holds the last lines of its log.
+    """
     scrapes = _scrapes(worker, port, events)
     first = next((scrape for scrape in scrapes if scrape.partitions == _PARTITIONS), None)
     last = next((scrape for scrape in scrapes if scrape.folded >= events), None)
-    # Late or repeated events cost less: only a run that put every one into the statistics counts.
+    # Late and duplicate events cost less. Only a run that accepted every event counts.
     if first is None or last is None or not any(scrape.accepted == events for scrape in scrapes):
         log.seek(0)
         raise ContestantFailed(f"{NAME}: exit code {worker.poll()}, {last or first}:\n{tail(log.read())}")
     if last.folded == first.folded:
-        raise ContestantFailed(f"{NAME}: {events} events are folded at once: measure more, with --events")
+        raise ContestantFailed(f"{NAME}: {events} events are too few to measure: set a larger --events")
     seconds = last.at_seconds - first.at_seconds
     return Figures(events - first.folded, seconds, last.cpu_seconds - first.cpu_seconds)
 
 
 def _scrapes(worker: subprocess.Popen[bytes], port: int, events: int) -> Iterator[Scrape]:
-    """Ask the worker now and then, until it ends or time is up."""
+    """Scrape the worker repeatedly, until it ends or the time limit is reached."""
     deadline = time.monotonic() + _TIMEOUT_SECONDS
     first: Scrape | None = None
     while worker.poll() is None and time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
                 now = read_scrape(answer.read().decode(), time.perf_counter())
-        except (urllib.error.URLError, ConnectionError, TimeoutError):  # it is not there yet
+        except (urllib.error.URLError, ConnectionError, TimeoutError):  # not started yet
             time.sleep(_PAUSE_SECONDS)
             continue
         yield now
@@ -121,7 +124,7 @@ def _scrapes(worker: subprocess.Popen[bytes], port: int, events: int) -> Iterato
 
 
 def pause_seconds(first: Scrape, now: Scrape, events: int) -> float:
-    """Wait for half of what the rest will take: few scrapes disturb the worker, and the last is in time.
+    """Return half of the expected remaining time, so that scrapes are few and the last one is in time.
 
     >>> pause_seconds(Scrape(0.0, 4, 0, 0, 0.0), Scrape(1.0, 4, 500, 0, 0.0), 1000)
     0.5
@@ -132,7 +135,7 @@ def pause_seconds(first: Scrape, now: Scrape, events: int) -> float:
 
 
 def read_scrape(text: str, at_seconds: float) -> Scrape:
-    """Read the counters out of the text format."""
+    """Parse the counters of a scrape."""
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     folded, accepted, cpu = (_series(lines, *what) for what in (_FOLDED, _ACCEPTED, _CPU))
     return Scrape(at_seconds, sum(map(bool, folded)), int(sum(folded)), int(sum(accepted)), sum(cpu))

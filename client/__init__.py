@@ -1,9 +1,19 @@
-"""What a service imports to publish its predictions, labels and features.
+"""The name of `watchkeeper_client` in version 0.1, for a checkout; the next version removes it."""
 
-One call that never blocks and never breaks serving. Needs `confluent-kafka` and `msgspec` and nothing of
-Watchkeeper's own, so that it can be vendored into a service as it is.
-"""
+import sys
+import warnings
 
-from client.publisher import Counts, Publisher
+import watchkeeper_client
 
-__all__ = ["Counts", "Publisher"]
+warnings.warn(
+    "`client` is now `watchkeeper_client`; the next version removes the old name",
+    FutureWarning,
+    stacklevel=2,
+)
+sys.modules.update(
+    {
+        __name__: watchkeeper_client,
+        f"{__name__}.events": watchkeeper_client.events,
+        f"{__name__}.publisher": watchkeeper_client.publisher,
+    }
+)

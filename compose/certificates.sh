@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes what TLS needs, in compose/secrets/ unless another folder is given: an authority, the broker's certificate
-# and one for each client that logs in with it (mTLS). For trying it; in production your own authority does this.
+# Makes a certificate authority, the broker's certificate, and one for each client that uses mTLS.
+# The files go to the given folder, compose/secrets/ by default. In production, use your own authority.
 # HOSTS adds names of the broker: HOSTS="kafka-1.example.com kafka-2.example.com" compose/certificates.sh
 set -eu
 folder=${1:-$(dirname "$0")/secrets}
@@ -17,7 +17,7 @@ fi
 names="DNS:kafka,DNS:localhost,IP:127.0.0.1"
 for host in ${HOSTS:-}; do names="$names,DNS:$host"; done
 
-# $1: whose, $2: what it may be used for, $3: its names
+# $1: owner, $2: extended key usage, $3: subject alternative names
 sign() {
   test -s "$1.pem" && return
   openssl req -newkey rsa:3072 -nodes -keyout "$1.key" -out "$1.csr" -subj "/CN=$1" 2>/dev/null

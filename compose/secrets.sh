@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the files in compose/secrets/ that are not there yet: for trying it, keys that only the stand-ins take.
-# Put your own in their place to page for real; the folder is not in git.
+# Makes the missing files in compose/secrets/. The keys of receivers work only with the stand-ins.
+# To page for real, replace them with your own. The folder is not in git.
 set -eu
 folder=${1:-$(dirname "$0")/secrets}
 umask 077
@@ -13,6 +13,6 @@ give pagerduty_ops_ml stand-in-ops-ml
 give pagerduty_data_platform stand-in-data-platform
 give grafana_password "$(random)"
 for user in admin worker canary publisher; do give "kafka_$user" "$(random)"; done
-# Containers do not run as you; the folder above is closed to others, its files are mounted one by one.
+# Containers run as another user, so the files are readable. The folder is closed; its files are mounted singly.
 chmod 700 "$folder"
 chmod 444 "$folder"/*

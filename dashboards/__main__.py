@@ -4,7 +4,7 @@ from dashboards.written import PAGES, ROOT
 
 
 def main() -> None:
-    """Write all."""
+    """Write all dashboards."""
     for path, write in PAGES.items():
         (ROOT / path).write_text(write(), encoding="utf-8")
         print(f"written: {path}")  # noqa: T201

@@ -1,11 +1,16 @@
-"""All models at a glance: does anything fire, where is it worst, does the watch itself work."""
+"""All models at a glance: which alerts fire, which models are worst, and whether Watchkeeper works."""
+
+from typing import get_args
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.parts import ANY_IS_BAD, ANY_IS_ODD, Panel, bars, firing, lines, number, page
+from watchkeeper.schemas.tasks import Metric
 
 LINK = "/d/watchkeeper-model?var-subject=${__field.labels.subject}"
-PERFORMANCE = "auroc|log_loss|accuracy|f1|brier|ece|mae|rmse"
+"""Path of the dashboard of the model that a series belongs to."""
+PERFORMANCE = "|".join(metric for metric in get_args(Metric) if metric != "bias")
+"""A regular expression for the statistics of performance, without the bias, which may be negative."""
 
 
 def fleet() -> Dashboard:
@@ -13,10 +18,10 @@ def fleet() -> Dashboard:
     return page(
         "watchkeeper-fleet",
         "Watchkeeper: fleet",
-        "All models at a glance. Red wakes somebody; follow a name to its model or its runbook.",
+        "All models at a glance. Red alerts wake on-call. Click a name for its model or its runbook.",
         "sum by (alertname, severity, subject) (watchkeeper_alerts_firing) > 0",
         [],
-        [("Now", _now()), ("Where it is worst", _worst()), ("Over time", _over_time())],
+        [("Now", _now()), ("Worst models", _worst()), ("Over time", _over_time())],
     )
 
 
@@ -24,7 +29,7 @@ def _now() -> list[Panel]:
     return [
         number(
             "Critical",
-            "Alerts that wake somebody.",
+            "Alerts that wake on-call.",
             'sum(watchkeeper_alerts_firing{severity="critical"}) or vector(0)',
             steps=ANY_IS_BAD,
         ),
@@ -36,18 +41,18 @@ def _now() -> list[Panel]:
         ),
         number(
             "Models and views",
-            "Subjects with a closed window.",
+            "Models and feature views with a closed window.",
             'count(count by (subject) (watchkeeper_statistic{statistic="rows"}))',
         ),
         number(
             "Events a second",
-            "Accepted and not, of all topics.",
+            "Events of all topics, with every outcome.",
             "sum(topic_outcome:watchkeeper_events:rate1m)",
             "ops",
         ),
         number(
             "Rejected",
-            "Share of the last ten minutes' events that can't be used; see the topic `rejected`.",
+            "Share of events that were rejected in the last ten minutes. See the topic `rejected`.",
             'sum(rate(watchkeeper_events_total{outcome="rejected"}[10m])) '
             "/ sum(rate(watchkeeper_events_total[10m]))",
             "percentunit",
@@ -61,7 +66,7 @@ def _now() -> list[Panel]:
         ),
         firing(
             "What fires now",
-            "Each alert has a runbook; each model its dashboard.",
+            "Click an alert for its runbook, and a model for its dashboard.",
             "sum by (alertname, severity, subject) (watchkeeper_alerts_firing) > 0",
         ),
     ]
@@ -71,7 +76,7 @@ def _worst() -> list[Panel]:
     return [
         bars(
             "Drift",
-            "The feature of each model that is furthest from its reference: PSI beyond what chance does.",
+            "The feature of each model that is furthest from its reference: PSI corrected for sample size.",
             ("topk(10, max by (subject) (subject_version:watchkeeper_psi_excess:max))", "{{subject}}"),
             steps=[(None, "green"), (0.1, "orange"), (0.25, "red")],
             wide=8,
@@ -88,7 +93,7 @@ def _worst() -> list[Panel]:
         ),
         bars(
             "Performance",
-            "What the newest window of labels says, by its owner's choice of metrics.",
+            "The performance metrics of the newest window of labels.",
             (
                 f'watchkeeper_statistic{{kind="labels", segment="", statistic=~"{PERFORMANCE}"}}',
                 "{{subject}} {{version}} {{statistic}}",
@@ -103,18 +108,18 @@ def _over_time() -> list[Panel]:
     return [
         lines(
             "Events by outcome",
-            "Rejected: see the topic `rejected`. Late: after their window had closed.",
+            "Rejected: see the topic `rejected`. Late: the event came after its pane had closed.",
             ("sum by (outcome) (topic_outcome:watchkeeper_events:rate1m)", "{{outcome}}"),
             unit="ops",
         ),
         lines(
             "Alerts",
-            "Alerts that fire, by severity.",
+            "Firing alerts, by severity.",
             ("sum by (severity) (subject_severity:watchkeeper_alerts_firing:sum)", "{{severity}}"),
         ),
         lines(
             "Rows of the newest window",
-            "What each model was asked; a fall to nothing is StreamSilent.",
+            "Number of predictions of each model. StreamSilent fires when it falls to zero.",
             (
                 'sum by (subject) (watchkeeper_statistic{statistic="rows", segment="", kind!="labels"})',
                 "{{subject}}",
@@ -122,7 +127,7 @@ def _over_time() -> list[Panel]:
         ),
         lines(
             "Requests to retrain",
-            "Since the workers began; RetrainingRepeated tells of more than two a week.",
+            "Requests since the workers started. RetrainingRepeated fires at more than two a week.",
             ("sum by (model) (watchkeeper_retraining_requests_total)", "{{model}}"),
         ),
     ]

@@ -1,4 +1,4 @@
-"""One model or feature view: what fires, its data, its drift, its performance, by version and by segment."""
+"""One model or feature view: its alerts, data quality, drift and performance, by version and segment."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -6,8 +6,11 @@ from dashboards.fleet import PERFORMANCE
 from dashboards.parts import ANY_IS_BAD, Panel, Query, firing, lines, number, page, query_variable
 
 WHOLE = 'subject="$subject", version=~"$version", segment=""'
+"""Selects the statistics of all rows of the chosen versions."""
 FEATURES = f'{WHOLE}, feature=~"$feature"'
+"""Selects the same for the chosen features."""
 SHARE_STEPS = [(None, "transparent"), (0.05, "orange"), (0.2, "red")]
+"""Colours of shares of bad values: from the default of `sensitivity.missing_ratio`, and from 20 %."""
 
 
 def model() -> Dashboard:
@@ -15,7 +18,7 @@ def model() -> Dashboard:
     return page(
         "watchkeeper-model",
         "Watchkeeper: one model",
-        "Read from above: what fires, whether its data are whole, whether they moved, whether it does worse.",
+        "From top to bottom: firing alerts, data quality, drift, performance.",
         'sum by (alertname, severity, subject) (watchkeeper_alerts_firing{subject="$subject"}) > 0',
         [
             query_variable("subject", "Model", "label_values(watchkeeper_statistic, subject)", several=False),
@@ -31,9 +34,9 @@ def model() -> Dashboard:
         ],
         [
             ("Now", _now()),
-            ("Are the data whole?", _quality()),
-            ("Did anything move?", _drift()),
-            ("Does it do worse?", _performance()),
+            ("Is the data valid?", _quality()),
+            ("Did anything drift?", _drift()),
+            ("Does it perform worse?", _performance()),
             ("By version and segment", _parts()),
         ],
         span="now-24h",
@@ -48,7 +51,7 @@ def _now() -> list[Panel]:
     return [
         number(
             "Critical",
-            "Alerts of this model that wake somebody.",
+            "Alerts about this model that wake on-call.",
             'sum(watchkeeper_alerts_firing{subject="$subject", severity="critical"}) or vector(0)',
             steps=ANY_IS_BAD,
         ),
@@ -66,25 +69,25 @@ def _now() -> list[Panel]:
         ),
         number(
             "Drift, worst feature",
-            "PSI beyond what chance does.",
+            "PSI corrected for sample size.",
             'max(subject_version:watchkeeper_psi_excess:max{subject="$subject", version=~"$version"})',
             steps=[(None, "green"), (0.1, "orange"), (0.25, "red")],
         ),
         number(
             "Labels",
-            "Labels of the newest window that met their prediction; none: performance is not known.",
+            "Joined labels of the newest window. Without labels, performance is unknown.",
             f'sum(watchkeeper_statistic{{{WHOLE}, kind="labels", statistic="rows"}})',
         ),
         number(
             "Pages beside the budget",
-            "Pages that began in the budget's time, over how many of them may be false. If most of them are, "
-            "their evidence says which check to mend; false_pages.at_most sets all thresholds.",
+            "Pages in the span of the budget, per page that may be false. If most pages are false, "
+            "their evidence shows which check to adjust. false_pages.at_most sets all thresholds.",
             'watchkeeper_budget_period_pages{subject="$subject"} '
             '/ watchkeeper_budget_false_pages{subject="$subject"}',
         ),
         firing(
             "What fires now",
-            "Labels say which alert it is; the page says since when, how bad, what to do.",
+            "Labels identify the alert. The page states since when it fires, how bad it is, and what to do.",
             'sum by (alertname, severity, subject) (watchkeeper_alerts_firing{subject="$subject"}) > 0',
         ),
     ]
@@ -100,7 +103,7 @@ def _quality() -> list[Panel]:
             steps=SHARE_STEPS,
         ),
         lines(
-            "Of another type, out of range, unseen",
+            "Wrong type, out of range, unseen",
             "FeatureWrongType, FeatureOutOfRange, FeatureUnseenCategory.",
             _of("wrong_type_ratio", "{{feature}} type"),
             _of("out_of_range_ratio", "{{feature}} range"),
@@ -108,17 +111,17 @@ def _quality() -> list[Panel]:
             unit="percentunit",
             steps=SHARE_STEPS,
         ),
-        lines("Means", "FeatureUnitChange and FeatureStuck show here first.", _of("mean")),
+        lines("Means", "FeatureUnitChange and FeatureStuck are visible here first.", _of("mean")),
         lines(
             "Late and duplicate",
-            "They are in no other number of this page.",
+            "No other number on this page includes these events.",
             _of("late_rows", "late rows {{version}}", WHOLE),
             _of("duplicate_ratio", "duplicates {{version}}", WHOLE),
         ),
         lines(
             "Serving latency",
             "LatencyHigh.",
-            _of("latency_p50_ms", "half {{version}}", WHOLE),
+            _of("latency_p50_ms", "median {{version}}", WHOLE),
             _of("latency_p95_ms", "95 % {{version}}", WHOLE),
             _of("latency_p99_ms", "99 % {{version}}", WHOLE),
             unit="ms",
@@ -130,25 +133,25 @@ def _quality() -> list[Panel]:
 def _drift() -> list[Panel]:
     return [
         lines(
-            "PSI beyond chance",
-            "FeatureDrift: distance from the reference, less what chance does at this size.",
+            "PSI, corrected",
+            "FeatureDrift: distance from the reference, corrected for sample size.",
             _of("psi_excess"),
             steps=[(None, "transparent"), (0.1, "orange"), (0.25, "red")],
         ),
         lines(
             "Jensen-Shannon distance",
-            "0 is the same, 1 is disjoint; comparable between features.",
+            "0: same as the reference. 1: disjoint. Comparable between features.",
             _of("jensen_shannon"),
         ),
         lines(
             "Output",
-            "PredictionDrift: PSI of the model's output beyond chance, and its mean.",
+            "PredictionDrift: PSI of the model's output, corrected for sample size, and its mean.",
             _of("prediction_psi_excess", "PSI {{version}}", WHOLE),
             _of("prediction_mean", "mean {{version}}", WHOLE),
         ),
         lines(
             "Online detectors",
-            "The highest score of any detector since the window before; 1 is an alarm.",
+            "The highest score of any detector since the previous window. 1 is an alarm.",
             _of("detector_score", "{{feature}} {{kind}} {{version}}"),
             steps=[(None, "transparent"), (1, "orange")],
         ),
@@ -159,7 +162,7 @@ def _performance() -> list[Panel]:
     return [
         lines(
             "Performance",
-            "ModelPerformanceDegraded: measured on the labels that came.",
+            "ModelPerformanceDegraded: measured on the labels of each window.",
             (
                 f'watchkeeper_statistic{{{WHOLE}, kind="labels", statistic=~"{PERFORMANCE}"}}',
                 "{{statistic}} {{version}}",
@@ -167,20 +170,20 @@ def _performance() -> list[Panel]:
         ),
         lines(
             "Labels",
-            "LabelsLate: how many came, and how many came after their window had closed.",
+            "LabelsLate: number of labels, and of those that came after their pane had closed.",
             _of("rows", "labels {{version}}", f'{WHOLE}, kind="labels"'),
             _of("late_labels", "late {{version}}", WHOLE),
         ),
         lines(
             "From prediction to label",
-            "Performance is known no sooner.",
-            _of("label_lag_p50_ms", "half {{version}}", WHOLE),
+            "Performance can't be known earlier.",
+            _of("label_lag_p50_ms", "median {{version}}", WHOLE),
             _of("label_lag_p95_ms", "95 % {{version}}", WHOLE),
             unit="ms",
         ),
         lines(
             "Positives",
-            "Share of positives among labels: what is true; compare with the mean of the output.",
+            "Share of positives among labels, and the mean of the output for comparison.",
             _of("positive_ratio", "true {{version}}", WHOLE),
             _of("prediction_mean", "predicted {{version}}", WHOLE),
             unit="percentunit",
@@ -193,7 +196,7 @@ def _parts() -> list[Panel]:
     return [
         lines(
             "Rows by version",
-            "A rollout, or a rollback.",
+            "Shows rollouts and rollbacks.",
             (
                 (
                     'sum by (version) (watchkeeper_statistic{subject="$subject", segment="", kind!="labels", '
@@ -204,7 +207,7 @@ def _parts() -> list[Panel]:
         ),
         lines(
             "Rows by segment",
-            "The 50 largest.",
+            "The 50 largest segments.",
             (
                 f'sum by (segment) (watchkeeper_statistic{{{of_part}, kind!="labels", statistic="rows"}})',
                 "{{segment}}",

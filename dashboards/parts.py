@@ -1,4 +1,4 @@
-"""What all dashboards are made of: panels with a unit, thresholds and a sentence that says what is seen."""
+"""The parts of all dashboards: panels with a unit, thresholds and a sentence that explains them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,19 +21,25 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 __all__ = ["PAGES", "SOURCE", "Query", "bars", "firing", "lines", "number", "page", "query_variable"]
 
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="watchkeeper-prometheus")
+"""The data source of all panels, as compose/grafana provisions it."""
 TAG = "watchkeeper"
+"""The tag by which dashboards link to each other."""
 PAGES = "http://localhost:8090/docs/runbooks"
-"""Where runbooks are, as compose/ serves them: the variable `pages` of each dashboard."""
+"""Address of the runbooks as compose/ serves them: the default of each dashboard's variable `pages`."""
 
 Panel = Builder[model.Panel]
+"""A panel of any kind."""
 Query = tuple[str, str]
-"""An expression, and how its series are called."""
+"""A PromQL expression, and the legend of its series."""
 Step = tuple[float | None, str]
-"""From which value on a colour is shown; None: from the lowest."""
+"""The value from which a colour is shown (None: the lowest), and the colour."""
 
 GOOD: tuple[Step, ...] = ((None, "green"),)
+"""Colours of a number that is never bad."""
 ANY_IS_BAD: tuple[Step, ...] = ((None, "green"), (1, "red"))
+"""Colours of a count that should be 0, and wakes on-call otherwise."""
 ANY_IS_ODD: tuple[Step, ...] = ((None, "green"), (1, "orange"))
+"""Colours of a count that should be 0, and is a ticket otherwise."""
 
 
 def _steps(steps: Sequence[Step]) -> build.ThresholdsConfig:
@@ -54,7 +60,7 @@ def _targets(queries: Sequence[Query], instant: bool, as_table: bool = False) ->
 def number(
     title: str, what: str, expr: str, unit: str = "short", steps: Sequence[Step] = GOOD, wide: int = 4
 ) -> Panel:
-    """Show one number, coloured by what it means."""
+    """Return a panel with one number, coloured by its thresholds."""
     panel = stat.Panel().title(title).description(what).datasource(SOURCE)
     panel = panel.targets(_targets([(expr, "")], instant=True)).unit(unit).thresholds(_steps(steps))
     panel = panel.color_mode(BigValueColorMode.BACKGROUND).graph_mode(BigValueGraphMode.NONE)
@@ -69,7 +75,7 @@ def lines(
     steps: Sequence[Step] = (),
     wide: int = 12,
 ) -> Panel:
-    """Show values over time; from a threshold on the area is coloured."""
+    """Return a panel with values over time. Areas above a threshold are coloured."""
     panel = timeseries.Panel().title(title).description(what).datasource(SOURCE)
     panel = panel.targets(_targets(queries, instant=False)).unit(unit).height(8).span(wide)
     panel = panel.line_width(1).fill_opacity(5)
@@ -91,7 +97,7 @@ def bars(
     wide: int = 12,
     link: str | None = None,
 ) -> Panel:
-    """Show which are the highest now."""
+    """Return a panel with the highest current values."""
     panel = bargauge.Panel().title(title).description(what).datasource(SOURCE)
     panel = panel.targets(_targets([query], instant=True)).unit(unit).thresholds(_steps(steps))
     panel = panel.orientation(VizOrientation.HORIZONTAL).height(8).span(wide).no_value("-")
@@ -99,7 +105,7 @@ def bars(
 
 
 def firing(title: str, what: str, expr: str, wide: int = 24) -> Panel:
-    """List alerts that fire, with links to the runbook and to the model."""
+    """Return a table of the firing alerts, with links to the runbook and to the model."""
     hidden = {"Time": True, "Value": True, "__name__": True, "job": True, "instance": True}
     panel = table.Panel().title(title).description(what).datasource(SOURCE).height(7).span(wide)
     panel = panel.targets(_targets([(expr, "")], instant=True, as_table=True)).no_value("Nothing fires")
@@ -128,10 +134,11 @@ def _colours(colours: dict[str, str]) -> model.DynamicConfigValue:
 
 
 Variable = Builder[model.VariableModel]
+"""A variable of a dashboard."""
 
 
 def query_variable(name: str, label: str, query: str, *, several: bool = True) -> Variable:
-    """Let the reader choose among the values of a label: one, or several and at first all."""
+    """Return a variable with the values of a label. The reader selects one or several."""
     variable = build.QueryVariable(name).label(label).datasource(SOURCE).query(query)
     variable = variable.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(
         model.VariableSort.ALPHABETICAL_ASC
@@ -155,7 +162,7 @@ def page(
     rows: Sequence[tuple[str, Sequence[Panel]]],
     span: str = "now-6h",
 ) -> model.Dashboard:
-    """Put a dashboard together. `alerts` selects the alerts that are drawn as annotations."""
+    """Return a dashboard. `alerts` is the expression for the alerts that are drawn as annotations."""
     board = build.Dashboard(title).uid(uid).description(what).tags([TAG]).timezone("browser").readonly()
     board = board.time(span, "now").refresh("30s").tooltip(model.DashboardCursorSync.CROSSHAIR)
     to_others = build.DashboardLink("Watchkeeper").type(model.DashboardLinkType.DASHBOARDS).tags([TAG])

@@ -1,10 +1,11 @@
-"""Watchkeeper itself: does it keep up, does it save, does it deliver, what does it cost."""
+"""Watchkeeper itself: whether it keeps up, saves and delivers, and what it costs."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.parts import ANY_IS_BAD, ANY_IS_ODD, Panel, lines, number, page
 
 BEHIND = [(None, "transparent"), (60, "orange"), (120, "red")]
+"""Colours of the age of checkpoints in seconds; red from where CheckpointOld fires."""
 
 
 def system() -> Dashboard:
@@ -12,7 +13,7 @@ def system() -> Dashboard:
     return page(
         "watchkeeper-system",
         "Watchkeeper: the system",
-        "From above: is anything wrong, does it keep up, does it save and deliver, what does it cost.",
+        "From top to bottom: current faults, throughput, checkpoints and deliveries, cost.",
         'sum by (alertname, severity, subject) (watchkeeper_alerts_firing{severity="critical"}) > 0',
         [],
         [
@@ -28,19 +29,19 @@ def _now() -> list[Panel]:
     return [
         number(
             "Workers",
-            "WorkersAbsent, WorkerDown.",
+            "WorkersAbsent, WorkerDown: workers that answer.",
             'sum(up{job="watchkeeper"})',
             steps=[(None, "red"), (1, "green")],
         ),
         number(
             "Waiting",
-            "LagGrowing: records that wait, all stages.",
+            "LagGrowing: waiting records of all stages.",
             "sum(stage_topic:watchkeeper_lag_records:sum)",
             steps=[(None, "green"), (100_000, "orange"), (1_000_000, "red")],
         ),
         number(
             "Oldest checkpoint",
-            "CheckpointOld: how long ago the stage that is furthest behind has saved.",
+            "CheckpointOld: time since the oldest last save of any stage.",
             "max(stage:watchkeeper_checkpoint_age_seconds:max)",
             "s",
             [(None, "green"), (60, "orange"), (120, "red")],
@@ -52,8 +53,8 @@ def _now() -> list[Panel]:
             steps=ANY_IS_BAD,
         ),
         number(
-            "Canary",
-            "CanaryMissed: 1 when its last drift was not seen.",
+            "Probe",
+            "CanaryMissed: 1 if the last drift of the probe (watchkeeper canary) was not detected.",
             "max(watchkeeper_canary_missed)",
             steps=ANY_IS_BAD,
         ),
@@ -70,18 +71,18 @@ def _flow() -> list[Panel]:
     return [
         lines(
             "Events by topic",
-            "EventsRejected, TopicSilent.",
+            "EventsRejected, TopicSilent: events of each topic, by outcome.",
             ("topic_outcome:watchkeeper_events:rate1m", "{{topic}} {{outcome}}"),
             unit="ops",
         ),
         lines(
             "Waiting by stage",
-            "LagGrowing.",
+            "LagGrowing: waiting records of each stage.",
             ("stage_topic:watchkeeper_lag_records:sum", "{{stage}} {{topic}}"),
         ),
         lines(
             "Rejected, by reason",
-            "EventsRejected; `watchkeeper rejected list` names the newest.",
+            "EventsRejected. `watchkeeper rejected list` lists the newest.",
             (
                 "sum by (topic, reason) (rate(watchkeeper_rejected_total[$__rate_interval]))",
                 "{{topic}} {{reason}}",
@@ -98,19 +99,19 @@ def _flow() -> list[Panel]:
         ),
         lines(
             "Labels by outcome",
-            "Orphaned: no prediction has come. Evicted: forgotten for lack of room.",
+            "Orphaned: without a prediction. Evicted: forgotten for lack of room.",
             ("sum by (outcome) (rate(watchkeeper_labels_total[$__rate_interval]))", "{{outcome}}"),
             unit="ops",
         ),
         lines(
             "Event time",
-            "How far behind now the events are that panes are closed up to; of old data, years.",
+            "How far closed panes are behind the clock. With old data this may be years.",
             ("time() - max by (kind) (watchkeeper_watermark_timestamp_seconds)", "{{kind}}"),
             unit="s",
         ),
         lines(
             "Last record",
-            "PartitionSilent, TopicSilent: how long ago each input has brought anything.",
+            "PartitionSilent, TopicSilent: time since the last record of each input.",
             (
                 "time() - max by (stage, topic) (watchkeeper_last_row_timestamp_seconds)",
                 "{{stage}} {{topic}}",
@@ -119,7 +120,7 @@ def _flow() -> list[Panel]:
         ),
         lines(
             "Time to fold a chunk",
-            "99 of 100 chunks stay below.",
+            "99th percentile.",
             (
                 (
                     "histogram_quantile(0.99, sum by (stage, le) "
@@ -136,14 +137,14 @@ def _delivery() -> list[Panel]:
     return [
         lines(
             "Age of checkpoints",
-            "CheckpointOld.",
+            "CheckpointOld: time since the oldest last save of each stage.",
             ("stage:watchkeeper_checkpoint_age_seconds:max", "{{stage}}"),
             unit="s",
             steps=BEHIND,
         ),
         lines(
             "Time to save",
-            "99 of 100 checkpoints stay below.",
+            "99th percentile.",
             (
                 (
                     "histogram_quantile(0.99, sum by (stage, le) "
@@ -155,13 +156,13 @@ def _delivery() -> list[Panel]:
         ),
         lines(
             "Size of checkpoints",
-            "All partitions of a stage.",
+            "Sum over all partitions of a stage.",
             ("sum by (stage) (watchkeeper_checkpoint_bytes)", "{{stage}}"),
             unit="bytes",
         ),
         lines(
-            "Sent on",
-            "What each stage has sent to the next.",
+            "Outputs",
+            "Records that each stage sends to the next.",
             (
                 "sum by (stage, topic) (rate(watchkeeper_outputs_total[$__rate_interval]))",
                 "{{stage}} {{topic}}",
@@ -170,7 +171,7 @@ def _delivery() -> list[Panel]:
         ),
         lines(
             "Deliveries of alerts",
-            "NotificationsFailing.",
+            "NotificationsFailing: deliveries by workers, by outcome.",
             (
                 "sum by (receiver, outcome) (rate(watchkeeper_notifications_total[$__rate_interval]))",
                 "{{receiver}} {{outcome}}",
@@ -179,7 +180,7 @@ def _delivery() -> list[Panel]:
         ),
         lines(
             "Alertmanager's own deliveries",
-            "To PagerDuty, Slack, webhooks, mail; failed ones drawn apart.",
+            "Deliveries to PagerDuty, Slack, webhooks and mail. Failed ones are separate series.",
             (
                 "sum by (integration) (rate(alertmanager_notifications_total[$__rate_interval]))",
                 "{{integration}}",
@@ -191,13 +192,13 @@ def _delivery() -> list[Panel]:
             unit="ops",
         ),
         lines(
-            "Alerts begun and ended",
-            "By alert.",
+            "Alerts fired and resolved",
+            "Totals by alert.",
             ("sum by (alertname, status) (watchkeeper_alerts_total)", "{{alertname}} {{status}}"),
         ),
         lines(
-            "Rounds of the canary",
-            "CanaryStalled, CanaryMissed.",
+            "Rounds of the probe",
+            "CanaryStalled, CanaryMissed: rounds of `watchkeeper canary`, by outcome.",
             ("sum by (outcome) (watchkeeper_canary_rounds_total)", "{{outcome}}"),
         ),
     ]
@@ -207,7 +208,7 @@ def _cost() -> list[Panel]:
     return [
         lines(
             "Processor",
-            "1 is a whole core; a worker uses no more.",
+            "1 is a whole core, the most that a worker uses.",
             ('rate(process_cpu_seconds_total{job=~"watchkeeper.*"}[$__rate_interval])', "{{instance}}"),
             unit="percentunit",
             steps=[(None, "transparent"), (0.9, "orange")],
@@ -215,33 +216,33 @@ def _cost() -> list[Panel]:
         ),
         lines(
             "Memory",
-            "Of each process.",
+            "Resident memory of each process.",
             ('process_resident_memory_bytes{job=~"watchkeeper.*"}', "{{instance}}"),
             unit="bytes",
             wide=8,
         ),
         lines(
             "Series",
-            "SeriesLimitReached: statistics on show, and what `watchkeeper doctor` says is the most.",
+            "SeriesLimitReached: exposed statistics, and all series. `watchkeeper doctor` prints the limit.",
             ("count by (instance) (watchkeeper_statistic)", "{{instance}}"),
             ('sum by (instance) (scrape_samples_scraped{job="watchkeeper"})', "{{instance}} all"),
             wide=8,
         ),
         lines(
-            "Series left out",
-            "SeriesLimitReached.",
+            "Dropped series",
+            "SeriesLimitReached: series dropped in ten minutes.",
             ("sum by (instance) (increase(watchkeeper_statistic_series_dropped_total[10m]))", "{{instance}}"),
             wide=8,
         ),
         lines(
             "Starts",
-            "WorkerRestarting: in an hour.",
+            "WorkerRestarting: starts in an hour.",
             ('changes(process_start_time_seconds{job="watchkeeper"}[1h])', "{{instance}}"),
             wide=8,
         ),
         lines(
-            "What runs",
-            "Versions of Watchkeeper; two of them: an upgrade is under way.",
+            "Versions",
+            "Running versions of Watchkeeper. Two versions mean that an upgrade is in progress.",
             ("count by (version, python) (watchkeeper_build_info)", "{{version}} on Python {{python}}"),
             wide=8,
         ),

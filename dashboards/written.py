@@ -1,4 +1,4 @@
-"""The dashboards as files of Grafana."""
+"""The dashboards as files for Grafana."""
 
 import json
 from collections.abc import Callable
@@ -17,14 +17,19 @@ __all__ = ["PAGES", "ROOT"]
 
 ROOT = Path(__file__).parent.parent
 FOLDER = "compose/grafana/dashboards"
+"""The folder of the files, from the top of the repository."""
 
 
 def written(make: Callable[[], Dashboard]) -> str:
-    """Return a dashboard's file. Panels have numbers, so that links to one stay right."""
+    """Return the file of a dashboard. Panels have fixed numbers, so that links to them stay valid.
+
+    Args:
+        make: Builds the dashboard.
+    """
     board: dict[str, Any] = json.loads(JSONEncoder(sort_keys=True).encode(make()))
     for number, panel in enumerate(board["panels"], 1):
         panel["id"] = number
-    for annotation in board["annotations"]["list"]:  # fields that the kit's builder does not know
+    for annotation in board["annotations"]["list"]:  # fields that the builder of the SDK lacks
         annotation |= {
             "titleFormat": "{{alertname}}",
             "textFormat": "{{severity}} {{subject}}{{topic}}{{stage}}",
@@ -37,3 +42,4 @@ def written(make: Callable[[], Dashboard]) -> str:
 PAGES: dict[str, Callable[[], str]] = {
     f"{FOLDER}/{make.__name__}.json": partial(written, make) for make in (fleet, model, system)
 }
+"""Path of each dashboard's file, and the function that returns its content."""

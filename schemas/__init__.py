@@ -1,5 +1,10 @@
-"""What travels on the topics and what is configured; knows nothing of Kafka, numpy or the clock.
+"""The records on the topics, and the configuration. This package uses neither Kafka, numpy nor the clock.
 
-Hot and internal messages are `msgspec` structs; what people write or read (monitors, alerts, retraining
-requests) is pydantic. One noun a file.
+Frequent and internal messages are `msgspec` structs. Records that people write or read (monitors, alerts,
+retraining requests) are pydantic models. Each file has one noun.
 """
+
+if __name__ == "schemas":  # a checkout, by the name of version 0.1
+    from watchkeeper.moved import use_old_name
+
+    use_old_name(__name__)

@@ -1,4 +1,4 @@
-"""The state of one incident: what the compacted topic `alerts` holds, and what Alertmanager is sent."""
+"""The state of one incident, as on the compacted topic `alerts`, and its deliveries to Alertmanager."""
 
 import hashlib
 from datetime import datetime
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 Severity = Literal["critical", "warning", "info"]
+"""Critical wakes on-call, a warning is a ticket, info is a note."""
 
 
 def _dated(time: datetime) -> datetime:
@@ -16,43 +17,57 @@ def _dated(time: datetime) -> datetime:
 
 
 When = Annotated[AwareDatetime, AfterValidator(_dated)]
-"""A time with its zone: without one it could not be compared."""
+"""A time with its zone. A time without a zone could not be compared."""
 
 
 class Alert(BaseModel):
-    """One incident now. Labels are its identity; every number lives in annotations and evidence.
+    """The current state of one incident. Labels are its identity; numbers are in annotations and evidence.
 
-    Fields that are not known are passed over: in a rolling upgrade newer workers may write some.
+    Unknown fields are ignored: during a rolling upgrade newer workers may write some.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     fingerprint: str
+    """The id of the alert, made from its labels."""
     status: Literal["firing", "resolved"]
+    """Whether the alert is open."""
     pages: bool
-    """Whether on-call is woken (severity critical) or the alert is only recorded."""
+    """Whether the alert wakes on-call (severity critical) or is only recorded."""
     labels: dict[str, str]
+    """The identity of the alert."""
     annotations: dict[str, str]
+    """The texts for on-call, such as `summary`, `description` and `action`."""
     started_at: When
     """Event time: the start of the first bad window."""
     updated_at: When
+    """Event time: the end of the window that changed the alert last."""
     ended_at: When | None = None
+    """Event time: the end of the last bad window; None while the alert fires."""
     evidence: list[dict[str, Any]] = []
+    """The findings behind the alert, worst first."""
 
 
 class Notice(BaseModel):
-    """One delivery of an alert, with times of the wall clock: event time may lie years back."""
+    """One delivery of an alert, with times of the clock, because event time may be years ago."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     change: Literal["fired", "updated", "resolved", "repeated"]
+    """Why the alert is delivered."""
     alert: Alert
+    """The alert in its current state."""
     fired_at: When
+    """Clock time at which the alert fired."""
     resolved_at: When | None = None
+    """Clock time at which the alert resolved; None while it fires."""
 
 
 def fingerprint(labels: dict[str, str]) -> str:
-    """Identify an alert by its labels, whatever their order.
+    """Return the id of an alert, made from its labels in any order: 16 hexadecimal digits.
+
+    Args:
+        labels: The labels of the alert.
 
     >>> fingerprint({"a": "1", "b": "2"}) == fingerprint({"b": "2", "a": "1"})
     True

@@ -1,4 +1,4 @@
-"""The monitor file: what the owner of a model or feature view states, once.
+"""The monitor file: what the owner of a model or feature view states about it.
 
 The JSON Schema in `docs/reference/monitor.schema.json` is generated from these classes.
 """
@@ -17,14 +17,20 @@ from pydantic import (
     model_validator,
 )
 
+from watchkeeper.schemas.tasks import SCHEMAS, Metric, TaskName
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+"""A name: at most 100 letters, digits, `.`, `_` and `-`, the first a letter or digit."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+"""A number that is neither infinite nor NaN."""
 Many = Annotated[int, Field(gt=0, le=1_000_000_000)]
+"""A count of at least 1. The upper bound is chosen by hand: it keeps sums of counts far below 64 bits."""
 Share = Annotated[float, Field(ge=0, le=1)]
+"""A share, from 0 to 1."""
 
 
 def _iso(value: Any) -> Any:
-    # YAML reads 1:30 as ninety and pydantic reads a number as seconds: nobody could say what a file means.
+    # YAML reads 1:30 as ninety, and pydantic reads a number as seconds: such a file is ambiguous.
     if isinstance(value, timedelta) or (isinstance(value, str) and value.lstrip("+-").startswith("P")):
         return value
     raise ValueError("should be an ISO 8601 duration, like PT5M, PT12H or P30D")
@@ -32,7 +38,7 @@ def _iso(value: Any) -> Any:
 
 def _positive(span: timedelta) -> timedelta:
     if span <= timedelta(0):
-        raise ValueError("should be longer than nothing")
+        raise ValueError("should be longer than zero")
     return _whole(span)
 
 
@@ -43,9 +49,9 @@ def _not_negative(span: timedelta) -> timedelta:
 
 
 def _whole(span: timedelta) -> timedelta:
-    # All times are whole milliseconds: a pane of half of one would have no length.
+    # All times are whole milliseconds: a pane of half a millisecond would have no length.
     if span % timedelta(milliseconds=1):
-        raise ValueError("should be whole milliseconds")
+        raise ValueError("should be a whole number of milliseconds")
     return span
 
 
@@ -53,51 +59,53 @@ def _category(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError("should be text, and half a character is in it") from None
+        raise ValueError("should be valid text, but contains half a character") from None
     return value
 
 
 def _text(value: str) -> str:
     if not value.isprintable():
-        raise ValueError("should be text that can be printed")
+        raise ValueError("should be printable text")
     return value
 
 
-# Not Field(gt=...): that puts a `gt` into the JSON Schema, which is no keyword for text.
+# Not Field(gt=...): that puts a `gt` into the JSON Schema, which is not a keyword for text.
 Positive = Annotated[timedelta, BeforeValidator(_iso), AfterValidator(_positive)]
+"""An ISO 8601 duration above zero, in whole milliseconds."""
 NotNegative = Annotated[timedelta, BeforeValidator(_iso), AfterValidator(_not_negative)]
-
-
+"""An ISO 8601 duration of zero or more, in whole milliseconds."""
 Text = Annotated[str, AfterValidator(_text)]
+"""Printable text."""
 Category = Annotated[str, AfterValidator(_category)]
+"""The name of a category: text that UTF-8 can encode."""
 
 
 class Section(BaseModel):
-    """A part of the file; a key that is not known is an error, not a silent default."""
+    """A part of the file. An unknown key is an error, not a silent default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Owner(Section):
-    """Who is told, and how loudly at most."""
+    """Who is notified, and at most how urgently."""
 
     team: Name
-    """The team, as Alertmanager's routes know it: the label `team` of every alert."""
+    """The team, as Alertmanager's routes name it. It becomes the label `team` of every alert."""
     severity: Literal["page", "ticket"] = "page"
-    """`page`: on-call is woken for what hurts. `ticket`: nobody is woken."""
+    """`page`: critical alerts wake on-call. `ticket`: no alert wakes anybody."""
 
 
 class Feature(Section):
     """One feature. `integer` and `number` are numeric, `category` is text, `boolean` is true or false."""
 
     type: Literal["number", "integer", "category", "boolean"]
-    """What values must be; others are counted as of a wrong type, and an integer may be written as 3.0."""
+    """The type of valid values; other values count as of a wrong type. An integer may be written as 3.0."""
     range: tuple[Finite, Finite] | None = None
-    """Lowest and highest value that can be right; numbers only."""
+    """Lowest and highest valid value; for numbers only."""
     categories: list[Category] | None = None
-    """The whole list, where it is closed; otherwise the reference's categories are the known ones."""
+    """The complete list of known categories. Default: those of the reference."""
     required: bool = True
-    """False: values may be absent in any share, and only a feature that vanishes altogether is a fault."""
+    """With `false`, any share of values may be absent. Only a feature without any value is a fault."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -106,25 +114,25 @@ class Feature(Section):
         if self.range is not None and not self.range[0] < self.range[1]:
             raise ValueError(f"range must rise, got {list(self.range)}")
         if self.range is not None and not isfinite(self.range[1] - self.range[0]):
-            raise ValueError(f"range is too wide to be divided, got {list(self.range)}")
+            raise ValueError(f"range is too wide, its width is not a finite number: got {list(self.range)}")
         if self.categories is not None and self.type != "category":
             raise ValueError(f"categories is for type category, not for type {self.type}")
         return self
 
 
-class Windows(Section):
-    """Spans of event time. A window is made of panes; it closes by time, or earlier by count."""
+class WindowsSection(Section):
+    """Spans of event time. A window consists of panes. It closes by time, or earlier by count."""
 
     pane: Positive = timedelta(minutes=5)
-    """The grain of time: rows of one pane are counted together."""
+    """The smallest span: rows of one pane are counted together."""
     size: Positive = timedelta(hours=1)
-    """The span that is judged at once; a multiple of `pane`."""
+    """The span whose rows are judged together; a multiple of `pane`."""
     every: Positive | None = None
-    """How often a window ends; default: its size (tumbling)."""
+    """How often a window ends. Default: its size, so that windows do not overlap."""
     rows: Many | None = None
-    """Close at the pane that reaches this count, even if `size` has not passed."""
+    """A window also closes at the pane that reaches this number of rows, even before `size` has passed."""
     lateness: NotNegative = timedelta(minutes=1)
-    """How long a pane waits for events that come out of order."""
+    """How long a pane waits for events that arrive out of order."""
 
     @model_validator(mode="after")
     def _divide(self) -> Self:
@@ -132,17 +140,17 @@ class Windows(Section):
             if span % self.pane:
                 raise ValueError(f"windows.{name} must be a multiple of windows.pane")
         if self.every is not None and self.every > self.size:
-            raise ValueError("windows.every must not exceed windows.size, or rows fall between two windows")
+            raise ValueError("windows.every must not exceed windows.size, or some rows would be in no window")
         return self
 
 
-class Reference(Section):
-    """What normal looks like: built from a file, or from the first events of the stream."""
+class ReferenceSection(Section):
+    """The baseline: built from a file, or from the first events of the stream."""
 
     file: Text | None = None
-    """Parquet, CSV or NDJSON, relative to this file."""
+    """Path of a Parquet, CSV or NDJSON file, relative to the monitor file."""
     first: Many | None = None
-    """So many of the stream's first events, for `watchkeeper reference build --from-stream`."""
+    """Number of first events of the stream to use, for `watchkeeper reference build --from-stream`."""
 
     @model_validator(mode="after")
     def _one_of(self) -> Self:
@@ -155,106 +163,102 @@ class Tolerance(Section):
     """How much worse than the reference a metric may be before it counts as harm."""
 
     worse_by: Annotated[Finite, Field(ge=0)] | None = None
-    """How far it may fall behind the reference, in the metric's own unit."""
+    """By how much the metric may be worse than in the reference, in its own unit."""
     at_least: Finite | None = None
-    """A floor, whatever the reference says."""
+    """The lowest acceptable value, regardless of the reference."""
     at_most: Finite | None = None
-    """A ceiling, whatever the reference says."""
-
-
-Metric = Literal["auroc", "log_loss", "accuracy", "f1", "brier", "ece", "mae", "rmse", "bias"]
-REGRESSION_METRICS: frozenset[Metric] = frozenset(("mae", "rmse", "bias"))
+    """The highest acceptable value, regardless of the reference."""
 
 
 class Labels(Section):
-    """When labels come and what is measured on them."""
+    """When labels arrive and what is measured on them."""
 
     expected_within: Positive = timedelta(days=1)
-    """The longest that a label may take to follow its prediction; so long a prediction waits for it."""
+    """The longest time from a prediction to its label: a prediction waits this long for its label."""
     window: Positive | None = None
-    """Size of the window for performance; default: `windows.size`."""
+    """Size of the windows for performance. Default: `windows.size`."""
     min_labels: Many = 200
-    """Fewer in a window is "no data", never "ok"."""
+    """A window with fewer labels is "no data", never "ok"."""
     threshold: Share = 0.5
-    """The score from which a row counts as predicted positive, where no label is published."""
+    """A row counts as predicted positive from this score on, if its prediction has no `label`."""
     metrics: dict[Metric, Tolerance] = {}
-    """What is judged, beside what is only measured; `{}` after a metric takes the default tolerance."""
+    """The metrics that are judged; the others are only measured. `{}` means the default tolerance."""
 
 
-class Retraining(Section):
-    """When a retraining request may be emitted."""
+class RetrainingSection(Section):
+    """When Watchkeeper may request retraining."""
 
     cooldown: Positive = timedelta(days=1)
-    """The least time between two requests for one model."""
+    """The shortest time between two requests for one model."""
     data_window: Positive = timedelta(days=30)
-    """How far back the data to train on goes."""
+    """How far back the training data goes."""
     after_windows: Many = 2
-    """Bad performance windows in a row before retraining is asked for."""
+    """Number of consecutive windows with bad performance before a request."""
     min_labels: Many = 1000
-    """Fewer labels in those windows are too few to decide on."""
+    """The lowest number of labels in those windows for a request."""
 
 
 class FalsePages(Section):
-    """How many pages for nothing the owner puts up with: every threshold follows from it."""
+    """The budget of false pages: every threshold follows from it."""
 
     at_most: Annotated[Finite, Field(gt=0)] = 1
-    """So many false pages on average..."""
+    """How many false pages are acceptable on average in each span `per`."""
     per: Positive = timedelta(days=30)
-    """...in so much time."""
+    """The span of time of the budget."""
 
 
 class Sensitivity(Section):
-    """Overrides of the checks' settings; the defaults suit most."""
+    """Overrides of the checks' settings. The defaults suit most monitors."""
 
     p_value: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Every test's level, shared over features (Bonferroni); default: by `false_pages`, at most 1e-4."""
+    """Level of the tests, shared over features (Bonferroni). Default: by `false_pages`, at most 1e-4."""
     psi: Annotated[Finite, Field(gt=0)] = 0.2
-    """The least effect (PSI above what the sample size alone gives) that is called drift."""
+    """The smallest PSI, after correcting for sample size, that counts as drift."""
     missing_ratio: Share = 0.05
-    """The least rise of the missing share that is a fault; also of wrong types and unseen categories."""
+    """Smallest rise that is a fault, of the share missing, mistyped, out of range, unseen or duplicate."""
     fire_after: Many = 1
-    """Bad windows in a row before a data-quality alert fires (drift and performance: one more)."""
+    """Consecutive bad windows before a data-quality alert fires (drift and performance: one more)."""
     resolve_after: Many = 2
-    """Good windows in a row before an alert resolves."""
+    """Consecutive good windows before an alert resolves."""
     silent_after: Positive | None = None
-    """So long a silence, by the clock of those who read the topic, is a fault; default: two windows."""
+    """A subject without events for this long, by the workers' clock, is a fault. Default: two windows."""
 
 
 class Monitor(Section):
-    """One model or feature view and how it is watched."""
+    """One model or feature view, and how Watchkeeper monitors it."""
 
     model: Name | None = None
-    """The model, as its predictions name it."""
+    """The name of the model in its predictions."""
     feature_view: Name | None = None
-    """The feature view, as its rows name it; instead of a model."""
+    """The name of the feature view in its rows; instead of a model."""
     owner: Owner
-    """Who is told."""
-    task: Literal["binary-classification", "regression"] | None = None
-    """What the model does; it decides which metrics are measured."""
+    """Who is notified."""
+    task: TaskName | None = None
+    """The kind of model. It decides which metrics are measured."""
     features: dict[Name, Feature] = Field(min_length=1, max_length=2000)
-    """The features that are watched; others in the events are passed over."""
+    """The features that are monitored; others in the events are ignored."""
     segments: list[Name] = Field(default=[], max_length=8)
-    """Features, or names in the events' `segments`, whose values are also watched each by itself."""
-    windows: Windows = Windows()
-    """Spans of event time."""
-    reference: Reference | None = None
-    """What normal looks like; without one there is no drift and no unseen category."""
+    """Features, or names in the events' `segments`. Each of their values is also monitored separately."""
+    windows: WindowsSection = WindowsSection()
+    """The spans of event time that are counted and judged."""
+    reference: ReferenceSection | None = None
+    """The baseline. Without one, Watchkeeper detects no drift and no unseen categories."""
     labels: Labels | None = None
-    """When the truth is learned; without it performance is not measured."""
-    retraining: Retraining | None = None
-    """When a new training may be asked for; without it, never."""
+    """When labels arrive. Without it, performance is not measured."""
+    retraining: RetrainingSection | None = None
+    """When Watchkeeper may request retraining. Without it, never."""
     false_pages: FalsePages = FalsePages()
-    """The budget of false pages: instead of thresholds."""
+    """The budget of false pages, instead of thresholds."""
     sensitivity: Sensitivity = Sensitivity()
-    """Overrides, for the few whom the defaults do not suit."""
+    """Overrides of the checks' defaults, which suit most monitors."""
     runbooks: HttpUrl | None = None
-    """Where your own runbooks are: the alert's name is put after it."""
+    """Address of your own runbooks; the alert's name is appended."""
     dashboard: HttpUrl | None = None
-    """What on-call opens to see more."""
+    """Address of the dashboard for on-call."""
 
     @property
     def subject(self) -> str:
-        """The name of what is watched."""
+        """The name of the model or feature view."""
         return self.model or self.feature_view or ""
 
     @model_validator(mode="after")
@@ -262,7 +266,7 @@ class Monitor(Section):
         if (self.model is None) == (self.feature_view is None):
             raise ValueError("a monitor is for exactly one of: model, feature_view")
         if self.model is not None and self.task is None:
-            raise ValueError("a model needs its task: binary-classification or regression")
+            raise ValueError(f"a model needs its task: {' or '.join(SCHEMAS)}")
         if self.feature_view is not None and (self.task or self.labels or self.retraining):
             raise ValueError("task, labels and retraining are for models, not for a feature_view")
         if self.retraining is not None and self.labels is None:
@@ -277,5 +281,5 @@ class Monitor(Section):
         return self
 
     def _strange_metrics(self, labels: Labels) -> list[Metric]:
-        regression = self.task == "regression"
-        return [metric for metric in labels.metrics if (metric in REGRESSION_METRICS) != regression]
+        known = SCHEMAS[self.task].metrics if self.task is not None else ()
+        return [metric for metric in labels.metrics if metric not in known]

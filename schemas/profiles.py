@@ -1,128 +1,171 @@
-"""What ingest tells evaluate: panes of rows, and how far event time has come, per subject.
+"""The messages from ingest to evaluate: panes of rows, and how far event time has come for each subject.
 
-Every subject has its own event time: a model replayed from last year or fed by a slow batch job neither holds
-back nor overtakes the others. Both messages go to the partition of `profiles` that belongs to their subjects.
+Every subject has its own event time: a model that is replayed from last year, or fed by a slow batch job,
+neither delays nor overtakes the others. Both messages go to the partition of `profiles` that belongs to their
+subjects.
 """
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from schemas.findings import LATEST_MS, Count, Kind, TimeMs
+from watchkeeper.schemas.findings import Count, Kind, TimeMs
+from watchkeeper.schemas.times import BEGINNING_MS, LATEST_MS
 
 Sum = Annotated[bytes, Meta(max_length=64)]
-"""A signed little-endian number: it may exceed 64 bits."""
-NEVER_MS = -(2**62)
-"""A subject that has closed no pane yet has come so far."""
-Reached = Annotated[int, Meta(ge=NEVER_MS, le=LATEST_MS)]
+"""A signed little-endian integer, which may exceed 64 bits."""
+Reached = Annotated[int, Meta(ge=BEGINNING_MS, le=LATEST_MS)]
+"""How far event time has come, in ms since 1970; `BEGINNING_MS` until the first pane is closed."""
 
 
 class Pane(Struct, frozen=True, tag="pane"):
-    """The merged profile of one subject's rows in one pane and one partition; sent once, when it closes."""
+    """The profile of one subject's rows in one pane and one partition; sent once, when the pane closes."""
 
     subject: str
+    """The model or feature view."""
     version: str
+    """The version of the model; empty for a feature view."""
     segment: str | None
+    """The segment, `dimension=value`; None for all rows."""
     kind: Kind
+    """The kind of rows."""
     start_ms: TimeMs
+    """Event time at which the pane starts."""
     end_ms: TimeMs
+    """Event time at which the pane ends, exclusive."""
     layout: str
+    """The id of the layout that the counts are in."""
     rows: Count
+    """Rows in the pane."""
     profile: bytes
+    """The encoded `RowsCounts` or `LabelsCounts`."""
 
     def __post_init__(self) -> None:
         if self.start_ms >= self.end_ms:
-            raise ValueError("a pane ends after its start")
+            raise ValueError("a pane must end after its start")
 
 
 class Watermark(Struct, frozen=True, tag="watermark"):
-    """How far one ingest partition has come; incremental: only what changed since its last message.
+    """How far one ingest partition has come. It contains only what changed since its last message.
 
     A subject in `event_time_ms` is active there: no more panes that end at or before this time will come.
-    A subject in `idle` has no rows there for now (read to the end, nothing for a while): it holds nothing
-    back until it is named in `event_time_ms` again. A source that has said neither about a subject and kind
-    is unknown, and holds that subject and kind back: it is starting, behind or dead.
+    A subject in `idle` has no rows there for now (the partition is read to its end, and no row came for a
+    while): it holds no window open until `event_time_ms` names it again. A partition that has reported
+    neither for a subject and kind is starting, behind or dead, and holds their windows open.
     """
 
     source: str
-    """`ingest/<partition>`."""
+    """The partition, as `ingest/<partition>`."""
     now_ms: TimeMs
-    """The sender's clock: the only clock that evaluate sees."""
+    """The sender's clock, which is the only clock that evaluate uses."""
     event_time_ms: dict[Kind, dict[str, Reached]]
+    """For each kind and subject, the event time up to which panes are closed."""
     idle: dict[Kind, list[str]]
+    """For each kind, the idle subjects."""
 
 
 ToEvaluate = Pane | Watermark
+"""The records of the topic `profiles`."""
 
 
 class NumberCounts(Struct, array_like=True):
-    """The counts of one number in a pane."""
+    """The counts of one numeric feature in a pane."""
 
     bins: list[Count]
+    """Values in each bin."""
     wrong_type: Count
+    """Values of another type."""
     out_of_range: Count
+    """Values outside the declared range; they are in the bins too."""
     total: Sum
+    """The sum of the values, in steps of the binning."""
     squares: Sum
+    """The sum of the squared values, in squared steps of the binning."""
     lowest: float | None
+    """The smallest value; None without values."""
     highest: float | None
+    """The largest value; None without values."""
 
 
 class CategoryCounts(Struct, array_like=True):
-    """The counts of one category feature in a pane: the known ones by position, the unseen by name."""
+    """The counts of one category feature in a pane: known categories by position, unseen ones by name."""
 
     known: list[Count]
+    """Values of each known category."""
     wrong_type: Count
+    """Values of another type."""
     unseen: Count
+    """Values of all unseen categories together."""
     kept: dict[str, Count]
-    """Exact counts of the unseen categories with the smallest hashes."""
+    """Exact counts of those unseen categories that have the smallest hashes."""
 
 
 class SpansCounts(Struct, array_like=True):
-    """How the spans of time varied that a past is made of."""
+    """How the spans of time that a baseline consists of varied."""
 
     count: Count
+    """Number of spans."""
     rows_min: Count
+    """Minimum number of rows in one span."""
     rows_max: Count
+    """The most rows in one span."""
     constant: dict[str, Count]
-    """In how many spans a feature had one value only."""
+    """For each feature, the number of spans in which it had a single value."""
     worst: dict[str, list[float]]
-    """The largest shares in one span of values missing, of a wrong type, and out of range or unseen."""
+    """The largest shares in one span: missing, of a wrong type, and out of range or unseen."""
     steps: dict[str, list[float]]
-    """How far a span ordinarily lies from those just before it."""
+    """How much a span ordinarily differs from those just before it."""
     moved: dict[str, list[float]]
-    """The largest excess of PSI of one span over all together, and the extremes of its mean."""
+    """The largest excess PSI of one span over all together, and the extremes of its mean."""
 
 
 class RowsCounts(Struct, array_like=True):
-    """A `RowsProfile` on the wire; the layout gives the order of features."""
+    """A `RowsProfile` on the wire. The layout gives the order of features."""
 
     rows: Count
+    """Rows in the pane."""
     duplicates: Count
+    """Events with an id that had come before."""
     late: Count
+    """Rows that came after their pane had closed."""
     first_ms: TimeMs | None
+    """Event time of the earliest row; None without rows."""
     last_ms: TimeMs | None
+    """Event time of the latest row; None without rows."""
     numbers: list[NumberCounts]
     """The numeric features, then the model's output."""
     categories: list[CategoryCounts]
+    """The category features."""
     latency: list[Count]
-    """Bucket, count, bucket, count, ..."""
+    """The histogram of serving latency: bucket, count, bucket, count, ..."""
     spans: SpansCounts | None = None
-    """Only in a past that was made of spans."""
+    """How spans varied; only in a baseline that consists of spans."""
 
 
 class LabelsCounts(Struct, array_like=True):
-    """A `LabelsProfile` on the wire; histograms are bucket, count, ..."""
+    """A `LabelsProfile` on the wire. Histograms are bucket, count, bucket, count, ..."""
 
     labels: Count
+    """Labels that were joined to their predictions."""
     orphans: Count
-    """Always 0: an orphan belongs to no version and window. Its place on the wire stays."""
+    """Always 0, because an orphan belongs to no version and window. It keeps its place on the wire."""
     late: Count
+    """Labels that came after their pane had closed."""
     corrected: Count
+    """Labels that replaced an earlier one."""
     unusable: Count
+    """Labels with an unusable value, or of a prediction without output."""
     scored: Count
+    """Labels whose prediction had a score or value."""
     sums: list[Sum]
+    """Classification: log loss, squared error. Regression: error, absolute error, squared error."""
     confusion: list[Count]
+    """True positives, false positives, false negatives, true negatives."""
     histograms: list[list[Count]]
+    """The histograms of the scores of negatives and of positives."""
     calibration: list[list[Annotated[int, Meta(ge=0, le=2**62)]]]
+    """Labels, positives, and the sum of scores in steps; each a list over the calibration bins."""
     errors: list[Count]
+    """The histogram of the absolute errors of a regression."""
     lag: list[Count]
+    """The histogram of the time from prediction to label."""

@@ -1,4 +1,4 @@
-"""The decision to retrain a model, for whatever trains it."""
+"""The request to retrain a model, for the system that trains it."""
 
 from datetime import datetime
 from typing import Any
@@ -7,29 +7,36 @@ from pydantic import BaseModel, ConfigDict
 
 
 class DataWindow(BaseModel):
-    """The span of event time to train on, from inclusive, to exclusive."""
+    """A span of event time."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     start: datetime
+    """The start, inclusive."""
     end: datetime
+    """The end, exclusive."""
 
 
 class RetrainingRequest(BaseModel):
-    """Train `model` anew. `request_id` is the same for the same decision, so obeying twice is avoidable."""
+    """Retrain `model`. The same decision always has the same `request_id`, so it can be acted on once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     request_id: str
+    """The id of the decision."""
     model: str
+    """The model."""
     model_version: str
-    """The version that did badly."""
+    """The version that performs badly."""
     requested_at: datetime
     """Event time: the end of the window that decided."""
     reasons: list[str]
+    """Sentences for people."""
     evidence: list[dict[str, Any]] = []
+    """The findings of the window that decided."""
     data_window: DataWindow
+    """The span of data to train on."""
     excluded: list[DataWindow] = []
-    """Spans inside `data_window` in which a data-quality fault was active: leave their rows out."""
+    """Spans inside `data_window` with a data-quality fault. Leave out their rows."""
     cooldown_until: datetime
-    """No other request for this model before this event time."""
+    """Event time before which there is no other request for this model."""

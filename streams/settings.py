@@ -1,6 +1,6 @@
-"""Settings: where Kafka is, how to log in to it, and the few numbers worth setting.
+"""Settings: the address of Kafka, the login, and a few limits and intervals.
 
-Each is an environment variable: `WATCHKEEPER_` and its name in capitals.
+Each setting is an environment variable: `WATCHKEEPER_` followed by its name in capitals.
 """
 
 import os
@@ -12,98 +12,100 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, FilePath, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from streams.errors import uncapital
-from streams.tls import client_context
+from watchkeeper.streams.errors import UserError, uncapital
+from watchkeeper.streams.tls import client_context
 
 __all__ = ["PREFIX", "Settings", "SettingsError", "read_settings", "variable"]
 
 PREFIX = "WATCHKEEPER_"
+"""The prefix of the environment variables."""
 _OPTIONS = {
     "broker": "--broker",
     "topic_prefix": "--topic-prefix",
     "alertmanagers": "--alertmanager",
     "web_port": "--web-port",
 }
-"""Those that are options of commands, too."""
+"""The command-line option of each setting that has one."""
 TopicPart = r"^[A-Za-z0-9._-]*$"
+"""A pattern for the characters that Kafka allows in topic names."""
 
 
-class SettingsError(ValueError):
-    """Settings that cannot be used; the message is one sentence for the user."""
+class SettingsError(UserError, ValueError):
+    """A setting is invalid. The message is one sentence for the user."""
 
 
 class Settings(BaseSettings):
-    """Everything a worker or a command needs to know before it can talk to Kafka."""
+    """The settings of workers and commands. The docstring of a field is its text in the reference."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, use_attribute_docstrings=True
     )
 
     broker: str = "localhost:9092"
-    """Where Kafka is: `host:port`, several separated by commas."""
+    """Addresses of Kafka: `host:port`, separated by commas."""
     application: str = Field(default="watchkeeper", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
-    """Name of this installation: the consumer groups begin with it. Two of one name share the work."""
+    """Name of this installation, and prefix of its consumer groups. Workers of one name share the work."""
     topic_prefix: str = Field(default="", pattern=TopicPart, max_length=100)
-    """Put before every topic name, for a cluster that is shared."""
+    """Prefix of every topic name, for a shared cluster."""
     partitions: int = Field(default=4, ge=1, le=1000)
-    """Partitions of each topic that is split: the most workers that can share the work. Set it once."""
+    """Partitions of each partitioned topic. At most this many workers share the work. Set it once."""
     replication: int = Field(default=1, ge=1, le=32767)
-    """Copies of each topic that is created. Use 3 in production."""
+    """Number of replicas of each topic that Watchkeeper creates. 3 in production: durable topics."""
 
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    """How to talk to the broker: with or without TLS (`SSL`), with or without a login (`SASL`)."""
+    """Protocol of the broker: `SSL` means TLS, `SASL` means a login."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    """How to log in, where the protocol has SASL."""
+    """SASL mechanism of the login, if the protocol uses SASL."""
     sasl_username: str | None = None
-    """The user, where the protocol has SASL."""
+    """User name of the login, if the protocol uses SASL."""
     sasl_password: SecretStr | None = None
-    """The user's password; never printed."""
+    """Password of the login. It is never printed."""
     sasl_password_file: FilePath | None = None
-    """A file that holds the password, instead of the password itself."""
+    """Path of a file with the password of the login, instead of the password itself."""
     ssl_ca_file: FilePath | None = None
-    """Certificates that sign the broker's, in PEM. Default: those that the machine trusts."""
+    """Path of the CA certificates for the broker, in PEM. Default: the CA certificates of the machine."""
     ssl_certificate_file: FilePath | None = None
-    """Our own certificate in PEM, where the broker asks for one (mTLS)."""
+    """Path of the client certificate in PEM, if the broker requires one (mTLS)."""
     ssl_key_file: FilePath | None = None
-    """The private key of our certificate, in PEM."""
+    """Path of the private key of the client certificate, in PEM."""
     ssl_key_password: SecretStr | None = None
-    """The password of the private key; never printed."""
+    """Password of the private key. It is never printed."""
     ssl_key_password_file: FilePath | None = None
-    """A file that holds the password of the private key."""
+    """Path of a file with the password of the private key."""
 
     session_timeout_seconds: float = Field(default=6.0, ge=1, le=300)
-    """Silence after which a worker's partitions go to another one."""
+    """Seconds without a heartbeat after which a worker's partitions move to another worker."""
     checkpoint_seconds: float = Field(default=1.0, gt=0, le=600)
-    """Time between two checkpoints of a busy partition: what a restart has to read again at most."""
+    """Seconds between two checkpoints of a busy partition. A restart rereads at most that much."""
     idle_seconds: float = Field(default=5.0, gt=0, le=3600)
-    """A partition without events for so long does not hold the windows of the others open."""
+    """Seconds without events after which a partition no longer holds windows of other partitions open."""
     write_format: int = Field(default=2, ge=1, le=2)
-    """Format of checkpoints and records that workers write for workers; 1 while some can't read 2."""
+    """Format of checkpoints and internal records. Set it to 1 while some workers can't read format 2."""
     rejected_share_max: float = Field(default=0.5, ge=0, le=1)
-    """A worker stops and pages when more than this share of the last events is rejected. 1: never."""
+    """A worker stops and pages when it rejects more than this share of the latest events. 1: never."""
     rejected_events_min: int = Field(default=1000, ge=10, le=100_000)
-    """How many last events, of one topic and partition; before so many have come, no worker stops."""
+    """Number of latest events, per topic and partition, in that share. With fewer, no worker stops."""
 
     alertmanagers: Annotated[tuple[HttpUrl, ...], NoDecode] = ()
-    """Alertmanagers to send to, all of a cluster, separated by commas. None: pages go to the terminal."""
+    """URLs of all Alertmanagers of one cluster, separated by commas. Empty: pages go to the terminal."""
     alertmanager_username: str | None = None
-    """The user, where Alertmanager asks for one."""
+    """User name, if Alertmanager requires a login."""
     alertmanager_password_file: FilePath | None = None
-    """A file that holds that user's password."""
+    """Path of a file with the password of that user."""
     alertmanager_bearer_file: FilePath | None = None
-    """A file that holds a bearer token, instead of a user and password."""
+    """Path of a file with a bearer token, instead of a user and password."""
     alertmanager_hold_seconds: float = Field(default=300.0, ge=0, le=3600)
-    """No alert ends sooner after Alertmanager has heard of it: the longest `group_interval` of its routes."""
+    """Minimum seconds that an alert fires at Alertmanager. Set the longest `group_interval` of its routes."""
     team: str = Field(default="ml-platform", pattern=r"^[^\s]{1,100}$")
-    """Label `team` of what is paged about Watchkeeper itself; the rules of Prometheus have theirs."""
+    """Label `team` of the workers' alerts about Watchkeeper itself. Prometheus rules set their own."""
     runbooks: str = "docs/runbooks/"
-    """Where runbooks are, for monitors that do not say: a URL or path; `<AlertName>.md` is put after it."""
+    """URL or path of the runbooks, for monitors that set none. `<AlertName>.md` is appended."""
     web_host: str = "127.0.0.1"
-    """Address on which `/metrics`, `/live` and `/ready` are served."""
+    """Address on which a worker serves `/metrics`, `/live` and `/ready`."""
     web_port: int = Field(default=6066, ge=0, le=65535)
-    """Its port; 0 takes any that is free."""
+    """Port on which a worker serves them. 0: any free port."""
     max_series: int = Field(default=20_000, ge=0)
-    """Most `watchkeeper_statistic` series of one worker; what is beyond is dropped and counted."""
+    """Maximum of `watchkeeper_statistic` series of one worker. Further series are dropped and counted."""
 
     @field_validator("alertmanagers", mode="before")
     @classmethod
@@ -112,7 +114,7 @@ class Settings(BaseSettings):
         for url in map(str, urls):
             if "@" in url:
                 raise ValueError(
-                    f"a URL holds a user or password; they belong into {variable('alertmanager_username')} "
+                    f"a URL contains a user or password; set them in {variable('alertmanager_username')} "
                     f"and {variable('alertmanager_password_file')}"
                 )
             if not url.startswith(("http://", "https://")):
@@ -124,7 +126,7 @@ class Settings(BaseSettings):
     def _addresses(cls, given: str) -> str:
         if "@" in given:
             raise ValueError(
-                f"holds a user or password; they belong into {variable('sasl_username')} "
+                f"contains a user or password; set them in {variable('sasl_username')} "
                 f"and {variable('sasl_password_file')}"
             )
         for address in given.split(","):
@@ -134,7 +136,7 @@ class Settings(BaseSettings):
         return given
 
     @model_validator(mode="after")
-    def _login_is_whole(self) -> Self:
+    def _check_login(self) -> Self:
         for name in ("sasl_password", "ssl_key_password"):
             if getattr(self, name) and getattr(self, f"{name}_file"):
                 raise ValueError(f"set {variable(name)} or {variable(name)}_FILE, not both")
@@ -151,12 +153,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"set both {variable('ssl_certificate_file')} and {variable('ssl_key_file')}, or neither"
             )
-        self.ssl_context()  # now, before librdkafka meets the files
+        self.ssl_context()  # Find unusable files here: the message is clearer than librdkafka's.
         return self
 
     @property
     def uses_sasl(self) -> bool:
-        """Whether a user logs in."""
+        """Whether the protocol has a login."""
         return self.security_protocol.startswith("SASL")
 
     @property
@@ -165,7 +167,7 @@ class Settings(BaseSettings):
         return self.security_protocol.endswith("SSL")
 
     def client_config(self) -> dict[str, Any]:
-        """Return librdkafka's settings for any producer, consumer or admin client."""
+        """Return the librdkafka configuration for a producer, consumer or admin client."""
         config: dict[str, Any] = {
             "bootstrap.servers": self.broker,
             "client.id": self.application,
@@ -188,10 +190,10 @@ class Settings(BaseSettings):
     def faust_credentials(self) -> Any:
         """Return Faust's `broker_credentials`, or None for a plain connection.
 
-        Faust's `SSLCredentials(cafile=…)` raises TypeError in 0.15.3 and its `SASLCredentials` goes
-        unencrypted when it is not given a context, so the context is always made here.
+        In Faust 0.15.3, `SSLCredentials(cafile=…)` raises TypeError, and `SASLCredentials` without a context
+        does not encrypt. So this method always creates the context.
         """
-        import faust  # slow to import, and only workers need it
+        import faust  # Slow to import; only workers need it.
 
         if self.uses_sasl:
             return faust.SASLCredentials(
@@ -203,7 +205,7 @@ class Settings(BaseSettings):
         return faust.SSLCredentials(context=self.ssl_context()) if self.uses_ssl else None
 
     def ssl_context(self) -> ssl.SSLContext | None:
-        """Return the TLS context, or None where the protocol has no TLS."""
+        """Return the TLS context, or None if the protocol does not use TLS."""
         if not self.uses_ssl:
             return None
         return client_context(
@@ -216,21 +218,27 @@ class Settings(BaseSettings):
             try:
                 return file.read_text().strip()
             except (OSError, UnicodeDecodeError) as error:
-                why = getattr(error, "strerror", None) or "it is no text"
+                why = getattr(error, "strerror", None) or "it is not text"
                 raise ValueError(f"{variable(name)}_FILE: {file} can't be read ({why})") from None
         secret: SecretStr | None = getattr(self, name)
         return secret.get_secret_value() if secret else None
 
 
 def read_settings(**given: Any) -> Settings:
-    """Read the settings from the environment; what is given wins, None counts as not given.
+    """Read the settings from the environment.
+
+    Args:
+        given: Values that override the environment, by setting. None does not override.
+
+    Raises:
+        SettingsError: A setting is invalid.
 
     >>> read_settings(broker="kafka:9092", partitions=2).partitions
     2
     >>> read_settings(web_port=-1)
     Traceback (most recent call last):
     ...
-    streams.settings.SettingsError: --web-port: input should be greater than or equal to 0, not -1
+    watchkeeper.streams.settings.SettingsError: --web-port: input should be greater than or equal to 0, not -1
     """
     given = {name: value for name, value in given.items() if value is not None}
     try:
@@ -254,12 +262,12 @@ def _sentence(error: ValidationError, given: Mapping[str, Any]) -> str:
 
 
 def variable(name: str) -> str:
-    """Name the environment variable of a setting."""
+    """Return the name of a setting's environment variable."""
     return PREFIX + name.upper()
 
 
 def _unused(protocol: str, name: str, other: str) -> str:
     return (
-        f"{name} is set but the security protocol is {protocol}, which has no use for it; "
+        f"{name} is set but the security protocol is {protocol}, which does not use it; "
         f"set {variable('security_protocol')}={other}"
     )

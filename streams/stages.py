@@ -1,41 +1,53 @@
-"""The four stages: what each reads and which fold it runs."""
+"""The four stages: the fold that each stage runs, and the metrics of that fold.
 
-from collections.abc import Callable
-from typing import NamedTuple
+`streams/topics/flow.py` declares what each stage reads, writes and delivers to.
+"""
 
-from streams.config.registry import Registry
-from streams.evaluate.stage import EvaluateFold
-from streams.fold import Fold
-from streams.ingest.quarantine import Limit
-from streams.ingest.stage import IngestFold
-from streams.ingest.subjects import Subjects
-from streams.notify import NotifyFold
-from streams.page import PageFold
-from streams.settings import Settings
+from typing import Any
 
+from watchkeeper.streams.config.registry import Registry
+from watchkeeper.streams.evaluate.stage import EvaluateFold
+from watchkeeper.streams.ingest.intakes import Subjects
+from watchkeeper.streams.ingest.observed import observe_ingest
+from watchkeeper.streams.ingest.quarantine import RejectedLimit
+from watchkeeper.streams.ingest.stage import IngestFold
+from watchkeeper.streams.metrics.metrics import Metrics
+from watchkeeper.streams.notify.stage import NotifyFold
+from watchkeeper.streams.page.stage import PageFold
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.stage import Stage
+from watchkeeper.streams.topics.flow import EVALUATE, INGEST, NOTIFY, PAGE
 
-class Stage(NamedTuple):
-    """One stage of the flow."""
-
-    name: str
-    topics: tuple[str, ...]
-    fold: Callable[[int], Fold]
-    """Makes the fold of one partition number."""
+__all__ = ["observe_notify", "observe_page", "stages"]
 
 
-def stages(settings: Settings, registry: Registry) -> list[Stage]:
-    """Return the stages, in the order of the flow."""
-    sources = [f"ingest/{number}" for number in range(settings.partitions)]
-    limit = Limit(settings.rejected_share_max, settings.rejected_events_min)
+def stages(settings: Settings, registry: Registry) -> list[Stage[Any]]:
+    """Return the stages, in the order in which data passes them."""
+    sources = [f"{INGEST.name}/{number}" for number in range(settings.partitions)]
+    limit = RejectedLimit(settings.rejected_share_max, settings.rejected_events_min)
     subjects = Subjects(registry)
     idle_ms = round(settings.idle_seconds * 1000)
     return [
         Stage(
-            "ingest",
-            ("predictions", "labels", "features"),
+            INGEST,
             lambda number: IngestFold(number, settings.partitions, registry, idle_ms, limit, subjects),
+            observe_saved=observe_ingest,
         ),
-        Stage("evaluate", ("profiles",), lambda number: EvaluateFold(registry, sources, number)),
-        Stage("page", ("findings",), lambda number: PageFold(registry, settings.runbooks, number)),
-        Stage("notify", ("alerts",), lambda number: NotifyFold(number=number)),
+        Stage(EVALUATE, lambda number: EvaluateFold(registry, sources, number)),
+        Stage(
+            PAGE,
+            lambda number: PageFold(registry, settings.runbooks, number),
+            observe_changed=observe_page,
+        ),
+        Stage(NOTIFY, lambda number: NotifyFold(number=number), observe_changed=observe_notify),
     ]
+
+
+def observe_page(metrics: Metrics, number: int, fold: PageFold) -> None:
+    """Show the number of pages and the budget of each subject of a partition."""
+    metrics.observe_pages(number, fold.paging())
+
+
+def observe_notify(metrics: Metrics, number: int, fold: NotifyFold) -> None:
+    """Show the alerts of a partition that are firing."""
+    metrics.observe_firing(number, fold.firing())

@@ -1,4 +1,4 @@
-"""The TLS context that a client's files make."""
+"""Creates the TLS context of a client."""
 
 import ssl
 from pathlib import Path
@@ -9,9 +9,16 @@ __all__ = ["client_context"]
 def client_context(
     ca: Path | None, certificate: Path | None, key: Path | None, key_password: str | None
 ) -> ssl.SSLContext:
-    """Trust what `ca` holds, or what the machine does; show a certificate where there is one.
+    """Create the TLS context of a client from PEM files. It never prompts for a password.
 
-    ValueError says which of the settings' files can't be used, and why. Nobody is ever asked for a password.
+    Args:
+        ca: The CA certificates that the client trusts; None: those that the machine trusts.
+        certificate: The client certificate, or None.
+        key: The private key of the certificate.
+        key_password: The password of the key, or None if it has none.
+
+    Raises:
+        ValueError: A file can't be used. The message names the setting and the reason.
 
     >>> client_context(None, None, None, None).verify_mode.name
     'CERT_REQUIRED'

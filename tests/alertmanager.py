@@ -1,4 +1,4 @@
-"""A real Alertmanager, started on a free port: Debian's `prometheus-alertmanager`, or `alertmanager`."""
+"""Starts a real Alertmanager on a free port: Debian's `prometheus-alertmanager`, or `alertmanager`."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from streams.broker import free_port
+from watchkeeper.streams.kafka.embedded import free_port
 
 BINARIES = ("prometheus-alertmanager", "alertmanager")
 CONFIG = """
@@ -23,7 +23,7 @@ receivers: [{{name: test{webhook}}}]
 
 
 class RealAlertmanager:
-    """One Alertmanager; it can be stopped and started again at the same address."""
+    """One Alertmanager, which can be stopped and restarted at the same address."""
 
     def __init__(self, binary: str, folder: Path, webhook: str | None = None) -> None:
         self._port = free_port()
@@ -35,7 +35,7 @@ class RealAlertmanager:
         (folder / "alertmanager.yml").write_text(CONFIG.format(webhook=hook))
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start it, and wait until it answers."""
         command = [
             self._binary,
             f"--config.file={self._folder / 'alertmanager.yml'}",
@@ -53,14 +53,14 @@ class RealAlertmanager:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """Stop, and wait until it has gone."""
+        """Stop it, and wait until it has ended."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(20)
             self._process = None
 
     def alerts(self) -> list[dict[str, Any]]:
-        """The alerts that are firing, as its API tells them."""
+        """Return the firing alerts of its API."""
         return json.loads(self._get("/api/v2/alerts"))
 
     def _is_ready(self) -> bool:
@@ -83,7 +83,7 @@ class RealAlertmanager:
 
 @contextmanager
 def installed_alertmanager(folder: Path, webhook: str | None = None) -> Iterator[RealAlertmanager]:
-    """Give a running Alertmanager; without its program skip, or in CI fail, and say what is missing."""
+    """Yield a running Alertmanager. If the program is missing, skip the test, or fail in CI."""
     binary = next(filter(None, map(shutil.which, BINARIES)), None)
     if binary is None:
         reason = "Alertmanager is not installed; Debian has it as prometheus-alertmanager"

@@ -1,7 +1,7 @@
-"""The brokers that tests run on: the embedded one always, and the best Apache Kafka that there is.
+"""The brokers for tests: always the embedded one, and the first available Apache Kafka.
 
-In this order: the address in WATCHKEEPER_TEST_BROKER, a container where Docker answers, Apache Kafka's own
-jars from Maven Central with the machine's Java. The end of the run says which were used and why one was not.
+Apache Kafka is, in this order: the address in WATCHKEEPER_TEST_BROKER, a container if Docker answers, or its
+jars from Maven Central with the machine's Java. The test summary lists the brokers used, and why one was not.
 """
 
 import contextlib
@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from streams.broker import EmbeddedBroker, free_port, wait_for_port
-from streams.guarded import GuardedProcess
-from streams.kafka import BrokerError, describe
-from streams.settings import Settings
+from watchkeeper.streams.kafka.client import BrokerError, describe
+from watchkeeper.streams.kafka.embedded import EmbeddedBroker, free_port, wait_for_port
+from watchkeeper.streams.kafka.guarded_process import GuardedProcess
+from watchkeeper.streams.settings import Settings
 
 KAFKA = "4.1.1"
 CLUSTER_ID = "WatchkeepersTestBroker"
-ROOT = Path(__file__).parent.parent
-CACHE = Path(os.environ.get("WATCHKEEPER_CACHE", ROOT / ".cache")) / f"kafka-{KAFKA}"
+CACHE = Path(os.environ.get("WATCHKEEPER_CACHE") or Path.home() / ".cache" / "watchkeeper") / f"kafka-{KAFKA}"
+"""Folder of Apache Kafka's jars. They are downloaded once for all checkouts of a user."""
 
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -40,22 +40,22 @@ POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 
 
 class Unavailable(Exception):
-    """There is no such broker on this machine; the message says why."""
+    """The broker is not available on this machine. The message gives the reason."""
 
 
 class Offline(Unavailable):
-    """It would have to be downloaded, and nobody answers."""
+    """The broker would have to be downloaded, and the network does not answer."""
 
 
 class Running(NamedTuple):
-    """A broker that runs."""
+    """A running broker."""
 
     address: str
     what: str
 
 
 def properties(port: int, controller_port: int) -> dict[str, str]:
-    """One Kafka process that is broker and controller, quick to start and to rebalance."""
+    """Settings of one Kafka process that is broker and controller, and starts and rebalances quickly."""
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
@@ -75,7 +75,7 @@ def properties(port: int, controller_port: int) -> dict[str, str]:
 
 
 class KafkaFromJars:
-    """Apache Kafka in KRaft mode with the machine's Java, on free ports, in a folder of its own."""
+    """Apache Kafka in KRaft mode with the machine's Java, on free ports, in its own folder."""
 
     def __init__(self, format_with: tuple[str, ...] = ()) -> None:
         self._java = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
@@ -106,15 +106,15 @@ class KafkaFromJars:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
-        """Start it, also again after `stop`: what it held is still there."""
+        """Start it. After `stop` it starts again with the same records."""
         log = self.folder / "kafka.log"
         self._process = GuardedProcess([*self._java, "kafka.Kafka", self._file], log, self.folder)
         try:
             wait_for_port(self._process, self.port, 60)
             describe(Settings(broker=self.address), 30)
         except BrokerError as error:
-            said = log.read_text()[-4000:]
-            raise AssertionError(f"Apache Kafka did not start: {error}\n{said}") from None
+            output = log.read_text()[-4000:]
+            raise AssertionError(f"Apache Kafka did not start: {error}\n{output}") from None
 
     def stop(self) -> None:
         """Kill it."""
@@ -127,7 +127,7 @@ class KafkaFromJars:
 
 
 def jars() -> Path:
-    """Return the folder with Kafka's jars, after downloading them with Maven where it is not there."""
+    """Return the folder with Kafka's jars. If it is missing, download them with Maven."""
     folder = CACHE / "libs"
     for program in ["java"] if folder.is_dir() else ["java", "mvn"]:
         if shutil.which(program) is None:
@@ -155,12 +155,17 @@ def _download(folder: Path) -> None:
                 f"-DoutputDirectory={libs}",
             ]
         )
-        with contextlib.suppress(OSError):  # another run was faster
+        with contextlib.suppress(OSError):  # another process renamed it first
             libs.rename(folder)
 
 
 def run(command: list[str]) -> None:
-    """Run a program to its end; Offline when Maven Central does not answer, else its output says what."""
+    """Run a program to its end.
+
+    Raises:
+        Offline: Maven Central does not answer.
+        Unavailable: The program failed. The message holds its output.
+    """
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
     output = done.stdout + done.stderr
     if done.returncode != 0 and ("Could not transfer" in output or "Unknown host" in output):
@@ -170,7 +175,7 @@ def run(command: list[str]) -> None:
 
 @contextlib.contextmanager
 def kafka_in_docker() -> Iterator[str]:
-    """Apache Kafka's own image; the port is the same inside and outside, because clients are told it."""
+    """Apache Kafka's image. The port is the same inside and outside, because the broker advertises it."""
     from testcontainers.core.container import DockerContainer
 
     port = free_port()
@@ -183,7 +188,7 @@ def kafka_in_docker() -> Iterator[str]:
 
 
 def docker_answers() -> bool:
-    """Return whether there is an engine behind the docker command."""
+    """Whether a Docker engine answers."""
     if shutil.which("docker") is None:
         return False
     try:
@@ -194,27 +199,31 @@ def docker_answers() -> bool:
 
 @contextlib.contextmanager
 def embedded() -> Iterator[Running]:
-    """Run the broker that needs nothing but its wheel."""
+    """Run the embedded broker, which needs only its wheel."""
     with EmbeddedBroker() as broker:
         yield Running(broker.address, "the embedded broker (Tansu)")
 
 
 @contextlib.contextmanager
 def apache_kafka() -> Iterator[Running]:
-    """Run the best Apache Kafka that there is; Unavailable says why there is none."""
+    """Run the first available Apache Kafka.
+
+    Raises:
+        Unavailable: None is available. The message gives the reason.
+    """
     with contextlib.ExitStack() as stack:
         yield _best(stack)
 
 
 def _best(stack: contextlib.ExitStack) -> Running:
     if address := os.environ.get("WATCHKEEPER_TEST_BROKER"):
-        return Running(address, f"{address}, which WATCHKEEPER_TEST_BROKER names")
+        return Running(address, f"{address}, from WATCHKEEPER_TEST_BROKER")
     why = "no Docker engine answers"
     if docker_answers():
         try:
             return Running(stack.enter_context(kafka_in_docker()), f"Apache Kafka {KAFKA} in Docker")
         except Exception as error:  # an engine without access to images, for example
-            why = f"Docker answers but did not start it: {error}"
+            why = f"Docker answers but could not start it: {error}"
     kafka = stack.enter_context(KafkaFromJars())
     return Running(kafka.address, f"Apache Kafka {KAFKA} from its jars; {why}")
 

@@ -1,4 +1,4 @@
-"""The documentation says what is true: links, commands, files, events, tables."""
+"""Links, commands, files, events and tables in the documentation are correct."""
 
 import ast
 import json
@@ -16,12 +16,14 @@ import typer
 import yaml
 from pydantic import BaseModel, TypeAdapter
 
-from schemas.events import FeatureEvent, Label, Prediction
-from schemas.monitors import Monitor, Section
-from schemas.rejections import Reason
-from schemas.retraining import RetrainingRequest
-from streams.cli.app import app
-from streams.topics import TOPICS
+from watchkeeper.schemas.events import FeatureEvent, Label, Prediction
+from watchkeeper.schemas.monitors import Monitor, Section
+from watchkeeper.schemas.rejections import Reason
+from watchkeeper.schemas.retraining import RetrainingRequest
+from watchkeeper.streams.cli.app import app
+from watchkeeper.streams.sinks import SINKS
+from watchkeeper.streams.topics.flow import FLOWS
+from watchkeeper.streams.topics.topics import TOPICS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -100,15 +102,42 @@ def test_every_page_is_linked_from_the_index_or_another() -> None:
     assert [name_of(page) for page in PAGES if page not in linked and page.name != "README.md"] == []
 
 
-def paths(page: Path) -> set[str]:
-    folders = "streams|detectors|alerting|schemas|client|tests|benchmarks|docs"
-    return set(re.findall(rf"`((?:{folders})/[\w/.*-]+)`", prose(page)))
+FOLDERS = "streams|detectors|alerting|schemas|client|demo|tests|benchmarks|dashboards|compose|docs"
+MADE_LATER = {"compose/secrets/"}
+"""Folders that a documented command creates."""
+
+
+def paths(text: str) -> set[str]:
+    """Yield every path from the top, and in tables every name or glob beside one, from the same folder."""
+    found = set(re.findall(rf"`((?:{FOLDERS})/[\w/.*-]+)`", text))
+    for row in re.findall(r"^\|.*\|$", text, re.MULTILINE):
+        for cell in row.split("|"):
+            found |= set(paths_in(cell))
+    return found - MADE_LATER
+
+
+def paths_in(cell: str) -> Iterator[str]:
+    folder: str | None = None
+    for name in re.findall(r"`([\w*/.-]+\.(?:py|c)|[\w*/.-]+/)`", cell):
+        if re.match(rf"(?:{FOLDERS})/", name):
+            folder = name.rpartition("/")[0]
+        elif folder is not None:
+            yield f"{folder}/{name}"
+
+
+def exists(path: str) -> bool:
+    return any(ROOT.glob(path.rstrip("/")))
 
 
 def test_every_file_that_is_named_exists() -> None:
-    named = [(name_of(page), path) for page in PAGES for path in sorted(paths(page))]
+    named = [(name_of(page), path) for page in PAGES for path in sorted(paths(prose(page)))]
     assert len(named) > 50
-    assert [each for each in named if not any(ROOT.glob(each[1].rstrip("/")))] == []
+    assert [each for each in named if not exists(each[1])] == []
+
+
+def test_a_file_that_does_not_exist_would_be_noticed() -> None:
+    text = "see `docs/none.md`\n| `tests/test_docs.py`, `none_*.py`, `test_*.py`, `fuzz/` | `x.py` |\n"
+    assert sorted(path for path in paths(text) if not exists(path)) == ["docs/none.md", "tests/none_*.py"]
 
 
 def test_every_decision_is_in_the_index() -> None:
@@ -121,7 +150,7 @@ def test_every_decision_is_in_the_index() -> None:
 
 
 def commands(page: Path) -> list[str]:
-    """Every command of ours in blocks and in code spans, without what a shell does with its output."""
+    """Yield every command of Watchkeeper in blocks and code spans, without redirections of the shell."""
     lines = [
         line for _, text in FENCED.findall(read(page)) for line in text.replace("\\\n", " ").splitlines()
     ]
@@ -154,7 +183,7 @@ def test_every_command_is_one_that_the_program_knows(page: Path) -> None:
             parse(command)
         except Exception as error:
             if type(error).__name__ == "MissingParameter" and f"`{command}`" in prose(page):
-                continue  # it is only mentioned, not meant to be typed as it is
+                continue  # a mention, not a complete command
             pytest.fail(f"{command}: {getattr(error, 'message', error)}")
 
 
@@ -178,7 +207,7 @@ def test_every_monitor_is_valid(block: Block) -> None:
 
 
 def check_event(document: dict[str, Any]) -> str | None:
-    """Decode a document by what it looks like; None for one that is no event."""
+    """Decode a document as the event that it looks like; None if it is not an event."""
     if "specversion" in document:
         return check_event(document["data"])
     kinds: dict[str, Any] = {"prediction": Prediction, "label_time": Label, "feature_view": FeatureEvent}
@@ -193,7 +222,7 @@ def check_event(document: dict[str, Any]) -> str | None:
     return None
 
 
-def test_every_event_is_one() -> None:
+def test_every_event_is_valid() -> None:
     kinds = {check_event(json.loads(block.text)) for block in blocks("json")}
     assert {"prediction", "label_time", "feature_view"} <= kinds
 
@@ -222,6 +251,23 @@ def topic_rows() -> list[str]:
 def test_the_topics_are_those_of_the_code() -> None:
     written = re.findall(r"^\| `\w+` \| [`1].*\|$", read(ROOT / "docs/reference/topics.md"), re.MULTILINE)
     assert written == topic_rows()
+
+
+def test_the_stages_are_those_of_the_code() -> None:
+    page = read(ROOT / "docs/reference/topics.md")
+    wanted = [
+        " | ".join(["", flow.name, *(", ".join(names) or "-" for names in flow[1:]), ""]).strip()
+        for flow in FLOWS
+    ]
+    _, _, *written = page.partition("| stage |")[2].partition("\n\n")[0].splitlines()
+    assert written == wanted
+
+
+def test_the_receivers_are_those_of_the_code() -> None:
+    page = read(ROOT / "docs/reference/topics.md")
+    _, _, *written = page.partition("| sink |")[2].partition("\n\n")[0].splitlines()
+    wanted = [f"| {sink} | {receiver} |" for sink, makers in SINKS.items() for receiver in makers]
+    assert [row.rpartition(" |")[0].rpartition(" | ")[0] + " |" for row in written] == wanted
 
 
 def sections(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
@@ -266,7 +312,7 @@ def test_the_reasons_of_rejection_are_those_of_the_code() -> None:
 
 
 def statistic_names() -> set[str]:
-    """Names of statistics that stand in the code; those made of parts are matched by their parts."""
+    """Return the names of statistics in the code. Composed names are matched by their parts."""
     found = {name for path in SOURCES for name in re.findall(r'Statistic\(\s*"(\w+)"', read(path))}
     named = {
         name

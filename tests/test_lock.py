@@ -1,4 +1,4 @@
-"""The lock file is what pyproject.toml asks for, and can be installed from any index."""
+"""The lock file matches pyproject.toml, and can be installed from any package index."""
 
 import re
 import tomllib

@@ -1,5 +1,5 @@
-"""How soon detectors see a change, and how often they cry wolf: `make bench-detection`.
+"""Detection delay and false alarm rate of detectors: `make bench-detection`.
 
-Read `__main__.py` first (what is measured and how), then `contestant.py` (what a detector must do to take
-part), `streams.py` and `healthy.py` (what it is shown). `docs/explanation/detection.md` explains the figures.
+Read `__main__.py` first: what is measured, and how. Then read `contestant.py`, the interface of a contestant,
+and its input in `streams.py` and `healthy.py`. `docs/explanation/detection.md` explains the figures.
 """

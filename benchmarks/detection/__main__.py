@@ -1,10 +1,13 @@
 """Measure detectors: `make bench-detection ARGS='--json FILE'`.
 
-Each contestant is shown 10,000 healthy rows and then (1) goes on with healthy rows: its false alarms give the
-ARL, the mean number of rows to one; (2) meets a change after 10,000 more: the delay is the rows to its alarm;
-(3) goes on with rows that are healthy but seasonal, bursty or of an odd shape: alarms against what its target
-allows.
-All random numbers are seeded by their place (`streams.generator`), so every contestant sees the same rows.
+Each contestant learns from 10,000 healthy rows. Three measurements follow:
+
+1. More healthy rows. False alarms give the ARL, the mean number of rows to a false alarm.
+2. A change after 10,000 more healthy rows. The delay is the number of rows from the change to the alarm.
+3. Healthy rows that are seasonal, bursty or of an odd distribution. Alarms are compared with what the target
+   allows.
+
+All random numbers are seeded by their purpose (`streams.generator`), so every contestant sees the same rows.
 """
 
 import argparse
@@ -25,9 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     tasks = choose(options.only, options.stream, options.target)
     if not tasks:
-        sys.exit(
-            f"no contestant has a name with {' or '.join(options.only)}; there are {', '.join(CONTESTANTS)}"
-        )
+        sys.exit(f"no contestant matches {' or '.join(options.only)}; there are {', '.join(CONTESTANTS)}")
     effort = QUICK
     if not options.quick:
         effort = FULL.with_more(options.repetitions, options.rows, options.healthy_streams)
@@ -39,29 +40,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.detection", description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     parser.add_argument(
-        "--only", action="append", default=[], metavar="NAME", help="contestants with that in their name"
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only contestants whose name contains NAME",
     )
     parser.add_argument(
-        "--stream", action="append", default=[], metavar="NAME", help="streams with that in their name"
+        "--stream", action="append", default=[], metavar="NAME", help="only streams whose name contains NAME"
     )
-    parser.add_argument("--quick", action="store_true", help="few rows: shows that it runs, measures nothing")
+    parser.add_argument("--quick", action="store_true", help="use few rows; the figures mean nothing")
     parser.add_argument(
-        "--target", action="append", default=[], type=float, metavar="ROWS", help="rows to a false alarm"
+        "--target",
+        action="append",
+        default=[],
+        type=float,
+        metavar="ROWS",
+        help="target: rows per false alarm",
     )
     parser.add_argument(
-        "--repetitions", type=int, default=FULL.repetitions, metavar="N", help="of each change"
+        "--repetitions", type=int, default=FULL.repetitions, metavar="N", help="repetitions of each change"
     )
     parser.add_argument(
-        "--rows", type=int, default=FULL.events, metavar="N", help="healthy ones at most, for the ARL"
+        "--rows", type=int, default=FULL.events, metavar="N", help="most healthy rows for the ARL"
     )
     parser.add_argument(
         "--healthy-streams",
         type=int,
         default=FULL.healthy_streams,
         metavar="N",
-        help="of each kind that is healthy but not independent",
+        help="streams of each kind that is healthy but not independent",
     )
     parser.add_argument("--processes", type=int, default=2, metavar="N")
     return parser

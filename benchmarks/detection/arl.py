@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 
 class Arl(NamedTuple):
-    """Alarms among so many healthy rows."""
+    """Number of healthy rows, and of alarms among them."""
 
     events: int = 0
     alarms: int = 0
 
     @property
     def rows(self) -> float:
-        """Give the rows per alarm; without any, the rows, which is then a lower bound.
+        """Rows per alarm. Without any alarm, the number of rows, which is then a lower bound.
 
         >>> Arl(3000, 3).rows, Arl(3000, 0).rows
         (1000.0, 3000.0)
@@ -20,12 +20,12 @@ class Arl(NamedTuple):
         return self.events / max(self.alarms, 1)
 
     def enough(self, alarms: int, events: int) -> bool:
-        """Whether it is known well enough: by so many alarms or so many rows."""
+        """Whether at least `alarms` alarms or `events` rows have been counted."""
         return self.alarms >= alarms or self.events >= events
 
 
 def measured(parts: Iterable[tuple[int, int]], alarms: int, events: int) -> Arl:
-    """Add up (rows, alarms) of independent streams until there are so many alarms or rows.
+    """Sum (rows, alarms) of independent streams until either limit is reached.
 
     >>> measured([(100, 1), (100, 0), (100, 2), (100, 0)], alarms=3, events=1000)
     Arl(events=300, alarms=3)

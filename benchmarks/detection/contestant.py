@@ -1,4 +1,4 @@
-"""What takes part in the bench."""
+"""The interface of a contestant, and two trivial ones."""
 
 from typing import Protocol, runtime_checkable
 
@@ -9,32 +9,39 @@ Floats = NDArray[np.float64]
 
 
 class Contestant(Protocol):
-    """A detector that is shown healthy rows first and then a stream.
+    """A detector that learns from healthy rows and then watches a stream.
 
-    The bench makes it once for a kind of stream and a target, and fits it anew for each repetition. Of what
-    was fitted it takes a `copy.deepcopy` for each stream, so `alarms` may leave its state wherever it ends.
+    The benchmark makes one for each kind of stream and target, and refits it for each repetition. For each
+    change it runs a `copy.deepcopy` of the fitted contestant, so `alarms` may change its state.
     """
 
     def fit(self, reference: Floats) -> None:
-        """Learn what is healthy, and forget all that was before."""
+        """Learn from healthy rows. Discard everything learned before."""
 
     def alarms(self, values: Floats, first_only: bool) -> list[int]:
-        """Return the positions at which it alarmed; after each it starts anew, unless only the first counts.
+        """Return the positions of alarms. After each alarm the detector restarts.
 
-        The values follow upon the reference at once.
+        Args:
+            values: The rows that follow the reference directly.
+            first_only: Whether only the first alarm matters, so that the rest may be skipped.
         """
 
 
 @runtime_checkable
 class Timed(Protocol):
-    """A contestant that wants to know the time; it is told before `fit`, where the stream has a clock."""
+    """A contestant that uses times. `clock` is called before `fit` if the stream has times."""
 
     def clock(self, start_ms: int, every_ms: int) -> None:
-        """Take in when the first row of the reference was, and how long after each row the next one is."""
+        """Set the times of rows.
+
+        Args:
+            start_ms: Time of the first row of the reference, in milliseconds since 1970.
+            every_ms: Milliseconds between rows.
+        """
 
 
 class AlwaysFires:
-    """Alarms at each value: the shortest delay there is, at an ARL of 1."""
+    """Alarms at every value: the shortest possible delay, at an ARL of 1."""
 
     def fit(self, reference: Floats) -> None:
         """Learn nothing."""
@@ -45,11 +52,11 @@ class AlwaysFires:
 
 
 class NeverFires:
-    """Never alarms: no false ones, and every change is missed."""
+    """Never alarms: no false alarm, and every change is missed."""
 
     def fit(self, reference: Floats) -> None:
         """Learn nothing."""
 
     def alarms(self, values: Floats, first_only: bool) -> list[int]:
-        """Return nothing."""
+        """Return an empty list."""
         return []

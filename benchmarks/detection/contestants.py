@@ -1,4 +1,4 @@
-"""Who takes part. To add one: a file with a class that follows `Contestant`, and an entry here."""
+"""All contestants. To add one, write a file with a class that follows `Contestant`, and add an entry here."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,29 +10,30 @@ from benchmarks.detection.engine import CALIBRATED, Engine
 from benchmarks.detection.river_own import RiversOwn
 from benchmarks.detection.scipy_ks import TumblingKs
 from benchmarks.detection.shipped import calibrated, with_defaults
-from detectors.online.calibration import KNOBS
-from detectors.online.registry import DETECTORS
+from watchkeeper.detectors.online.calibration import KNOBS
+from watchkeeper.detectors.online.registry import DETECTORS
 
 TARGETS = (1e4, 1e5)
-"""Rows to a false alarm that contestants with a target are asked for."""
-_DEAR = "kswin"
+"""Rows per false alarm that are requested from contestants with a target."""
+_SLOW = "kswin"
+"""The detector that takes 0.15 ms per row."""
 
 
 class Entry(NamedTuple):
-    """One line-up of a detector."""
+    """One configuration of a detector."""
 
     name: str
     make: Callable[[float | None, Floats], Contestant]
-    """From the target, and healthy rows that it may be calibrated on."""
+    """Makes it from a target and from healthy rows for calibration."""
     targets: tuple[float | None, ...] = (None,)
-    """None alone for those with settings of their own."""
+    """Rows per false alarm to request. Only None for a detector with fixed settings."""
     takes: Callable[[Floats], bool] = lambda _reference: True
-    """Whether it is meant for such values."""
+    """Whether the detector supports values like these."""
 
     @property
-    def is_dear(self) -> bool:
-        """Whether it takes 0.15 ms for a row, so that less of it can be measured."""
-        return _DEAR in self.name.lower()
+    def is_slow(self) -> bool:
+        """Whether it takes 0.15 ms per row, so that it is measured on fewer rows."""
+        return _SLOW in self.name.lower()
 
 
 def _entries() -> list[Entry]:
@@ -46,9 +47,9 @@ def _entries() -> list[Entry]:
             Entry(
                 f"{kind}, calibrated",
                 lambda target, sample, kind=kind: calibrated(
-                    kind, target or TARGETS[0], sample, 20 if kind == _DEAR else 100
+                    kind, target or TARGETS[0], sample, 20 if kind == _SLOW else 100
                 ),
-                TARGETS[:1] if kind == _DEAR else TARGETS,
+                TARGETS[:1] if kind == _SLOW else TARGETS,
             )
             for kind in KNOBS
         ),

@@ -1,33 +1,33 @@
-"""How much is measured: more rows and repetitions are nearer to the truth, and slower."""
+"""Size of a measurement. More rows and repetitions are more exact, and slower."""
 
 from typing import NamedTuple
 
 
 class Effort(NamedTuple):
-    """Bounds of one measurement."""
+    """Limits of one measurement."""
 
     stream_rows: int = 50_000
     """Healthy rows of each independent stream after its reference."""
     alarms: int = 60
-    """The ARL is known well enough by so many alarms..."""
+    """The measurement of the ARL ends after this number of alarms, or after `events` rows."""
     events: int = 3_000_000
-    """...or by so many healthy rows."""
+    """Most healthy rows from which the ARL is measured."""
     repetitions: int = 100
-    """Of each change."""
+    """Repetitions of each change."""
     healthy_rows: int = 100_000
-    """Of each stream that is healthy but not independent, after its reference..."""
+    """Rows after the reference, for each stream that is healthy but not independent."""
     healthy_streams: int = 3
-    """...and how many of them."""
+    """Number of streams of each kind that is healthy but not independent."""
 
     def with_more(self, repetitions: int, events: int, healthy_streams: int) -> "Effort":
-        """Give so many repetitions, healthy rows and streams; with more rows, as many more alarms."""
+        """Replace these three limits. With more rows, the limit of alarms grows in proportion."""
         alarms = max(self.alarms, self.alarms * events // self.events)
         return self._replace(
             repetitions=repetitions, events=events, alarms=alarms, healthy_streams=healthy_streams
         )
 
-    def of_dear(self) -> "Effort":
-        """Give what is measured of a detector that takes a hundred times as long for a row."""
+    def reduced(self) -> "Effort":
+        """Return the effort for a detector that takes a hundred times as long per row."""
         return self._replace(
             alarms=min(self.alarms, 30),
             events=self.events // 10,

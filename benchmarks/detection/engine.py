@@ -3,14 +3,17 @@
 import numpy as np
 
 from benchmarks.detection.contestant import Floats
-from detectors import Sentinel
+from watchkeeper.detectors import Sentinel
 
 CALIBRATED = 0.62
-"""The engine promises at least its budget; with this share of a target it measures about the target."""
+"""Share of the target to request, so that the measured ARL is about the target.
+
+The engine guarantees at least the requested ARL, and usually exceeds it.
+"""
 
 
 class Engine:
-    """`Sentinel` on a column of values: of errors where they are 0 and 1, else of numbers."""
+    """`Sentinel` on one column: as losses if all values are 0 or 1, else as numbers."""
 
     def __init__(self, budget: float) -> None:
         self._budget = budget
@@ -18,19 +21,19 @@ class Engine:
         self._every_ms = 0
 
     def clock(self, start_ms: int, every_ms: int) -> None:
-        """Take in the times of rows."""
+        """Set the times of rows."""
         self._next_ms, self._every_ms = start_ms, every_ms
 
     def fit(self, reference: Floats) -> None:
-        """Fit the reference, with its times if it has any."""
+        """Fit the reference, with its times if the stream has any."""
         rows = self._rows(reference)
         losses = ("value",) if set(np.unique(reference)) <= {0.0, 1.0} else ()
         self._sentinel = Sentinel.fit(rows, per=self._budget, losses=losses, after="restart")
-        self._sentinel.update(rows)  # the others have run over the reference, too
+        self._sentinel.update(rows)  # the other contestants run over the reference too
         self._played = len(reference)
 
     def alarms(self, values: Floats, first_only: bool) -> list[int]:
-        """Return where it alarmed."""
+        """Return the positions of alarms."""
         found: list[int] = []
         before = self._played
         for chunk in np.split(values, range(4096, len(values), 4096)):

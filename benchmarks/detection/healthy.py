@@ -1,4 +1,4 @@
-"""Streams that are healthy but not independent, or not of a tame shape: every alarm on them is false."""
+"""Healthy streams whose rows are dependent or oddly distributed. Every alarm on them is false."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,29 +15,29 @@ MINUTE_MS = 60_000
 
 
 class Healthy(NamedTuple):
-    """One shape, and how much of it is the reference: several periods where it has any."""
+    """One kind of healthy stream. Its reference covers several periods if it is periodic."""
 
     name: str
     draw: Callable[[np.random.Generator, int], Floats]
     reference_rows: int
     every_ms: int | None = None
-    """From row to row, for those that have a clock; the first row is at `MONDAY_MS`."""
+    """Milliseconds between rows; None if the stream has no times. The first row is at `MONDAY_MS`."""
 
 
 def seasonal_errors(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw wrong answers whose rate swings between .08 and .12 within 20,000 rows."""
+    """Draw errors whose rate oscillates between .08 and .12, with a period of 20,000 rows."""
     rate = 0.10 + 0.02 * np.sin(2 * np.pi * np.arange(rows) / 20_000)
     return (rng.random(rows) < rate).astype(np.float64)
 
 
 def bursty_errors(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw wrong answers: .25 in bursts of 200 rows on average, .05 in the 600 between, .10 in all."""
+    """Draw errors at rate .25 in bursts of 200 rows on average, .05 in the 600 between, and .10 overall."""
     rate = np.where(_switching(rng, rows, 200, 600), 0.25, 0.05)
     return (rng.random(rows) < rate).astype(np.float64)
 
 
 def autoregressive(correlation: float) -> Callable[[np.random.Generator, int], Floats]:
-    """Return a draw of a Gaussian AR(1) of mean 0 and variance 1."""
+    """Return a function that draws a Gaussian AR(1) process of mean 0 and variance 1."""
 
     def draw(rng: np.random.Generator, rows: int) -> Floats:
         shocks = rng.normal(0, np.sqrt(1 - correlation**2), rows)
@@ -49,7 +49,7 @@ def autoregressive(correlation: float) -> Callable[[np.random.Generator, int], F
 
 
 def daily_and_weekly(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw one value a minute: a daily swing of 0.5 and weekends that are 0.5 lower, with noise of 1."""
+    """Draw a value per minute: a daily cycle of amplitude 0.5, weekends lower by 0.5, and noise of sd 1."""
     minute = np.arange(rows)
     daily = 0.5 * np.sin(2 * np.pi * minute / DAY_ROWS)
     weekend = -0.5 * (minute // DAY_ROWS % 7 >= 5)
@@ -57,7 +57,7 @@ def daily_and_weekly(rng: np.random.Generator, rows: int) -> Floats:
 
 
 def square_wave(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw values around -0.25 for 5000 rows, around 0.25 for the next 5000, and so on, with noise of 1."""
+    """Draw values around -0.25 and 0.25, alternating every 5000 rows, with noise of sd 1."""
     return np.where(np.arange(rows) % 10_000 < 5000, -0.25, 0.25) + rng.normal(size=rows)
 
 
@@ -67,29 +67,29 @@ def heavy_tailed(rng: np.random.Generator, rows: int) -> Floats:
 
 
 def rounded(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw normal values that were rounded to whole numbers, so that nearly all are ties."""
+    """Draw normal values rounded to integers, so that nearly all are ties."""
     return rng.normal(size=rows).round()
 
 
 def telegraph(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw values around -1 or 1, 300 rows on average before they switch, with noise of 0.5."""
+    """Draw values around -1 or 1 that switch after 300 rows on average, with noise of sd 0.5."""
     return np.where(_switching(rng, rows, 300, 300), 1.0, -1.0) + rng.normal(0, 0.5, rows)
 
 
 def slow_variance(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw normal values whose log standard deviation wanders by 0.25, with a memory of 2000 rows."""
+    """Draw normal values whose log sd is an AR(1) process of sd 0.25 with a memory of 2000 rows."""
     memory = 1 - 1 / 2000
     return rng.normal(size=rows) * np.exp(0.25 * autoregressive(memory)(rng, rows))
 
 
 def sessions(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw the rows of users one after another, 20 each on average, around a mean of each user's own."""
+    """Draw users one after another, with 20 rows each on average around the user's own mean."""
     lengths = rng.geometric(1 / 20, rows // 5)
     return np.repeat(rng.normal(size=len(lengths)), lengths)[:rows] + 0.6 * rng.normal(size=rows)
 
 
 def volatile(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw a GARCH(1, 1): calm and wild times, as returns of markets have."""
+    """Draw a GARCH(1, 1) process: calm and volatile periods, as in market returns."""
     values, variance = rng.normal(size=rows), 1.0
     for row in range(rows):
         values[row] *= np.sqrt(variance)
@@ -98,12 +98,12 @@ def volatile(rng: np.random.Generator, rows: int) -> Floats:
 
 
 def counts_in_bursts(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw Poisson counts of a rate around 3 whose logarithm wanders by 0.4, with a memory of 100 rows."""
+    """Draw Poisson counts around 3 whose log rate is an AR(1) process of sd 0.4 and memory 100 rows."""
     return rng.poisson(3 * np.exp(0.4 * autoregressive(1 - 1 / 100)(rng, rows))).astype(np.float64)
 
 
 def mostly_zero(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw amounts of which 70 % are 0."""
+    """Draw non-negative amounts of which 70 % are 0."""
     return np.where(rng.random(rows) < 0.7, 0.0, rng.gamma(2, 3, rows).round(1))
 
 
@@ -118,12 +118,12 @@ def long_memory(rng: np.random.Generator, rows: int) -> Floats:
 
 
 def slow_wander(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw values whose mean wanders by 0.5 with a memory of 5000 rows, a twentieth of the reference."""
+    """Draw values whose mean is an AR(1) process of sd 0.5 and memory 5000 rows, 1/20 of the reference."""
     return rng.normal(size=rows) + 0.5 * autoregressive(1 - 1 / 5000)(rng, rows)
 
 
 def _switching(rng: np.random.Generator, rows: int, on_mean: int, off_mean: int) -> np.ndarray:
-    """Draw a Markov chain of two states, begun as it is on average."""
+    """Draw a Markov chain of two states from its stationary distribution."""
     on = bool(rng.random() < on_mean / (on_mean + off_mean))
     lengths, states = [], []
     while sum(lengths) < rows:

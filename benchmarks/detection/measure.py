@@ -1,4 +1,4 @@
-"""One contestant on one stream: its false alarms, then its delay on each change."""
+"""Measures one contestant on one stream: its false alarms, and its delay on each change."""
 
 import time
 from collections.abc import Iterator
@@ -17,7 +17,11 @@ from benchmarks.detection.streams import BEFORE_ROWS, REFERENCE_ROWS, Stream, ge
 
 
 def on_changes(entry: Entry, target: float | None, stream: Stream, effort: Effort) -> list[Row]:
-    """Measure the ARL on healthy streams, and the delay on each change; no row if it takes no such values."""
+    """Measure the ARL on healthy streams and the delay on each change.
+
+    Returns:
+        A row per change; none if the contestant does not support the values.
+    """
     began = time.process_time()
     sample = stream.healthy(generator(stream.name, "calibration"), REFERENCE_ROWS)
     if not entry.takes(sample):
@@ -42,7 +46,11 @@ def on_changes(entry: Entry, target: float | None, stream: Stream, effort: Effor
 
 
 def on_healthy(entry: Entry, target: float | None, healthy: Healthy, effort: Effort) -> list[Row]:
-    """Count the alarms on a stream that stays healthy; no row if it takes no such values."""
+    """Count the alarms on a stream that stays healthy.
+
+    Returns:
+        One row; none if the contestant does not support the values.
+    """
     began = time.process_time()
     sample = healthy.draw(generator(healthy.name, "calibration"), healthy.reference_rows)
     if not entry.takes(sample):
@@ -62,7 +70,7 @@ def on_healthy(entry: Entry, target: float | None, healthy: Healthy, effort: Eff
 
 
 def _quiet(contestant: Contestant, stream: Stream, effort: Effort) -> Iterator[tuple[int, int]]:
-    """Yield the rows and the false alarms of independent streams, each with a reference of its own."""
+    """Yield rows and false alarms of independent streams, each with its own reference."""
     number = 0
     while True:
         rng = generator(stream.name, "healthy", number)
@@ -73,7 +81,7 @@ def _quiet(contestant: Contestant, stream: Stream, effort: Effort) -> Iterator[t
 
 
 def _delays(contestant: Contestant, stream: Stream, repetitions: int) -> dict[str, list[int | None]]:
-    """Return the rows from each change to its alarm, None if there was none within the limit."""
+    """Return the rows from each change to its alarm; None if there was none within the limit."""
     delays: dict[str, list[int | None]] = {change: [] for change in stream.changes}
     for number in range(repetitions):
         rng = generator(stream.name, "change", number)

@@ -1,4 +1,4 @@
-"""River's own detectors with the settings they come with; they learn by being fed the reference."""
+"""River's own detectors with their default settings. They learn from the reference as from any input."""
 
 from typing import Any
 
@@ -7,26 +7,26 @@ import numpy as np
 from benchmarks.detection.contestant import Floats
 
 _KSWIN_ROWS = 1000
-"""KSWIN looks at the last 100 rows only, at 155 us each: the whole reference would take 1.5 s a time."""
+"""Rows of the reference that KSWIN gets. It uses only the last 100 rows, and takes 155 us per row."""
 
 
 class RiversOwn:
-    """Feeds river's detector with values as they are; after a drift it resets itself and learns anew.
+    """Passes values to river's detector unchanged. After a drift the detector resets itself.
 
-    FHDDM, unlike what river's documentation says, alarms when the mean falls, as its paper has it for right
-    answers: it is fed 1 - error.
+    FHDDM gets 1 - error. Contrary to river's documentation it alarms when the mean falls, as in its paper,
+    where the input is 1 for a correct answer.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def fit(self, reference: Floats) -> None:
-        """Learn the reference, whatever is raised meanwhile."""
+        """Learn from the reference. Alarms on it are ignored."""
         self._detector = _make(self._name)
         self.alarms(reference[-_KSWIN_ROWS:] if self._name == "KSWIN" else reference, first_only=False)
 
     def alarms(self, values: Floats, first_only: bool) -> list[int]:
-        """Return where `drift_detected` was set."""
+        """Return the positions at which `drift_detected` was set."""
         detector, found = self._detector, []
         for position, value in enumerate((1 - values if self._name == "FHDDM" else values).tolist()):
             detector.update(value)
@@ -49,10 +49,10 @@ def _make(name: str) -> Any:
 
 
 def takes(name: str, reference: Floats) -> bool:
-    """Whether the detector is meant for such values: those in `drift.binary` take wrong answers only."""
+    """Whether the detector supports the values. Those in `drift.binary` support only errors of 0 and 1."""
     return name in ("ADWIN", "PageHinkley", "KSWIN") or bool(np.isin(reference, (0, 1)).all())
 
 
 TUNED = "PageHinkley, tuned"
-"""To one change, from .10 to .15, at an ARL of 100,000: who knows that much seldom needs a detector."""
+"""Page-Hinkley tuned to a change from .10 to .15 at an ARL of 100,000. In practice the change is unknown."""
 NAMES = ("ADWIN", "PageHinkley", "KSWIN", "DDM", "EDDM", "HDDMA", "HDDMW", "FHDDM", TUNED)

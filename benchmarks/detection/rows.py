@@ -7,36 +7,36 @@ from rich.table import Table
 
 
 class Row(Struct):
-    """What was measured of one detector on one change; the keys of the report."""
+    """Figures of one detector on one change. The fields are the keys of the report."""
 
     detector: str
     stream: str
     change: str
     """`none` for a stream that stays healthy."""
     arl_target: float | None
-    """Null for a detector that takes no target: it runs with its default settings."""
+    """Rows per false alarm that were requested; null for a detector with fixed settings."""
     arl_measured: float
-    """Healthy rows per alarm; without any alarm it is the number of rows, and it is more than that."""
+    """Healthy rows per alarm. Without any alarm, the number of rows, which is then a lower bound."""
     alarms: int
-    """False ones, from which the ARL was measured."""
+    """False alarms from which the ARL was measured."""
     delay_mean: float | None = None
-    """Rows from the change to the alarm, misses counted as the limit of the stream."""
+    """Rows from the change to the alarm. A miss counts as the limit of the stream."""
     miss_rate: float | None = None
     events: int = 0
     """Healthy rows from which the ARL was measured."""
     budget: float | None = None
-    """Alarms that the target allows in so many rows."""
+    """False alarms that the target allows in `events` rows."""
     delay_median: float | None = None
     repetitions: int = 0
-    """Changes from which the delay was measured."""
+    """Repetitions of the change from which the delay was measured."""
     setting: str = ""
-    """What calibration found."""
+    """The setting that calibration found."""
     seconds: float = 0.0
-    """Of one core, for this stream, all its changes together."""
+    """Processor time for this stream and all its changes."""
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """Lay out the rows for reading."""
+    """Return the rows as a table for the terminal."""
     out = Table(title="Rows to a false alarm, and from a change to its alarm")
     for name in ("detector", "stream", "change"):
         out.add_column(name, no_wrap=True)

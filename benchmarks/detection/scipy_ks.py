@@ -1,4 +1,4 @@
-"""What many do by hand: a Kolmogorov-Smirnov test of each 500 rows against the reference."""
+"""A common manual approach: a Kolmogorov-Smirnov test of every 500 rows against the reference."""
 
 from scipy.stats import ks_2samp
 
@@ -8,7 +8,7 @@ WINDOW_ROWS = 500
 
 
 class TumblingKs:
-    """Tests each window with level WINDOW_ROWS / target, so that false alarms come once in `target` rows."""
+    """Tests each window at level WINDOW_ROWS / target, which gives one false alarm in `target` rows."""
 
     def __init__(self, target: float) -> None:
         self._level = WINDOW_ROWS / target
@@ -18,7 +18,7 @@ class TumblingKs:
         self._reference = reference
 
     def alarms(self, values: Floats, first_only: bool) -> list[int]:
-        """Return the last positions of the windows that differ."""
+        """Return the last position of each window that differs."""
         found = []
         for end in range(WINDOW_ROWS, len(values) + 1, WINDOW_ROWS):
             test = ks_2samp(values[end - WINDOW_ROWS : end], self._reference, method="asymp")

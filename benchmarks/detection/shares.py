@@ -1,4 +1,4 @@
-"""How values of any scale become shares in [0, 1], which our online detectors take."""
+"""Maps values of any scale to [0, 1], the input of Watchkeeper's online detectors."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from benchmarks.detection.contestant import Floats
 
 
 class Shares:
-    """Wrong answers stay what they are; other values become their rank in the reference, ties in the middle.
+    """Errors of 0 and 1 stay as they are. Other values become their mid-rank in the reference.
 
-    So a detector of the mean sees what moves the rank of a typical value, and not a mere change of spread.
+    So a detector of the mean reacts if the rank of a typical value moves, but not if only the spread changes.
 
     >>> Shares(np.array([0.0, 1.0, 1.0])).of(np.array([1.0, 0.0])).tolist()
     [1.0, 0.0]
@@ -20,7 +20,7 @@ class Shares:
         self._sorted = None if np.isin(reference, (0, 1)).all() else np.sort(reference)
 
     def of(self, values: Floats) -> Floats:
-        """Map values."""
+        """Return the shares of values."""
         if self._sorted is None:
             return values
         below = np.searchsorted(self._sorted, values, "left")

@@ -1,4 +1,4 @@
-"""Streams that are healthy and independent up to a change: wrong answers of a classifier, and a feature."""
+"""Streams of independent healthy rows up to a change: errors of a classifier, and a numeric feature."""
 
 from collections.abc import Callable, Mapping
 from math import sqrt
@@ -17,17 +17,17 @@ Draw = Callable[[np.random.Generator, int], Floats]
 
 
 class Stream(NamedTuple):
-    """A kind of stream: what it is in health, and what it changes to, at once and for good."""
+    """A kind of stream: its healthy distribution, and those it can change to, abruptly and permanently."""
 
     name: str
     healthy: Draw
     changes: Mapping[str, Draw]
     limit: int
-    """A change not seen within so many rows is missed, and counts as so many."""
+    """Rows after which a change counts as missed, with this number as its delay."""
 
 
 def generator(*path: object) -> np.random.Generator:
-    """Return the random numbers of one place in the bench, always the same.
+    """Return the random generator for one purpose in the benchmark. It is always seeded alike.
 
     >>> generator("normal", 3).random() == generator("normal", 3).random() != generator("normal", 4).random()
     True
@@ -50,7 +50,7 @@ def heavy_tails(rng: np.random.Generator, rows: int) -> Floats:
 
 
 def two_modes(rng: np.random.Generator, rows: int) -> Floats:
-    """Draw normal values around -0.9 or 0.9, of mean 0 and variance 1 in all."""
+    """Draw normal values around -0.9 or 0.9, with overall mean 0 and variance 1."""
     return rng.choice([-0.9, 0.9], rows) + rng.normal(0, sqrt(1 - 0.9**2), rows)
 
 

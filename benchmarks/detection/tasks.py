@@ -1,4 +1,4 @@
-"""What is to be done, and its doing in several processes."""
+"""The list of measurements, and their execution in several processes."""
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,25 +17,25 @@ from benchmarks.detection.streams import STREAMS
 
 
 class Task(NamedTuple):
-    """What one process does at a time."""
+    """One contestant, target and stream: the unit of work of a process."""
 
     contestant: str
     target: float | None
     stream: str
 
     def run(self, effort: Effort) -> list[Row]:
-        """Measure."""
+        """Run the measurement."""
         entry = CONTESTANTS[self.contestant]
-        effort = effort.of_dear() if entry.is_dear else effort
+        effort = effort.reduced() if entry.is_slow else effort
         if self.stream in STREAMS:
             return on_changes(entry, self.target, STREAMS[self.stream], effort)
         return on_healthy(entry, self.target, HEALTHY[self.stream], effort)
 
 
 def choose(only: Sequence[str], streams: Sequence[str], targets: Sequence[float] = ()) -> list[Task]:
-    """List what is to be done: contestants and streams whose names contain one of those given.
+    """List the tasks of contestants and streams whose names contain one of the given parts.
 
-    `targets` stand for those of the contestants that can be told one.
+    `targets` replace the targets of contestants that support one.
     """
     return [
         Task(name, target, stream)
@@ -48,7 +48,7 @@ def choose(only: Sequence[str], streams: Sequence[str], targets: Sequence[float]
 
 
 def run(tasks: Sequence[Task], effort: Effort, processes: int) -> list[Row]:
-    """Run the tasks in processes; the rows come in the order of the tasks."""
+    """Run the tasks in processes. Return the rows in the order of the tasks."""
     rows: dict[Task, list[Row]] = {}
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     with (

@@ -1,4 +1,4 @@
-"""What is compared: the engine, online detectors on each column, and two dummies."""
+"""The detectors that are compared: the engine, online detectors on each column, and two dummies."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -6,31 +6,53 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.engine.sentinel import After, Sentinel
-from detectors.engine.table import Cells, Table
-from detectors.online.registry import DETECTORS
+from watchkeeper.detectors.online.registry import DETECTORS
+from watchkeeper.detectors.profiles.columns import Floats
+from watchkeeper.detectors.sentinel.sentinel import After, Sentinel
+from watchkeeper.detectors.tables.table import Cells, Table
 
 _TIME = "time of the row"
+"""The name of the column of times that `as_rows` adds."""
 ON_DEMAND = frozenset(("kswin", "risk"))
-"""One takes 150 us a value, a hundred times what others take; the other is for losses, not for any column."""
+"""Detectors that run only if they are named: KSWIN takes 150 us per value, a hundred times more than the
+others. `risk` is for losses, not for any column."""
 _CHUNK = 256
-ENGINE, ALWAYS, NEVER = "Sentinel", "always fires", "never fires"
+"""Number of rows that the engine processes before the check for an alarm. Chosen by hand: it saves processing
+the rows after the first alarm."""
+ENGINE = "Sentinel"
+"""The name of the engine."""
+ALWAYS = "always fires"
+"""The name of the dummy that alarms at each row."""
+NEVER = "never fires"
+"""The name of the dummy that never alarms."""
 NAMES = (ENGINE, *DETECTORS, ALWAYS, NEVER)
+"""The names of all detectors that can be compared."""
 
 
 class Contestant(Protocol):
-    """Says after which rows it alarms; each call begins at the end of the reference."""
+    """A detector that is compared. Each call starts at the end of the reference."""
 
     def healthy(self, rows: Table) -> int:
         """Count the alarms on rows without a fault."""
 
     def first(self, rows: Table, column: str, start: int) -> int | None:
-        """Give the first row from `start` on after which it alarms; the fault is in this column."""
+        """Return the first row from `start` on after which it raises an alarm, or None.
+
+        Args:
+            rows: The stream.
+            column: The column that the fault is in.
+            start: Index of the first row with the fault.
+        """
 
 
 class Engine:
-    """One `Sentinel` over all columns."""
+    """One `Sentinel` over all columns.
+
+    Args:
+        reference: The rows to learn from, in order of time.
+        at_most: Number of false alarms that are allowed in `per`.
+        per: A number of rows, or a span of time.
+    """
 
     def __init__(self, reference: Table, at_most: float, per: Any) -> None:
         def fitted(after: After) -> Sentinel:
@@ -39,16 +61,26 @@ class Engine:
         time = _TIME if reference.times_ms is not None else None
         self._relearns, self._restarts = fitted("relearn"), fitted("restart")
         self.budget_rows = self._relearns.budget_rows
-        """Rows to a false alarm, at least."""
+        """The budget: rows per false alarm, at least."""
         self.ignored = self._relearns.ignored
-        """Columns that are not watched, and why."""
+        """Columns that are not watched, each with the reason."""
 
     def healthy(self, rows: Table) -> int:
-        """Count alarms as in use, where an alarm is followed by learning anew."""
+        """Count the alarms as in use, where the engine learns a new reference after an alarm.
+
+        Args:
+            rows: Rows without a fault.
+        """
         return len(deepcopy(self._relearns).update(as_rows(rows)))
 
     def first(self, rows: Table, column: str, start: int) -> int | None:
-        """Give the first alarm from a row on; after one before it the search begins anew."""
+        """Give the first row from `start` on after which it alarms; an earlier alarm restarts the search.
+
+        Args:
+            rows: Rows with a fault.
+            column: The column of the fault; not used, because all columns are watched.
+            start: The first row of the fault.
+        """
         sentinel = deepcopy(self._restarts)
         for at in range(0, rows.rows, _CHUNK):
             for alarm in sentinel.update(as_rows(rows.cut(at, at + _CHUNK))):
@@ -58,7 +90,12 @@ class Engine:
 
 
 class Online:
-    """An online detector on each column, with its default settings: fed ranks among the reference."""
+    """An online detector on each column, with its default settings, fed ranks among the reference.
+
+    Args:
+        name: The name of the detector, one of `DETECTORS`.
+        reference: The rows to learn from, in order of time.
+    """
 
     def __init__(self, name: str, reference: Table) -> None:
         self._restore = DETECTORS[name].restore
@@ -68,17 +105,27 @@ class Online:
     def _learn(self, name: str, reference: Table, column: str) -> bytes:
         values = self._ranks[column].of(reference.columns[column])
         detector = DETECTORS[name].make(float(values.mean()), 0.0)
-        if name != "e_sr":  # it is told the mean; the others learn it
+        if name != "e_sr":  # it is given the mean; the others learn it
             for value in values.tolist():
                 detector.update(value)
         return detector.snapshot()
 
     def healthy(self, rows: Table) -> int:
-        """Count the alarms on all columns."""
+        """Count the alarms on all columns.
+
+        Args:
+            rows: Rows without a fault.
+        """
         return sum(1 for column in self._ranks for _ in self._alarms(rows, column))
 
     def first(self, rows: Table, column: str, start: int) -> int | None:
-        """Give the first alarm from a row on, on one column."""
+        """Give the first row from `start` on after which it alarms on one column.
+
+        Args:
+            rows: Rows with a fault.
+            column: The column of the fault.
+            start: The first row of the fault.
+        """
         return next((row for row in self._alarms(rows, column) if row >= start), None)
 
     def _alarms(self, rows: Table, column: str) -> Iterator[int]:
@@ -88,31 +135,56 @@ class Online:
 
 
 class Always:
-    """Finds every fault at once, and nothing else."""
+    """A dummy that alarms at each row: the shortest possible delay, and the most false alarms."""
 
     def healthy(self, rows: Table) -> int:
-        """Count all rows."""
+        """Count an alarm for each row.
+
+        Args:
+            rows: Rows without a fault.
+        """
         return rows.rows
 
     def first(self, rows: Table, column: str, start: int) -> int | None:
-        """Give the first row there is."""
+        """Give the first row of the fault.
+
+        Args:
+            rows: Rows with a fault; not used.
+            column: The column of the fault; not used.
+            start: The first row of the fault.
+        """
         return start
 
 
 class Never:
-    """Is never wrong when it speaks."""
+    """A dummy that never alarms: no false alarms, and every fault is missed."""
 
     def healthy(self, rows: Table) -> int:
-        """Count none."""
+        """Count no alarm.
+
+        Args:
+            rows: Rows without a fault; not used.
+        """
         return 0
 
     def first(self, rows: Table, column: str, start: int) -> int | None:
-        """Give none."""
+        """Give no row.
+
+        Args:
+            rows: Rows with a fault; not used.
+            column: The column of the fault; not used.
+            start: The first row of the fault; not used.
+        """
         return None
 
 
 class Ranks:
-    """Cells as numbers in [0, 1]: ranks in the reference, common categories first; missing and unseen are 1.
+    """Maps cells to [0, 1] by their rank in the reference.
+
+    Common categories have the lowest ranks. Missing and unseen values have the rank 1.
+
+    Args:
+        reference: The cells of a column in the reference.
 
     >>> Ranks(np.array([1.0, 2.0, 3.0, 4.0])).of(np.array([2.5, 9.0, np.nan])).tolist()
     [0.5, 1.0, 1.0]
@@ -133,7 +205,11 @@ class Ranks:
             below += counts[index]
 
     def of(self, cells: Cells) -> Floats:
-        """Give the rank of each cell."""
+        """Give the rank of each cell, shape (rows,).
+
+        Args:
+            cells: Cells of the same column.
+        """
         if isinstance(cells, list):
             return np.array([self._places.get(cell, 1.0) for cell in cells], float)
         if self._sorted is None or not len(self._sorted):
@@ -144,6 +220,10 @@ class Ranks:
 
 
 def as_rows(table: Table) -> dict[str, Any]:
-    """Give a table as what `Sentinel` takes, the times among its columns."""
+    """Give a table as `Sentinel` takes it: a dict of columns, with the times as one of them.
+
+    Args:
+        table: The table.
+    """
     times = {} if table.times_ms is None else {_TIME: table.times_ms.astype("datetime64[ms]")}
     return {**table.columns, **times}

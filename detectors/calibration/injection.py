@@ -1,70 +1,79 @@
-"""Faults that are put into healthy rows: kinds, sizes, and what each does to a column."""
+"""Faults that are injected into healthy rows: kinds, sizes, and the change of the column."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.engine.table import Cells, Table
+from watchkeeper.detectors.profiles.columns import Floats
+from watchkeeper.detectors.tables.table import Cells, Table
 
 NEW_CATEGORY = "a new category"
+"""The category that replaces others in the fault `new category`."""
 _SPELL = 200
-"""Rows that a recurring fault lasts, and then stays away."""
+"""Number of rows that a recurring fault lasts, and then pauses. Chosen by hand."""
 _VALUES_MIN = 10
-"""A column of fewer different numbers is moved by nothing that people would call a shift."""
+"""Minimum number of distinct numbers of a column that a fault is put into: with fewer, a shift makes no
+sense. Chosen by hand."""
 _CORRELATED = 0.3
+"""The smallest correlation with another column for the fault `correlation`. Chosen by hand: breaking a weaker
+one is hardly a fault."""
 
 
-class Known(NamedTuple):
+class ReferenceMoments(NamedTuple):
     """Mean and standard deviation of a column in the reference."""
 
     mean: float
+    """The mean."""
     sd: float
+    """The standard deviation."""
 
 
-Change = Callable[[Floats, float, Known, np.random.Generator], Floats]
+Change = Callable[[Floats, float, ReferenceMoments, np.random.Generator], Floats]
+"""Changes numbers, given a size, the reference's moments and a source of random numbers."""
 
 
 class Kind(NamedTuple):
-    """A kind of fault, the sizes that are tried, and what a size says."""
+    """A kind of fault, with its sizes and their unit."""
 
     sizes: tuple[float, ...]
+    """The sizes that are tried."""
     unit: str
+    """The unit of a size."""
     change: Change | None = None
-    """What it does to numbers; None for what is done to cells of any type."""
+    """The change of numbers; None for a fault of cells of any type."""
 
 
-def _mean(cells: Floats, size: float, known: Known, _: np.random.Generator) -> Floats:
+def _mean(cells: Floats, size: float, known: ReferenceMoments, _: np.random.Generator) -> Floats:
     return cells + size * known.sd
 
 
-def _gradual(cells: Floats, size: float, known: Known, _: np.random.Generator) -> Floats:
+def _gradual(cells: Floats, size: float, known: ReferenceMoments, _: np.random.Generator) -> Floats:
     grown: Floats = np.minimum(1.0, 2 * np.arange(len(cells)) / len(cells))
     return cells + size * known.sd * grown
 
 
-def _recurring(cells: Floats, size: float, known: Known, _: np.random.Generator) -> Floats:
+def _recurring(cells: Floats, size: float, known: ReferenceMoments, _: np.random.Generator) -> Floats:
     there: Floats = (np.arange(len(cells)) // _SPELL % 2 == 0).astype(float)
     return cells + size * known.sd * there
 
 
-def _variance(cells: Floats, size: float, known: Known, _: np.random.Generator) -> Floats:
+def _variance(cells: Floats, size: float, known: ReferenceMoments, _: np.random.Generator) -> Floats:
     return known.mean + size * (cells - known.mean)
 
 
-def _shape(cells: Floats, size: float, known: Known, rng: np.random.Generator) -> Floats:
+def _shape(cells: Floats, size: float, known: ReferenceMoments, rng: np.random.Generator) -> Floats:
     two_modes = known.mean + known.sd * rng.choice([-1.0, 1.0], len(cells))
     return np.where(np.isfinite(cells) & (rng.random(len(cells)) < size), two_modes, cells)
 
 
-def _correlation(cells: Floats, size: float, _: Known, rng: np.random.Generator) -> Floats:
+def _correlation(cells: Floats, size: float, _: ReferenceMoments, rng: np.random.Generator) -> Floats:
     changed, rows = cells.copy(), np.flatnonzero(rng.random(len(cells)) < size)
     changed[rows] = cells[rng.permutation(rows)]
     return changed
 
 
-def _unit(cells: Floats, size: float, _: Known, __: np.random.Generator) -> Floats:
+def _unit(cells: Floats, size: float, _: ReferenceMoments, __: np.random.Generator) -> Floats:
     return cells * size
 
 
@@ -79,10 +88,15 @@ KINDS = {
     "missing": Kind((0.05, 0.2, 0.5), "share of cells emptied"),
     "new category": Kind((0.05, 0.2, 0.5), "share of cells renamed"),
 }
+"""The kinds of faults by name. The sizes are chosen by hand, from barely visible to gross."""
 
 
 def columns_for(kind: str, reference: Table) -> list[str]:
-    """Name the columns that a kind of fault can befall.
+    """List the columns that a kind of fault can be injected into.
+
+    Args:
+        kind: The kind of fault, one of `KINDS`.
+        reference: The rows before the faults.
 
     >>> known = Table(40, {"a": np.arange(40.0), "b": np.arange(40.0) ** 2, "c": ["NL"] * 40})
     >>> columns_for("correlation", known), columns_for("new category", known), columns_for("missing", known)
@@ -102,7 +116,7 @@ def _varies(cells: Cells) -> bool:
 
 
 def _correlated(numbers: dict[str, Cells]) -> list[str]:
-    """Name those that go with another one."""
+    """Name the columns that are correlated with another one."""
     if len(numbers) < 2:
         return []
     filled = [np.where(np.isfinite(cells), cells, np.nanmean(cells)) for cells in numbers.values()]  # type: ignore[arg-type]
@@ -113,7 +127,19 @@ def _correlated(numbers: dict[str, Cells]) -> list[str]:
 def inject(
     rows: Table, at: int, column: str, kind: str, size: float, reference: Table, rng: np.random.Generator
 ) -> Table:
-    """Put a fault into a column, from row `at` to the end; the given rows stay as they are.
+    """Inject a fault into a copy of the rows, from row `at` to the end.
+
+    Args:
+        rows: The healthy rows, which are not changed.
+        at: The first row of the fault.
+        column: The column of the fault.
+        kind: The kind of fault, one of `KINDS`.
+        size: The size of the fault, in the unit of its kind.
+        reference: The rows whose mean and deviation scale the fault.
+        rng: The source of random numbers.
+
+    Returns:
+        The rows with the fault.
 
     >>> rows = Table(4, {"a": np.array([1.0, 2.0, 3.0, 4.0])})
     >>> inject(rows, 2, "a", "unit", 1000.0, rows, np.random.default_rng(1)).columns["a"].tolist()
@@ -137,6 +163,6 @@ def _cells(cells: Cells, kind: str, size: float, known: Cells, rng: np.random.Ge
     return change(cells, size, _known(known), rng)
 
 
-def _known(cells: Cells) -> Known:
+def _known(cells: Cells) -> ReferenceMoments:
     numbers = np.asarray(cells, float)
-    return Known(float(np.nanmean(numbers)), float(np.nanstd(numbers)))
+    return ReferenceMoments(float(np.nanmean(numbers)), float(np.nanstd(numbers)))

@@ -1,4 +1,4 @@
-"""Measures detectors on a user's own history: false alarms, and what becomes of faults put into it."""
+"""Measures detectors on a user's own history: false alarms, and delays of injected faults."""
 
 from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from scipy import stats
 
-from detectors.calibration.contestants import (
+from watchkeeper.detectors.calibration.contestants import (
     ALWAYS,
     ENGINE,
     NEVER,
@@ -19,76 +19,102 @@ from detectors.calibration.contestants import (
     Never,
     Online,
 )
-from detectors.calibration.injection import KINDS, columns_for, inject
-from detectors.engine.table import Table
-from detectors.online.registry import DETECTORS
+from watchkeeper.detectors.calibration.injection import KINDS, columns_for, inject
+from watchkeeper.detectors.online.registry import DETECTORS
+from watchkeeper.detectors.tables.table import Table
 
-ROWS_MIN = 2000
-"""Half of a shorter history is no reference, or the other half is no stream."""
+HISTORY_ROWS_MIN = 2000
+"""Minimum number of rows of a history: half of it is the reference, the other half the stream. Chosen by
+hand."""
 LEAD = 256
-"""Healthy rows before a fault."""
+"""Number of healthy rows before a fault. Chosen by hand: detectors settle after the reference."""
 _LIMIT = 2000
+"""The most rows after a fault in which an alarm finds it. Chosen by hand."""
 _CONFIDENCE = 0.95
+"""The confidence of the interval of false alarms."""
 _DUMMIES: dict[str, type[Contestant]] = {ALWAYS: Always, NEVER: Never}
 
 
 class FalseAlarms(Struct):
-    """What a detector said on the healthy half of the history."""
+    """The alarms of a detector on the healthy half of the history."""
 
     detector: str
+    """The name of the detector."""
     rows: int
+    """The number of healthy rows."""
     alarms: int
+    """The number of alarms on them."""
     allowed: float
-    """Alarms that the budget has room for in so many rows."""
+    """The number of alarms that the budget allows in these rows."""
     low: float
-    """With `high`: the 95 % interval of the number of alarms to expect in so many rows, by Poisson's law."""
+    """The lower end of the 95 % interval of the expected number of alarms, by the Poisson distribution."""
     high: float
+    """The upper end of that interval."""
 
     @property
-    def verdict(self) -> str:
-        """Say whether it keeps the budget, as far as so many rows can tell."""
+    def judgement(self) -> str:
+        """Report whether the detector keeps the budget, as far as these rows show."""
         if self.low > self.allowed:
             return "over budget"
-        return "within budget" if self.high <= self.allowed else "too few rows to tell"
+        return "within budget" if self.high <= self.allowed else "too few rows to decide"
 
 
 class Delays(Struct):
-    """What became of one kind and size of fault."""
+    """The delays of a detector for one kind and size of fault."""
 
     detector: str
+    """The name of the detector."""
     kind: str
+    """The kind of fault."""
     size: float
+    """The size of the fault, in the unit of its kind."""
     repetitions: int
+    """The number of faults that were injected."""
     delay_mean: float
-    """Rows from the fault's begin to the alarm; one that is missed counts as the limit."""
+    """The mean number of rows from the start of the fault to the alarm; a missed fault counts as the
+    limit."""
     delay_median: float
+    """The median of the same."""
     miss_rate: float
+    """The share of faults without an alarm within the limit, 0 to 1."""
 
 
 class Calibration(Struct):
-    """All that was measured."""
+    """The result of `calibrate`."""
 
     seed: int
+    """The seed that was given."""
     reference_rows: int
+    """The number of rows that the detectors learned from."""
     healthy_rows: int
+    """The number of rows in the other half."""
     budget_rows: float
-    """Rows to a false alarm."""
+    """The budget: rows per false alarm."""
     limit: int
-    """Rows after which a fault that no alarm has told of is missed."""
+    """The number of rows after which a fault without an alarm is missed."""
     columns: list[str]
+    """The columns that were watched."""
     ignored: dict[str, str]
+    """The columns that were not watched, each with the reason."""
     false_alarms: list[FalseAlarms]
+    """The alarms of each detector on healthy rows."""
     delays: list[Delays]
+    """The delays of each detector for each kind and size of fault."""
 
 
-class Fault(NamedTuple):
-    """One fault of one repetition: where it begins in the healthy rows, and in which column."""
+class InjectedFault(NamedTuple):
+    """One fault of one repetition."""
 
     kind: str
+    """The kind of fault."""
     size: float
+    """The size of the fault, in the unit of its kind."""
     number: int
+    """The number of the repetition."""
     at: int
+    """The first row of the fault in the healthy rows."""
     column: str
+    """The column of the fault."""
 
 
 def calibrate(
@@ -101,15 +127,28 @@ def calibrate(
     repetitions: int = 5,
     step: Callable[[int, int], object] = lambda *_: None,
 ) -> Calibration:
-    """Learn from the first half of a history in order of time, and try the detectors on the second.
+    """Measure detectors: learn from the first half of a history, and inject faults into the second.
 
-    Faults begin at random rows of the second half, after 256 healthy ones. Alarms on those are not counted.
-    ValueError for a history that is too short. Cost: half a minute for 20,000 rows of ten columns.
+    Faults start at random rows of the second half, after 256 healthy rows. Alarms on those are not counted.
+    Cost: half a minute for 20,000 rows of ten columns.
+
+    Args:
+        history: Healthy rows in order of time, at least 2,000.
+        at_most: Number of false alarms that are allowed in `per`.
+        per: A number of rows, or a span of time for rows that have times.
+        detectors: Names of the detectors to measure, among `NAMES`.
+        seed: Seed of the places and sizes of the faults.
+        repetitions: Number of faults for each kind and size.
+        step: Called after each step with the number of steps done and the number of all steps.
+
+    Returns:
+        The false alarms and the delays of each detector.
+
+    Raises:
+        ValueError: The history has fewer than 2,000 rows.
     """
-    if history.rows < ROWS_MIN:
-        raise ValueError(
-            f"it has {history.rows} rows, and less than {ROWS_MIN} say little; take a longer history"
-        )
+    if history.rows < HISTORY_ROWS_MIN:
+        raise ValueError(f"it has {history.rows} rows; calibration needs at least {HISTORY_ROWS_MIN}")
     half = history.rows // 2
     reference, healthy = history.cut(0, half), history.cut(half)
     engine = Engine(reference, at_most, per)
@@ -149,15 +188,15 @@ def _make(name: str, engine: Engine, reference: Table) -> Contestant:
     return _DUMMIES[name]() if name in _DUMMIES else Online(name, reference)
 
 
-def _faults(reference: Table, end: int, repetitions: int, seed: int) -> Iterator[Fault]:
-    """Draw where each fault begins; the sizes of a kind share place and column, so they can be compared."""
+def _faults(reference: Table, end: int, repetitions: int, seed: int) -> Iterator[InjectedFault]:
+    """Draw the place of each fault; the sizes of a kind share place and column, so they can be compared."""
     for index, (kind, known) in enumerate(KINDS.items()):
         columns = columns_for(kind, reference)
         for number in range(repetitions if columns else 0):
             rng = np.random.default_rng([seed, 1, index, number])
             at, column = int(rng.integers(LEAD, end)), columns[number % len(columns)]
             for size in known.sizes:
-                yield Fault(kind, size, number, at, column)
+                yield InjectedFault(kind, size, number, at, column)
 
 
 def _count(name: str, alarms: int, rows: int, budget_rows: float) -> FalseAlarms:
@@ -166,7 +205,15 @@ def _count(name: str, alarms: int, rows: int, budget_rows: float) -> FalseAlarms
 
 
 def interval(alarms: int) -> tuple[float, float]:
-    """Give the exact 95 % interval of Poisson's mean. Garwood (1936), Fiducial limits.
+    """Give the exact 95 % interval of the mean of a Poisson distribution.
+
+    Paper: Garwood (1936), Fiducial limits for the Poisson distribution.
+
+    Args:
+        alarms: The number that was counted.
+
+    Returns:
+        The lower and the upper end.
 
     >>> interval(0), interval(10)
     ((0.0, 3.69), (4.80, 18.39))
@@ -183,6 +230,10 @@ def _delays(name: str, kind: str, size: float, seen: list[int | None], limit: in
 
 
 def names(asked: Collection[str] = ()) -> list[str]:
-    """Choose detectors: those asked for, or all but those only on demand; the dummies always."""
+    """Choose detectors: the named ones, or all except `ON_DEMAND`. The dummies are always included.
+
+    Args:
+        asked: Names of detectors; empty chooses the default.
+    """
     chosen = [name for name in (ENGINE, *DETECTORS) if (name in asked if asked else name not in ON_DEMAND)]
     return [*chosen, ALWAYS, NEVER]

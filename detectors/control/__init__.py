@@ -1,8 +1,8 @@
-"""Control of false discoveries over many features, segments and looks, however they depend on each other."""
+"""Control of false discoveries over many features, segments and looks, under any dependence."""
 
-from detectors.control.calibrate import p_to_e
-from detectors.control.e_bh import e_bh
-from detectors.control.e_lond import ELond
-from detectors.control.window_e_value import category_e_value, number_e_value
+from watchkeeper.detectors.control.calibrate import p_to_e
+from watchkeeper.detectors.control.e_bh import e_bh
+from watchkeeper.detectors.control.e_lond import ELond
+from watchkeeper.detectors.control.window_e_value import category_e_value, number_e_value
 
 __all__ = ["ELond", "category_e_value", "e_bh", "number_e_value", "p_to_e"]

@@ -1,1 +1,1 @@
-"""The detection engine: a reference and a stream of rows in, alarms with their evidence out."""
+"""The detection engine: compares a stream of rows with a reference and raises alarms with evidence."""

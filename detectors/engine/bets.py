@@ -1,132 +1,188 @@
-"""The bets of a column: which moves are looked for, and how much each must be to count."""
+"""The bets on a column: which changes the engine looks for, and how large each must be to count."""
 
 import numpy as np
 from msgspec import Struct
 
-from detectors.columns import Floats
-from detectors.engine.wander import Wander
+from watchkeeper.detectors.engine.variability import Variability
+from watchkeeper.detectors.profiles.columns import Floats
 
 SIZES = (0.06, 0.13, 0.25, 0.5, 1.0)
-"""Moves of a score's mean that bets are best at, in standard deviations of the rows."""
+"""Changes of a score's mean that the bets are best at, in standard deviations of the score.
+
+Chosen by hand, about doubling: more sizes cost time and share the same budget.
+"""
 _WEIGHTS = (0.04, 0.78, 0.13, 0.03, 0.02)
-"""A weight w costs log(1/w) / KL rows of delay: little where a row says much, so large moves get little."""
+"""Share of the budget for each of `SIZES`, in columns of independent rows.
+
+A weight w costs log(1 / w) / KL rows of delay. That is little where a row carries much information, so large
+changes get little. Chosen with the benchmark's error streams (docs/explanation/detection.md).
+"""
 _DEPENDENT = (0.02, 0.08, 0.3, 0.3, 0.3)
-"""Those where rows depend on each other, and say little."""
-_WARY = 0.5
-"""Where rows depend on each other the reference does not show all they may do: half of the budget is kept."""
-_DOUBT = 0.25
-"""Standard errors of the reference's mean that are left to it as a margin."""
-_SHORT = 500.0
-"""To a reference of so few rows, or fewer, more is left:"""
-_DOUBT_SHORT = 1.25
-_STRIDE_MAX = 3.0
-"""No row may multiply a bet by more than e^3."""
+"""Share of the budget for each of `SIZES`, in columns whose rows depend on each other and carry little
+information.
+
+Chosen with `benchmarks.dependent`: the mean of an AR(1) of .95 that moves by a deviation is found after 1,040
+rows, and after 1,556 with `_WEIGHTS` (docs/adr/0010).
+"""
+_DEPENDENT_BUDGET = 0.5
+"""Share of its budget that a column spends if its rows depend on each other.
+
+The other half is held back, because a reference understates the variability of such columns. Chosen with the
+benchmark's stream `slow variance`: 12 alarms in 300,000 rows where 3 were allowed (commit f8da6e7).
+"""
+_MARGIN = 0.25
+"""Margin for the error of the reference's mean, in standard errors of it.
+
+Chosen by hand: a larger margin lowers the number of false alarms and lengthens every delay.
+"""
+_SHORT_ROWS = 500.0
+"""Number of reference rows up to which `_MARGIN_SHORT` holds; beyond it the margin falls to `_MARGIN`.
+
+Chosen by hand: a larger one gives longer references the margin of a short one.
+"""
+_MARGIN_SHORT = 1.25
+"""Margin of a short reference, in standard errors of its mean.
+
+Set together with the rule that means follow rows of 1,024 rows ago: errors from .10 to .20 right after a
+reference of 500 rows are found after 224 rows, 302 before (commit 5625620).
+"""
+_LOG_GAIN_MAX = 3.0
+"""Largest log by which one row multiplies a bet. Chosen by hand: it limits what a single extreme row can
+do."""
 
 
-class Bets(Struct, array_like=True):
-    """All bets on one column, as vectors of one length: each on one score, one side and one size."""
+class ColumnBets(Struct, array_like=True):
+    """All bets on one column, in vectors of one length. A bet is on one score, one side and one size."""
 
     score: list[int]
+    """Index of the score that each bet is on."""
     tilt: list[float]
-    """How strongly rows of a high score are preferred; negative: of a low one."""
+    """How strongly a bet prefers rows of a high score; negative: rows of a low score."""
     cost: list[float]
-    """What a row costs in health: log of the mean of exp(tilt * score)."""
+    """What a healthy row costs: log of the mean of exp(tilt * score)."""
     inflation: list[float]
+    """Number of rows that carry as much information as one independent row, at the scale of each bet."""
     margin: list[float]
-    """How far the score's mean may lie off without harm."""
+    """How far the score's mean may move without counting as a change, in standard deviations of the score."""
     weight: list[float]
+    """Share of the column's budget that each bet spends."""
 
 
-def place(
+def make_bets(
     scores: Floats,
     shares: Floats,
-    wander: Wander,
+    variability: Variability,
     sides: tuple[int, ...],
     weights: Floats,
     tolerance: Floats,
-    worst: Floats | None = None,
-    doubted: float = 0.0,
-) -> Bets:
-    """Place a bet of each size on each side of each score.
+    largest_error: Floats | None = None,
+    bank_margin: float = 0.0,
+) -> ColumnBets:
+    """Make a bet of each size on each side of each score.
 
-    A bet on a move of d takes that scale of the reference's wander at which it grows fastest,
-    (d - reach)^2 / inflation: large moves are told within few rows from what wanders slowly, small ones over
-    many rows from bursts. Weights share the budget over scores; tolerances are each score's. Of a score of
-    two values, as of being a category, `worst` is how far its mean may truly be off, and `doubted` what of it
-    the bank leaves as a margin: a bet that wins by much at once is worth more the oftener it does.
-    Cost: 0.1 ms a score.
+    A bet on a change of d uses the scale of the variability at which it grows fastest: the largest (d - drift
+    allowance)^2 / inflation. So large changes are distinguished from slow drift within few rows, and small
+    changes from bursts over many rows. If a rare event occurs slightly more often than in the reference, the
+    bet on it grows fast: bets on scores of two values get a higher cost. Cost: 0.1 ms per score.
+
+    Args:
+        scores: Score of each bin, of shape (scores, bins).
+        shares: Share of the reference's rows in each bin, of shape (bins,).
+        variability: The variability of the scores in the reference.
+        sides: 1 for a rise of the mean, -1 for a fall.
+        weights: Share of the column's budget for each score, of shape (scores,).
+        tolerance: How far the mean of each score may move without harm, in standard deviations of the score,
+            of shape (scores,).
+        largest_error: How far the mean of each score may truly be off, in standard deviations of the score,
+            of shape (scores,). Only for scores of two values, such as belonging to a category.
+        bank_margin: The part of `largest_error` that the bank allows as a margin.
+
+    Returns:
+        The bets, score by score.
     """
-    placed: list[tuple[int, float, float, float, float, float]] = []
+    bets: list[tuple[int, float, float, float, float, float]] = []
     for index, score in enumerate(scores):
-        steepest = _STRIDE_MAX / float(np.abs(score).max())
-        depends = wander.inflation[:, index].max() > 1 or wander.reach[:, index].max() > 0
-        spent = float(weights[index]) * (_WARY if depends else 1.0) / len(sides)
-        scales = [_fastest(size, wander, index) for size in SIZES]
-        shared = _weights(wander.inflation[scales, index])
+        steepest = _LOG_GAIN_MAX / float(np.abs(score).max())
+        allowance = variability.drift_allowance[:, index]
+        depends = variability.inflation[:, index].max() > 1 or allowance.max() > 0
+        spent = float(weights[index]) * (_DEPENDENT_BUDGET if depends else 1.0) / len(sides)
+        scales = [_fastest(size, variability, index) for size in SIZES]
+        shared = _weights(variability.inflation[scales, index])
         for side in sides:
             for size, scale, weight in zip(SIZES, scales, shared, strict=True):
                 tilt = side * min(size, steepest)
                 cost = float(np.log(shares @ np.exp(tilt * score)))
-                if worst is not None:
-                    lacks = float(worst[index] - doubted - tolerance[index])
-                    cost = max(cost, _cost_at(score, tilt, side * float(worst[index])) + abs(tilt) * lacks)
-                margin = float(wander.reach[scale, index] + tolerance[index])
-                margin += abs(tilt) / 2 * float(wander.swell[scale, index])
-                inflation = float(wander.inflation[scale, index])
-                placed.append((index, tilt, cost, inflation, margin, spent * weight))
-    return Bets(*(list(column) for column in zip(*placed, strict=True)))
+                if largest_error is not None:
+                    off = float(largest_error[index])
+                    uncovered = off - bank_margin - float(tolerance[index])
+                    cost = max(cost, _cost_at(score, tilt, side * off) + abs(tilt) * uncovered)
+                margin = float(allowance[scale] + tolerance[index])
+                margin += abs(tilt) / 2 * float(variability.variance_allowance[scale, index])
+                inflation = float(variability.inflation[scale, index])
+                bets.append((index, tilt, cost, inflation, margin, spent * weight))
+    return ColumnBets(*(list(column) for column in zip(*bets, strict=True)))
 
 
 def _cost_at(score: Floats, tilt: float, mean: float) -> float:
-    """Give what a row costs where a score of two values has some mean, which is known."""
+    """Return what a row costs if a score of two values has the given mean."""
     low, high = float(score.min()), float(score.max())
     share = min(1.0, max(0.0, (mean - low) / (high - low))) if high > low else 0.0
     mean = low + share * (high - low)
     return float(np.log((1 - share) * np.exp(tilt * (low - mean)) + share * np.exp(tilt * (high - mean))))
 
 
-def _fastest(size: float, wander: Wander, index: int) -> int:
-    speed = np.maximum(size - wander.reach[:, index], 0.0) ** 2 / wander.inflation[:, index]
-    return int(np.argmax(speed))
+def _fastest(size: float, variability: Variability, index: int) -> int:
+    """Return the scale at which a bet on a change of the given size grows fastest."""
+    surplus = np.maximum(size - variability.drift_allowance[:, index], 0.0)
+    return int(np.argmax(surplus**2 / variability.inflation[:, index]))
 
 
 def _weights(inflation: Floats) -> list[float]:
-    """Share the weight out over sizes: where many rows say as much as one, small moves are lost anyway.
+    """Share the weight over sizes; where rows depend on each other, small changes get less.
 
     >>> [round(weight, 2) for weight in _weights(np.ones(5))]
     [0.04, 0.78, 0.13, 0.03, 0.02]
     >>> [round(weight, 2) for weight in _weights(np.full(5, 100.0))]
     [0.02, 0.15, 0.28, 0.27, 0.27]
     """
-    alone = 1 / np.sqrt(inflation)
-    weights = alone * np.array(_WEIGHTS) + (1 - alone) * np.array(_DEPENDENT)
+    independent = 1 / np.sqrt(inflation)
+    weights = independent * np.array(_WEIGHTS) + (1 - independent) * np.array(_DEPENDENT)
     shared: list[float] = (weights / weights.sum()).tolist()
     return shared
 
 
-def doubt(inflation: Floats, known: Floats, rows: Floats) -> Floats:
-    """Give the margin that the reference's own error takes, in standard deviations of the rows.
+def reference_margin(inflation: Floats, known: Floats, rows: Floats) -> Floats:
+    """Return the margin for the error of the reference's mean, in standard deviations of the score.
 
-    `known` are the rows of the reference, `rows` those and the stream's. A short reference flatters itself.
+    Where rows depend on each other, it is one standard error. The arguments must broadcast to one shape.
+
+    Args:
+        inflation: Number of rows that carry as much information as one independent row.
+        known: Number of rows of the reference; a short one gets a larger margin.
+        rows: Number of rows that the mean is estimated from: the reference's and the stream's.
     """
-    errors = np.where(inflation > 1, 1.0, _doubted(known))
+    errors = np.where(inflation > 1, 1.0, _standard_errors(known))
     margin: Floats = errors * np.sqrt(inflation / rows)
     return margin
 
 
-def beyond(shares: Floats, known: float) -> Floats:
-    """Give what that margin lacks for shares of so many rows, of which rare ones are the less certain.
+def share_margin(shares: Floats, known: float) -> Floats:
+    """Return the margin that shares need beyond `reference_margin`, in standard deviations of their scores.
 
-    By as much as Wilson's bound of a share lies above that which takes its error for known: of few rows, a
-    share that looks small may be twice as large; or one that looks large, its complement. Source: Wilson
-    (1927), Probable inference.
+    The error of a share is itself uncertain, most so of a rare one: in few rows, a share that looks small may
+    be twice as large. So may the complement of a share that looks large. The margin is the difference of
+    Wilson's upper bound and the usual one. Source: Wilson (1927), Probable inference.
 
-    >>> beyond(np.array([0.5, 0.02, 0.98]), 100.0).round(3).tolist()
+    Args:
+        shares: The shares, of shape (shares,).
+        known: Number of rows that they are estimated from.
+
+    >>> share_margin(np.array([0.5, 0.02, 0.98]), 100.0).round(3).tolist()
     [0.0, 0.063, 0.063]
-    >>> beyond(np.array([0.5, 0.02]), 10_000.0).round(5).tolist()
+    >>> share_margin(np.array([0.5, 0.02]), 10_000.0).round(5).tolist()
     [0.0, 3e-05]
     """
-    errors = _doubted(np.array(known))
+    errors = _standard_errors(np.array(known))
     shares = np.minimum(shares, 1 - shares)
     variance = shares * (1 - shares)
     squared = errors**2 / known
@@ -135,11 +191,16 @@ def beyond(shares: Floats, known: float) -> Floats:
     return lacking
 
 
-def margin_of(known: float) -> float:
-    """Give the margin that the error of so many independent rows takes."""
-    return float(_doubted(np.array(known)) / np.sqrt(known))
+def independent_margin(known: float) -> float:
+    """Return the margin for the error of a mean of independent rows, in standard deviations of the score.
+
+    Args:
+        known: Number of rows that the mean is estimated from.
+    """
+    return float(_standard_errors(np.array(known)) / np.sqrt(known))
 
 
-def _doubted(known: Floats) -> Floats:
-    doubted: Floats = _DOUBT + (_DOUBT_SHORT - _DOUBT) * np.minimum(1.0, _SHORT / known)
-    return doubted
+def _standard_errors(known: Floats) -> Floats:
+    """Return the margin for a reference of `known` rows, in standard errors of its mean."""
+    errors: Floats = _MARGIN + (_MARGIN_SHORT - _MARGIN) * np.minimum(1.0, _SHORT_ROWS / known)
+    return errors

@@ -1,83 +1,110 @@
-"""One thing that is watched: the values of a column, or whether they are there."""
+"""Channels: what is watched of a column, such as its values, or which of them are missing or new."""
 
 from typing import Literal, NamedTuple
 
 import numpy as np
 from msgspec import Struct
-from msgspec.structs import replace
 
-from detectors.columns import Floats
-from detectors.engine import bets, scores, season, wander
-from detectors.engine.bank import Column
-from detectors.engine.bins import (
+from watchkeeper.detectors.engine import scores, season
+from watchkeeper.detectors.engine.bank import Column
+from watchkeeper.detectors.engine.bets import independent_margin, make_bets, share_margin
+from watchkeeper.detectors.engine.bins import (
     NEW_VALUES,
-    Bins,
-    CategoryBins,
     Codes,
     NewValues,
-    NumberBins,
-    at_most,
+    NumericBins,
+    share_upper_bound,
     shares,
 )
-from detectors.engine.season import Season
-from detectors.engine.series import Scored, hourly
-from detectors.engine.table import Cells
+from watchkeeper.detectors.engine.category_bins import CategoryBins
+from watchkeeper.detectors.engine.season import Season
+from watchkeeper.detectors.engine.series import Scored, hourly
+from watchkeeper.detectors.engine.variability import measure_variability, with_bursts, with_powers
+from watchkeeper.detectors.profiles.columns import Floats
+from watchkeeper.detectors.tables.table import Cells
 
+Bins = NumericBins | CategoryBins | NewValues
+"""Bins of any kind of column."""
 Part = Literal["values", "missing", "new"]
-MISSING = 0.15
-"""Of a column's budget, for the share of missing values..."""
-NEW = 0.05
-"""...of which for new values, in a column of numbers."""
-_WORST = 0.75
-"""Of what the error of a category's share may be, so much makes it worth more to a bet on it."""
+"""What a channel watches of a column."""
+Fit = tuple["Channel", Season | None]
+"""A channel, and the season that was found in its scores."""
+MISSING_BUDGET = 0.15
+"""Share of a column's budget for the share of missing values. Chosen by hand: a larger share finds missing
+values sooner, and changes of the others later."""
+NEW_BUDGET = 0.05
+"""Share of a column's budget for the share of new values; it is part of `MISSING_BUDGET`. Chosen by hand: a
+larger share finds new values sooner, and other changes later."""
+_LARGEST_ERROR = 0.75
+"""Part of the possible error of a share that a bet on it pays for in its cost.
+
+With it, ten flags of 1 % and references of 300 rows raise no alarm in 400,000 rows, and 26 without, where 4
+are allowed (docs/adr/0010).
+"""
 _LONG_BURSTS = 4.0
-"""Where so many rows say as much as one, or more do."""
+"""Inflation above which only values far out count as new. Chosen by hand: with a larger one, new values are
+found late in columns whose values come in bursts (commit 8fa40e3)."""
 _MANY_MISSING = 0.02
-_OF_MOMENTS = {"mean": 0.4, "spread": 0.3, "skew": 0.1, "tails": 0.2}
-"""How the budget of a column of numbers is spent on its scores."""
+"""Share of missing values above which a fall of it is watched, too. Chosen by hand: below it a fall shows
+little."""
+_MOMENTS_BUDGET = {"mean": 0.4, "spread": 0.3, "skew": 0.1, "tails": 0.2}
+"""Share of a column's budget for each of its scores. Chosen by hand: a larger share finds that change sooner,
+and others later."""
 _WILD = 0.995
-"""Larger losses than those of so many rows say no more than that they are large."""
+"""Quantile of the losses at which larger ones are cut before their mean is taken. Chosen by hand: an extreme
+loss would decide the mean of its bin."""
 _SHAPES = scores.MOMENTS.index("skew")
-"""The first of the scores of shape."""
+"""Index of the first score of shape."""
 BOTH_SIDES = (1, -1)
+"""Sides of bets on a rise and on a fall."""
 ABOVE = (1,)
+"""Side of bets on a rise only."""
 
 
 class Channel(Struct):
-    """How rows become scores, and what the reference says of those."""
+    """Maps rows to scores, and holds the statistics of the scores in the reference."""
 
     name: str
+    """Name of the column."""
     part: Part
+    """What is watched of the column."""
     bins: Bins | None
-    """None for `missing`."""
+    """Bins of the values; None for `missing`."""
     scores: list[list[float]]
-    """[scores, bins]."""
+    """Score of each bin, of shape (scores, bins)."""
     moves: list[str]
-    """What each score's mean is a move of."""
+    """What moves if the mean of each score moves: `mean`, `spread`, ... or the share of a category."""
     column: Column
+    """The bets."""
     weight: float
+    """Share of the budget."""
     season: list[list[float]] | None = None
-    """[hours of the cycle, scores]."""
+    """Usual means of the scores, of shape (hours of the cycle, scores); None without a season."""
 
     def codes(self, cells: Cells) -> Codes:
-        """Give the bin of each row."""
+        """Return the bin of each row, of shape (rows,).
+
+        Args:
+            cells: The column's values.
+        """
         if self.bins is None:
             return _is_missing(cells)
         return self.bins.codes(cells)  # type: ignore[arg-type]
 
 
-class Terms(Struct, frozen=True):
-    """What holds for all channels of a sentinel."""
+class FitOptions(Struct, frozen=True):
+    """Options that hold for all channels of a sentinel."""
 
     tolerance: float = 0.0
+    """How far the mean of any score may move without harm, in standard deviations of the score."""
     losses: tuple[str, ...] = ()
-    """Columns of which only a rise of the mean matters."""
+    """Columns of which only a rise of the mean counts."""
     groups: tuple[tuple[str, ...], ...] = ()
-    """Columns that stand for one of the table together."""
+    """Groups of columns that replace one column of the table, and share its budget."""
 
 
 class _Scoring(NamedTuple):
-    """How a part of a column is scored, and the rows of the reference by their bins."""
+    """The scores of a part of a column, and the reference's rows by bin."""
 
     bins: Bins | None
     codes: Codes
@@ -86,98 +113,120 @@ class _Scoring(NamedTuple):
     moves: list[str]
     weights: Floats
     rows: int
-    """That say how common the bins are."""
-    wandering: tuple[Codes, Floats] | None = None
-    """Codes and scores that tell how rows wander, where it is not those above."""
+    """Number of rows from which the shares of the bins are estimated."""
+    variability: tuple[Codes, Floats] | None = None
+    """Codes and scores from which the variability is measured; None: those above."""
     tolerances: Floats | None = None
-    """How far the mean of each score may lie off without harm, beside what the owner tolerates."""
-    bursts: float = 1.0
-    """The least that rows depend on each other, where these rows are too few to show it."""
+    """How far the mean of each score may move without harm, beside the owner's tolerance."""
+    inflation_min: float = 1.0
+    """Minimum inflation, for rows that are too few to show their dependence."""
 
 
 def fit_values(
-    name: str, cells: Cells, times_ms: Floats | None, terms: Terms, bins: Bins | None = None
-) -> tuple[Channel, Season | None]:
-    """Learn the values of a column from the reference, in given bins or its own; missing ones say nothing."""
+    name: str, cells: Cells, times_ms: Floats | None, options: FitOptions, bins: Bins | None = None
+) -> Fit:
+    """Fit a channel to the values of a column. Missing values do not count.
+
+    Args:
+        name: Name of the column.
+        cells: The reference's values in order of time.
+        times_ms: Times of the rows in milliseconds since 1970, of shape (rows,); None if unknown.
+        options: Options of all channels.
+        bins: Bins to use; default: bins that are fitted to the values.
+    """
     if isinstance(cells, list):
         scoring = _of_categories(cells, bins or CategoryBins.of(cells))
     else:
         scoring = _of_numbers(
-            cells, bins or NumberBins.of(cells[np.isfinite(cells)]), losses=name in terms.losses
+            cells, bins or NumericBins.of(cells[np.isfinite(cells)]), losses=name in options.losses
         )
-    sides = ABOVE if name in terms.losses else BOTH_SIDES
-    return _channel(name, "values", scoring, sides, times_ms, terms)
+    sides = ABOVE if name in options.losses else BOTH_SIDES
+    return _channel(name, "values", scoring, sides, times_ms, options)
 
 
-def fit_missing(
-    name: str, cells: Cells, times_ms: Floats | None, terms: Terms
-) -> tuple[Channel, Season | None]:
-    """Learn how often the values of a column are missing; a fall is news only where many were."""
+def fit_missing(name: str, cells: Cells, times_ms: Floats | None, options: FitOptions) -> Fit:
+    """Fit a channel to the share of missing values. A fall counts only if many were missing.
+
+    Args:
+        name: Name of the column.
+        cells: The reference's values in order of time.
+        times_ms: Times of the rows in milliseconds since 1970, of shape (rows,); None if unknown.
+        options: Options of all channels.
+    """
     codes = _is_missing(cells)
     known = shares(codes, 2)
     table, moves = scores.of_categories(known)[1:], ["share of missing values"]
-    tolerances = bets.beyond(known, len(codes))[1:]
+    tolerances = share_margin(known, len(codes))[1:]
     scoring = _Scoring(None, codes, known, table, moves, np.ones(1), len(codes), tolerances=tolerances)
     sides = BOTH_SIDES if known[1] > _MANY_MISSING else ABOVE
-    return _channel(name, "missing", scoring, sides, times_ms, terms)
+    return _channel(name, "missing", scoring, sides, times_ms, options)
 
 
-def fit_new(
-    name: str, cells: Floats, times_ms: Floats | None, terms: Terms, values: Channel
-) -> tuple[Channel, Season | None]:
-    """Learn how often a column of numbers has values that it never had; only a rise matters.
+def fit_new(name: str, cells: Floats, times_ms: Floats | None, options: FitOptions, values: Channel) -> Fit:
+    """Fit a channel to the share of new values in a column of numbers. Only a rise counts.
 
-    How often is known from what each half of the reference has and the other has not, at its upper bound.
-    They come in bursts where the `values` do; where those are long, values that are far out are watched
-    instead, if no burst of the reference brings them: they tell at once.
+    The healthy share is the upper bound of the share of values that one half of the reference has and the
+    other lacks. New values come in bursts if the values do. If those bursts are long, and no quarter of the
+    reference has values far out for another, only values far out count as new. They are detected immediately.
+
+    Args:
+        name: Name of the column.
+        cells: The reference's values in order of time, of shape (rows,).
+        times_ms: Times of the rows in milliseconds since 1970, of shape (rows,); None if unknown.
+        options: Options of all channels.
+        values: The channel of the column's values.
     """
-    bins, bursts = NewValues.of(cells[np.isfinite(cells)]), max(values.column.inflation)
-    is_far = bursts > _LONG_BURSTS and bins.are_near(cells)
+    bins, inflation = NewValues.of(cells[np.isfinite(cells)]), max(values.column.inflation)
+    is_far = inflation > _LONG_BURSTS and bins.quarters_agree(cells)
     if is_far:
-        bins, bursts = bins.far(), 1.0
-    bins = bins.upwards() if name in terms.losses else bins
+        bins, inflation = bins.far(), 1.0
+    bins = bins.upwards() if name in options.losses else bins
     codes = bins.codes(cells)
-    as_new = codes if is_far else bins.as_new(cells)
+    crossed = codes if is_far else bins.cross_coded(cells)
     rows = int(np.count_nonzero(codes >= 0))
-    share = at_most(int(np.count_nonzero(as_new == 1)), rows)
+    share = share_upper_bound(int(np.count_nonzero(crossed == 1)), rows)
     known = np.array([1 - share, share])
-    wandering = as_new, scores.of_categories(shares(as_new, 2))[1:]
+    variability = crossed, scores.of_categories(shares(crossed, 2))[1:]
     table = scores.of_categories(known)[1:]
-    scoring = _Scoring(bins, codes, known, table, [NEW_VALUES], np.ones(1), rows, wandering, bursts=bursts)
-    return _channel(name, "new", scoring, ABOVE, times_ms, terms)
+    scoring = _Scoring(
+        bins, codes, known, table, [NEW_VALUES], np.ones(1), rows, variability, inflation_min=inflation
+    )
+    return _channel(name, "new", scoring, ABOVE, times_ms, options)
 
 
 def _of_categories(cells: list[str | None], bins: Bins) -> _Scoring:
+    """Score categories."""
     assert isinstance(bins, CategoryBins)  # noqa: S101
     codes = bins.codes(cells)
-    basis = bins.basis(codes)
-    known = shares(basis, bins.count, bins.unseen)
+    unbiased = bins.unbiased(codes)
+    known = shares(unbiased, bins.count, bins.unseen)
     moves = [f"share of {each}" for each in bins.names]
-    weights, rows = np.full(len(moves), 1 / len(moves)), int(np.count_nonzero(basis >= 0))
-    as_new = bins.as_new(cells, codes)
-    wandering = as_new, scores.of_categories(shares(as_new, bins.count))
+    weights, rows = np.full(len(moves), 1 / len(moves)), int(np.count_nonzero(unbiased >= 0))
+    crossed = bins.cross_coded(cells, codes)
+    variability = crossed, scores.of_categories(shares(crossed, bins.count))
     unseen = float(known[-1])
-    tolerances = bets.beyond(known, rows)
+    tolerances = share_margin(known, rows)
     usable = int(np.count_nonzero(codes >= 0))
-    tolerances[-1] = max(0.0, at_most(bins.unseen * usable, usable) - unseen)
+    tolerances[-1] = max(0.0, share_upper_bound(bins.unseen * usable, usable) - unseen)
     tolerances[-1] /= np.sqrt(unseen * (1 - unseen))
     table = scores.of_categories(known)
-    return _Scoring(bins, codes, known, table, moves, weights, rows, wandering, tolerances)
+    return _Scoring(bins, codes, known, table, moves, weights, rows, variability, tolerances)
 
 
 def _of_numbers(cells: Floats, bins: Bins, *, losses: bool) -> _Scoring:
-    assert isinstance(bins, NumberBins)  # noqa: S101
+    """Score numbers or losses."""
+    assert isinstance(bins, NumericBins)  # noqa: S101
     codes = bins.codes(cells)
     known = shares(codes, bins.count)
     table = scores.of_losses(known, _levels(cells, codes, known)) if losses else scores.of_numbers(known)
     moves = ["mean"] * len(table) if losses else list(scores.MOMENTS[: len(table)])
-    weights = np.array([_OF_MOMENTS[move] for move in moves])
+    weights = np.array([_MOMENTS_BUDGET[move] for move in moves])
     rows = int(np.count_nonzero(codes >= 0))
     return _Scoring(bins, codes, known, table, moves, weights / weights.sum(), rows)
 
 
 def _levels(cells: Floats, codes: Codes, known: Floats) -> Floats:
-    """Give the mean of each bin's values, without the wildest; that of all for a bin that has none."""
+    """Return the mean of each bin's values, extreme ones cut; the mean of all values for an empty bin."""
     there = codes >= 0
     values = np.clip(cells[there], *np.quantile(cells[there], [1 - _WILD, _WILD]))
     counts = np.bincount(codes[there], minlength=len(known))
@@ -186,59 +235,33 @@ def _levels(cells: Floats, codes: Codes, known: Floats) -> Floats:
     return levels
 
 
-def no_calmer(channel: Channel, before: Channel | None, season: bool) -> Channel:
-    """Let a channel wander as far as it did in more rows; keep its season if asked.
-
-    A score that was not there before, as of a category that was rare, may wander as far as any other did.
-    """
-    if before is None:
-        return channel
-    mine, its = channel.column, before.column
-    places = [before.moves.index(move) if move in before.moves else -1 for move in channel.moves]
-    bets = replace(
-        mine.bets,
-        inflation=_largest(mine.bets.inflation, its.bets.inflation, places, len(before.moves)),
-        margin=_largest(mine.bets.margin, its.bets.margin, places, len(before.moves)),
-    )
-    inflation = _largest(mine.inflation, its.inflation, places, len(before.moves))
-    kept = channel.season
-    if season and before.season is not None:
-        means = np.array(before.season)
-        kept = np.column_stack(
-            [means[:, place] if place >= 0 else 0 * means[:, 0] for place in places]
-        ).tolist()
-    return replace(channel, column=replace(mine, bets=bets, inflation=inflation), season=kept)
-
-
-def _largest(mine: list[float], its: list[float], places: list[int], scores: int) -> list[float]:
-    """Give the larger of two vectors, score by score; the second's score for each is in `places`, or -1."""
-    of_scores = np.array(its).reshape(scores, -1)
-    of_scores = np.vstack((of_scores, of_scores.max(axis=0)))[places]
-    ours = np.array(mine).reshape(len(places), -1)
-    if ours.shape != of_scores.shape:  # there are bets on one side only, where there were on both
-        of_scores = of_scores.max(axis=1, keepdims=True)
-    larger: list[float] = np.maximum(ours, of_scores).ravel().tolist()
-    return larger
-
-
 def _channel(
-    name: str, part: Part, scoring: _Scoring, sides: tuple[int, ...], times_ms: Floats | None, terms: Terms
-) -> tuple[Channel, Season | None]:
-    bins, codes, known, table, moves, weights, rows, wandering, tolerances, bursts = scoring
+    name: str,
+    part: Part,
+    scoring: _Scoring,
+    sides: tuple[int, ...],
+    times_ms: Floats | None,
+    options: FitOptions,
+) -> Fit:
+    """Find the season, measure the variability and make the bets."""
+    bins, codes, known, table, moves, weights, rows, of_variability, tolerances, inflation_min = scoring
     found = season.find(hourly(Scored(codes, table), times_ms)) if times_ms is not None else None
-    wandered = wander.measure(Scored(*(wandering or (codes, table)), found, times_ms))
-    wandered = wandered._replace(inflation=np.maximum(wandered.inflation, bursts))
-    if isinstance(bins, NumberBins):
-        wandered = wander.with_powers(wander.with_bursts(wandered, _SHAPES))
-    tolerance = terms.tolerance + (np.zeros(len(table)) if tolerances is None else tolerances)
-    doubted = bets.margin_of(rows)
-    worst = None if tolerances is None else _WORST * (bets.beyond(known[-len(table) :], rows) + doubted)
-    placed = bets.place(table, known, wandered, sides, weights, tolerance, worst, doubted)
-    column = Column(placed, float(rows), wandered.inflation[-1].tolist())
+    variability = measure_variability(Scored(*(of_variability or (codes, table)), found, times_ms))
+    variability = variability._replace(inflation=np.maximum(variability.inflation, inflation_min))
+    if isinstance(bins, NumericBins):
+        variability = with_powers(with_bursts(variability, _SHAPES))
+    tolerance = options.tolerance + (np.zeros(len(table)) if tolerances is None else tolerances)
+    margin = independent_margin(rows)
+    largest_error = None
+    if tolerances is not None:
+        largest_error = _LARGEST_ERROR * (share_margin(known[-len(table) :], rows) + margin)
+    bets = make_bets(table, known, variability, sides, weights, tolerance, largest_error, margin)
+    column = Column(bets, float(rows), variability.inflation[-1].tolist())
     return Channel(name, part, bins, table.tolist(), moves, column, 1.0), found
 
 
 def _is_missing(cells: Cells) -> Codes:
+    """Return 1 for each missing value, 0 for others."""
     if isinstance(cells, list):
         if None not in cells:
             return np.zeros(len(cells), np.intp)

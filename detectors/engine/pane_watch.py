@@ -1,4 +1,4 @@
-"""The engine on profiles: panes in, the features in which a lasting change is beyond doubt out."""
+"""The engine on profiles: it finds the features with a lasting change in the counts of panes."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -7,62 +7,85 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from detectors import buckets
-from detectors.columns import Floats
-from detectors.engine.attribution import involved
-from detectors.engine.bank import Stakes, State
-from detectors.engine.bins import CategoryBins, NewValues, NumberBins
-from detectors.engine.channel import Channel
-from detectors.engine.group import grouped, silence
-from detectors.engine.model import OUTPUT, RESIDUAL, Model, category_places, residuals
-from detectors.labels_profile import SCORE_BINS
-from detectors.layout import Layout
-from detectors.profile import LabelsProfile, RowsProfile
+from watchkeeper.detectors.engine.bank import State
+from watchkeeper.detectors.engine.bet_pool import BetPool
+from watchkeeper.detectors.engine.bins import NewValues, NumericBins
+from watchkeeper.detectors.engine.category_bins import CategoryBins
+from watchkeeper.detectors.engine.channel import Channel
+from watchkeeper.detectors.engine.group import grouped, silence
+from watchkeeper.detectors.engine.involved import involved
+from watchkeeper.detectors.engine.model import (
+    EngineModel,
+    category_codes,
+)
+from watchkeeper.detectors.profiles.columns import Floats
+from watchkeeper.detectors.profiles.layout import OUTPUT, Layout
+from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.detectors.tasks import task_of
 
 EVIDENCE_MAX = 1e6
+"""Largest evidence that is published, in multiples of the budget. Chosen by hand: it keeps published values
+readable."""
 Profile = RowsProfile | LabelsProfile
+"""Counts of a pane."""
 
 
 class SavedPanes(Struct):
-    """A watch at rest."""
+    """The saved form of a `PaneWatch`."""
 
     banks: list[State]
+    """State of each bank."""
     since_ms: dict[str, int]
+    """As in `PaneSummary`."""
     peaks: dict[str, float]
+    """Largest evidence of each feature since the last summary."""
 
 
-class Concluded(NamedTuple):
-    """What the panes of a window came to."""
+class PaneSummary(NamedTuple):
+    """What the engine found in the panes of a window."""
 
     evidence: dict[str, float]
-    """Feature -> the most that spoke for a change of it; all of them together are an alarm at 1."""
+    """Largest evidence of a change, by feature, in multiples of the budget. The sum of all is an alarm at
+    1."""
     since_ms: dict[str, int]
-    """Feature -> the end of the pane at which its change was beyond doubt; it stays until it is cleared."""
+    """End of the pane that raised the alarm, by feature, in milliseconds since 1970. It stays until it is
+    cleared."""
 
 
 class PaneWatch:
     """Bets on the counts of panes, within a budget of false alarms per time.
 
-    A pane of n rows is one block of the bank (`detectors.engine.bank`), and its span of time is what it
-    spends of the budget: so the promise is a mean time to a false alarm, whatever the traffic. A column that
-    raised an alarm is silent until it is cleared. Cost: 0.1 ms per pane of 20 features.
+    A pane of n rows is one block of the bank (`detectors/engine/bank.py`). It spends its span of time of the
+    budget, so the mean time to a false alarm does not depend on the traffic. A feature that raised an alarm
+    is silenced until it is cleared. Cost: 0.1 ms per pane of 20 features.
+
+    Args:
+        channels: What is watched.
+        hours: Length of the season's cycle in hours; 0: no season.
+        budget_ms: Mean time to a false alarm, at least, in milliseconds.
     """
 
     def __init__(self, channels: list[Channel], hours: int, budget_ms: float) -> None:
         self._groups = grouped(channels, hours, budget_ms)
-        self._stakes = Stakes.of([group.bank for group in self._groups])
+        self._pool = BetPool.of([group.bank for group in self._groups])
         self._counters = [[_counter(channel) for channel in group.channels] for group in self._groups]
         self._since_ms: dict[str, int] = {}
         self._peaks: dict[str, float] = {}
 
     def feed(self, profile: Profile, start_ms: int, end_ms: int) -> None:
-        """Take in one pane."""
+        """Process one pane.
+
+        Args:
+            profile: Counts of the pane.
+            start_ms: Start of the pane in milliseconds since 1970.
+            end_ms: End of the pane in milliseconds since 1970.
+        """
         logs = []
         for group, counters in zip(self._groups, self._counters, strict=True):
             sums, rows = group.sums_of([count(profile) for count in counters], start_ms, end_ms)
             logs.append(group.bank.growth(sums, rows)[0].ravel())
             group.bank.learn(sums, rows)
-        total = self._stakes.play(np.exp(np.concatenate(logs)), end_ms - start_ms)
+        total = self._pool.play(np.exp(np.concatenate(logs)), end_ms - start_ms)
         for group in self._groups:
             group.bank.cap()
         evidence = self._evidence()
@@ -72,6 +95,7 @@ class PaneWatch:
             self._raise(involved(evidence), end_ms)
 
     def _evidence(self) -> dict[str, float]:
+        """Return the evidence of each feature."""
         found: dict[str, float] = {}
         for group in self._groups:
             for channel, share in zip(group.channels, group.bank.evidence().columns.tolist(), strict=True):
@@ -79,30 +103,39 @@ class PaneWatch:
         return found
 
     def _raise(self, names: set[str], end_ms: int) -> None:
+        """Note an alarm, silence its features and start a new search."""
         for name in sorted(names):
             self._since_ms.setdefault(name, end_ms)
         for group in self._groups:
             group.bank.forget_evidence()
         silence(self._groups, names, silent=True)
 
-    def conclude(self) -> Concluded:
-        """Sum up the panes since the last call."""
+    def conclude(self) -> PaneSummary:
+        """Return what was found in the panes since the last call."""
         peaks, self._peaks = self._peaks, {}
-        return Concluded(peaks, dict(self._since_ms))
+        return PaneSummary(peaks, dict(self._since_ms))
 
     def clear(self, names: set[str]) -> None:
-        """Watch features anew whose change is over, or does not matter."""
+        """Watch features again whose change is over, or does not matter.
+
+        Args:
+            names: Names of features; those that raised no alarm are ignored.
+        """
         gone = names & self._since_ms.keys()
         self._since_ms = {name: since for name, since in self._since_ms.items() if name not in gone}
         silence(self._groups, gone, silent=False)
 
     def save(self) -> bytes:
-        """Encode the state; the reference gives the rest."""
+        """Encode the state. The rest comes from the reference."""
         saved = SavedPanes([group.bank.save() for group in self._groups], self._since_ms, self._peaks)
         return msgspec.msgpack.encode(saved)
 
     def load(self, data: bytes) -> None:
-        """Go on from a state of the same channels; of others nothing is taken over."""
+        """Continue from a state of the same channels. A state of other channels is ignored.
+
+        Args:
+            data: What `save` returned.
+        """
         saved = msgspec.msgpack.decode(data, type=SavedPanes)
         if [group.bank.shape for group in self._groups] != [
             (len(state.wealth), len(state.wealth[0]) if state.wealth else 0) for state in saved.banks
@@ -113,10 +146,20 @@ class PaneWatch:
         self._since_ms, self._peaks = saved.since_ms, saved.peaks
 
 
-def watch_of(model: Model | None, kind: str, budget_ms: float, layout: Layout) -> PaneWatch | None:
-    """Make the watch of rows or of labels; None where the reference knows nothing of what the layout counts.
+def watch_of(model: EngineModel | None, kind: str, budget_ms: float, layout: Layout) -> PaneWatch | None:
+    """Return a watch of rows or of labels.
 
-    A monitor may declare less than its reference has, or of another type: only what both have is watched.
+    A monitor may declare fewer features than its reference has, or other types. Only what both have is
+    watched.
+
+    Args:
+        model: The model of the reference; None if there is none.
+        kind: `labels`, or another kind for rows.
+        budget_ms: Mean time to a false alarm, at least, in milliseconds.
+        layout: Features, and the bins in which profiles count them.
+
+    Returns:
+        The watch; None if the reference and the layout have nothing in common.
     """
     known = [] if model is None else (model.labels if kind == "labels" else model.rows)
     channels = [channel for channel in known if _counted(channel, layout, kind)]
@@ -124,12 +167,12 @@ def watch_of(model: Model | None, kind: str, budget_ms: float, layout: Layout) -
 
 
 def _counted(channel: Channel, layout: Layout, kind: str) -> bool:
+    """Whether a profile of the layout has the counts of a channel."""
     bins, name = channel.bins, channel.name
     if isinstance(bins, NewValues):
         return False  # a pane has no single values
     if kind == "labels":
-        binary = layout.binning.task == "binary-classification"
-        return bins is not None and (binary if name == RESIDUAL else (bins.count == 2) == binary)
+        return bins is not None and task_of(layout.binning.task).is_counted(name, bins.count)
     if bins is None:
         return name in layout.numeric or name in layout.categorical
     if isinstance(bins, CategoryBins):
@@ -138,17 +181,18 @@ def _counted(channel: Channel, layout: Layout, kind: str) -> bool:
 
 
 def _counter(channel: Channel) -> Callable[[Profile], Floats]:
-    """Say how a channel's bins are counted in a profile."""
+    """Return the function that counts a channel's bins in a profile."""
     bins, name = channel.bins, channel.name
     if bins is None:
         return lambda profile: _of_missing(profile, name)
     if isinstance(bins, CategoryBins):
         return lambda profile: _of_category(profile, name, bins)
-    assert isinstance(bins, NumberBins)  # noqa: S101
+    assert isinstance(bins, NumericBins)  # noqa: S101
     return lambda profile: _of_number(profile, name, bins)
 
 
 def _of_missing(profile: Profile, name: str) -> Floats:
+    """Count values that are there, and missing ones."""
     assert isinstance(profile, RowsProfile)  # noqa: S101
     numeric = name in profile.layout.numeric
     summary = profile.number(name) if numeric else profile.category(name)
@@ -156,36 +200,23 @@ def _of_missing(profile: Profile, name: str) -> Floats:
 
 
 def _of_category(profile: Profile, name: str, bins: CategoryBins) -> Floats:
+    """Count categories."""
     assert isinstance(profile, RowsProfile)  # noqa: S101
     summary = profile.category(name)
-    places: Mapping[str, int] = category_places(bins, tuple(summary.known))
+    codes: Mapping[str, int] = category_codes(bins, tuple(summary.known))
     counts = np.zeros(bins.count)
     for category, count in summary.known.items():
-        counts[places[category]] += count
+        counts[codes[category]] += count
     counts[-1] += summary.outside
     return counts
 
 
-def _of_number(profile: Profile, name: str, bins: NumberBins) -> Floats:
+def _of_number(profile: Profile, name: str, bins: NumericBins) -> Floats:
+    """Count numbers, errors or residuals."""
     if isinstance(profile, LabelsProfile):
-        return _of_residuals(profile, bins) if name == RESIDUAL else _of_errors(profile, bins)
+        return task_of(profile.layout.binning.task).tally(profile, name, bins)
     number = profile.output if name == OUTPUT else profile.number(name)
     if number is None or len(number.bins) != bins.count:
         return np.zeros(bins.count)
     counts: Floats = number.bins.astype(float)
     return counts
-
-
-def _of_residuals(profile: LabelsProfile, bins: NumberBins) -> Floats:
-    label, fine = (each.ravel().astype(float) for each in np.indices(profile.histograms.shape))
-    where = bins.codes(residuals((fine + 0.5) / SCORE_BINS, label))
-    counts = profile.histograms.ravel().astype(float)
-    return np.bincount(where, counts, minlength=bins.count).astype(float)
-
-
-def _of_errors(profile: LabelsProfile, bins: NumberBins) -> Floats:
-    if profile.binary:
-        wrong = int(profile.confusion[1] + profile.confusion[2])
-        return np.array([profile.labels - wrong, wrong], float)
-    where = bins.codes(np.ldexp(buckets.MIDDLES, 20 - profile.error_exponent))
-    return np.bincount(where, profile.errors.astype(float), minlength=bins.count).astype(float)

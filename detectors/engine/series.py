@@ -1,20 +1,20 @@
-"""The scores of rows in order of time, looked up when they are asked for and never all at once."""
+"""The scores of rows in order of time. They are looked up in chunks, never all at once."""
 
 from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.engine.bins import Codes
-from detectors.engine.season import HOUR_MS, Hourly, Season
+from watchkeeper.detectors.engine.bins import Codes
+from watchkeeper.detectors.engine.season import HOUR_MS, Hourly, Season
+from watchkeeper.detectors.profiles.columns import Floats
 
 CHUNK = 8192
-"""Rows that are looked up together: the scores of so many stay in the processor's cache."""
+"""Number of rows that are looked up together. Chosen by hand: their scores stay in the processor's cache."""
 
 
 class Series(Protocol):
-    """[rows, series]: an array, or `Scored`."""
+    """Scores of shape (rows, series): an array, or `Scored`."""
 
     def __len__(self) -> int: ...
 
@@ -22,9 +22,16 @@ class Series(Protocol):
 
 
 class Scored:
-    """The scores of rows by their bins, less what is ordinary at their times.
+    """The scores of rows, by their bins, minus the usual mean at their times.
 
-    A row without a bin has scores of 0 before that. Cost: memory for the codes, not for the scores.
+    A row without a bin has scores of 0 before the subtraction. Cost: memory for the codes, not for the
+    scores.
+
+    Args:
+        codes: Bin of each row, or -1, of shape (rows,).
+        table: Scores of each bin, of shape (series, bins).
+        season: The usual means; None if there is no season.
+        times_ms: Times of the rows in milliseconds since 1970, of shape (rows,).
 
     >>> scored = Scored(np.array([0, 1, -1]), np.array([[2.0, 3.0]]))
     >>> len(scored), scored[0:3].tolist()
@@ -35,7 +42,7 @@ class Scored:
         self, codes: Codes, table: Floats, season: Season | None = None, times_ms: Floats | None = None
     ) -> None:
         self._codes, self._season, self._times_ms = codes, season, times_ms
-        self._scores = np.vstack((table.T, np.zeros(len(table))))  # a code of -1 finds the last
+        self._scores = np.vstack((table.T, np.zeros(len(table))))  # a code of -1 finds the last row
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -48,14 +55,22 @@ class Scored:
 
 
 def chunks(series: Series) -> Iterator[tuple[slice, Floats]]:
-    """Look up the scores of all rows, some at a time."""
+    """Yield the scores of all rows, chunk by chunk, with their positions.
+
+    Args:
+        series: Scores of shape (rows, series).
+    """
     for at in range(0, len(series), CHUNK):
         rows = slice(at, at + CHUNK)
         yield rows, series[rows]
 
 
 def hourly(series: Series, times_ms: Floats) -> Hourly:
-    """Sum up scores by the hour.
+    """Sum scores by the hour.
+
+    Args:
+        series: Scores of shape (rows, series).
+        times_ms: Times of the rows in milliseconds since 1970, of shape (rows,).
 
     >>> hourly(np.array([[1.0], [2.0], [4.0]]), np.array([0.0, 1.0, 3_600_000.0])).sums.tolist()
     [[3.0], [4.0]]

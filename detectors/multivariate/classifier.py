@@ -1,4 +1,4 @@
-"""A classifier that tells rows from the reference's: how well it can, and by which columns."""
+"""A classifier that separates current rows from the reference's: how well, and by which columns."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,38 +11,48 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 
-from detectors.columns import Floats
-from detectors.engine import table as tables
-from detectors.engine.table import Cells, Table
-from detectors.threads import one_thread
+from watchkeeper.detectors.profiles.columns import Floats
+from watchkeeper.detectors.tables import table as tables
+from watchkeeper.detectors.tables.table import Cells, Table
+from watchkeeper.detectors.threads import one_thread
 
 _FOLDS = 5
+"""Number of spans of time for cross-validation. Chosen by hand: more folds train on more rows and cost
+more."""
 _LEVELS = 100
-_ROWS_MIN = 4 * _FOLDS
+"""The most levels of a category that the trees see; rarer levels count as one. Chosen by hand, below the 255
+bins of scikit-learn's histogram trees."""
+_TABLE_ROWS_MIN = 4 * _FOLDS
+"""Minimum number of rows of each table: 4 in each fold. Chosen by hand."""
 _HUGE = 1e300
+"""Numbers beyond this size are clipped to it, infinite ones too, which scikit-learn refuses."""
 
 
 class ExplainedColumn(Struct, frozen=True):
-    """A column by which rows are told apart."""
+    """A column by which the classifier separates the rows."""
 
     name: str
+    """The name of the column."""
     share: float
-    """Of what all columns explain."""
+    """The column's share of the AUC drops of all columns, 0 to 1."""
     auc_drop: float
-    """How much worse rows are told apart when the column's values are shuffled."""
+    """How much the AUC drops when the column's values are shuffled."""
 
 
 class Explanation(Struct, frozen=True):
-    """How well rows are told from the reference's."""
+    """How well the classifier separates current rows from the reference's."""
 
     auc: float
-    """The chance that a new row looks newer than one of the reference: 0.5 is no difference, 1 a full one."""
+    """The probability that a current row has a higher score than one of the reference: 0.5 is no difference,
+    1 is perfect separation."""
     low: float
+    """The lower end of the AUC's confidence interval."""
     high: float
+    """The upper end of the AUC's confidence interval."""
     p_value: float
-    """The chance of such an AUC if there is no difference."""
+    """The probability of such an AUC if there is no difference."""
     columns: list[ExplainedColumn]
-    """Those that explain most first."""
+    """The columns, those with the largest drop first."""
 
 
 def explain(
@@ -54,23 +64,36 @@ def explain(
     rows_max: int = 10_000,
     seed: int = 0,
 ) -> Explanation:
-    """Train gradient-boosted trees to tell current rows from the reference's, and say what they go by.
+    """Train gradient-boosted trees to separate current rows from the reference's, and rank the columns.
 
-    Tables are numpy arrays, pandas, polars or dicts of columns; the same columns in both. Both are cut into
-    5 spans of time; trees are trained on 4 and judged on the 5th, so the AUC is honest. Its interval is
-    DeLong's. The p-value needs no permutations: given the trees, each fold's AUC is Mann and Whitney's U of
-    fresh rows, with variance (n + m + 1) / 12 n m if nothing differs. Rows that depend on those before say
-    less: give the length of a block beyond which they do not. What a column explains is how much the AUC
-    drops when its values are shuffled in the rows that are judged; columns that say the same share it.
-
-    Columns of vectors and those without any value are left out.
-
-    ImportError: scikit-learn is missing. ValueError: fewer than 20 rows, other columns or none, a `level` not
-    between 0 and 1, a `block` below 1.
+    Both tables are cut into 5 spans of time. Trees are trained on 4 and scored on the 5th, so the AUC is of
+    rows that the trees have not seen. Its interval is DeLong's. The p-value needs no permutations: given the
+    trees, each fold's AUC is Mann and Whitney's U of fresh rows, with variance (n + m + 1) / 12 n m if
+    nothing differs. A column's importance is how much the AUC drops when its values are shuffled in the
+    scored rows; columns with the same information share it. Columns of vectors and columns without a value
+    are left out.
 
     Papers: Lopez-Paz and Oquab (2017), Revisiting classifier two-sample tests; DeLong, DeLong and
-    Clarke-Pearson (1988); Breiman (2001), Random forests, for the shuffling.
-    Cost: 5 fits; 3 s for two tables of 10,000 rows and 20 columns, of which at most `rows_max` are used each.
+    Clarke-Pearson (1988), Comparing the areas under two or more correlated ROC curves; Breiman (2001), Random
+    forests, for the shuffling.
+    Cost: 5 fits; 3 s for two tables of 10,000 rows and 20 columns.
+
+    Args:
+        reference: The rows before, in order of time: a numpy array of shape (rows, columns), a pandas or
+            polars table, or a dict of columns; at least 20 rows.
+        current: The rows now, with the same columns.
+        level: One less the confidence of the interval, between 0 and 1.
+        block: Number of rows beyond which rows no longer depend on each other; 1 is independent rows.
+        rows_max: The most rows of each table that are used, taken evenly.
+        seed: Seed of the shuffling.
+
+    Returns:
+        The AUC with its interval and p-value, and the columns.
+
+    Raises:
+        ImportError: scikit-learn is not installed.
+        ValueError: There are fewer than 20 rows, the columns differ, no column can be used, or `level` or
+            `block` is outside its range.
 
     >>> rng = np.random.default_rng(1)
     >>> then = {"amount": rng.normal(size=500), "age": rng.normal(size=500)}
@@ -102,26 +125,26 @@ def _tables(reference: Any, current: Any, rows_max: int) -> tuple[Table, Table]:
     before = tables.read(reference)
     after = tables.read(current, like={name: tables.kind_of(cells) for name, cells in before.columns.items()})
     for table in (before, after):
-        if table.rows < _ROWS_MIN:
-            raise ValueError(f"to tell tables apart takes {_ROWS_MIN} rows of each, got {table.rows}")
-    told = [name for name in before.columns if _says(before.columns[name]) or _says(after.columns[name])]
-    if not told:
-        raise ValueError("to tell tables apart takes a column of numbers or texts, and these have none")
+        if table.rows < _TABLE_ROWS_MIN:
+            raise ValueError(f"each table needs at least {_TABLE_ROWS_MIN} rows, got {table.rows}")
+    used = [name for name in before.columns if _usable(before.columns[name]) or _usable(after.columns[name])]
+    if not used:
+        raise ValueError("the tables need a column of numbers or texts, and have none")
     before, after = (
-        each._replace(columns={name: each.columns[name] for name in told}) for each in (before, after)
+        each._replace(columns={name: each.columns[name] for name in used}) for each in (before, after)
     )
     return _thinned(before, rows_max), _thinned(after, rows_max)
 
 
-def _says(cells: Cells) -> bool:
-    """Whether a column is of numbers or texts, and not all of them missing."""
+def _usable(cells: Cells) -> bool:
+    """Whether a column holds numbers or texts, and not all of them are missing."""
     if isinstance(cells, list):
         return any(cell is not None for cell in cells)
     return cells.ndim == 1 and bool((~np.isnan(cells)).any())
 
 
 def _thinned(table: Table, rows: int) -> Table:
-    """Take rows evenly, at most so many."""
+    """Take at most this many rows, evenly spaced."""
     index = np.unique(np.linspace(0, table.rows - 1, min(rows, table.rows)).astype(int))
     columns = {
         name: cells[index] if isinstance(cells, np.ndarray) else [cells[place] for place in index.tolist()]
@@ -131,7 +154,7 @@ def _thinned(table: Table, rows: int) -> Table:
 
 
 def _matrix(before: Table, after: Table) -> tuple[Floats, list[bool]]:
-    """Give rows of both, NaN where a value is missing, categories by number; and which are categories."""
+    """Give the rows of both tables as numbers, NaN where a value is missing; and which are categories."""
     columns, categories = [], []
     for name, then in before.columns.items():
         now = after.columns[name]
@@ -166,7 +189,7 @@ def _judge(
     categories: list[bool],
     rng: np.random.Generator,
 ) -> tuple[float, float, float, list[float]]:
-    """Train on the other rows; give the AUC, its variance, that without a difference, and drops by column."""
+    """Train on the other rows; give the AUC, its variance, its variance without a difference, and drops."""
     trees = _trees(categories)
     trees.fit(x[~judged], is_new[~judged])
     rows, truth = x[judged], is_new[judged]
@@ -184,9 +207,7 @@ def _trees(categories: list[bool]) -> Any:
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
     except ImportError as error:
-        raise ImportError(
-            "to explain what tells rows apart takes scikit-learn: pip install 'watchkeeper[explain]'"
-        ) from error
+        raise ImportError("explain() needs scikit-learn: pip install 'watchkeeper[explain]'") from error
     return HistGradientBoostingClassifier(
         max_iter=60, max_leaf_nodes=15, early_stopping=False, categorical_features=categories, random_state=0
     )

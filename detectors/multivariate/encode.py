@@ -1,4 +1,4 @@
-"""Rows of numbers and categories as rows of floats."""
+"""Encodes rows of numbers and categories as rows of floats."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,25 +7,36 @@ from typing import Self
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.multivariate.standard import Standard
+from watchkeeper.detectors.multivariate.standard import Standard
+from watchkeeper.detectors.profiles.columns import Floats
 
 Cells = Floats | Sequence[str | None]
-"""A column: numbers with NaN where one is missing, or texts with None."""
+"""A column, shape (rows,): numbers with NaN where one is missing, or texts with None."""
 _LEVELS = 10
+"""The most levels of a category that have a column each. Chosen by hand: each adds a column to every
+score."""
 _SHARE_MIN = 0.005
-"""Rarer levels are not told apart."""
+"""The smallest share of the rows for a level to have a column of its own. Chosen by hand: rarer levels would
+be constant in short references."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Turns a mixed table into floats of about mean 0 and deviation 1 in the reference.
+    """Encodes a mixed table as floats with a mean of about 0 and a deviation of about 1 in the reference.
 
-    Numbers are deviations from the median. A category becomes a column for each of its 10 most frequent
-    levels but the first, if they are at least 0.5 % of the rows, and one for all others, known or not: 1 or
-    0, on the same scale. A missing value is the reference's median, which for a category is its most frequent
-    level. So there are no NaN and no collinear columns that the data did not have. Cost: 5 ns per number,
-    80 ns per category.
+    Numbers become deviations from the median. A category becomes one column for each of its 10 most frequent
+    levels except the first, if the level has at least 0.5 % of the rows, and one for all others, known or
+    not: 1 or 0, on the same scale. A missing value becomes the reference's median, which for a category is
+        its
+    most frequent level. So the result has no NaN, and no collinear columns that the data did not have.
+
+    Cost: 5 ns per number, 80 ns per category.
+
+    Args:
+        names: The names of the encoded columns.
+        sources: The column that each encoded column comes from.
+        levels: The levels of each category, the most frequent first.
+        standard: The scale of the encoded columns.
 
     >>> encoder = Encoder.of({"age": np.arange(9.0), "country": list("aaaaabbbc")})
     >>> encoder.names
@@ -35,16 +46,21 @@ class Encoder:
     """
 
     names: list[str]
-    """Of the floats."""
     sources: list[str]
-    """The column that each of the floats comes from."""
     levels: dict[str, list[str]]
-    """Of each category, from the most frequent down."""
     standard: Standard
 
     @classmethod
     def of(cls, table: Mapping[str, Cells], levels: int = _LEVELS) -> Self:
-        """Learn from the reference; ValueError: fewer than 8 rows, or no columns."""
+        """Learn from the reference.
+
+        Args:
+            table: The columns by name, all of the same length.
+            levels: The most levels of a category that are encoded.
+
+        Raises:
+            ValueError: There are fewer than 8 rows, or no columns.
+        """
         known = {name: _frequent(cells, levels) for name, cells in table.items() if not _is_number(cells)}
         names, sources = [], []
         for name in table:
@@ -54,10 +70,20 @@ class Encoder:
         return cls(names, sources, known, Standard.of(_raw(table, list(table), known)))
 
     def rows(self, table: Mapping[str, Cells]) -> Floats:
-        """Turn rows into floats, [rows, names]; ValueError: a column of the reference is not there."""
+        """Encode rows.
+
+        Args:
+            table: The columns by name, those of the reference among them.
+
+        Returns:
+            The encoded rows, shape (rows, len(names)), without NaN.
+
+        Raises:
+            ValueError: A column of the reference is missing.
+        """
         columns = list(dict.fromkeys(self.sources))
         if missing := [name for name in columns if name not in table]:
-            raise ValueError(f"the rows lack the column {missing[0]!r} that the reference has")
+            raise ValueError(f"the rows lack the column {missing[0]!r} of the reference")
         return self.standard.apply(_raw(table, columns, self.levels))
 
 
@@ -72,7 +98,7 @@ def _raw(table: Mapping[str, Cells], columns: Sequence[str], levels: Mapping[str
 
 
 def _indicators(cells: Cells, levels: Sequence[str]) -> Floats:
-    """Give a column of 0 and 1 for each level but the first, then one for all others; NaN is missing."""
+    """Give a column of 0 and 1 for each level except the first, then one for all others; NaN is missing."""
     other = max(len(levels), 1)
     index: dict[str | None, int] = {level: position for position, level in enumerate(levels)}
     index[None] = -1

@@ -1,4 +1,4 @@
-"""Random Fourier features: vectors whose products are a kernel, so that means compare distributions."""
+"""Random Fourier features: vectors whose products approximate a kernel."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -6,27 +6,34 @@ from typing import Self
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from detectors.columns import Floats
-from detectors.multivariate.standard import Standard
-from detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.multivariate.standard import Standard
+from watchkeeper.detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.profiles.columns import Floats
 
 _FEATURES = 256
+"""Default number of features. Chosen by hand: the error of the kernel falls with its root, the cost grows
+with it."""
 _SAMPLE = 500
-"""Rows of which all pairs are measured for the width of the kernel."""
+"""Number of rows whose pairwise distances set the width of the kernel. Chosen by hand: it bounds the cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fourier:
-    """Turns rows into unit vectors f with f(x)'f(y) about exp(-|x - y|^2 / 2 w^2).
+    """Maps rows to unit vectors f with f(x)'f(y) about exp(-|x - y|^2 / 2 w^2).
 
-    f(x) = sqrt(2 / D) (cos Wz, sin Wz), z in deviations from the reference's median, W of D / 2 random
+    f(x) = sqrt(2 / D) (cos Wz, sin Wz), with z in deviations from the reference's median, W of D / 2 random
     normal vectors of deviation 1 / w, and w the median distance between rows of the reference. The mean of f
-    over many rows stands for their whole distribution, as far as the kernel tells: means, spreads, shapes,
-    correlations. The kernel is met within about 1 / sqrt(D / 2).
+    over many rows represents their whole distribution, as far as the kernel distinguishes it: means, spreads,
+    shapes, correlations. The error of the kernel is about 1 / sqrt(D / 2).
 
     Papers: Rahimi and Recht (2007), Random features for large-scale kernel machines; Garreau, Jitkrittum and
     Kanagawa (2017), Large sample analysis of the median heuristic.
     Cost: d D / 10 ns + 10 ns D per row, 3 us for 20 columns and 256 features.
+
+    Args:
+        standard: The scale of the columns.
+        width: The width of the kernel, w, in deviations.
+        frequencies: The random vectors W, shape (columns, D / 2).
 
     >>> rows = np.random.default_rng(1).normal(size=(1000, 3))
     >>> features = Fourier.of(rows)
@@ -38,11 +45,19 @@ class Fourier:
     standard: Standard
     width: float
     frequencies: Floats
-    """[columns, D / 2]"""
 
     @classmethod
     def of(cls, reference: Floats, features: int = _FEATURES, seed: int = 0) -> Self:
-        """Learn scales from the reference; the frequencies are drawn. ValueError: fewer than 8 rows."""
+        """Learn scales from the reference, and draw the frequencies.
+
+        Args:
+            reference: Rows of the reference, shape (rows, columns); NaN is a missing value.
+            features: Number of features, D, even.
+            seed: Seed of the frequencies.
+
+        Raises:
+            ValueError: There are fewer than 8 rows, or `features` is odd or below 2.
+        """
         if features < 2 or features % 2:
             raise ValueError(f"features must be an even number above 0, got {features}")
         standard = Standard.of(reference)
@@ -53,20 +68,31 @@ class Fourier:
         return cls(standard, width, draws / width)
 
     def apply(self, rows: Floats) -> Floats:
-        """Turn rows into unit vectors, [rows, D]."""
+        """Map rows to unit vectors.
+
+        Args:
+            rows: Rows with the reference's columns, shape (rows, columns).
+
+        Returns:
+            The vectors, shape (rows, D).
+        """
         angles = self.standard.apply(rows) @ self.frequencies
         vectors = np.hstack((np.cos(angles), np.sin(angles)))
         vectors *= np.sqrt(1 / self.frequencies.shape[1])
         return vectors
 
     def snapshot(self) -> bytes:
-        """Encode what was learned and drawn: columns * D / 2 floats."""
+        """Encode what was learned and drawn as MessagePack: about columns * D / 2 floats."""
         centre, scale = self.standard.centre, self.standard.scale
         return pack(centre=centre, scale=scale, width=np.array(self.width), frequencies=self.frequencies)
 
     @classmethod
     def restore(cls, state: bytes) -> Self:
-        """Build the features that a snapshot was taken of."""
+        """Build the features from a snapshot.
+
+        Args:
+            state: The bytes that `snapshot` returned.
+        """
         arrays = unpack(state)
         standard = Standard(arrays["centre"], arrays["scale"])
         return cls(standard, float(arrays["width"]), arrays["frequencies"])

@@ -4,29 +4,33 @@ from typing import Self
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.multivariate.projected import Projected
+from watchkeeper.detectors.multivariate.projected import Projected
+from watchkeeper.detectors.profiles.columns import Floats
 
 _FLAT = 1e-6
-"""No direction has less than this share of the mean variance."""
+"""The smallest variance of a direction, as a share of the mean variance. It keeps the inverse finite."""
 
 
 class Mahalanobis(Projected):
-    """Scores a row by its distance from the reference's mean, in deviations of the reference along the way.
+    """Scores a row by its Mahalanobis distance from the reference's mean.
 
-    score = sqrt((z - mean)' C^-1 (z - mean)), z in deviations from the median (missing values count as the
-    median), C = (1 - a) S + a m I, S the covariance, m the mean of its diagonal, and the shrinkage a that
+    score = sqrt((z - mean)' C^-1 (z - mean)), with z in deviations from the median (a missing value counts as
+    the median), C = (1 - a) S + a m I, S the covariance, m the mean of its diagonal, and a the shrinkage that
     makes C closest to the true covariance on average:
 
         a = min(1, (sum over rows of |zz' - S|^2 / n^2) / |S - m I|^2)
 
-    so that C can be inverted with collinear columns and with more columns than rows. It sees a row where
-    values that usually go together do not, or where all are a little off. It is about sqrt(columns) where all
-    is well. `coordinates` have mean 0, variance about 1 and no correlation, those of most variance last.
+    With it C can be inverted with collinear columns, and with more columns than rows. The score is high where
+    values that usually go together do not, or where all are a little off. On healthy rows it is about
+    sqrt(columns). `coordinates` have mean 0, variance about 1 and no correlation, those of most variance
+    last.
 
     Papers: Mahalanobis (1936), On the generalised distance in statistics; Ledoit and Wolf (2004), A
     well-conditioned estimator for large-dimensional covariance matrices.
     Cost: 0.2 us per row of 20 columns, d^2 / 5 ns for many; to fit, n d^2 + 10 d^3 operations.
+
+    Args:
+        share: The shrinkage a, 0 to 1; None estimates it from the reference.
 
     >>> x = np.random.default_rng(1).normal(size=1000)
     >>> alike = np.column_stack((x, x + 0.1 * np.sin(np.arange(1000))))
@@ -38,7 +42,7 @@ class Mahalanobis(Projected):
 
     def __init__(self, share: float | None = None) -> None:
         self.share = share
-        """The shrinkage; None chooses it."""
+        """The shrinkage that was given; None estimates it."""
         self._chosen = share
 
     def _project(self, centred: Floats) -> Floats:
@@ -51,12 +55,16 @@ class Mahalanobis(Projected):
         return whitening
 
     def alike(self) -> Self:
-        """Give one that has learned nothing but the choice that depends on the number of rows."""
+        """Give an unfitted score with the shrinkage of this one."""
         return type(self)(self._chosen)  # a smaller sample would shrink more, and every distance with it
 
 
 def shrinkage(centred: Floats, covariance: Floats) -> float:
-    """Give the share of the identity that makes a covariance better, 0 to 1.
+    """Estimate the best shrinkage of a covariance towards the identity, 0 to 1.
+
+    Args:
+        centred: Rows less their mean, shape (rows, columns).
+        covariance: Their covariance, shape (columns, columns).
 
     >>> centred = np.random.default_rng(1).normal(size=(20, 50))
     >>> shrinkage(centred, centred.T @ centred / 20) > 0.8

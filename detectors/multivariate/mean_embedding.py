@@ -1,4 +1,4 @@
-"""Sums of vectors, which merge, and how far two of them are apart."""
+"""Mergeable sums of vectors, and the distance of two of them."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -6,18 +6,22 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.columns import Floats
-from detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.profiles.columns import Floats
 
 _STEPS = 2.0**20
-"""Of one unit: sums are of whole steps, which integers add without an error."""
+"""Number of steps in one unit: vectors are rounded to whole steps, which integers add exactly."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeanEmbedding:
-    """The sum of unit vectors that stand for rows.
+    """The sum of the unit vectors of a set of rows.
 
-    Merging is exact in any order, as sums are of whole numbers. 2 kB for 256 features, whatever the rows.
+    Sums are of whole numbers, so merging is exact in any order. Size: 2 kB for 256 features.
+
+    Args:
+        rows: The number of rows.
+        sums: The sums of their vectors in steps, shape (D,).
 
     >>> one, two = MeanEmbedding.of(np.eye(2)), MeanEmbedding.of(np.eye(2)[:1])
     >>> one.merge(two).rows, one.merge(two).mean.round(2).tolist()
@@ -29,35 +33,57 @@ class MeanEmbedding:
 
     @classmethod
     def of(cls, vectors: Floats) -> Self:
-        """Sum vectors, [rows, D]."""
+        """Sum vectors.
+
+        Args:
+            vectors: Unit vectors, shape (rows, D).
+        """
         return cls(len(vectors), np.rint(vectors * _STEPS).astype(np.int64).sum(axis=0))
 
     def merge(self, other: Self) -> Self:
-        """Give the sum of both."""
+        """Give the sum of both.
+
+        Args:
+            other: A sum of vectors of the same features.
+        """
         return type(self)(self.rows + other.rows, self.sums + other.sums)
 
     @property
     def mean(self) -> Floats:
-        """Give the mean vector; NaN of no rows."""
+        """Give the mean vector, shape (D,); NaN without rows."""
         return self.sums / _STEPS / self.rows if self.rows else np.full(self.sums.shape, np.nan)
 
     def snapshot(self) -> bytes:
-        """Encode the sum."""
+        """Encode the sum as MessagePack."""
         return pack(rows=np.array(self.rows), sums=self.sums)
 
     @classmethod
     def restore(cls, state: bytes) -> Self:
-        """Build the sum that a snapshot was taken of."""
+        """Build the sum from a snapshot.
+
+        Args:
+            state: The bytes that `snapshot` returned.
+        """
         arrays = unpack(state)
         return cls(int(arrays["rows"]), arrays["sums"])
 
 
 def squared_mmd(one: MeanEmbedding, two: MeanEmbedding) -> float:
-    """Give the squared maximum mean discrepancy of two sets of rows, 0 on average if they are alike.
+    """Give the unbiased squared maximum mean discrepancy (MMD) of two sets of rows.
 
-    U = (|S|^2 - n) / n(n - 1) + (|T|^2 - m) / m(m - 1) - 2 S'T / nm, S and T the sums over n and m rows: the
-    mean kernel within each, no row with itself, less twice that between them. It needs no pass over pairs, as
-    every vector has length 1. Paper: Gretton et al. (2012), A kernel two-sample test. Cost: 1 us.
+    U = (|S|^2 - n) / n(n - 1) + (|T|^2 - m) / m(m - 1) - 2 S'T / nm, with S and T the sums over n and m rows:
+    the mean kernel within each set, without pairs of a row with itself, less twice the mean kernel between
+    them. It is 0 on average if the distributions are equal. It needs no pass over pairs, because every vector
+    has length 1.
+
+    Paper: Gretton et al. (2012), A kernel two-sample test. Cost: 1 us.
+
+    Args:
+        one: The sum of one set, of at least 2 rows.
+        two: The sum of the other, of at least 2 rows, by the same features.
+
+    Raises:
+        ValueError: A set has fewer than 2 rows.
 
     >>> round(squared_mmd(MeanEmbedding.of(np.eye(3)), MeanEmbedding.of(np.eye(3)[:2])), 2)
     -0.67

@@ -1,4 +1,4 @@
-"""Whether a window is distributed as the reference, by the maximum mean discrepancy of Fourier features."""
+"""A two-sample test of a window against the reference: the maximum mean discrepancy of Fourier features."""
 
 from dataclasses import dataclass
 from functools import reduce
@@ -7,27 +7,33 @@ from typing import NamedTuple, Self
 import numpy as np
 from scipy.special import chdtrc, ndtri
 
-from detectors.columns import Floats
-from detectors.multivariate.fourier import Fourier
-from detectors.multivariate.mean_embedding import MeanEmbedding, squared_mmd
-from detectors.multivariate.row_score import as_reference
+from watchkeeper.detectors.multivariate.fourier import Fourier
+from watchkeeper.detectors.multivariate.mean_embedding import MeanEmbedding, squared_mmd
+from watchkeeper.detectors.multivariate.row_score import as_reference
+from watchkeeper.detectors.profiles.columns import Floats
 
 _CHUNK = 4096
-_ROWS_MIN = 8
+"""Number of rows that are embedded at once. Chosen by hand: it bounds the memory."""
+_WINDOW_ROWS_MIN = 8
+"""Minimum number of rows of a window. Chosen by hand: the test's distribution is asymptotic."""
 _BLOCKS_MIN = 20
+"""Minimum number of blocks of a reference. Chosen by hand: fewer block means give no usable covariance."""
 _FLAT = 1e-6
-"""A reference that varies less is one point; the steps of sums are that large."""
+"""The variance below which a reference counts as one point: about one step of `MeanEmbedding`."""
 
 
 class Mmd(NamedTuple):
-    """How far a window is from the reference."""
+    """The distance of a window from the reference."""
 
     squared: float
-    """The squared discrepancy, 0 on average without drift; negative by chance."""
+    """The squared discrepancy: 0 on average without drift, and sometimes negative by chance."""
     p_value: float
+    """The probability of such a discrepancy without drift."""
     low: float
-    """Of the discrepancy (the root), at the level asked for; 0 is none and about 1.4 the most."""
+    """The lower end of the interval of the discrepancy (the root): 0 is no difference, about 1.4 the
+    largest."""
     high: float
+    """The upper end of the interval of the discrepancy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +46,20 @@ class MmdTest:
     and of its cube (corrected for the reference's size). The p-value knows both n and m. The interval is
     normal, with variance 4 d'Cd g + 2 g^2 sum(l^2), d the difference of means.
 
-    Rows that depend on those before say less than their number: give the length of a block beyond which they
-    do not, and the covariance is that of block means, the discrepancy corrected with it.
+    Where rows depend on each other, give the length of a block beyond which they do not: the covariance is
+    then that of block means, and the discrepancy is corrected with it.
 
-    Papers: Gretton et al. (2012), A kernel two-sample test; Zhao and Meng (2015), FastMMD; Hall (1983),
-    Buckley and Eagleson (1988), for the gamma. Cost: as `Fourier` per row; 30 us per comparison.
+    Papers: Gretton et al. (2012), A kernel two-sample test; Zhao and Meng (2015), FastMMD; Hall (1983) and
+    Buckley and Eagleson (1988), for the gamma approximation.
+    Cost: as `Fourier` per row; 30 us per comparison.
+
+    Args:
+        features: The Fourier features.
+        reference: The sum of the reference's vectors.
+        covariance: The covariance of the vectors, shape (D, D); where rows depend on each other, that of
+            block means times the length of a block.
+        traces: The traces of the covariance, of its square and of its cube.
+        block: Number of rows beyond which rows do not depend on each other.
 
     >>> rng = np.random.default_rng(1)
     >>> test = MmdTest.of(rng.normal(size=(5000, 10)))
@@ -56,37 +71,62 @@ class MmdTest:
     features: Fourier
     reference: MeanEmbedding
     covariance: Floats
-    """Of the vectors; of their block means times the length of a block, where rows depend on each other."""
     traces: tuple[float, float, float]
-    """Of the covariance, of its square and of its cube."""
     block: int
 
     @classmethod
     def of(cls, rows: Floats, features: int = 256, seed: int = 0, block: int = 1) -> Self:
-        """Learn from the reference, in order of time; ValueError: fewer than 8 rows or 20 blocks."""
+        """Learn from the reference.
+
+        Args:
+            rows: Rows in order of time, shape (rows, columns); NaN is a missing value.
+            features: Number of Fourier features, D, even.
+            seed: Seed of the Fourier features.
+            block: Number of rows beyond which rows do not depend on each other.
+
+        Raises:
+            ValueError: There are fewer than 8 rows, or fewer than 20 blocks.
+        """
         rows = as_reference(rows)
         if block < 1 or (block > 1 and len(rows) < _BLOCKS_MIN * block):
-            raise ValueError(f"a reference of {len(rows)} rows has not {_BLOCKS_MIN} blocks of {block}")
+            raise ValueError(
+                f"the reference needs {_BLOCKS_MIN} blocks of {block} rows, got {len(rows)} rows"
+            )
         fourier = Fourier.of(rows, features, seed)
         covariance, blocks = _covariance(fourier, rows, block)
         return cls(fourier, _embed(fourier, rows), covariance, _traces(covariance, blocks), block)
 
     def embed(self, rows: Floats) -> MeanEmbedding:
-        """Sum up the rows of a window, or of a part of it; parts merge."""
+        """Sum up the rows of a window, or of a part of it; the sums of parts can be merged.
+
+        Args:
+            rows: Rows with the reference's columns, shape (rows, columns).
+        """
         return _embed(self.features, rows)
 
     def compare(self, window: MeanEmbedding, level: float = 0.05) -> Mmd | None:
-        """Compare a window with the reference; None is too few rows. ValueError: no level between 0 and 1."""
+        """Compare a window with the reference.
+
+        Args:
+            window: The sum of the window's rows, from `embed`.
+            level: One less the confidence of the interval, between 0 and 1.
+
+        Returns:
+            The distance, or None if the window has fewer than 8 rows or 2 blocks.
+
+        Raises:
+            ValueError: `level` is not between 0 and 1.
+        """
         if not 0 < level < 1:
             raise ValueError(f"level must be between 0 and 1, got {level}")
-        if window.rows < max(_ROWS_MIN, 2 * self.block):
+        if window.rows < max(_WINDOW_ROWS_MIN, 2 * self.block):
             return None
         noise = 1 / window.rows + 1 / self.reference.rows
         difference = window.mean - self.reference.mean
         squared = self._squared(window, float(difference @ difference), noise)
         slope = 4 * float(difference @ self.covariance @ difference) * noise
-        doubt = float(-ndtri(level / 2)) * np.sqrt(slope + 2 * noise**2 * self.traces[1])
-        low, high = (float(np.sqrt(max(0.0, squared + side * doubt))) for side in (-1, 1))
+        margin = float(-ndtri(level / 2)) * np.sqrt(slope + 2 * noise**2 * self.traces[1])
+        low, high = (float(np.sqrt(max(0.0, squared + side * margin))) for side in (-1, 1))
         p_value = self._p_value(squared / noise) if self.traces[0] > _FLAT else float(squared <= _FLAT)
         return Mmd(squared, p_value, low, high)
 
@@ -107,7 +147,7 @@ def _embed(features: Fourier, rows: Floats) -> MeanEmbedding:
 
 
 def _covariance(features: Fourier, rows: Floats, block: int) -> tuple[Floats, int]:
-    """Give the covariance of block means, times the length of a block; and the number of blocks."""
+    """Give the covariance of block means times the length of a block, and the number of blocks."""
     blocks, per_chunk = len(rows) // block, max(1, _CHUNK // block)
     size = 2 * features.frequencies.shape[1]
     sums, products = np.zeros(size), np.zeros((size, size))
@@ -121,7 +161,7 @@ def _covariance(features: Fourier, rows: Floats, block: int) -> tuple[Floats, in
 
 
 def _traces(covariance: Floats, blocks: int) -> tuple[float, float, float]:
-    """Give the traces of the true covariance and its powers, which those of an estimate exceed.
+    """Give the traces of the true covariance and its powers, corrected for the bias of the estimate.
 
     Paper: Bai and Saranadasa (1996), Effect of high dimension, for the square.
     """

@@ -1,4 +1,4 @@
-"""Which columns, bins and segments moved, with the share of the whole that each explains."""
+"""Ranks columns, bins and segments by the share of a change that each explains."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,44 +6,57 @@ import numpy as np
 from msgspec import Struct
 from scipy.special import rel_entr
 
-from detectors.columns import Floats
-from detectors.drift.pooling import Counts
+from watchkeeper.detectors.profiles.buckets import Counts
+from watchkeeper.detectors.profiles.columns import Floats
 
 _SHOWN = 5
+"""Default number of parts that are listed for a column."""
 
 
 class MovedPart(Struct, frozen=True):
-    """A bin, a category or a segment."""
+    """A bin, a category or a segment that moved."""
 
     name: str
+    """The name of the bin, category or segment."""
     share: float
-    """Of its column's divergence."""
+    """Its share of the column's divergence, 0 to 1."""
     before: float
-    """Its share of the rows in the reference."""
+    """Its share of the reference's rows."""
     now: float
+    """Its share of the current rows."""
 
 
 class MovedColumn(Struct, frozen=True):
-    """A column of a table, and what in it moved most."""
+    """A column of a table, with the parts of it that moved most."""
 
     name: str
+    """The name of the column."""
     share: float
-    """Of the divergence of all columns; 0 for one that moved no more than by chance."""
+    """Its share of the divergence of all columns; 0 if it moved no more than by chance."""
     divergence: float
-    """Jensen-Shannon, in bits, less what chance does on average: 0 is unmoved, 1 disjoint."""
+    """Jensen-Shannon divergence in bits, less its average without a change: 0 is unmoved, 1 is disjoint."""
     parts: list[MovedPart]
+    """The parts that moved most, the largest share first."""
 
 
 def moved_columns(
     reference: Mapping[str, Mapping[str, int]], current: Mapping[str, Mapping[str, int]], parts: int = _SHOWN
 ) -> list[MovedColumn]:
-    """Rank columns by how far they moved: for each the counts of its bins or categories, by name.
+    """Rank columns by how far they moved.
 
-    Jensen-Shannon's divergence is a sum over bins of (r log2(r / m) + c log2(c / m)) / 2, m = (r + c) / 2,
-    none of them negative: so each bin's share of its column, and each column's of all, is exact, whatever the
-    order. From a column's, (B - 1)(1/n + 1/m) / (8 ln 2) is taken off, what chance does on average.
+    The Jensen-Shannon divergence is a sum over bins of (r log2(r / m) + c log2(c / m)) / 2, m = (r + c) / 2.
+    No term is negative, so each bin's share of its column and each column's share of all is exact, in any
+    order. Its average without a change, (B - 1)(1/n + 1/m) / (8 ln 2), is subtracted from each column's.
 
     Paper: Lin (1991), Divergence measures based on the Shannon entropy. Cost: 10 us per column.
+
+    Args:
+        reference: The counts of the bins or categories of each column before, by name.
+        current: The counts now; columns that only one side has are left out.
+        parts: The most parts to list for a column.
+
+    Returns:
+        The columns, the one that moved most first.
 
     >>> then = {"country": {"NL": 500, "DE": 500}, "device": {"web": 900, "app": 100}}
     >>> now = {"country": {"NL": 505, "DE": 495}, "device": {"web": 500, "app": 500}}
@@ -63,16 +76,24 @@ def moved_columns(
 def moved_segments(
     reference: Mapping[str, Counts], current: Mapping[str, Counts], parts: int = _SHOWN
 ) -> tuple[float, list[MovedPart]]:
-    """Split a column's divergence over segments: what their mix explains, and what each of them does within.
+    """Split a column's divergence over segments: the change of their mix, and the changes within each.
 
-    For each segment the counts of the column's bins. With P and Q the shares of segments, and r and c those
-    of bins within one, the divergence of (segment, bin) is by the chain rule of Kullback and Leibler
+    With P and Q the shares of segments, the divergence of (segment, bin) is, by the chain rule of Kullback
+    and Leibler,
 
-        JS(P, Q) + sum over segments of what is left of its bins' terms when its own is taken off,
+        JS(P, Q) + sum over segments of (the terms of its bins, less the term of the segment),
 
-    all of it additive and not negative. Returned are the share of the mix, and segments ranked by theirs.
+    all of it additive and not negative.
 
     Paper: Kullback and Leibler (1951), On information and sufficiency. Cost: 5 us per segment.
+
+    Args:
+        reference: The counts of the column's bins before, by segment, each of shape (bins,).
+        current: The counts now.
+        parts: The most segments to list.
+
+    Returns:
+        The share of the change of the mix, and the segments with theirs, the largest first.
 
     >>> then = {"EWR": np.array([50, 50]), "JFK": np.array([50, 50])}
     >>> now = {"EWR": np.array([50, 50]), "JFK": np.array([90, 10])}
@@ -96,7 +117,7 @@ def moved_segments(
 
 
 def _column(then: Mapping[str, int], now: Mapping[str, int]) -> tuple[list[str], Floats, Floats, float]:
-    """Give the names of bins, the terms of the divergence, shares before and now, and what chance does."""
+    """Give the names of bins, the terms of the divergence, shares before and now, and the chance average."""
     names = list(dict.fromkeys([*then, *now]))
     counts = np.array([[side.get(name, 0) for name in names] for side in (then, now)], float).reshape(2, -1)
     n, m = counts.sum(axis=1)

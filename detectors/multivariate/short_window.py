@@ -1,4 +1,4 @@
-"""A change of many columns at once, seen in the last 8, 16, 32 or 64 rows."""
+"""Detects a change of many columns together in the last 8, 16, 32 or 64 rows."""
 
 from itertools import count
 from typing import Self
@@ -7,41 +7,58 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from detectors.columns import Floats
-from detectors.multivariate.mahalanobis import Mahalanobis
-from detectors.multivariate.novelty import Novelty
-from detectors.multivariate.pca import PcaError
-from detectors.multivariate.row_score import RowScore, as_reference
-from detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.multivariate.mahalanobis import Mahalanobis
+from watchkeeper.detectors.multivariate.novelty import Novelty
+from watchkeeper.detectors.multivariate.pca import PcaError
+from watchkeeper.detectors.multivariate.row_score import RowScore, as_reference
+from watchkeeper.detectors.multivariate.state import pack, unpack
+from watchkeeper.detectors.profiles.columns import Floats
 
 LENGTHS = (8, 16, 32, 64)
+"""Lengths of the windows, in rows. Chosen by hand: shorter ones see large changes sooner, longer ones see
+smaller changes."""
 _AXES = 16
+"""The most whitened coordinates. Chosen by hand: more dilute the statistic and cost more."""
 _STEPS = 2.0**16
+"""Number of steps in one deviation: vectors are rounded to whole steps, so that sums are exact."""
 _LIMIT = 6.0
-"""No coordinate of a row counts for more deviations than this."""
+"""Coordinates are clipped to this many deviations, so that no single row decides. Chosen by hand."""
 _SIMULATED = 200_000
+"""Number of simulated rows for the threshold. Chosen by hand: more rows cost time; the tail is
+extrapolated."""
 _STREAMS = 50
+"""Number of simulated streams, each with its own error of the reference's means. Chosen by hand."""
 _TAIL = 0.1
-"""Of the largest values of 64 rows: those whose mean excess continues the tail."""
+"""Share of the largest maxima of 64 rows whose mean excess extrapolates the tail. Chosen by hand."""
 
 
 class ShortWindow:
-    """Detects an abrupt change of rows, by windows so short that it is seen within dozens of rows.
+    """Detects an abrupt change of rows within dozens of rows, by short windows.
 
     A row becomes a vector: its first 16 whitened coordinates a (`Mahalanobis`), and the normal scores s of
-    its distance, reconstruction error and novelty, as ranks among honest scores of the reference's N rows.
-    After each row, over the last L rows for each of four L, with g = L / (1 + L / N):
+    its distance, reconstruction error and novelty, as ranks among cross-fitted scores of the reference's N
+    rows. After each row, over the last L rows for each of four L, with g = L / (1 + L / N):
 
         score = max over L of (g |mean a|^2 as a normal score of chi2, sqrt(g) |mean s|) / threshold
 
-    The first is Hotelling's T^2 and sees means move; the second sees correlations break and new regions. The
-    threshold is where windows of resampled reference rows, in blocks where rows depend on those before, and
-    with the reference's own error added to each stream, exceed it once in `arl` rows on average; the tail
-    beyond what is simulated is continued as an exponential one in the square. 1 is an alarm.
+    The first is Hotelling's T^2 and detects moves of means; the second detects broken correlations and new
+    regions. The threshold is the value that windows of resampled reference rows exceed once in `arl` rows on
+    average. Rows are resampled in blocks where they depend on each other, and the reference's own error is
+    added to each stream. Beyond the simulation the tail is extrapolated as exponential in the square. A score
+    of 1 is an alarm.
 
-    Papers: Hotelling (1947), Multivariate quality control; Wilson and Hilferty (1931); Kunsch (1989), The
-    jackknife and the bootstrap for general stationary observations. Cost: 8 us per row of 20 columns in
-    batches of 1000, 10 kB of state; 1 s to calibrate.
+    Papers: Hotelling (1947), Multivariate quality control; Wilson and Hilferty (1931), The distribution of
+    chi-square; Kunsch (1989), The jackknife and the bootstrap for general stationary observations.
+    Cost: 8 us per row of 20 columns in batches of 1000, 10 kB of state; 1 s to calibrate.
+
+    Args:
+        reference: Rows in order of time, shape (rows, columns), at least 16; NaN is a missing value.
+        arl: Average run length: rows per false alarm, above 64.
+        block: Number of rows beyond which rows do not depend on each other; None estimates it.
+        seed: Seed of the simulation and of the Fourier features.
+
+    Raises:
+        ValueError: There are fewer than 16 rows, or `arl` or `block` is outside its range.
 
     >>> rng = np.random.default_rng(1)
     >>> window = ShortWindow(rng.normal(size=(500, 4)))
@@ -52,12 +69,11 @@ class ShortWindow:
     """
 
     _tail: NDArray[np.int64]
-    """The rows seen last, in whole steps."""
+    """The vectors of the last rows, in whole steps, shape (at most 63, coordinates)."""
 
     def __init__(
         self, reference: Floats, arl: float = 10_000.0, block: int | None = None, seed: int = 0
     ) -> None:
-        """Learn from the reference, in order of time; ValueError: fewer than 16 rows, or an odd setting."""
         rows = as_reference(reference)
         if not arl > LENGTHS[-1] or (block is not None and not 0 < block <= len(rows)):
             raise ValueError(
@@ -74,7 +90,14 @@ class ShortWindow:
         self.reset()
 
     def update(self, rows: Floats) -> Floats:
-        """Take in rows; give after each the evidence as a share of what an alarm takes."""
+        """Process rows and return the score after each.
+
+        Args:
+            rows: Rows with the reference's columns, shape (rows, columns).
+
+        Returns:
+            The evidence after each row as a share of the threshold, shape (rows,); 1 or more is an alarm.
+        """
         steps = np.rint(self._vectors(rows) * _STEPS).astype(np.int64)
         seen = np.concatenate((self._tail, steps))
         scores = self._statistics(seen[None])[0, len(self._tail) :] / self.threshold
@@ -82,15 +105,19 @@ class ShortWindow:
         return scores
 
     def reset(self) -> None:
-        """Forget all rows."""
+        """Forget the rows since the reference."""
         self._tail = np.zeros((0, self._axes + len(self._scores)), np.int64)
 
     def snapshot(self) -> bytes:
-        """Encode what was seen: 63 rows at most."""
+        """Encode the last rows, at most 63, as MessagePack; the reference is not in it."""
         return pack(tail=self._tail)
 
     def restore(self, state: bytes) -> Self:
-        """Go on from a snapshot of a window on the same reference."""
+        """Continue from a snapshot of a detector with the same reference and settings.
+
+        Args:
+            state: The bytes that `snapshot` returned.
+        """
         self._tail = unpack(state)["tail"]
         return self
 
@@ -102,7 +129,7 @@ class ShortWindow:
         return np.clip(np.column_stack((axes, *ranks)), -_LIMIT, _LIMIT)
 
     def _statistics(self, steps: NDArray[np.int64]) -> Floats:
-        """Give the largest statistic of all windows that end at each row, [streams, rows]."""
+        """Give the largest statistic of all windows that end at each row, shape (streams, rows)."""
         streams, rows, size = steps.shape
         sums = np.zeros((streams, rows + 1, size), np.int64)
         np.cumsum(steps, axis=1, out=sums[:, 1:])
@@ -131,8 +158,8 @@ class ShortWindow:
             maxima.append(found[LENGTHS[-1] :][: (length // 64 - 1) * 64].reshape(-1, 64).max(axis=1))
         squares = np.sort(np.concatenate(maxima) ** 2)
         tail = squares[-int(_TAIL * len(squares)) :]
-        beyond = float(np.log(_TAIL * arl / 64)) if arl * _TAIL > 64 else 0.0
-        return float(max(1.0, np.sqrt(tail[0] + beyond * (tail.mean() - tail[0]))))
+        log_ratio = float(np.log(_TAIL * arl / 64)) if arl * _TAIL > 64 else 0.0
+        return float(max(1.0, np.sqrt(tail[0] + log_ratio * (tail.mean() - tail[0]))))
 
     def _offsets(self, vectors: Floats, rng: np.random.Generator) -> Floats:
         """Draw errors of the reference's means, one for each stream."""
@@ -144,7 +171,7 @@ class ShortWindow:
 
 
 def _normal(known: Floats, scores: Floats) -> Floats:
-    """Turn scores into normal ones, by their rank among those known."""
+    """Turn scores into normal scores, by their rank among known ones."""
     ranks = (np.searchsorted(known, scores, "left") + np.searchsorted(known, scores, "right")) / 2
     normal: Floats = ndtri((ranks + 0.5) / (len(known) + 1))
     return normal
@@ -158,7 +185,7 @@ def _wilson_hilferty(values: Floats, freedom: int) -> Floats:
 
 
 def _dependence(vectors: Floats) -> int:
-    """Choose the length of blocks: 1 where rows do not depend on those before, else at least 128."""
+    """Choose the length of blocks: 1 where rows do not depend on earlier ones, else at least 128."""
     centred = vectors - vectors.mean(axis=0)
     variance = np.maximum((centred**2).mean(axis=0), 1e-12)
     chance = 4 / np.sqrt(len(vectors))

@@ -1,28 +1,35 @@
-"""Columns on one scale, with nothing in them that arithmetic cannot take."""
+"""Scales columns to deviations from the reference's median, all finite."""
 
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from detectors.columns import Floats
-from detectors.multivariate.row_score import as_reference, as_rows
+from watchkeeper.detectors.multivariate.row_score import as_reference, as_rows
+from watchkeeper.detectors.profiles.columns import Floats
 
 LIMIT = 20.0
-"""Values further from the median than this many deviations, infinite ones too, count as this far."""
+"""Values are clipped to this many deviations from the median, infinite ones too. Chosen by hand: single wild
+values must not hide the rest of a row."""
 _TAIL = 0.001
-"""The share at each end that has no say in the deviation."""
+"""Share of the rows at each end that is clipped for the standard deviation. Chosen by hand."""
 _FLAT = 1e-6
-"""Of a constant's size: what differs by this much from a constant is one deviation away."""
+"""One deviation of a constant column, as a share of the constant's size. Chosen by hand: any real change of a
+constant is many deviations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """Turns columns into deviations from the reference's median.
+    """Scales columns to deviations from the reference's median.
 
-    z = (x - median) / s, clipped to [-20, 20]; 0 where x is missing, which stands for the median. s is the
-    standard deviation of the reference with a thousandth of the rows clipped at each end, so that single wild
-    values do not set it. Cost: 5 ns per value; to fit, one sort of each column.
+    z = (x - median) / s, clipped to [-20, 20]; 0 where x is missing, so a missing value counts as the median.
+    s is the standard deviation of the reference with a thousandth of the rows clipped at each end, so that
+    single wild values do not set it. Cost: 5 ns per value; to fit, one sort of each column.
+
+    Args:
+        centre: The median of each column, shape (columns,).
+        scale: The deviation of each column, shape (columns,). It is infinite for a column without a value in
+            the reference, so that all its deviations are 0.
 
     >>> rows = np.column_stack((np.arange(9.0), np.full(9, 5.0), np.full(9, np.nan)))
     >>> Standard.of(rows).apply(np.array([[4.0, np.nan, 7.0], [np.inf, 5.1, np.nan]]))
@@ -31,11 +38,17 @@ class Standard:
 
     centre: Floats
     scale: Floats
-    """Infinite for a column without any value in the reference, which is left out so."""
 
     @classmethod
     def of(cls, reference: Floats) -> Self:
-        """Learn from the reference; ValueError: fewer than 8 rows."""
+        """Learn from the reference.
+
+        Args:
+            reference: Rows, shape (rows, columns); values that are not finite count as missing.
+
+        Raises:
+            ValueError: There are fewer than 8 rows, or no columns.
+        """
         rows = as_reference(reference)
         ordered = np.sort(np.where(np.isfinite(rows), rows, np.nan), axis=0)
         counts = np.count_nonzero(np.isfinite(ordered), axis=0)
@@ -47,12 +60,25 @@ class Standard:
         return cls(centre, np.where(counts > 0, scale, np.inf))
 
     def apply(self, rows: Floats) -> Floats:
-        """Turn rows into deviations, all finite."""
+        """Turn rows into deviations, all finite.
+
+        Args:
+            rows: Rows with the reference's columns, shape (rows, columns).
+
+        Returns:
+            The deviations, shape (rows, columns).
+        """
         return deviations(as_rows(rows, len(self.centre)), self.centre, self.scale)
 
 
 def deviations(rows: Floats, centre: Floats, scale: Floats) -> Floats:
-    """Turn rows into deviations, all finite, of one standard or of as many as go with them."""
+    """Turn rows into deviations, all finite.
+
+    Args:
+        rows: The rows, shape (rows, columns).
+        centre: The medians, of a shape that broadcasts with the rows.
+        scale: The deviations, of a shape that broadcasts with the rows.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         found: Floats = (rows - centre) / scale
     np.clip(found, -LIMIT, LIMIT, out=found)
@@ -61,14 +87,14 @@ def deviations(rows: Floats, centre: Floats, scale: Floats) -> Floats:
 
 
 def _at(ordered: Floats, counts: "np.ndarray[tuple[int], np.dtype[np.intp]]", share: float) -> Floats:
-    """Give a quantile of each column, of values in order with NaN at the end."""
+    """Give a quantile of each column of sorted values, with NaN at the end."""
     index = np.rint(share * np.maximum(counts - 1, 0)).astype(int)
     quantiles: Floats = ordered[index, np.arange(ordered.shape[1])]
     return quantiles
 
 
 def _deviation(ordered: Floats, centre: Floats, low: Floats, high: Floats) -> Floats:
-    """Give the standard deviation of values clipped to a range; without overflow, if not beyond it."""
+    """Give the standard deviation of values clipped to a range, without overflow; 0 if it is not finite."""
     half = high / 2 - low / 2
     usable = half > 0
     with np.errstate(over="ignore"):

@@ -1,4 +1,4 @@
-"""Arrays as bytes, and back without a bit lost."""
+"""Arrays as bytes, and back without loss."""
 
 from typing import Any
 
@@ -8,13 +8,18 @@ from numpy.typing import NDArray
 
 
 class _Array(msgspec.Struct, array_like=True):
+    """An array as it is encoded."""
+
     kind: str
     shape: list[int]
     data: bytes
 
 
 def pack(**arrays: NDArray[Any]) -> bytes:
-    """Encode named arrays of numbers.
+    """Encode named arrays of numbers as MessagePack.
+
+    Args:
+        **arrays: The arrays by name.
 
     >>> unpack(pack(mean=np.array([[0.1, 0.2]])))
     {'mean': array([[0.1, 0.2]])}
@@ -24,6 +29,10 @@ def pack(**arrays: NDArray[Any]) -> bytes:
 
 
 def unpack(state: bytes) -> dict[str, NDArray[Any]]:
-    """Decode named arrays, which may be written to."""
+    """Decode named arrays; the arrays are writable.
+
+    Args:
+        state: The bytes that `pack` returned.
+    """
     packed = msgspec.msgpack.decode(state, type=dict[str, _Array])
     return {name: np.frombuffer(a.data, a.kind).reshape(a.shape).copy() for name, a in packed.items()}

@@ -1,26 +1,32 @@
-"""ADWIN: a window that is cut where the means of its two parts differ too much to be one mean."""
+"""ADWIN: a window that is cut where the means of its two parts differ too much."""
 
 from math import log, sqrt
 
 from msgspec import field
 
-from detectors.online.base import checked
-from detectors.online.stateful import Stateful
+from watchkeeper.detectors.online.base import checked
+from watchkeeper.detectors.online.stateful import Stateful
 
 
 class Adwin(Stateful, kw_only=True):
-    """Detects a change of mean against all values since the last alarm, either way.
+    """Detects a rise or fall of the mean against all values since the last alarm.
 
-    The window is kept as sums of 1, 2, 4, ... values, at most 5 of a size. At every 32nd value it alarms if
-    for any cut between two sums
+    The window is kept as sums of 1, 2, 4, ... values, at most 5 of each size. At every 32nd value the
+    detector alarms if, for any cut between two sums,
 
         |mean of the older part - mean of the newer| > sqrt(2 m v L) + 2/3 m L,   L = ln(2 ln(n) / delta),
 
     with n the length of the window, v its variance and m = 1 / (n_old - 4) + 1 / (n_new - 4).
 
-    Paper: Bifet and Gavalda (2007), Learning from time-changing data with adaptive windowing. Defaults and
-    alarms are those of river's ADWIN. Cost: 2 us per value; 5 floats of state for each doubling of the
-    window, at most 3 kB.
+    Defaults and alarms are those of river's ADWIN.
+
+    Paper: Bifet and Gavalda (2007), Learning from time-changing data with adaptive windowing.
+    Cost: 2 us per value; 5 floats of state for each doubling of the window, at most 3 kB.
+
+    Args:
+        delta: Significance of one check; a smaller value alarms less often. `calibrate` also tries values
+            above 1, which are no probability but still a threshold.
+        clock: Number of values from one check to the next.
 
     >>> detector = Adwin()
     >>> any(detector.update(value) for value in [0.5, 0.4] * 50), next(
@@ -31,14 +37,26 @@ class Adwin(Stateful, kw_only=True):
     delta: float = 0.002
     clock: int = 32
     values: int = 0
+    """State: the number of values in the window."""
     total: float = 0.0
+    """State: the sum of the values in the window."""
     squares: float = 0.0
-    """Sum of squared deviations from the mean."""
+    """State: the sum of squared deviations from the window's mean."""
     sums: list[list[float]] = field(default_factory=lambda: [[]])
-    """By the power of two of values that they are of, the oldest first."""
+    """State: `sums[k]` holds the sums of 2**k values each, the oldest first."""
 
     def update(self, value: float) -> bool:
-        """Take in the next value; return whether it raises the alarm."""
+        """Process the next value and report whether it raises an alarm.
+
+        Args:
+            value: The next value, in [0, 1].
+
+        Returns:
+            Whether the value raises an alarm. The next value then starts a new search.
+
+        Raises:
+            ValueError: The value is outside [0, 1] or NaN.
+        """
         checked(value)
         if self.score >= 1:
             self.reset()
@@ -48,7 +66,7 @@ class Adwin(Stateful, kw_only=True):
         return self.score >= 1
 
     def reset(self) -> None:
-        """Forget all values."""
+        """Forget all values; the settings stay."""
         self.score, self.values, self.total, self.squares, self.sums = 0.0, 0, 0.0, 0.0, [[]]
 
     def _insert(self, value: float) -> None:
@@ -67,10 +85,10 @@ class Adwin(Stateful, kw_only=True):
             del sums[:2]
 
     def _largest_cut(self) -> float:
-        """Return the largest difference of means as a share of what it may be."""
+        """Return the largest difference of means over all cuts, as a share of the alarm threshold."""
         values, total = self.values, self.total
-        doubt = log(2 * log(values) / self.delta)
-        spread = 2 * self.squares / values * doubt
+        log_term = log(2 * log(values) / self.delta)
+        spread = 2 * self.squares / values * log_term
         largest, older, older_sum = 0.0, 0, 0.0
         for power in range(len(self.sums) - 1, -1, -1):
             for part in self.sums[power]:
@@ -80,10 +98,13 @@ class Adwin(Stateful, kw_only=True):
                 if older >= _SHORTEST and newer >= _SHORTEST:
                     lengths = 1 / (older - _SHORTEST + 1) + 1 / (newer - _SHORTEST + 1)
                     off = abs(older_sum / older - (total - older_sum) / newer)
-                    largest = max(largest, off / (sqrt(spread * lengths) + 2 / 3 * doubt * lengths))
+                    largest = max(largest, off / (sqrt(spread * lengths) + 2 / 3 * log_term * lengths))
         return largest
 
 
 _OF_A_SIZE = 5
+"""The most sums that are kept of each size, as in river."""
 _SHORTEST = 5
+"""Minimum number of values in either part of a cut, as in river."""
 _GRACE = 10
+"""The number of values up to which no cut is checked, as in river."""

@@ -1,4 +1,4 @@
-"""What every online detector is."""
+"""The protocol of every online detector."""
 
 from typing import Protocol
 
@@ -6,25 +6,41 @@ from typing import Protocol
 class Detector(Protocol):
     """Looks for one change in a sequence of values in [0, 1].
 
-    After an alarm the next value begins a new search, with what was learned before forgotten.
+    After an alarm the next value starts a new search: the detector forgets the values before it.
     """
 
     @property
     def score(self) -> float:
-        """Give the evidence for a change as a share of what an alarm takes: 0 is none, 1 or more an alarm."""
+        """Give the evidence for a change as a share of the alarm threshold: 1 or more is an alarm."""
 
     def update(self, value: float) -> bool:
-        """Take in the next value; return whether it raises the alarm."""
+        """Process the next value and report whether it raises an alarm.
+
+        Args:
+            value: The next value, in [0, 1].
+
+        Returns:
+            Whether the value raises an alarm. The next value then starts a new search.
+
+        Raises:
+            ValueError: The value is outside [0, 1] or NaN.
+        """
 
     def reset(self) -> None:
-        """Forget all values."""
+        """Forget all values; the settings stay."""
 
     def snapshot(self) -> bytes:
-        """Encode the state, in bounded size; restored, it goes on as if it had never stopped."""
+        """Encode the state, in bounded size; a restored detector continues as if it had never stopped."""
 
 
 def checked(value: float) -> float:
-    """Refuse what is not a share.
+    """Check that a value is in [0, 1], and return it.
+
+    Args:
+        value: The value to check.
+
+    Raises:
+        ValueError: The value is outside [0, 1] or NaN.
 
     >>> checked(float("nan"))
     Traceback (most recent call last):

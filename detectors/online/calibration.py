@@ -1,4 +1,4 @@
-"""Finds the threshold of an online detector at which it cries wolf as often as a budget allows."""
+"""Finds the setting of an online detector that meets a budget of false alarms."""
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
@@ -9,45 +9,63 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import poisson
 
-from detectors.online.adwin import Adwin
-from detectors.online.base import Detector
-from detectors.online.ddm import Ddm
-from detectors.online.e_sr import ESr
-from detectors.online.eddm import Eddm
-from detectors.online.fhddm import Fhddm
-from detectors.online.hddm_a import HddmA
-from detectors.online.hddm_w import HddmW
-from detectors.online.kswin import Kswin
-from detectors.online.page_hinkley import PageHinkley
+from watchkeeper.detectors.online.adwin import Adwin
+from watchkeeper.detectors.online.base import Detector
+from watchkeeper.detectors.online.ddm import Ddm
+from watchkeeper.detectors.online.e_sr import ESr
+from watchkeeper.detectors.online.eddm import Eddm
+from watchkeeper.detectors.online.fhddm import Fhddm
+from watchkeeper.detectors.online.hddm_a import HddmA
+from watchkeeper.detectors.online.hddm_w import HddmW
+from watchkeeper.detectors.online.kswin import Kswin
+from watchkeeper.detectors.online.page_hinkley import PageHinkley
 
 BLOCK_ROWS = 200
+"""Default number of neighbouring values in a bootstrap block. Chosen by hand: longer blocks keep more of the
+dependence between values, shorter ones give more different streams."""
 ALARMS = 30
-"""A setting that is not refuted by so many expected alarms is as good as the target."""
-_REFERENCE_ROWS_MIN = 100
+"""Number of expected alarms after which a setting that the Poisson test has not refuted is accepted. Chosen
+by hand: more alarms measure the ARL more exactly and cost more updates."""
+_VALUES_MIN = 100
+"""Minimum number of values in a reference. Chosen by hand."""
 _TRIES = 12
+"""The most settings that are tried. Chosen by hand; it bounds the cost."""
 _REFUTED = 0.001
+"""Significance of the Poisson test that refutes a setting, per tail. Chosen by hand."""
 _CLOSE = 1.3
-"""An ARL of up to so many times the target needs no better setting."""
+"""The search ends at a setting whose measured ARL is 1 to 1.3 times the target. Chosen by hand."""
 _STREAM_REFERENCES = 5
-"""How long a simulated stream is after what is learned first, in lengths of the reference."""
+"""Length of a simulated stream after its learning phase, in lengths of the reference. Chosen by hand."""
 _STREAMS_MIN = 5
-"""Alarms come in clusters, as a detector that has forgotten alarms again the sooner: no verdict before."""
+"""Minimum number of streams before a setting is refuted: alarms come in clusters, because a detector that has
+just forgotten its values alarms again sooner. Chosen by hand."""
 
 Floats = NDArray[np.float64]
+"""An array of float64."""
 
 
 class Knob(NamedTuple):
-    """The setting that is searched, between one that alarms all the time and one that hardly ever does."""
+    """The setting of a detector that the search varies, and the range of the search."""
 
     build: Callable[..., Any]
+    """The class of the detector."""
     name: str
+    """The name of the setting."""
     loose: float
+    """The end of the range at which the detector alarms all the time."""
     strict: float
+    """The end of the range at which it hardly ever alarms."""
 
     def make(self, setting: float, baseline: float, more: Mapping[str, float]) -> Detector:
-        """Build the detector; only e-SR needs to be told its baseline."""
-        told = {"baseline": baseline} if self.build is ESr else {}
-        detector: Detector = self.build(**{self.name: setting, **told, **more})
+        """Build the detector.
+
+        Args:
+            setting: The value of the searched setting.
+            baseline: The healthy mean. Only e-SR takes it; the others learn it.
+            more: Further settings by name.
+        """
+        known = {"baseline": baseline} if self.build is ESr else {}
+        detector: Detector = self.build(**{self.name: setting, **known, **more})
         return detector
 
 
@@ -62,38 +80,50 @@ KNOBS = {
     "kswin": Knob(Kswin, "alpha", 0.5, 1e-17),
     "page_hinkley": Knob(PageHinkley, "threshold", 0.1, 1e5),
 }
+"""The searched setting of each detector, by the detector's name."""
 
 
 class Tried(NamedTuple):
     """How often a detector alarmed at one setting."""
 
     setting: float
+    """The setting that was tried."""
     values: int = 0
+    """The number of simulated values."""
     alarms: int = 0
+    """The number of alarms on them."""
 
     @property
     def arl(self) -> float:
-        """Give the values per alarm; without any, the values, which is then a lower bound."""
+        """Give the average run length: values per alarm. Without an alarm it is a lower bound."""
         return self.values / max(self.alarms, 1)
 
     def is_refuted(self, target: float) -> bool:
-        """Whether so few or so many alarms were chance of less than 0.1 %, if the ARL were the target."""
+        """Whether this number of alarms has a chance below 0.1 % if the ARL equals the target.
+
+        Args:
+            target: The ARL to test, in values per alarm.
+        """
         expected = self.values / target
         few, many = poisson.cdf(self.alarms, expected), poisson.sf(self.alarms - 1, expected)
         return bool(min(few, many) < _REFUTED)
 
 
 class Calibrated(NamedTuple):
-    """What calibration found."""
+    """The setting that `calibrate` found, and how it was measured."""
 
     kind: str
+    """The name of the detector."""
     tried: Tried
-    """At the loosest setting found whose measured ARL is at least the target; at the strictest if none is."""
+    """The loosest setting whose measured ARL is at least the target; the strictest one if there is none."""
     target: float
+    """The requested ARL, in values per false alarm."""
     baseline: float
+    """The mean of the reference."""
     more: Mapping[str, float]
+    """The settings that were given and not searched."""
     simulated: int
-    """Values in all."""
+    """The number of values that were simulated for all settings together."""
 
     @property
     def reached(self) -> bool:
@@ -101,16 +131,20 @@ class Calibrated(NamedTuple):
         return self.tried.arl >= self.target
 
     def make(self, baseline: float | None = None) -> Detector:
-        """Build the detector; e-SR is told the mean of the reference, unless another is given."""
-        told = self.baseline if baseline is None else baseline
-        return KNOBS[self.kind].make(self.tried.setting, told, self.more)
+        """Build a detector with the setting that was found.
+
+        Args:
+            baseline: The healthy mean for e-SR; None takes the mean of the reference.
+        """
+        known = self.baseline if baseline is None else baseline
+        return KNOBS[self.kind].make(self.tried.setting, known, self.more)
 
     def __str__(self) -> str:
-        """Say it in one sentence."""
+        """Return the result as one sentence."""
         tried, name = self.tried, KNOBS[self.kind].name
         often = f"every {'' if tried.alarms else 'more than '}{tried.arl:,.0f} values"
-        said = f"{self.kind} with {name}={tried.setting:.4g} alarms {often} ({tried.alarms} alarms)"
-        return said if self.reached else f"{said}; no setting was found at which every {self.target:,.0f}"
+        sentence = f"{self.kind} with {name}={tried.setting:.4g} alarms {often} ({tried.alarms} alarms)"
+        return sentence if self.reached else f"{sentence}; no setting reached one in {self.target:,.0f}"
 
 
 def calibrate(
@@ -123,28 +157,44 @@ def calibrate(
     effort: float = 200.0,
     **settings: float,
 ) -> Calibrated:
-    """Find the setting of one of `KNOBS` at which healthy values give one false alarm in `arl` values.
+    """Find the setting at which a detector raises one false alarm in `arl` healthy values.
 
-    The reference is healthy values in [0, 1], 100 at least. Streams are put together from blocks of
-    `block_rows` of it, drawn at random with `seed` (the circular block bootstrap of Politis and Romano,
-    1992), so what depends on its neighbours still does within a block. The detector first learns values as
-    many as the reference has, whose mean is what e-SR is told: in use it is not known any better. Then alarms
-    are counted in five times as many; after each it goes on as it does in use. A setting is tried on five
-    streams or more, until a Poisson test says that its ARL is not the target, or 30 alarms were to be
-    expected; at most 12 are tried, between those that alarmed too often and too seldom, and none is begun
-    after `effort` times as many values as `arl`, or as the reference has if that is more. `settings` are
-    those of the detector that are not searched.
+    Streams are resampled from the reference in blocks (the circular block bootstrap), so dependence between
+    neighbours is kept within a block. On each stream the detector first learns as many values as the
+    reference has; e-SR takes their mean as its baseline, because in use the mean is not known any better.
+    Then alarms are counted on five times as many values. After an alarm the detector continues as in use.
 
-    It knows no health that is not in the reference; nor, for one, seasons that are longer than a block. In
-    streams much longer than its own HDDM-A alarms up to twice as often, since it does so in clusters.
-    `ValueError` if an argument makes no sense. Cost: so many updates, and those of one try.
+    Each setting is tried on at least five streams, until a Poisson test refutes that its ARL is the target,
+    or until 30 alarms were expected. At most 12 settings are tried, by bisection.
+
+    The result holds for streams like the reference. Seasons longer than a block are not seen. HDDM-A alarms
+    up to twice as often on streams much longer than the simulated ones, because its alarms come in clusters.
+
+    Paper: Politis and Romano (1992), A circular block-resampling procedure for stationary data.
+    Cost: at most about `effort` times `arl` updates (or `effort` times the length of the reference, if that
+    is more), and those of one more setting.
+
+    Args:
+        kind: The name of a detector, one of `KNOBS`.
+        reference: Healthy values in [0, 1] in order of time, shape (values,), at least 100.
+        arl: The average run length to reach: values per false alarm, above 1.
+        seed: Seed of the resampling.
+        block_rows: Number of values in a bootstrap block.
+        effort: Limit of the search: no setting is begun after `effort` times `arl` simulated values.
+        **settings: Further settings of the detector, which are not searched.
+
+    Returns:
+        The setting that was found. `reached` is false if no setting met the target.
+
+    Raises:
+        ValueError: The detector is unknown, or the reference, `arl` or `block_rows` cannot be used.
 
     >>> healthy = np.random.default_rng(1).random(2000) < 0.1
     >>> found = calibrate("page_hinkley", healthy, arl=500)
     >>> found.reached, found.tried.arl < 1500, found.make().update(0.0)
     (True, True, False)
     >>> print(calibrate("ddm", np.arange(100) % 50 == 0, arl=5000, effort=1))
-    ddm with threshold=20 alarms every ... values (... alarms); no setting was found at which every 5,000
+    ddm with threshold=20 alarms every ... values (... alarms); no setting reached one in 5,000
     """
     values = _checked(kind, reference, arl, block_rows)
     search = _Search(KNOBS[kind], values, arl, settings, seed, block_rows)
@@ -153,7 +203,16 @@ def calibrate(
 
 
 def resampled(values: Floats, rows: int, block_rows: int, rng: np.random.Generator) -> Floats:
-    """Put rows together from blocks of neighbours; the last one's next is the first.
+    """Resample values in blocks of neighbours; after the last value the first one follows.
+
+    Args:
+        values: The values to draw from, shape (values,).
+        rows: The number of values to return.
+        block_rows: The number of neighbours in a block.
+        rng: The source of random numbers.
+
+    Returns:
+        The resampled values, shape (rows,).
 
     >>> resampled(np.arange(5.0), 6, 3, np.random.default_rng(2)).tolist()
     [4.0, 0.0, 1.0, 1.0, 2.0, 3.0]
@@ -165,7 +224,7 @@ def resampled(values: Floats, rows: int, block_rows: int, rng: np.random.Generat
 
 
 class _Search:
-    """Bisection between what alarms too often and what does not."""
+    """Bisection between a setting that alarms too often and one that does not."""
 
     def __init__(
         self, knob: Knob, values: Floats, arl: float, more: Mapping[str, float], seed: int, block_rows: int
@@ -187,7 +246,7 @@ class _Search:
         return strict if strict.values else self._try(self._knob.strict)
 
     def _between(self, loose: Tried, strict: Tried) -> float:
-        """Return where the logarithm of the ARL should cross the target, or else the middle."""
+        """Return the setting at which the logarithm of the ARL should cross the target, or the middle."""
         share = 0.5
         if loose.alarms and strict.values:
             share = log(1.1 * self._arl / loose.arl) / log(strict.arl / loose.arl)
@@ -210,7 +269,7 @@ class _Search:
         return tried
 
     def _pieces(self, setting: float) -> Iterator[tuple[int, int, int]]:
-        """Yield number, values and alarms of pieces of streams, which are the same for each setting."""
+        """Yield stream number, values and alarms of each piece of a stream; all settings get the same."""
         rows = len(self._values)
         piece = max(int(self._arl / 2), 100)
         for number in count():
@@ -229,8 +288,8 @@ def _checked(kind: str, reference: ArrayLike, arl: float, block_rows: int) -> Fl
     values = np.asarray(reference, np.float64)
     if kind not in KNOBS:
         raise ValueError(f"there is no detector {kind}; there are {', '.join(KNOBS)}")
-    if values.ndim != 1 or len(values) < _REFERENCE_ROWS_MIN:
-        raise ValueError(f"the reference must be a list of {_REFERENCE_ROWS_MIN} values or more")
+    if values.ndim != 1 or len(values) < _VALUES_MIN:
+        raise ValueError(f"the reference must be a list of {_VALUES_MIN} values or more")
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError("the reference must have values in [0, 1] only")
     if not (1 < arl < np.inf and block_rows >= 1):

@@ -6,12 +6,14 @@ from typing import Self
 import msgspec
 from msgspec import Struct, field
 
-from detectors.online.base import checked
+from watchkeeper.detectors.online.base import checked
 
 BETS = tuple(0.02 * 45 ** (k / 7) for k in range(8))
-"""Shares of the wealth that are bet, from cautious (small changes) to bold (0.9, large ones)."""
+"""Shares of the wealth that are bet, from 0.02 (small changes) to 0.9 (large ones), in equal ratios. Chosen
+by hand: more bets cost time, fewer are slower at changes between them."""
 _EDGE = 0.005
-"""No band ends closer to 0 than this, or the first value above it would be an alarm."""
+"""The smallest upper end of the band: nearer to 0, the first value above it would be an alarm. Chosen by
+hand."""
 
 
 class ESr(Struct):
@@ -23,12 +25,21 @@ class ESr(Struct):
 
         M_n(f) = L_n (M_{n-1}(f) + 1) = sum over j <= n of L_j L_{j+1} ... L_n,   alarm at mean of M_n >= arl.
 
-    As long as the mean of each value, given those before, lies in the band, E L <= 1 and the mean number of
-    values to a false alarm is at least `arl`, whatever their distribution. Where the conditional mean leaves
-    the band in health (seasons, bursts), there is no such promise: widen the tolerance.
+    As long as the mean of each value, given the values before, lies in the band, E L <= 1 and the mean number
+    of values to a false alarm is at least `arl`, for any distribution. Where the conditional mean
+    leaves the band in healthy data (seasons, bursts), there is no such guarantee: widen the tolerance.
 
     Paper: Shin, Ramdas and Rinaldo (2023), E-detectors: a nonparametric framework for sequential change
     detection. Cost: 3 us per value, 16 floats of state.
+
+    Args:
+        baseline: The healthy mean, in [0, 1].
+        tolerance: How far the mean may lie from the baseline without harm, 0 or more.
+        arl: The average run length that is guaranteed: values per false alarm, above 1.
+        evidence: State, kept in a snapshot: the wealth M of each of the 16 bets. Leave it out.
+
+    Raises:
+        ValueError: A setting is outside its range, or `evidence` has another length.
 
     >>> detector = ESr(baseline=0.1)
     >>> any(detector.update(value) for value in [0.2, 0.0] * 500), next(
@@ -40,6 +51,7 @@ class ESr(Struct):
     tolerance: float = 0.0
     arl: float = 10_000.0
     evidence: list[float] = field(default_factory=lambda: [0.0] * (2 * len(BETS)))
+    """State: the wealth M of each bet, those on a rise first."""
 
     def __post_init__(self) -> None:
         if not (0 <= self.baseline <= 1 and self.tolerance >= 0 and self.arl > 1):
@@ -56,7 +68,17 @@ class ESr(Struct):
         return log1p(sum(self.evidence) / len(self.evidence)) / log1p(self.arl)
 
     def update(self, value: float) -> bool:
-        """Take in the next value; return whether it raises the alarm."""
+        """Process the next value and report whether it raises an alarm.
+
+        Args:
+            value: The next value, in [0, 1].
+
+        Returns:
+            Whether the value raises an alarm. The next value then starts a new search.
+
+        Raises:
+            ValueError: The value is outside [0, 1] or NaN.
+        """
         checked(value)
         if self.score >= 1:
             self.reset()
@@ -66,21 +88,25 @@ class ESr(Struct):
         return self.score >= 1
 
     def reset(self) -> None:
-        """Forget all values."""
+        """Forget all values; the settings stay."""
         self.evidence = [0.0] * len(self.evidence)
 
     def snapshot(self) -> bytes:
-        """Encode the state."""
+        """Encode settings and state as MessagePack."""
         return msgspec.msgpack.encode(self)
 
     @classmethod
     def restore(cls, state: bytes) -> Self:
-        """Build the detector that a snapshot was taken of."""
+        """Build the detector from a snapshot.
+
+        Args:
+            state: The bytes that `snapshot` returned.
+        """
         return msgspec.msgpack.decode(state, type=cls)
 
 
 def _factors(value: float, edge: float) -> list[float]:
-    """Multiply the wealth of those who bet that values lie above the edge."""
+    """Give the factors of the wealth of the bets that values lie above the edge."""
     if edge >= 1:
         return [0.0] * len(BETS)
     beyond = value / max(edge, _EDGE) - 1

@@ -1,13 +1,14 @@
-"""FHDDM: the mean of the last hundred values, and how far it has come from the best it was."""
+"""FHDDM: how far the mean of the last hundred values has risen above its best."""
 
 from math import log, sqrt
 
 from msgspec import field
 
-from detectors.online.base import checked
-from detectors.online.stateful import Stateful
+from watchkeeper.detectors.online.base import checked
+from watchkeeper.detectors.online.stateful import Stateful
 
 WINDOW = 100
+"""Number of values in the window, as in river."""
 
 
 class Fhddm(Stateful, kw_only=True):
@@ -15,12 +16,16 @@ class Fhddm(Stateful, kw_only=True):
 
         alarm at mean - lowest mean since the last alarm > sqrt(ln(1 / confidence) / 200)
 
-    It only ever compares 100 values, so that small rises are never seen. A fall is not seen.
+    It compares 100 values only, so it never detects small rises. A fall is not detected.
+
+    Defaults and alarms are those of river's FHDDM if river is fed correct answers, as in the paper. (River's
+    documentation names errors as input, but its FHDDM alarms when its input falls.)
 
     Paper: Pesaranghader and Viktor (2016), Fast Hoeffding drift detection method for evolving data streams.
-    Defaults and alarms are those of river's FHDDM if that is fed right answers, as the paper has it (river's
-    documentation says errors, but it alarms when what it is fed falls). Cost: 0.6 us per value, 100 floats of
-    state.
+    Cost: 0.6 us per value, 100 floats of state.
+
+    Args:
+        confidence: Significance of one comparison, 0 to 1; a smaller value alarms less often.
 
     >>> detector = Fhddm()
     >>> any(detector.update(value) for value in [0.5, 0.4] * 50), next(
@@ -30,12 +35,26 @@ class Fhddm(Stateful, kw_only=True):
 
     confidence: float = 1e-6
     window: list[float] = field(default_factory=list)
+    """State: the last values, at most 100, in a ring."""
     oldest: int = 0
+    """State: the position of the oldest value in the ring."""
     total: float = 0.0
+    """State: the sum of the values in the window."""
     lowest: float = 1.0
+    """State: the lowest mean of a full window since the last alarm."""
 
     def update(self, value: float) -> bool:
-        """Take in the next value; return whether it raises the alarm."""
+        """Process the next value and report whether it raises an alarm.
+
+        Args:
+            value: The next value, in [0, 1].
+
+        Returns:
+            Whether the value raises an alarm. The next value then starts a new search.
+
+        Raises:
+            ValueError: The value is outside [0, 1] or NaN.
+        """
         checked(value)
         if self.score >= 1:
             self.reset()
@@ -53,5 +72,5 @@ class Fhddm(Stateful, kw_only=True):
         return self._judge(mean - self.lowest, sqrt(-log(self.confidence) / (2 * WINDOW)))
 
     def reset(self) -> None:
-        """Forget all values."""
+        """Forget all values; the settings stay."""
         self.score, self.window, self.oldest, self.total, self.lowest = 0.0, [], 0, 0.0, 1.0

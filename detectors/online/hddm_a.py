@@ -1,23 +1,27 @@
-"""HDDM-A: the mean up to the best cut, and since, told apart by Hoeffding's bound."""
+"""HDDM-A: the mean up to the best cut against the mean of all values, by Hoeffding's bound."""
 
 from math import log, sqrt
 
-from detectors.online.base import checked
-from detectors.online.stateful import Stateful
+from watchkeeper.detectors.online.base import checked
+from watchkeeper.detectors.online.stateful import Stateful
 
 
 class HddmA(Stateful, kw_only=True):
-    """Detects that the mean of values in [0, 1] has risen above that of a time when it was lower.
+    """Detects that the mean of values in [0, 1] has risen above an earlier, lower mean.
 
-    With z the mean of all n values since the last alarm, and x that of the first k, the k being the last at
-    which x + sqrt(ln(1 / confidence) / 2 k) was smallest, it alarms at
+    With z the mean of all n values since the last alarm, and x the mean of the first k, where k is the last
+    position at which x + sqrt(ln(1 / confidence) / 2 k) was smallest, it alarms at
 
         z - x >= sqrt((n - k) / (k n) / 2 ln(2 / confidence)).
 
-    The bound holds for each cut alone, for independent values of any distribution. A fall is not seen.
+    The bound holds for each cut alone, for independent values of any distribution. A fall is not detected.
+    Defaults and alarms are those of river's HDDMA.
 
     Paper: Frias-Blanco et al. (2014), Online and non-parametric drift detection methods based on Hoeffding's
-    bounds. Defaults and alarms are those of river's HDDMA. Cost: 1 us per value, 4 floats of state.
+    bounds. Cost: 1 us per value, 4 floats of state.
+
+    Args:
+        confidence: Significance of one comparison, 0 to 1; a smaller value alarms less often.
 
     >>> detector = HddmA()
     >>> any(detector.update(value) for value in [0.5, 0.4] * 50), next(
@@ -27,12 +31,26 @@ class HddmA(Stateful, kw_only=True):
 
     confidence: float = 0.001
     values: int = 0
+    """State: the number of values since the last alarm, n."""
     mean: float = 0.0
+    """State: their mean, z."""
     cut: int = 0
+    """State: the number of values before the cut, k; 0 before there is a cut."""
     cut_mean: float = 0.0
+    """State: the mean of the values before the cut, x."""
 
     def update(self, value: float) -> bool:
-        """Take in the next value; return whether it raises the alarm."""
+        """Process the next value and report whether it raises an alarm.
+
+        Args:
+            value: The next value, in [0, 1].
+
+        Returns:
+            Whether the value raises an alarm. The next value then starts a new search.
+
+        Raises:
+            ValueError: The value is outside [0, 1] or NaN.
+        """
         checked(value)
         if self.score >= 1:
             self.reset()
@@ -46,5 +64,5 @@ class HddmA(Stateful, kw_only=True):
         return self._judge(self.mean - self.cut_mean, sqrt(lengths / 2 * log(2 / self.confidence)))
 
     def reset(self) -> None:
-        """Forget all values."""
+        """Forget all values; the settings stay."""
         self.score, self.values, self.mean, self.cut, self.cut_mean = 0.0, 0, 0.0, 0, 0.0

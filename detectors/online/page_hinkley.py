@@ -1,22 +1,27 @@
-"""Page-Hinkley: the sum of deviations from the running mean, and how far it has come from its extreme."""
+"""Page-Hinkley: how far the sum of deviations from the running mean has come from its extreme."""
 
 from math import inf
 
-from detectors.online.base import checked
-from detectors.online.stateful import Stateful
+from watchkeeper.detectors.online.base import checked
+from watchkeeper.detectors.online.stateful import Stateful
 
 
 class PageHinkley(Stateful, kw_only=True):
-    """Detects a change of mean against the mean of all values since the last alarm, either way.
+    """Detects a rise or fall of the mean against the mean of all values since the last alarm.
 
         U_n = a U_{n-1} + x_n - mean_n - delta,    alarm at U_n - min U > threshold for a rise,
         D_n = a D_{n-1} + x_n - mean_n + delta,    alarm at max D - D_n > threshold for a fall,
 
-    with a = 0.9999, from the 30th value on. It promises nothing on false alarms: its default threshold of 50
-    never alarms on some signals and always on others, so use it calibrated.
+    with a the memory, from the 30th value on. It guarantees nothing about false alarms: the default threshold
+    of 50 never alarms on some signals and always on others. Use `calibrate`.
+    Defaults and alarms are those of river's PageHinkley.
 
-    Paper: Page (1954), Continuous inspection schemes. Defaults and alarms are those of river's PageHinkley.
-    Cost: 0.8 us per value, 6 floats of state.
+    Paper: Page (1954), Continuous inspection schemes. Cost: 0.8 us per value, 6 floats of state.
+
+    Args:
+        delta: Deviation from the mean that does not count, in units of the values.
+        threshold: Sum of deviations above which it alarms, in units of the values.
+        memory: Share of the sum that is kept from one value to the next, a, 0 to 1.
 
     >>> detector = PageHinkley(threshold=5.0)
     >>> any(detector.update(value) for value in [0.5, 0.4] * 50), next(
@@ -28,14 +33,30 @@ class PageHinkley(Stateful, kw_only=True):
     threshold: float = 50.0
     memory: float = 0.9999
     values: int = 0
+    """State: the number of values since the last alarm."""
     mean: float = 0.0
+    """State: their mean."""
     up: float = 0.0
+    """State: the sum for a rise, U."""
     down: float = 0.0
+    """State: the sum for a fall, D."""
     lowest: float = inf
+    """State: the lowest U since the last alarm."""
     highest: float = -inf
+    """State: the highest D since the last alarm."""
 
     def update(self, value: float) -> bool:
-        """Take in the next value; return whether it raises the alarm."""
+        """Process the next value and report whether it raises an alarm.
+
+        Args:
+            value: The next value, in [0, 1].
+
+        Returns:
+            Whether the value raises an alarm. The next value then starts a new search.
+
+        Raises:
+            ValueError: The value is outside [0, 1] or NaN.
+        """
         checked(value)
         if self.score >= 1:
             self.reset()
@@ -51,9 +72,10 @@ class PageHinkley(Stateful, kw_only=True):
         return self._judge(max(self.up - self.lowest, self.highest - self.down), self.threshold)
 
     def reset(self) -> None:
-        """Forget all values."""
+        """Forget all values; the settings stay."""
         self.score, self.values, self.mean, self.up, self.down = 0.0, 0, 0.0, 0.0, 0.0
         self.lowest, self.highest = inf, -inf
 
 
 _WARM_UP = 30
+"""The value from which on it can alarm, as in river."""

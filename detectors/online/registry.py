@@ -3,26 +3,28 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from detectors.online.adwin import Adwin
-from detectors.online.base import Detector
-from detectors.online.ddm import Ddm
-from detectors.online.e_sr import ESr
-from detectors.online.eddm import Eddm
-from detectors.online.fhddm import Fhddm
-from detectors.online.hddm_a import HddmA
-from detectors.online.hddm_w import HddmW
-from detectors.online.kswin import Kswin
-from detectors.online.page_hinkley import PageHinkley
-from detectors.online.pane_adwin import PaneAdwin
-from detectors.online.pane_page_hinkley import PanePageHinkley
-from detectors.online.risk import Risk
+from watchkeeper.detectors.online.adwin import Adwin
+from watchkeeper.detectors.online.base import Detector
+from watchkeeper.detectors.online.ddm import Ddm
+from watchkeeper.detectors.online.e_sr import ESr
+from watchkeeper.detectors.online.eddm import Eddm
+from watchkeeper.detectors.online.fhddm import Fhddm
+from watchkeeper.detectors.online.hddm_a import HddmA
+from watchkeeper.detectors.online.hddm_w import HddmW
+from watchkeeper.detectors.online.kswin import Kswin
+from watchkeeper.detectors.online.page_hinkley import PageHinkley
+from watchkeeper.detectors.online.pane_adwin import PaneAdwin
+from watchkeeper.detectors.online.pane_page_hinkley import PanePageHinkley
+from watchkeeper.detectors.online.risk import Risk
 
 
 class Member(NamedTuple):
-    """How one kind of detector is made for a signal with a baseline and a tolerance, and restored."""
+    """How one kind of detector is built and restored."""
 
     make: Callable[[float, float], Detector]
+    """Builds the detector for a signal, given its baseline and its tolerance."""
     restore: Callable[[bytes], Detector]
+    """Builds the detector from a snapshot."""
 
 
 DETECTORS: dict[str, Member] = {
@@ -37,11 +39,11 @@ DETECTORS: dict[str, Member] = {
     "page_hinkley": Member(lambda _baseline, _tolerance: PageHinkley(), PageHinkley.restore),
     "risk": Member(lambda baseline, tolerance: Risk(min(1.0, baseline + tolerance)), Risk.restore),
 }
-"""For a user to choose from, with default settings; `calibration.py` finds better ones."""
+"""All online detectors by name, with default settings; `calibrate` finds settings for a budget."""
 
 OF_PANES: dict[str, Member] = {
     "adwin": Member(lambda _baseline, _tolerance: PaneAdwin(), PaneAdwin.restore),
     "e_sr": Member(ESr, ESr.restore),
     "page_hinkley": Member(lambda _baseline, _tolerance: PanePageHinkley(), PanePageHinkley.restore),
 }
-"""What `Watch` runs on the mean of every pane: few, as all see each signal. Snapshots hold these names."""
+"""The detectors that `Watch` runs on the mean of every pane, by name. Snapshots hold these names."""

@@ -1,36 +1,45 @@
-"""What detectors are fed: the mean of a pane as a number in [0, 1], in health 0.5 or its usual share."""
+"""The input of the online detectors: the mean of a pane as a number in [0, 1]."""
 
 from math import erfc, sqrt
 from typing import NamedTuple
 
-import numpy as np
-
-from detectors.layout import Layout
-from detectors.profile import LabelsProfile, RowsProfile
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import RowsProfile
 
 UNIT = 0.5
-"""A mean that moved by so many standard deviations of the rows becomes 0.84 or 0.16."""
+"""Standard deviations of the rows by which a mean moves from 0.5 to 0.84 or 0.16. Chosen by hand: a smaller
+unit shows smaller moves, and makes large ones alike."""
 MEAN_TOLERANCE = 0.1
-"""Of a mapped mean: 0.13 standard deviations of the rows."""
+"""How far the mapped mean may lie from its baseline of 0.5 without harm: 0.13 standard deviations of the
+rows. Chosen by hand: a larger tolerance ignores larger daily swings, and smaller faults."""
 SHARE_TOLERANCE = 0.02
+"""How far a share may lie from its baseline without harm. Chosen by hand, as `MEAN_TOLERANCE`."""
 
 Sample = tuple[int, float]
-"""How many values a pane had, and their sum."""
+"""The number of values of a pane, and their sum."""
 
 
-class Name(NamedTuple):
-    """Which signal: `mean` or `missing` of a feature, `output` of the model, or `error` on its labels."""
+class SignalName(NamedTuple):
+    """Identifies a signal."""
 
     signal: str
+    """`mean` or `missing` of a feature, `output` of the model, or `error` on its labels."""
     feature: str | None = None
+    """The feature, where the signal is of one."""
 
 
 class Signal(NamedTuple):
-    """How the means of panes become values in [0, 1], and what they are in health.
+    """Maps the means of panes to values in [0, 1].
 
-    Shares are taken as they are. Other means become Phi((mean - centre) / (UNIT * spread)), with the centre
-    and spread of the reference's rows, not of its means: so the value says how large a move is, whatever the
-    number of rows, and the daily swing of a healthy feature stays inside the tolerance if it is small.
+    Shares are used as they are. Other means become Phi((mean - centre) / (UNIT * spread)), with the centre
+    and spread of the reference's rows, not of its means. So the value shows the size of a move for any number
+    of rows, and a small daily swing of a healthy feature stays inside the tolerance.
+
+    Args:
+        baseline: The healthy value, in [0, 1].
+        tolerance: How far the value may lie from the baseline without harm.
+        centre: The mean of the reference's rows.
+        spread: The standard deviation of the reference's rows; None for a share.
 
     >>> Signal(centre=10.0, spread=4.0).value(12.0)
     0.84
@@ -44,14 +53,22 @@ class Signal(NamedTuple):
     spread: float | None = None
 
     def value(self, mean: float) -> float:
-        """Map the mean of a pane."""
+        """Map the mean of a pane to [0, 1].
+
+        Args:
+            mean: The mean of the pane's values, or a share.
+        """
         if self.spread is None:
             return min(max(mean, 0.0), 1.0)
         return erfc((self.centre - mean) / (UNIT * self.spread * sqrt(2))) / 2
 
 
-def row_signals(reference: RowsProfile) -> dict[Name, Signal]:
-    """List the signals of rows that the reference knows the normal state of."""
+def row_signals(reference: RowsProfile) -> dict[SignalName, Signal]:
+    """List the signals of rows that the reference has a baseline for.
+
+    Args:
+        reference: The profile of the reference's rows.
+    """
     signals = {}
     for name, (count, total) in row_samples(reference).items():
         if name.signal == "missing":
@@ -63,42 +80,24 @@ def row_signals(reference: RowsProfile) -> dict[Name, Signal]:
     return signals
 
 
-def row_samples(profile: RowsProfile) -> dict[Name, Sample]:
-    """Read the signals off the profile of a pane of rows; those without any value are left out."""
+def row_samples(profile: RowsProfile) -> dict[SignalName, Sample]:
+    """Read the signals from the profile of a pane of rows; signals without a value are left out.
+
+    Args:
+        profile: The profile of the pane's rows.
+    """
     layout: Layout = profile.layout
-    samples: dict[Name, Sample] = {}
+    samples: dict[SignalName, Sample] = {}
     for feature in layout.numeric:
         number = profile.number(feature)
-        samples[Name("missing", feature)] = (number.rows, float(number.missing))
-        samples[Name("mean", feature)] = _sample(number.usable, number.mean)
+        samples[SignalName("missing", feature)] = (number.rows, float(number.missing))
+        samples[SignalName("mean", feature)] = _sample(number.usable, number.mean)
     for feature in layout.categorical:
         category = profile.category(feature)
-        samples[Name("missing", feature)] = (category.rows, float(category.missing))
+        samples[SignalName("missing", feature)] = (category.rows, float(category.missing))
     if profile.output is not None:
-        samples[Name("output")] = _sample(profile.output.usable, profile.output.mean)
+        samples[SignalName("output")] = _sample(profile.output.usable, profile.output.mean)
     return {name: sample for name, sample in samples.items() if sample[0] > 0}
-
-
-def label_signals(reference: LabelsProfile) -> dict[Name, Signal]:
-    """List the signals of labels that the reference knows the normal state of."""
-    if reference.labels <= 0:
-        return {}
-    _, total = label_samples(reference)[Name("error")]
-    mean = total / reference.labels
-    if reference.binary:
-        return {Name("error"): Signal(mean, SHARE_TOLERANCE)}
-    step = 2.0**-reference.error_exponent
-    square = reference.sums[2] * step * step / reference.labels
-    spread = sqrt(max(square - mean * mean, 0.0))
-    return {Name("error"): Signal(centre=mean, spread=spread)} if spread > 0 else {}
-
-
-def label_samples(profile: LabelsProfile) -> dict[Name, Sample]:
-    """Read the signal off the profile of a pane of labels: wrong answers, or absolute errors."""
-    if profile.binary:
-        wrong = int(np.sum(profile.confusion[[1, 2]]))
-        return {Name("error"): (profile.labels, float(wrong))}
-    return {Name("error"): (profile.labels, profile.sums[1] * 2.0**-profile.error_exponent)}
 
 
 def _sample(count: int, mean: float) -> Sample:

@@ -4,17 +4,18 @@ from abc import ABC, abstractmethod
 from array import array
 from typing import Any, Self
 
-from detectors.online.base import checked
+from watchkeeper.detectors.online.base import checked
 
 TAPE_MAX = 128
+"""The most values on a tape. Chosen by hand: a longer tape remembers more, and takes longer to replay."""
 
 
 class Taped(ABC):
     """A detector of river together with the values fed since its last reset.
 
     The tape is the snapshot: replayed into a new object of river, it gives the same state, also with another
-    version of river. A full tape loses its older half, and the live object is built anew from the rest: so
-    the one that lived and the one that was restored never differ, and no state grows.
+    version of river. When the tape is full, its older half is dropped and the river object is rebuilt from
+    the rest. So a restored detector equals one that was never stopped, and the state is bounded.
     """
 
     def __init__(self) -> None:
@@ -24,15 +25,25 @@ class Taped(ABC):
     @staticmethod
     @abstractmethod
     def _build() -> Any:
-        """Make river's detector, without any values."""
+        """Build river's detector, without any values."""
 
     @property
     def score(self) -> float:
-        """Give 1 at an alarm, else 0: river tells no more."""
+        """Give 1 at an alarm, else 0: river reports nothing in between."""
         return 1.0 if self._detector.drift_detected else 0.0
 
     def update(self, value: float) -> bool:
-        """Take in the next value; return whether it raises the alarm."""
+        """Process the next value and report whether it raises an alarm.
+
+        Args:
+            value: The next value, in [0, 1].
+
+        Returns:
+            Whether the value raises an alarm. The next value then starts a new search.
+
+        Raises:
+            ValueError: The value is outside [0, 1] or NaN.
+        """
         checked(value)
         if self._detector.drift_detected:
             self.reset()
@@ -42,7 +53,7 @@ class Taped(ABC):
         return bool(self._detector.drift_detected)
 
     def reset(self) -> None:
-        """Forget all values."""
+        """Forget all values; the settings stay."""
         self._replay(array("f"))
 
     def snapshot(self) -> bytes:
@@ -51,7 +62,11 @@ class Taped(ABC):
 
     @classmethod
     def restore(cls, state: bytes) -> Self:
-        """Build the detector that a snapshot was taken of."""
+        """Build the detector from a snapshot.
+
+        Args:
+            state: The bytes that `snapshot` returned.
+        """
         tape = array("f")
         tape.frombytes(state)
         detector = cls()

@@ -1,39 +1,50 @@
-"""All online detectors of one subject and version, fed with its panes in order of time."""
+"""The online detectors of one subject and version, fed with its panes in order of time."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from detectors.online.base import Detector
-from detectors.online.registry import OF_PANES
-from detectors.online.signals import Name, Sample, Signal
-from schemas.statistics import Statistic
+from watchkeeper.detectors.online.base import Detector
+from watchkeeper.detectors.online.registry import OF_PANES
+from watchkeeper.detectors.online.signals import Sample, Signal, SignalName
+from watchkeeper.schemas.statistics import Statistic
 
 SIGNALS_MAX = 200
-"""Further signals are not watched: each takes 2 kB of state and 10 us per pane."""
-ROWS_MIN = 30
-"""Smaller panes are put together until the mean of so many rows can be taken."""
+"""The most signals that are watched; each takes 2 kB of state and 10 us per pane. Chosen by hand: it bounds
+the state of a subject to 400 kB."""
+MEAN_ROWS_MIN = 30
+"""Minimum number of rows whose mean is fed to a detector; smaller panes are added up first. Chosen by hand:
+the mean of fewer rows is mostly noise."""
 
 
 class SavedSignal(Struct, array_like=True):
     """One signal in a snapshot."""
 
     signal: str
+    """The signal, as in `SignalName`."""
     feature: str | None
+    """Its feature, if any."""
     count: int
+    """The number of values that wait for the next mean."""
     total: float
+    """Their sum."""
     peak: float
+    """The highest score of any detector since the last summary."""
     alarms: dict[str, int]
+    """Detector -> end of the pane at which it alarmed, in milliseconds since 1970."""
     detectors: dict[str, bytes]
+    """Detector -> its snapshot."""
 
 
-class Concluded(NamedTuple):
-    """What the detectors have to say about one window."""
+class WatchSummary(NamedTuple):
+    """The result of the detectors for one window."""
 
     statistics: list[Statistic]
-    alarms: dict[Name, dict[str, int]]
-    """Signal -> detector -> end of the pane at which it first alarmed since the window before."""
+    """The statistics to publish."""
+    alarms: dict[SignalName, dict[str, int]]
+    """Signal -> detector -> end of the pane at which it first alarmed since the last window, in milliseconds
+    since 1970."""
 
 
 class _Watched:
@@ -48,7 +59,7 @@ class _Watched:
     def feed(self, sample: Sample, end_ms: int) -> None:
         self.count += sample[0]
         self.total += sample[1]
-        if self.count < ROWS_MIN:
+        if self.count < MEAN_ROWS_MIN:
             return
         value = self.signal.value(self.total / self.count)
         self.count, self.total = 0, 0.0
@@ -62,24 +73,32 @@ class Watch:
     """Feeds every signal to every detector, and sums up at the end of each window.
 
     Cost: 10 us per signal and pane.
+
+    Args:
+        signals: The signals to watch, by name; at most the first 200 are watched.
     """
 
-    def __init__(self, signals: Mapping[Name, Signal]) -> None:
+    def __init__(self, signals: Mapping[SignalName, Signal]) -> None:
         watched = list(signals.items())[:SIGNALS_MAX]
         self.ignored = len(signals) - len(watched)
         self._watched = {name: _Watched(signal, _make(signal)) for name, signal in watched}
 
-    def feed(self, samples: Mapping[Name, Sample], end_ms: int) -> None:
-        """Take in one pane."""
+    def feed(self, samples: Mapping[SignalName, Sample], end_ms: int) -> None:
+        """Process one pane.
+
+        Args:
+            samples: The pane's values, by signal.
+            end_ms: The end of the pane, in milliseconds since 1970.
+        """
         for name, watched in self._watched.items():
             if name in samples:
                 watched.feed(samples[name], end_ms)
 
-    def conclude(self) -> Concluded:
+    def conclude(self) -> WatchSummary:
         """Sum up the panes since the last call.
 
-        `detector_score` is the highest score of any detector and signal of a feature, `detector_alarm` the
-        number of detectors that alarmed.
+        The statistic `detector_score` is the highest score of any detector and signal of a feature;
+        `detector_alarm` is the number of detectors that alarmed.
         """
         scores: dict[str | None, float] = {}
         alarmed: dict[str | None, set[str]] = {}
@@ -95,7 +114,7 @@ class Watch:
         ]
         if self.ignored:
             statistics.append(Statistic("detector_ignored_signals", float(self.ignored)))
-        return Concluded(statistics, alarms)
+        return WatchSummary(statistics, alarms)
 
     def snapshot(self) -> list[SavedSignal]:
         """Give the state of every signal."""
@@ -108,9 +127,13 @@ class Watch:
         ]  # fmt: skip
 
     def restore(self, saved: list[SavedSignal]) -> None:
-        """Take over the state of those signals that are still watched."""
+        """Restore the state of those signals that are still watched.
+
+        Args:
+            saved: The list that `snapshot` returned.
+        """
         for state in saved:
-            watched = self._watched.get(Name(state.signal, state.feature))
+            watched = self._watched.get(SignalName(state.signal, state.feature))
             if watched is None:
                 continue
             watched.count, watched.total = state.count, state.total

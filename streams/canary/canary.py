@@ -1,4 +1,4 @@
-"""Runs the canary: publishes without pause, puts drift in when a round begins, and looks for its alert."""
+"""Runs the probe: publishes all the time, drifts when a round begins, and looks for the alert."""
 
 import asyncio
 import logging
@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from alerting.alertmanager import Alertmanager, Refusal
-from schemas.monitors import Monitor
-from streams.canary.metrics import CanaryMetrics
-from streams.canary.missed import MissedAlert
-from streams.canary.round import Place, Plan, Result, Round
-from streams.canary.subject import ALERTNAME
-from streams.canary.topics import Topics
-from streams.canary.trickle import Trickle
-from streams.errors import UserError
-from streams.web import Health
+from watchkeeper.alerting.alertmanager import Alertmanager, AlertmanagerRefusal
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.canary.metrics import CanaryMetrics
+from watchkeeper.streams.canary.missed import MissedAlert
+from watchkeeper.streams.canary.publisher import ProbePublisher
+from watchkeeper.streams.canary.round import Place, Plan, Result, Round
+from watchkeeper.streams.canary.subject import ALERTNAME
+from watchkeeper.streams.canary.topics import Topics
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.worker.web import Health
 
 __all__ = ["Canary"]
 
@@ -23,19 +23,36 @@ log = logging.getLogger("watchkeeper.canary")
 T = TypeVar("T")
 
 _LOOKS_PER_PANE = 10
+"""Number of times that the probe looks for its alert in one pane. Chosen by hand: more looks measure the
+detection time more exactly and cost more requests."""
 _LOOK_SECONDS_MAX = 2.0
+"""The longest time between two looks, in seconds. Chosen by hand, like `_LOOKS_PER_PANE`."""
 STUCK_SECONDS = 60.0
+"""Seconds without a look after which the probe is not live. Chosen by hand: less would restart a slow probe,
+more would leave a stuck one for longer."""
 
 
 class Canary:
-    """One canary. `run_once` runs one round, `run_for_ever` one after the other."""
+    """The probe. `run_once` runs one round; `run_for_ever` runs one round after the other.
+
+    Args:
+        watched: The probe's monitor.
+        plan: When rounds begin and how long they may take.
+        beat_seconds: The time between two events of a partition.
+        publisher: Publishes the events.
+        topics: Follows the topics `alerts` and `monitors`.
+        alertmanager: The Alertmanager where the alert must appear; None: only the topic is watched.
+        missed: The alert on a missed round.
+        metrics: The probe's metrics.
+        clock_ms: Returns the wall clock in milliseconds.
+    """
 
     def __init__(
         self,
         watched: Monitor,
         plan: Plan,
         beat_seconds: float,
-        trickle: Trickle,
+        publisher: ProbePublisher,
         topics: Topics,
         alertmanager: Alertmanager | None,
         missed: MissedAlert,
@@ -46,7 +63,7 @@ class Canary:
         self._plan = plan
         self._beat_seconds = beat_seconds
         self._look_seconds = min(_LOOK_SECONDS_MAX, plan.pane_ms / 1000 / _LOOKS_PER_PANE)
-        self._trickle = trickle
+        self._trickle = publisher
         self._topics = topics
         self._alertmanager = alertmanager
         self._missed = missed
@@ -59,12 +76,12 @@ class Canary:
         self._looked_ms = clock_ms()
 
     async def run_once(self) -> Result:
-        """Run one round, as soon as may be, and return how it ended; a missed one is told."""
+        """Run one round as soon as possible and return its result. A missed round raises the alert."""
         self._round = self._new_round(self._plan.next_pane_ms(self._clock_ms()))
         return await self._while_publishing(self._watch())
 
     async def run_for_ever(self, ended: Callable[[Result], object]) -> None:
-        """Run rounds until cancelled; `ended` is told of each."""
+        """Run rounds until cancelled; call `ended` after each."""
         self._adopted = False
         await self._while_publishing(self._watch_for_ever(ended))
 
@@ -75,24 +92,24 @@ class Canary:
             self._round = self._new_round(self._plan.next_round_ms(self._clock_ms()))
 
     async def _while_publishing(self, watch: Coroutine[Any, Any, T]) -> T:
-        """Watch, and publish beside it: an Alertmanager that is slow to answer must not stop the stream."""
+        """Publish while watching: a slow Alertmanager must not stop the events."""
         publishing, watching = asyncio.create_task(self._publish()), asyncio.create_task(watch)
         try:
             await asyncio.wait({publishing, watching}, return_when=asyncio.FIRST_COMPLETED)
             if publishing.done():
-                publishing.result()  # raises: it never ends by itself
+                publishing.result()  # it ends only by an error, which this raises
             return watching.result()
         finally:
             publishing.cancel()
             watching.cancel()
 
     def live(self) -> Health:
-        """Say whether the canary goes on looking: if not, a restart helps."""
+        """Whether the probe still looks for its alert. If not, a restart helps."""
         quiet = (self._clock_ms() - self._looked_ms) / 1000
         return Health(quiet < STUCK_SECONDS, {"loop_age_seconds": quiet})
 
     def ready(self) -> Health:
-        """Say whether its monitor is in force."""
+        """Whether the probe's monitor is in force."""
         return Health(self._seen_ours, {"next_round": _time(self._round.begins_ms)})
 
     def _new_round(self, begins_ms: int) -> Round:
@@ -105,7 +122,7 @@ class Canary:
             await asyncio.sleep(self._beat_seconds)
 
     async def _watch(self) -> Result:
-        """Look again and again until the round has ended; count it, and say so if it was missed."""
+        """Look for the alert until the round has ended, and count the round. A missed one raises an alert."""
         while True:
             await self._look()
             now_ms = self._looked_ms = self._clock_ms()
@@ -113,24 +130,24 @@ class Canary:
             result = self._round.result(now_ms)
             if result is not None:
                 self._metrics.observe_round(result, now_ms)
-                self._missed.settle(result, now_ms)
-            refusal = await self._missed.tell(now_ms)
+                self._missed.record(result, now_ms)
+            refusal = await self._missed.deliver(now_ms)
             if refusal is not None:
-                log.error("CanaryMissed could not be told: %s", refusal.message)
-            self._metrics.observe_missed(self._missed.firing, self._missed.untold)
+                log.error("CanaryMissed could not be delivered: %s", refusal.message)
+            self._metrics.observe_missed(self._missed.firing, self._missed.undelivered)
             if result is not None:
                 return result
             await asyncio.sleep(self._look_seconds)
 
     async def _look(self) -> None:
-        """Take in what the topics and Alertmanager say; one that does not answer says nothing."""
+        """Look for the alert on the topic and in Alertmanager. No answer changes nothing."""
         self._topics.poll()
         self._check_monitor()
         self._round.see("topic", self._topics.firing, self._clock_ms())
         if self._alertmanager is None:
             return
         found = await self._alertmanager.firing({"alertname": ALERTNAME, "model": self._watched.subject})
-        if not isinstance(found, Refusal):
+        if not isinstance(found, AlertmanagerRefusal):
             self._round.see("alertmanager", bool(found), self._clock_ms())
 
     def _check_monitor(self) -> None:
@@ -138,8 +155,8 @@ class Canary:
             self._seen_ours = True
         elif self._seen_ours:
             raise UserError(
-                f"the monitor {self._watched.subject} was changed or removed, by another canary or by hand: "
-                "this canary ends; run one of that name only, or give them different names with --model"
+                f"the monitor {self._watched.subject} was changed or removed by another `watchkeeper canary` "
+                "or by hand, so this one stops; run only one of a name, or choose other names with --model"
             )
 
 

@@ -1,20 +1,27 @@
-"""What a canary says of itself, for Prometheus."""
+"""The probe's metrics for Prometheus."""
 
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from streams.canary.round import Result
-from streams.metrics import PREFIX, Described
+from watchkeeper.streams.canary.round import Result
+from watchkeeper.streams.metrics.metrics import PREFIX, Described
 
 __all__ = ["CanaryMetrics"]
 
 _SECONDS = (1, 2, 5, 10, 30, 60, 120, 180, 240, 300, 450, 600, 1200)
+"""Bounds of the histogram of detection times, in seconds. Chosen by hand: they are closest between one and
+five minutes."""
 _OUTCOMES = ("detected", "missed")
 
 
 class CanaryMetrics:
-    """The metrics of one canary."""
+    """The metrics of one probe.
+
+    Args:
+        registry: Where the metrics are registered.
+        model: The probe's subject.
+    """
 
     def __init__(self, registry: CollectorRegistry, model: str) -> None:
         self.registry = registry
@@ -27,14 +34,14 @@ class CanaryMetrics:
             registry=registry,
         )
         self._missed = Gauge(
-            *self._describe(
-                "gauge", "missed", "1 from a round that was missed until one that is detected, else 0."
-            ),
+            *self._describe("gauge", "missed", "1 from a missed round until a detected one, otherwise 0."),
             registry=registry,
         )
-        self._untold = Gauge(
+        self._undelivered = Gauge(
             *self._describe(
-                "gauge", "missed_untold", "1 while it is missed and no Alertmanager knows, else 0."
+                "gauge",
+                "missed_untold",
+                "1 while the last round is missed and no Alertmanager has its alert, otherwise 0.",
             ),
             registry=registry,
         )
@@ -50,7 +57,7 @@ class CanaryMetrics:
             *self._describe(
                 "histogram",
                 "detection_seconds",
-                "From the beginning of a drift until it was seen everywhere.",
+                "Seconds from the start of a drift until its alert was seen everywhere.",
             ),
             registry=registry,
             buckets=_SECONDS,
@@ -62,10 +69,10 @@ class CanaryMetrics:
             registry=registry,
         )
         ProcessCollector(registry=registry)
-        for outcome in _OUTCOMES:  # shown from the start: Prometheus must see 0 become 1
+        for outcome in _OUTCOMES:  # exported from the start, so that Prometheus sees the rise from 0 to 1
             self._rounds.labels(model, outcome)
         self._missed.labels(model)
-        self._untold.labels(model)
+        self._undelivered.labels(model)
         self._last.labels(model)
 
     def observe_round(self, result: Result, at_ms: int) -> None:
@@ -75,13 +82,13 @@ class CanaryMetrics:
             self._last.labels(self._model).set(at_ms / 1000)
             self._seconds.labels(self._model).observe(result.detection_seconds)
 
-    def observe_missed(self, missed: bool, untold: bool) -> None:
-        """Say whether the last round was missed, and whether no Alertmanager knows that."""
+    def observe_missed(self, missed: bool, undelivered: bool) -> None:
+        """Set whether the last round was missed, and whether no Alertmanager has the alert."""
         self._missed.labels(self._model).set(missed)
-        self._untold.labels(self._model).set(untold)
+        self._undelivered.labels(self._model).set(undelivered)
 
     def observe_event(self, outcome: Literal["delivered", "failed"]) -> None:
-        """Count an event."""
+        """Count an event by the outcome of its publication."""
         self._events.labels(self._model, outcome).inc()
 
     def _describe(self, kind: str, name: str, text: str, *labels: str) -> tuple[str, str, tuple[str, ...]]:

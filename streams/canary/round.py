@@ -1,6 +1,6 @@
-"""One round: drift until its alert is seen at every place, which must be in time, and so must its end.
+"""One round: drift until the alert is seen at every place. The alert and its end must come in time.
 
-Pure: times are passed in, in milliseconds of the wall clock.
+This module has no clock: the caller passes times in milliseconds of the wall clock.
 """
 
 from collections.abc import Iterable
@@ -8,10 +8,11 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-__all__ = ["LEAST_PANES", "Place", "Plan", "Result", "Round"]
+__all__ = ["PANES_MIN", "Place", "Plan", "Result", "Round"]
 
-LEAST_PANES = 3
-"""Windows that pass at least until the alert comes: it wants two that drift, and the second must close."""
+PANES_MIN = 3
+"""Minimum number of windows until the alert can fire: two consecutive windows must drift, and the second must
+close."""
 
 Place = Literal["topic", "alertmanager"]
 """Where the alert must be seen: on the topic `alerts`, and in Alertmanager's list."""
@@ -21,16 +22,19 @@ class Plan(NamedTuple):
     """When rounds begin, and how long they may take."""
 
     pane_ms: int
+    """The length of a pane, which is also that of a window."""
     every_ms: int
+    """The time between the beginnings of two rounds."""
     within_ms: int
+    """The longest time until the alert is seen, and again until its end is."""
 
     @property
     def round_ms(self) -> int:
-        """The longest that a round can take: until its alert comes, and until it goes."""
+        """The longest time that a round can take: until its alert fires, and until it ends."""
         return 2 * self.within_ms
 
     def next_pane_ms(self, now_ms: int) -> int:
-        """Return the start of the first pane that has a whole pane before it, to publish what is normal.
+        """Return the start of the first pane with a whole pane of normal events before it.
 
         >>> Plan(pane_ms=60, every_ms=3600, within_ms=600).next_pane_ms(61)
         180
@@ -38,9 +42,9 @@ class Plan(NamedTuple):
         return -(-(now_ms + self.pane_ms) // self.pane_ms) * self.pane_ms
 
     def next_round_ms(self, now_ms: int) -> int:
-        """Return when the next round begins: at a multiple of `every_ms`, so that all canaries agree on it.
+        """Return when the next round begins: a multiple of `every_ms`, the same for all probes.
 
-        A canary that restarts in the middle of a round waits for the next, and two never disturb each other.
+        A probe that restarts in the middle of a round waits for the next, and two probes never interfere.
 
         >>> plan = Plan(pane_ms=60, every_ms=3600, within_ms=600)
         >>> plan.next_round_ms(100), plan.next_round_ms(3599), plan.next_round_ms(3601)
@@ -53,25 +57,34 @@ class Result(Struct, frozen=True, omit_defaults=True):
     """How a round ended."""
 
     model: str
+    """The probe's subject."""
     outcome: Literal["detected", "missed"]
+    """Whether the alert and its end were seen in time."""
     began_ms: int
+    """When the drift began."""
     seen_after_seconds: dict[Place, float]
-    """From the beginning of the drift until the alert was seen, for each place that it was seen at."""
+    """Place -> seconds from the start of the drift until the alert was seen there."""
     why: str = ""
-    """Of a round that was missed, what was not seen."""
+    """What was not seen, if the round was missed."""
 
     @property
     def detection_seconds(self) -> float:
-        """From the beginning of the drift until it was seen everywhere."""
+        """Seconds from the start of the drift until the alert was seen everywhere."""
         return max(self.seen_after_seconds.values(), default=0.0)
 
 
 class Round:
     """One round, from before its drift until its result.
 
+    Args:
+        model: The probe's subject.
+        begins_ms: When the drift begins.
+        plan: How long the round may take.
+        places: Where the alert must be seen.
+
     >>> round = Round("m", 600, Plan(pane_ms=60, every_ms=3600, within_ms=600), ["topic"])
     >>> round.see("topic", True, 750)
-    >>> round.drifts(750), round.result(800)  # its end must be seen, too
+    >>> round.drifts(750), round.result(800)  # the end of the alert must be seen too
     (False, None)
     >>> round.see("topic", False, 900)
     >>> round.result(900)
@@ -89,10 +102,10 @@ class Round:
         self._fired_ms: dict[Place, int] = {}
 
     def drifts(self, at_ms: int) -> bool:
-        """Whether an event of now is a drifted one.
+        """Whether an event of this time is a drifted one.
 
-        The drift goes on until it is seen: else workers that catch up would raise and resolve its alert
-        between two looks.
+        The drift lasts until its alert is seen. Otherwise workers that catch up could raise and resolve the
+        alert between two looks.
         """
         return self.begins_ms <= at_ms < self.begins_ms + self._plan.within_ms and self._seen_ms is None
 
@@ -104,7 +117,7 @@ class Round:
             return
         self._firing.add(place)
         if now_ms < self.begins_ms:
-            self._stale.add(place)  # of an earlier drift: it proves nothing
+            self._stale.add(place)  # the alert of an earlier drift proves nothing
         elif place not in self._stale:
             self._fired_ms.setdefault(place, now_ms)
             if self._seen_ms is None and len(self._fired_ms) == len(self._places):
@@ -117,23 +130,22 @@ class Round:
             if now_ms < self.begins_ms + self._plan.within_ms:
                 return None
             stale = [place for place in unseen if place in self._stale]
-            what = "the alert of an earlier drift goes on" if stale else "the drift raised no alert"
+            what = "the alert of an earlier drift still fires" if stale else "the drift raised no alert"
             return self._missed(what, stale or unseen, self._plan.within_ms)
         if self._firing:
             late = now_ms >= self._seen_ms + self._plan.within_ms
             firing = [place for place in self._places if place in self._firing]
-            what = "the alert goes on after the drift"
+            what = "the alert still fires after the drift"
             return self._missed(what, firing, self._plan.within_ms) if late else None
         return Result(self._model, "detected", self.begins_ms, self._seen())
 
     def _missed(self, what: str, places: list[Place], after_ms: int) -> Result:
-        why = (
-            f"{what} at {' and '.join(_NAMES[place] for place in places)}, after {after_ms / 1000:g} seconds"
-        )
+        why = f"{what} {' and '.join(_NAMES[place] for place in places)}, after {after_ms / 1000:g} seconds"
         return Result(self._model, "missed", self.begins_ms, self._seen(), why)
 
     def _seen(self) -> dict[Place, float]:
         return {place: (at_ms - self.begins_ms) / 1000 for place, at_ms in self._fired_ms.items()}
 
 
-_NAMES: dict[Place, str] = {"topic": "the topic alerts", "alertmanager": "Alertmanager"}
+_NAMES: dict[Place, str] = {"topic": "on the topic alerts", "alertmanager": "in Alertmanager"}
+"""Place -> its words in a sentence."""

@@ -1,4 +1,4 @@
-"""Runs one canary process until a signal, or one round of it."""
+"""Runs the probe's process until a signal, or for one round."""
 
 import asyncio
 import logging
@@ -11,61 +11,76 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from alerting.alertmanager import Alertmanager
-from schemas.monitors import Monitor
-from streams.canary.canary import Canary
-from streams.canary.metrics import CanaryMetrics
-from streams.canary.missed import MissedAlert
-from streams.canary.round import Plan, Result
-from streams.canary.topics import Topics
-from streams.canary.trickle import Trickle, beat_seconds
-from streams.errors import UserError
-from streams.receiver import credentials
-from streams.settings import Settings
-from streams.web import listen, start_web, web_app
+from watchkeeper.alerting.alertmanager import Alertmanager
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.canary.canary import Canary
+from watchkeeper.streams.canary.metrics import CanaryMetrics
+from watchkeeper.streams.canary.missed import MissedAlert
+from watchkeeper.streams.canary.publisher import ProbePublisher, beat_seconds
+from watchkeeper.streams.canary.round import Plan, Result
+from watchkeeper.streams.canary.topics import Topics
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.notify.alertmanager import credentials
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.worker.web import listen, start_web, web_app
 
-__all__ = ["Terms", "run_canary"]
+__all__ = ["CanaryOptions", "run_canary"]
 
 log = logging.getLogger("watchkeeper.canary")
 
 ASK_SECONDS = 5.0
+"""Seconds to wait for an answer of Alertmanager. Chosen by hand: it bounds the time between two looks."""
 SETTLE_SECONDS = 2.0
-"""Workers take up a new monitor within a second; what comes before would be rejected."""
+"""Seconds from applying the monitor to the first event. Workers apply a new monitor within a second and
+reject earlier events; the rest is a margin chosen by hand."""
 
 
-class Terms(NamedTuple):
-    """What a canary is asked to do."""
+class CanaryOptions(NamedTuple):
+    """The options of a probe."""
 
     watched: Monitor
+    """The probe's monitor."""
     plan: Plan
+    """When rounds begin and how long they may take."""
     team: str
-    """Who is told when it is missed."""
+    """The owner of the alert on a missed round."""
     once: bool = False
+    """Whether to run one round only."""
 
 
 def run_canary(
     settings: Settings,
-    terms: Terms,
+    options: CanaryOptions,
     apply: Callable[[], object],
     remove: Callable[[], object],
     ended: Callable[[Result], object],
 ) -> Result | None:
-    """Run until SIGTERM or SIGINT, or with `once` one round, and return how that ended.
+    """Run until SIGTERM or SIGINT, or for one round.
 
-    `apply` puts the monitor and its reference in force, and `remove` takes them back after one round; `ended`
-    is told of each round.
+    Args:
+        settings: The settings.
+        options: The options of the probe.
+        apply: Puts the monitor and its reference in force.
+        remove: Removes them; called after a single round.
+        ended: Called with the result of each round.
+
+    Returns:
+        The result of a single round; None after a signal.
+
+    Raises:
+        UserError: Another probe of this name is running, or its monitor was changed.
     """
-    listening = None if terms.once else listen(settings.web_host, settings.web_port)
-    topics = Topics(settings, terms.watched.subject)
+    listening = None if options.once else listen(settings.web_host, settings.web_port)
+    topics = Topics(settings, options.watched.subject)
     try:
         topics.catch_up()
-        if terms.once:
-            _refuse_a_second(topics, terms, time.time_ns() // 1_000_000)
+        if options.once:
+            _refuse_a_second(topics, options, time.time_ns() // 1_000_000)
         apply()
         try:
-            return asyncio.run(_run(settings, terms, topics, listening, ended))
+            return asyncio.run(_run(settings, options, topics, listening, ended))
         finally:
-            if terms.once:
+            if options.once:
                 remove()
     finally:
         topics.close()
@@ -73,34 +88,34 @@ def run_canary(
             listening.close()
 
 
-def _refuse_a_second(topics: Topics, terms: Terms, now_ms: int) -> None:
-    """Of two that run one round at any time, one would take the other's drift for its own."""
-    left_ms = topics.applied_ms + terms.plan.round_ms + 2 * terms.plan.pane_ms - now_ms
+def _refuse_a_second(topics: Topics, options: CanaryOptions, now_ms: int) -> None:
+    """Raise UserError if another `--once` seems to run: each would mistake the other's drift for its own."""
+    left_ms = topics.applied_ms + options.plan.round_ms + 2 * options.plan.pane_ms - now_ms
     if topics.monitor is not None and left_ms > 0:
         raise UserError(
-            f"{terms.watched.subject}: another `canary --once` seems to run: its monitor is in force; wait "
-            f"for it, {left_ms / 1000:.0f} seconds at most, or choose another name with --model"
+            f"{options.watched.subject}: another `canary --once` seems to run: its monitor is in force; wait "
+            f"at most {left_ms / 1000:.0f} seconds, or choose another name with --model"
         )
 
 
 async def _run(
     settings: Settings,
-    terms: Terms,
+    options: CanaryOptions,
     topics: Topics,
     listening: socket | None,
     ended: Callable[[Result], object],
 ) -> Result | None:
     _cancel_on_signals()
-    model = terms.watched.subject
+    model = options.watched.subject
     metrics = CanaryMetrics(CollectorRegistry(), model)
     urls = [str(url) for url in settings.alertmanagers]
     alertmanager = Alertmanager(urls, credentials(settings), ASK_SECONDS) if urls else None
-    missed = MissedAlert(model, terms.team, settings.runbooks, alertmanager, Console(stderr=True))
-    beat = beat_seconds(terms.plan.pane_ms, settings.partitions)
-    trickle = Trickle(settings, model, metrics)
+    missed = MissedAlert(model, options.team, settings.runbooks, alertmanager, Console(stderr=True))
+    beat = beat_seconds(options.plan.pane_ms, settings.partitions)
+    publisher = ProbePublisher(settings, model, metrics)
     try:
         await asyncio.sleep(SETTLE_SECONDS)
-        canary = Canary(terms.watched, terms.plan, beat, trickle, topics, alertmanager, missed, metrics)
+        canary = Canary(options.watched, options.plan, beat, publisher, topics, alertmanager, missed, metrics)
         if listening is not None:
             _, address = await start_web(web_app(metrics, canary.live, canary.ready), listening)
             log.info("metrics at %s/metrics", address)
@@ -111,7 +126,7 @@ async def _run(
     except asyncio.CancelledError:
         return None
     finally:
-        trickle.close()
+        publisher.close()
         if alertmanager is not None:
             await alertmanager.close()
 

@@ -1,4 +1,4 @@
-"""What the canary publishes: a model that nobody uses, with one feature that drifts on demand."""
+"""The probe's subject: a model that nobody uses, with one feature that drifts on demand."""
 
 from datetime import UTC, datetime, timedelta
 from math import sqrt
@@ -6,26 +6,37 @@ from typing import Any
 
 import msgspec
 
-from alerting.names import NAMES
-from schemas.monitors import Monitor
-from schemas.references import Reference
-from streams.config.examples import Examples
+from watchkeeper.alerting.names import NAMES
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.references import Reference
+from watchkeeper.streams.files.examples import Examples
 
 __all__ = ["ALERTNAME", "MODEL", "MODEL_ONCE", "TEAM", "event", "level", "monitor", "reference"]
 
 MODEL = "watchkeeper-canary"
+"""The default name of the subject."""
 MODEL_ONCE = "watchkeeper-canary-once"
+"""The default name of the subject with `--once`."""
 TEAM = "watchkeeper-canary"
-"""Owns the alerts on the canary itself, so that a route can drop them."""
+"""The owner of the alerts on the subject, so that a route can drop them."""
 ALERTNAME = NAMES["drift"].alertname
-"""What the drift raises."""
+"""The name of the alert that the drift raises."""
 _GOLDEN = (sqrt(5) - 1) / 2
+"""The golden ratio less 1: the step of the most evenly spread Weyl sequence."""
 _REFERENCE_ROWS = 2_000
+"""Number of rows in the reference. Chosen by hand: enough for 40 bins."""
 _DRIFTED_FROM = 0.9
+"""The smallest drifted value of the feature. Chosen by hand: all drifted rows are in the top tenth of the
+reference, which no window shows by chance."""
 
 
 def monitor(model: str, pane: timedelta) -> Monitor:
-    """Return the canary's monitor: windows of one pane, and nobody is woken for what it raises."""
+    """Return the probe's monitor: each window is one pane, and its alerts are tickets, which wake nobody.
+
+    Args:
+        model: The name of the subject.
+        pane: The length of a pane.
+    """
     lateness = timedelta(milliseconds=pane // timedelta(milliseconds=6))
     return Monitor.model_validate(
         {
@@ -40,7 +51,12 @@ def monitor(model: str, pane: timedelta) -> Monitor:
 
 
 def reference(watched: Monitor, built_at_ms: int) -> Reference:
-    """Return what normal looks like; the same each time, but for when it was built."""
+    """Return the reference. It is always the same, except for its build time.
+
+    Args:
+        watched: The probe's monitor.
+        built_at_ms: The build time.
+    """
     examples = Examples(watched)
     for number in range(_REFERENCE_ROWS):
         examples.add_event(
@@ -50,7 +66,15 @@ def reference(watched: Monitor, built_at_ms: int) -> Reference:
 
 
 def event(model: str, prediction_id: str, number: int, at_ms: int, drifted: bool) -> bytes:
-    """Return one prediction as JSON."""
+    """Return one prediction as JSON.
+
+    Args:
+        model: The name of the subject.
+        prediction_id: The id of the prediction.
+        number: The number of the event, which decides its values.
+        at_ms: The event time.
+        drifted: Whether the feature is drifted.
+    """
     document: dict[str, Any] = {
         "prediction_id": prediction_id,
         "model": model,
@@ -63,9 +87,10 @@ def event(model: str, prediction_id: str, number: int, at_ms: int, drifted: bool
 
 
 def level(number: int, drifted: bool) -> float:
-    """Return the feature of the n-th event: spread evenly over 0 to 1, drifted over 0.9 to 1.
+    """Return the feature of the n-th event: spread evenly over 0 to 1, or over 0.9 to 1 if drifted.
 
-    Any run of numbers is spread evenly (Weyl's sequence), so that chance never raises or hides an alert.
+    Any run of consecutive numbers is spread evenly (Weyl's sequence), so chance neither raises nor hides an
+    alert.
 
     >>> [round(level(number, drifted=False), 2) for number in range(4)]
     [0.0, 0.62, 0.24, 0.85]

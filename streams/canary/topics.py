@@ -1,32 +1,33 @@
-"""Follows what workers say of the canary on the topic `alerts`, and whether its monitor stays in force."""
+"""Follows the probe's alert on the topic `alerts`, and whether its monitor stays in force."""
 
 import time
 
 from confluent_kafka import Message
 from pydantic import ValidationError
 
-from schemas.alerts import Alert
-from schemas.monitors import Monitor
-from streams.canary.subject import ALERTNAME
-from streams.config.state import Configuration
-from streams.following import Behind, follow
-from streams.kafka import BrokerError
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.schemas.alerts import Alert
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.canary.subject import ALERTNAME
+from watchkeeper.streams.config.state import Configuration
+from watchkeeper.streams.kafka.client import BrokerError
+from watchkeeper.streams.kafka.following import Behind, follow
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["Topics"]
 
 _BATCH = 500
+"""The most messages that are read at once. Chosen by hand; it bounds the memory."""
 
 
 class Topics:
-    """What the topics say of one subject."""
+    """The alert and the monitor of one subject, as the topics have them."""
 
     def __init__(self, settings: Settings, model: str) -> None:
         self.monitor: Monitor | None = None
-        """The monitor that is in force."""
+        """The monitor in force."""
         self.applied_ms = 0
-        """When that was put in force."""
+        """When it was applied."""
         self._model = model
         self._alerts = topic_name(settings, "alerts")
         self._monitors = topic_name(settings, "monitors")
@@ -38,11 +39,15 @@ class Topics:
 
     @property
     def firing(self) -> bool:
-        """Whether the alert of the drift is firing."""
+        """Whether the alert on the drift is firing."""
         return bool(self._firing)
 
     def catch_up(self, timeout_seconds: float = 30) -> None:
-        """Begin to follow, and read all there is; BrokerError when that can't be done in time."""
+        """Start following, and read both topics to their ends.
+
+        Raises:
+            BrokerError: They could not be read in time.
+        """
         deadline = time.monotonic() + timeout_seconds
         self._behind = Behind(self._consumer, self._places, timeout_seconds)
         while self._behind:
@@ -51,14 +56,18 @@ class Topics:
             self.poll(wait_seconds=0.1)
 
     def poll(self, wait_seconds: float = 0) -> None:
-        """Take in what has come; does not wait unless asked to. While the broker is away, nothing comes."""
+        """Read the messages that have arrived. While the broker is down there are none.
+
+        Args:
+            wait_seconds: How long to wait for the first message.
+        """
         while messages := self._consumer.consume(_BATCH, wait_seconds):
             for message in messages:
                 self._take(message)
             wait_seconds = 0
 
     def close(self) -> None:
-        """Stop following."""
+        """Stop following the topics."""
         self._consumer.close()
 
     def _take(self, message: Message) -> None:
@@ -88,4 +97,4 @@ class Topics:
         self.applied_ms = message.timestamp()[1]
         self._configuration.learn("monitors", message.key(), message.value())
         watched = self._configuration.watched(self._model)
-        self.monitor = None if watched is None else watched.monitor
+        self.monitor = None if watched is None else watched.latest.monitor

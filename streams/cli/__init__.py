@@ -1,5 +1,5 @@
-"""The command line: a file for each command, `options` for what they share, `output` for what they print."""
+"""The command line: one file for each command, `options` for shared options, `output` for printing."""
 
-from streams.cli.app import app, main
+from watchkeeper.streams.cli.app import app, main
 
 __all__ = ["app", "main"]

@@ -1,6 +1,6 @@
-"""`python -m streams.cli` is `watchkeeper`, also where it is not installed."""
+"""Runs `watchkeeper` as `python -m watchkeeper.streams.cli`, also in a checkout that is not installed."""
 
-from streams.cli.app import main
+from watchkeeper.streams.cli.app import main
 
 if __name__ == "__main__":
     main()

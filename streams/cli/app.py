@@ -1,29 +1,40 @@
-"""The program `watchkeeper`: its commands, and how it ends when a user has made a mistake."""
+"""The program `watchkeeper`: its commands, and its exit after a user error."""
 
+from importlib.metadata import entry_points, version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import apply, calibrate, canary, demo, doctor, publish, reference, rejected, topics, worker
-from streams.cli.output import note
-from streams.errors import UserError
-from streams.kafka import BrokerError
-from streams.settings import SettingsError
+from watchkeeper.streams.cli import (
+    apply,
+    broker,
+    calibrate,
+    canary,
+    doctor,
+    publish,
+    reference,
+    rejected,
+    topics,
+    worker,
+)
+from watchkeeper.streams.cli.output import note
+from watchkeeper.streams.errors import UserError
 
 __all__ = ["app", "main"]
 
 EXIT_USER_ERROR = 2
+"""Exit code of an error that the user can fix: wrong usage, files or settings, or no broker."""
 
 
 class Commands(TyperGroup):
-    """Commands whose mistakes are told in a sentence instead of a traceback."""
+    """Commands that report a user error in one sentence instead of a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; what the user can mend ends it with code 2."""
+        """Run a command. An error that the user can fix ends it with code 2."""
         try:
             return super().invoke(ctx)
-        except (UserError, SettingsError, BrokerError) as error:
+        except UserError as error:
             note(str(error))
             raise typer.Exit(EXIT_USER_ERROR) from None
 
@@ -39,10 +50,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        from importlib.metadata import version
-
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(version("watchkeeper"))
         raise typer.Exit
 
@@ -53,15 +62,18 @@ def watchkeeper(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Keep the watch over models in production.
+    """Monitor machine learning models in production.
 
-    Settings that have no option are environment variables: see docs/reference/settings.md.
+    Settings without an option are environment variables: see docs/reference/settings.md.
     """
 
 
 COMMANDS = (
-    demo.demo, worker.worker, apply.apply, publish.publish, doctor.doctor, canary.canary, calibrate.calibrate,
+    worker.worker, apply.apply, publish.publish, doctor.doctor, canary.canary, calibrate.calibrate,
+    broker.broker,
 )  # fmt: skip
+for plugin in entry_points(group="watchkeeper.commands"):
+    app.command()(plugin.load())
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(reference.app)

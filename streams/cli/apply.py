@@ -1,4 +1,4 @@
-"""`watchkeeper apply`: put monitors, and the references that they name, in force."""
+"""`watchkeeper apply`: put monitors and their references in force."""
 
 import time
 from collections.abc import Sequence
@@ -7,37 +7,47 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.changes import Change, Wanted, When, plan
-from streams.cli.connection import reach_topics
-from streams.cli.current import read_configuration, send_configuration
-from streams.cli.effect import EffectiveFrom, tell_start, time_of
-from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
-from streams.cli.output import note, print_json
-from streams.config.changing import Start
-from streams.config.monitor_file import read_monitor
-from streams.config.reference_file import ReferenceFile
-from streams.errors import UserError
+from watchkeeper.streams.cli.changes import AppliedChange, DesiredState, EffectiveTime, plan
+from watchkeeper.streams.cli.connection import reach_topics
+from watchkeeper.streams.cli.current import read_configuration, send_configuration
+from watchkeeper.streams.cli.effect import EffectiveFrom, print_start, time_of
+from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
+from watchkeeper.streams.cli.output import note, print_json
+from watchkeeper.streams.config.changing import Start
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.files.monitor_file import read_monitor
+from watchkeeper.streams.files.reference_file import ReferenceFile
 
 __all__ = ["apply"]
 
 
 def apply(
-    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Monitor files.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", help="Monitor files to apply.")
+    ] = None,
     remove: Annotated[
         list[str] | None,
-        typer.Option("--remove", metavar="SUBJECT", help="Stop watching a model or feature view."),
+        typer.Option(
+            "--remove",
+            metavar="SUBJECT",
+            help="Stop monitoring this model or feature view.  Can be repeated.",
+        ),
     ] = None,
     effective_from: EffectiveFrom = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the changes without applying them.")
+    ] = False,
     as_json: AsJson = False,
     broker: Broker = None,
     topic_prefix: TopicPrefix = None,
 ) -> None:
-    """Put monitor files in force.
+    """Apply monitor files.
 
-    All files are checked, and their references built, before anything is sent. What is new takes effect from
-    the beginning; a change takes effect at the next end of windows, so no window holds rows of both, and is
-    given up for another that is applied before. Removal takes effect at once.
+    The command checks all files and builds their references before it changes anything.
+
+    A new monitor takes effect from the beginning of the stream. A change takes effect at the next window
+    boundary, so no window mixes old and new rules. Applying again before then replaces the pending change.
+    Removal takes effect immediately.
 
     \b
     Examples:
@@ -47,32 +57,34 @@ def apply(
       watchkeeper apply --remove flight-delay
     """  # noqa: D301
     if not files and not remove:
-        raise UserError("nothing to apply; name monitor files, or a subject with --remove")
+        raise UserError("nothing to apply; give monitor files, or a subject with --remove")
     wanted = _read_all(files or [])
     for subject in set(remove or []) & {each.monitor.subject for each in wanted}:
-        raise UserError(f"{subject}: is to be removed, and in a file; keep one of the two")
+        raise UserError(f"{subject}: is both in a monitor file and in --remove; keep only one of them")
     settings = settings_of(broker, topic_prefix)
     reach_topics(settings, "monitors", "references")
     current = read_configuration(settings)
-    when = When(time.time_ns() // 1_000_000, time_of(effective_from))
+    when = EffectiveTime(time.time_ns() // 1_000_000, time_of(effective_from))
     changes, records = plan(wanted, remove or [], current, when)
     if not dry_run:
         send_configuration(settings, records)
     if as_json:
         print_json({"applied": not dry_run, "subjects": changes})
     else:
-        _tell(changes, when, dry_run)
+        _print_changes(changes, when, dry_run)
 
 
-def _read_all(files: Sequence[Path]) -> list[Wanted]:
-    """Read all files, and say all that is wrong with them at once."""
-    wanted: dict[str, Wanted] = {}
+def _read_all(files: Sequence[Path]) -> list[DesiredState]:
+    """Read all files, and report all their mistakes at once."""
+    wanted: dict[str, DesiredState] = {}
     mistakes = []
     for file in files:
         try:
             found = _read(file)
             if found.monitor.subject in wanted:
-                raise UserError(f"{file}: {found.monitor.subject} is in another file, too; keep one")
+                raise UserError(
+                    f"{file}: {found.monitor.subject} is also declared in another file; keep only one"
+                )
             wanted[found.monitor.subject] = found
         except UserError as error:
             mistakes.append(str(error))
@@ -81,24 +93,27 @@ def _read_all(files: Sequence[Path]) -> list[Wanted]:
     return list(wanted.values())
 
 
-def _read(file: Path) -> Wanted:
+def _read(file: Path) -> DesiredState:
     monitor = read_monitor(file)
     if monitor.reference is None or monitor.reference.file is None:
-        return Wanted(monitor, None)
+        return DesiredState(monitor, None)
     source = ReferenceFile(file.parent / monitor.reference.file, monitor)
     for name in source.not_found:
-        note(f"{source.path}: there is no column for the feature {name}; it has no reference")
-    return Wanted(monitor, source.examples.reference(None, time.time_ns() // 1_000_000))
+        note(f"{source.path}: has no column for the feature {name}, so the feature has no reference")
+    return DesiredState(monitor, source.examples.reference(None, time.time_ns() // 1_000_000))
 
 
-def _tell(changes: Sequence[Change], when: When, dry_run: bool) -> None:
+def _print_changes(changes: Sequence[AppliedChange], when: EffectiveTime, dry_run: bool) -> None:
     for change in changes:
         typer.echo(f"{change.subject}: monitor {change.monitor}, reference {change.reference}")
         for detail in change.changes:
             typer.echo(f"  {detail}")
         if change.takes_effect_at_ms is not None:
-            tell_start(change.subject, Start(change.takes_effect_at_ms, tuple(change.cuts)), when)
+            print_start(change.subject, Start(change.takes_effect_at_ms, tuple(change.cuts)), when)
         if change.reference.startswith("from the stream"):
-            note(f"{change.subject}: once its events are there: watchkeeper reference build --from-stream")
+            note(
+                f"{change.subject}: when events have arrived, run: "
+                "watchkeeper reference build MONITOR --from-stream"
+            )
     if dry_run:
         note("nothing was changed")

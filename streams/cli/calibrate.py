@@ -1,4 +1,4 @@
-"""`watchkeeper calibrate`: what detectors do on a user's own history, with known faults put into it."""
+"""`watchkeeper calibrate`: test detectors on a user's own history, with injected faults."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -7,26 +7,31 @@ from typing import Annotated
 import msgspec
 import typer
 
-from detectors.calibration.contestants import NAMES
-from detectors.calibration.injection import KINDS
-from detectors.calibration.measure import Calibration, Delays, names
-from detectors.calibration.measure import calibrate as measured
-from detectors.engine.table import Table
-from schemas.monitors import Monitor
-from streams.cli.calibrate_plots import draw, needs
-from streams.cli.output import note, print_table, progress
-from streams.cli.writing import must_be_writable
-from streams.config.monitor_file import read_monitor
-from streams.config.reference_file import ReferenceFile
-from streams.errors import UserError
+from watchkeeper.detectors.calibration.contestants import NAMES
+from watchkeeper.detectors.calibration.injection import KINDS
+from watchkeeper.detectors.calibration.measure import Calibration, Delays, names
+from watchkeeper.detectors.calibration.measure import calibrate as measured
+from watchkeeper.detectors.tables.table import Table
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.cli.calibrate_plots import draw, require_matplotlib
+from watchkeeper.streams.cli.output import note, print_table, progress
+from watchkeeper.streams.cli.writing import must_be_writable
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.files.monitor_file import read_monitor
+from watchkeeper.streams.files.reference_file import ReferenceFile
 
 _ROWS = 100_000
-"""To a false alarm, where rows have no times and nothing else is said."""
+"""Default budget, in rows per false alarm, for history without event times.
 
-MonitorPath = Annotated[Path, typer.Argument(metavar="MONITOR", help="The monitor file.")]
+Chosen by hand: fewer rows allow more false alarms and detect faults sooner.
+"""
+
+MonitorPath = Annotated[Path, typer.Argument(metavar="MONITOR", help="Monitor file.")]
 On = Annotated[
     Path,
-    typer.Option("--on", metavar="DATA", help="Healthy history: rows, or events, in Parquet, CSV or NDJSON."),
+    typer.Option(
+        "--on", metavar="DATA", help="Healthy historical rows or events, as Parquet, CSV or NDJSON."
+    ),
 ]
 Budget = Annotated[
     int | None,
@@ -34,21 +39,28 @@ Budget = Annotated[
         "--budget",
         min=1,
         metavar="ROWS",
-        help="Rows to a false alarm.  [default: false_pages of the monitor, or 100000 if rows have no times]",
+        help="Allow one false alarm in this many rows.  [default: false_pages of the monitor, or 100000 for "
+        "history without event times]",
     ),
 ]
-Repetitions = Annotated[int, typer.Option("--repetitions", min=1, help="Faults of each kind and size.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the places where faults are put.")]
+Repetitions = Annotated[
+    int, typer.Option("--repetitions", min=1, help="Number of faults of each kind and size.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed for the random places of faults.")]
 Only = Annotated[
     list[str] | None,
     typer.Option(
         "--detector",
         metavar="NAME",
-        help="Only this one; can be repeated.  [default: all but kswin and risk]",
+        help="Test only this detector.  Can be repeated.  [default: all except kswin and risk]",
     ),
 ]
-ToJson = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures to a file.")]
-ToPlots = Annotated[Path | None, typer.Option("--plots", metavar="FOLDER", help="Write plots to a folder.")]
+ToJson = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write all results to this file.")
+]
+ToPlots = Annotated[
+    Path | None, typer.Option("--plots", metavar="FOLDER", help="Write plots to this folder.")
+]
 
 
 def calibrate(
@@ -61,11 +73,13 @@ def calibrate(
     json: ToJson = None,
     plots: ToPlots = None,
 ) -> None:
-    """Try detectors on your own history: false alarms, and how soon known faults are found.
+    """Test detectors on your own historical data.
 
-    The first half of the history, in order of time, is what detectors learn from. On the second half, which
-    should be as healthy, every alarm is false. Then faults are put into it, at random places: shifts at once,
-    gradual and recurring; changes of spread, shape, correlation and unit; missing values; new categories.
+    The command measures false alarms and the delay until injected faults are detected. The history must be
+    healthy. In order of time, detectors learn from its first half. On its second half, every alarm is false.
+
+    The command then injects faults at random places of the second half: sudden, gradual and recurring shifts;
+    changes of spread, shape, correlation and unit; missing values; new categories.
 
     \b
     Examples:
@@ -75,11 +89,11 @@ def calibrate(
     """  # noqa: D301
     unknown = [name for name in detector or () if name not in NAMES]
     if unknown:
-        raise UserError(f"there is no detector {unknown[0]!r}; there are {', '.join(NAMES)}")
+        raise UserError(f"there is no detector {unknown[0]!r}; the detectors are {', '.join(NAMES)}")
     must_be_writable(json)
     if plots is not None:
-        needs()
-        _make(plots)
+        require_matplotlib()
+        _create_folder(plots)
     monitor = read_monitor(monitor_file)
     history = _history(data, monitor)
     at_most, per = _budget(monitor, history, budget)
@@ -93,18 +107,18 @@ def calibrate(
             )  # fmt: skip
         except ValueError as error:
             raise UserError(f"{data}: {error}") from None
-    _tell(found)
-    _keep(found, json, plots)
+    _print_results(found)
+    _write(found, json, plots)
 
 
 def _history(path: Path, monitor: Monitor) -> Table:
     note(f"reading {path}")
     source = ReferenceFile(path, monitor)
     if source.not_found:
-        note(f"{path}: no column for these features: {', '.join(source.not_found)}")
+        note(f"{path}: has no columns for these features: {', '.join(source.not_found)}")
     table = source.examples.table()
     if table.times_ms is None:
-        note(f"{path}: not every row has an event_time, so rows are taken in the order of the file")
+        note(f"{path}: some rows have no event_time, so rows are used in the order of the file")
     return table
 
 
@@ -117,13 +131,13 @@ def _budget(monitor: Monitor, history: Table, rows: int | None) -> tuple[float, 
     return monitor.false_pages.at_most, monitor.false_pages.per
 
 
-def _tell(found: Calibration) -> None:
+def _print_results(found: Calibration) -> None:
     note(
-        f"learned from {found.reference_rows} rows, tried on {found.healthy_rows}; "
-        f"the budget is a false alarm in {found.budget_rows:.0f} rows"
+        f"learned from {found.reference_rows} rows, tested on {found.healthy_rows} rows; "
+        f"the budget is one false alarm in {found.budget_rows:.0f} rows"
     )
     for column, why in found.ignored.items():
-        note(f"{column} is not watched: {why}")
+        note(f"{column} is not monitored: {why}")
     typer.echo("False alarms on healthy rows")
     print_table(
         ["detector", "rows", "alarms", "budget", "95 % interval", ""],
@@ -134,12 +148,12 @@ def _tell(found: Calibration) -> None:
                 each.alarms,
                 f"{each.allowed:.2f}",
                 f"{each.low:.1f} - {each.high:.1f}",
-                each.verdict,
+                each.judgement,
             )
             for each in found.false_alarms
         ],
     )
-    typer.echo(f"\nRows from a fault to its alarm, on average (share not found within {found.limit} rows)")
+    typer.echo(f"\nMean rows from a fault to its alarm (share not detected within {found.limit} rows)")
     columns = [each.detector for each in found.false_alarms]
     cells = {(each.kind, each.size, each.detector): each for each in found.delays}
     faults = list(dict.fromkeys((each.kind, each.size) for each in found.delays))
@@ -156,20 +170,20 @@ def _cell(each: Delays) -> str:
     return f"{each.delay_mean:.0f}" + (f" ({each.miss_rate:.0%})" if each.miss_rate else "")
 
 
-def _make(folder: Path) -> None:
+def _create_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder}: can't be made: {error.strerror}") from None
+        raise UserError(f"{folder}: can't be created: {error.strerror}") from None
 
 
-def _keep(found: Calibration, json: Path | None, plots: Path | None) -> None:
+def _write(found: Calibration, json: Path | None, plots: Path | None) -> None:
     try:
         if json is not None:
             json.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
             note(f"written to {json}")
         if plots is not None:
             for path in draw(found, plots):
-                note(f"drawn: {path}")
+                note(f"written to {path}")
     except OSError as error:
         raise UserError(f"{error.filename}: can't be written: {error.strerror}") from None

@@ -1,27 +1,28 @@
-"""The plots of `calibrate`: delay against size for each kind of fault, false alarms against the budget."""
+"""Plots of `calibrate`: delay by size for each kind of fault, and false alarms against the budget."""
 
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from detectors.calibration.contestants import ALWAYS, NEVER
-from detectors.calibration.injection import KINDS
-from detectors.calibration.measure import Calibration
-from streams.errors import UserError
+from watchkeeper.detectors.calibration.contestants import ALWAYS, NEVER
+from watchkeeper.detectors.calibration.injection import KINDS
+from watchkeeper.detectors.calibration.measure import Calibration
+from watchkeeper.streams.errors import UserError
 
-__all__ = ["draw", "needs"]
+__all__ = ["draw", "require_matplotlib"]
 
-_WIDE = 3
+_COLUMNS = 3
+"""Panels side by side. Chosen by hand: more do not fit a page."""
 
 
-def needs() -> None:
-    """UserError where plots can not be drawn."""
+def require_matplotlib() -> None:
+    """Raise UserError if matplotlib is not installed."""
     if find_spec("matplotlib") is None:
-        raise UserError("plots need matplotlib, which is not installed: pip install 'watchkeeper[explain]'")
+        raise UserError("plots require matplotlib; run: pip install 'watchkeeper[explain]'")
 
 
 def draw(found: Calibration, folder: Path) -> list[Path]:
-    """Write both plots; return where they are."""
+    """Write both plots into a folder and return their paths."""
     from matplotlib.figure import Figure
 
     drawn = []
@@ -36,8 +37,8 @@ def draw(found: Calibration, folder: Path) -> list[Path]:
 
 def _delays(found: Calibration, figure: Any) -> None:
     kinds = list(dict.fromkeys(each.kind for each in found.delays))
-    figure.set_size_inches(13, 3.2 * -(-len(kinds) // _WIDE))
-    panels = figure.subplots(-(-len(kinds) // _WIDE), _WIDE, squeeze=False).ravel()
+    figure.set_size_inches(13, 3.2 * -(-len(kinds) // _COLUMNS))
+    panels = figure.subplots(-(-len(kinds) // _COLUMNS), _COLUMNS, squeeze=False).ravel()
     for panel, kind in zip(panels, kinds, strict=False):
         _panel(found, panel, kind)
     for panel in panels[len(kinds) :]:
@@ -51,10 +52,10 @@ def _panel(found: Calibration, panel: Any, kind: str) -> None:
     for place, name in enumerate(dict.fromkeys(each.detector for each in found.delays)):
         if name in (ALWAYS, NEVER):
             continue
-        seen = sorted((e.size, e.delay_mean) for e in found.delays if (e.detector, e.kind) == (name, kind))
-        sizes = [f"{size:g}" for size, _ in seen]
+        points = sorted((e.size, e.delay_mean) for e in found.delays if (e.detector, e.kind) == (name, kind))
+        sizes = [f"{size:g}" for size, _ in points]
         style = {"color": "black", "linewidth": 2.5, "zorder": 9} if place == 0 else {"color": f"C{place}"}
-        panel.plot(sizes, [delay for _, delay in seen], marker="o", label=name, **style)
+        panel.plot(sizes, [delay for _, delay in points], marker="o", label=name, **style)
     panel.axhline(found.limit, color="grey", linestyle=":")
     panel.set(title=kind, yscale="log", ylabel="rows", xlabel=KINDS[kind].unit)
 

@@ -1,35 +1,42 @@
-"""What applying monitors and references would change, from what is in force now, and from when on."""
+"""Computes what applying monitors and references changes, and when the changes take effect."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from schemas.monitors import Monitor
-from schemas.references import Reference
-from schemas.revisions import FORMAT, MonitorRecord, MonitorRevision, ReferenceRecord, ReferenceRevision
-from streams.cli.current import ConfigRecord
-from streams.config.changing import Start, amended, newest, soonest, stated
-from streams.config.state import Configuration, reference_key
-from streams.errors import UserError
-from streams.kafka import MAX_MESSAGE_BYTES
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.references import Reference
+from watchkeeper.schemas.revisions import (
+    FORMAT,
+    MonitorRecord,
+    MonitorRevision,
+    ReferenceRecord,
+    ReferenceRevision,
+)
+from watchkeeper.streams.cli.current import ConfigRecord
+from watchkeeper.streams.config.changing import Start, newest, next_start, start_at_or_after, with_revision
+from watchkeeper.streams.config.state import Configuration, reference_key
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.kafka.client import MAX_MESSAGE_BYTES
 
-__all__ = ["Change", "Wanted", "When", "plan", "reference_record"]
+__all__ = ["AppliedChange", "DesiredState", "EffectiveTime", "plan", "reference_record"]
 
 
 RECORD_BYTES_MAX = MAX_MESSAGE_BYTES - 2**16
+"""Largest value of a record in bytes: the broker's limit, less room for key and headers."""
 R = TypeVar("R", MonitorRevision, ReferenceRevision)
 
 
-class Wanted(NamedTuple):
-    """What a file asks for."""
+class DesiredState(NamedTuple):
+    """The monitor that a file declares, with its reference."""
 
     monitor: Monitor
     reference: Reference | None
 
 
-class When(NamedTuple):
-    """When changes are to take effect: as soon as it is safe, or at an event time that the owner states."""
+class EffectiveTime(NamedTuple):
+    """When changes take effect: as soon as possible, or at the event time that the owner states."""
 
     now_ms: int
     stated_ms: int | None = None
@@ -37,31 +44,38 @@ class When(NamedTuple):
     def start(self, before: Monitor, after: Monitor) -> Start:
         """Return when a change of one subject takes effect."""
         if self.stated_ms is None:
-            return soonest(before, after, self.now_ms)
-        return stated(before, after, self.stated_ms)
+            return next_start(before, after, self.now_ms)
+        return start_at_or_after(before, after, self.stated_ms)
 
 
-class Change(msgspec.Struct, frozen=True):
-    """What applying one file, or removing one subject, changes."""
+class AppliedChange(msgspec.Struct, frozen=True):
+    """The changes from applying one file or removing one subject."""
 
     subject: str
     monitor: str
     reference: str
     changes: list[str]
     takes_effect_at_ms: int | None = None
-    """The start of the first windows that it is for; None: from the beginning, or at once."""
+    """Start of the first windows with the change. None: from the beginning of the stream, or immediately."""
     cuts: list[str] = []
-    """The windows that are cut in two there."""
+    """Keys of the windows that the change splits in two."""
 
 
 def plan(
-    wanted: Sequence[Wanted], remove: Sequence[str], current: Configuration, when: When | None = None
-) -> tuple[list[Change], list[ConfigRecord]]:
-    """Return what changes, and the records that change it: a reference always before its monitor.
+    wanted: Sequence[DesiredState],
+    remove: Sequence[str],
+    current: Configuration,
+    when: EffectiveTime | None = None,
+) -> tuple[list[AppliedChange], list[ConfigRecord]]:
+    """Return the changes and the records that make them, a reference always before its monitor.
 
-    Without `when` a change replaces what is in force from the beginning of time.
+    Args:
+        wanted: The monitors to apply.
+        remove: The subjects to remove.
+        current: The configuration in force now.
+        when: When changes take effect. None: from the beginning of the stream.
     """
-    changes: list[Change] = []
+    changes: list[AppliedChange] = []
     records: list[ConfigRecord] = []
     for each in wanted:
         change, more = _change(each, current, when)
@@ -75,62 +89,70 @@ def plan(
 
 
 def reference_record(
-    reference: Reference, current: Configuration, when: When | None
+    reference: Reference, current: Configuration, when: EffectiveTime | None
 ) -> tuple[ConfigRecord, Start | None]:
-    """Return the record that puts a reference in force, and when it does; None: from the beginning."""
+    """Return the record that puts a reference in force, and its start; None: from the beginning."""
     watched = current.watched(reference.subject)
-    start = when.start(watched.at(when.now_ms).monitor, watched.monitor) if watched and when else None
+    start = when.start(watched.at(when.now_ms).monitor, watched.latest.monitor) if watched and when else None
     return _reference_record(reference, current, when, start), start
 
 
-def _change(wanted: Wanted, current: Configuration, when: When | None) -> tuple[Change, list[ConfigRecord]]:
+def _change(
+    wanted: DesiredState, current: Configuration, when: EffectiveTime | None
+) -> tuple[AppliedChange, list[ConfigRecord]]:
     monitor, reference = wanted
-    subject, latest = monitor.subject, current.watched(monitor.subject)
-    if latest is not None and latest.monitor.model != monitor.model:
+    subject, watched = monitor.subject, current.watched(monitor.subject)
+    latest = watched.latest.monitor if watched else None
+    if latest is not None and latest.model != monitor.model:
         raise UserError(
-            f"{subject}: is a model in one place and a feature view in the other; remove it first"
+            f"{subject}: is in force as a {_kind(latest)}, but the file declares a {_kind(monitor)}; "
+            "remove the subject first"
         )
-    details = _differences(latest.monitor, monitor) if latest else []
+    details = _differences(latest, monitor) if latest else []
     state = "new" if latest is None else "changed" if details else "unchanged"
     of_reference = _reference_state(reference, current.references(subject).get(None), monitor)
     start = None
-    if latest is not None and when is not None and (details or of_reference in ("new", "changed")):
-        start = when.start(latest.at(when.now_ms).monitor, monitor)
+    if watched is not None and when is not None and (details or of_reference in ("new", "changed")):
+        start = when.start(watched.at(when.now_ms).monitor, monitor)
     records: list[ConfigRecord] = []
     if reference is not None and of_reference in ("new", "changed"):
         records.append(_reference_record(reference, current, when, start))
     if state != "unchanged":
         revisions = current.monitor_revisions(subject)
         revision = MonitorRevision(revision=_next(revisions), takes_effect_at_ms=_at(start), monitor=monitor)
-        amends = amended(revisions, revision, when.now_ms if when else 0)
+        amends = with_revision(revisions, revision, when.now_ms if when else 0)
         value = _fitting(amends, lambda kept: MonitorRecord(revisions=kept).encode(), subject)
         records.append(ConfigRecord("monitors", subject, value))
         if amends[-1] is not revision:
-            state = "as it was: the change that was to come is withdrawn"
+            state = "unchanged: the pending change is withdrawn"
             start = start if len(records) > 1 else None
     cuts = list(start.cuts) if start else []
-    return Change(subject, state, of_reference, details, _at(start), cuts), records
+    return AppliedChange(subject, state, of_reference, details, _at(start), cuts), records
+
+
+def _kind(monitor: Monitor) -> str:
+    return "feature view" if monitor.model is None else "model"
 
 
 def _reference_record(
-    reference: Reference, current: Configuration, when: When | None, start: Start | None
+    reference: Reference, current: Configuration, when: EffectiveTime | None, start: Start | None
 ) -> ConfigRecord:
     revisions = current.reference_revisions(reference.subject, reference.version)
     revision = ReferenceRevision(_next(revisions), _at(start), reference)
-    amends = amended(revisions, revision, when.now_ms if when else 0)
+    amends = with_revision(revisions, revision, when.now_ms if when else 0)
     key = reference_key(reference.subject, reference.version)
     value = _fitting(amends, lambda kept: ReferenceRecord(FORMAT, kept).encode(), key)
     return ConfigRecord("references", key, value)
 
 
 def _fitting(revisions: list[R], encode: Callable[[list[R]], bytes], key: str) -> bytes:
-    """Write as many of the newest revisions as one record can hold; at least the one before a change."""
+    """Encode as many of the newest revisions as fit in one record, at least the one before a change."""
     for most in range(len(revisions), min(len(revisions), 2) - 1, -1):
         value = encode(newest(revisions, most))
         if len(value) <= RECORD_BYTES_MAX:
             return value
     raise UserError(
-        f"{key}: has {len(value)} bytes, at most {RECORD_BYTES_MAX} fit; declare less, or split it"
+        f"{key}: has {len(value)} bytes, but at most {RECORD_BYTES_MAX} fit; declare less, or split it"
     )
 
 
@@ -152,14 +174,16 @@ def _reference_state(reference: Reference | None, known: Reference | None, monit
     return "unchanged" if same else "changed"
 
 
-def _removal(subject: str, current: Configuration) -> tuple[Change, list[ConfigRecord]]:
+def _removal(subject: str, current: Configuration) -> tuple[AppliedChange, list[ConfigRecord]]:
     watched, references = current.watched(subject), current.references(subject)
     if watched is None and not references:
         known = ", ".join(current.subjects()) or "nothing"
-        raise UserError(f"{subject}: is not watched, so it can't be removed; {known} is")
+        raise UserError(f"{subject}: is not monitored, so it can't be removed; monitored: {known}")
     records = [ConfigRecord("monitors", subject, None)] if watched else []
     records += [ConfigRecord("references", reference_key(subject, version), None) for version in references]
-    return Change(subject, "removed" if watched else "none", "removed" if references else "none", []), records
+    return AppliedChange(
+        subject, "removed" if watched else "none", "removed" if references else "none", []
+    ), records
 
 
 def _differences(before: Monitor, after: Monitor) -> list[str]:
@@ -169,7 +193,7 @@ def _differences(before: Monitor, after: Monitor) -> list[str]:
 
 
 def _flat(document: Any, path: str = "") -> dict[str, Any]:
-    """Write a document as paths and values.
+    """Flatten a document into paths and values.
 
     >>> _flat({"a": {"b": 1, "c": [2]}, "d": {}})
     {'a.b': 1, 'a.c': [2], 'd': {}}

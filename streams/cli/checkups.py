@@ -1,4 +1,4 @@
-"""What the doctor looks at: topics, monitors and references."""
+"""The checks of `watchkeeper doctor`: settings, topics, monitors and references."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -6,48 +6,53 @@ from typing import Literal
 
 import msgspec
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, ResourceType
+from confluent_kafka.admin import ClusterMetadata, ConfigResource, ResourceType
 
-from detectors.profile import RowsProfile
-from detectors.reference import reference_labels, reference_rows
-from streams.cli.current import read_configuration
-from streams.config.state import Configuration, Watched, reference_key
-from streams.series_bound import series_bound
-from streams.settings import PREFIX, Settings, variable
-from streams.topics import TOPICS, topic_name
+from watchkeeper.detectors.checks.reference import reference_labels, reference_rows
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.streams.cli.current import read_configuration
+from watchkeeper.streams.config.state import Configuration, Watched, reference_key
+from watchkeeper.streams.kafka.client import admin_client
+from watchkeeper.streams.metrics.series_bound import series_bound
+from watchkeeper.streams.settings import PREFIX, Settings, variable
+from watchkeeper.streams.topics.topics import TOPICS, topic_name
 
 __all__ = ["Checkup", "check_configuration", "check_environment", "check_topics"]
 
-_ANSWER_SECONDS = 10
-_NAMED = 5
+_RESPONSE_SECONDS = 10
+"""Time in seconds that the broker has to answer. Chosen by hand: shorter fails on a slow network."""
+_NAMED_MAX = 5
+"""Most features that one line names. Chosen by hand: more make the line hard to read."""
 _TIMES, _BROKERS_TIME = "message.timestamp.type", "LogAppendTime"
 
 
 class Checkup(msgspec.Struct, frozen=True):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     level: Literal["ok", "warn", "fail"]
     what: str
 
 
 def check_environment(environment: Mapping[str, str]) -> Iterator[Checkup]:
-    """See that no variable is there that would be a setting by its name, and is none.
+    """Check that every variable with the prefix of settings is a setting.
 
     >>> [checkup.what for checkup in check_environment({"WATCHKEEPER_BROKERS": "a:1", "HOME": "/"})]
-    ['WATCHKEEPER_BROKERS is no setting; did you mean WATCHKEEPER_BROKER?']
+    ['WATCHKEEPER_BROKERS is not a setting; did you mean WATCHKEEPER_BROKER?']
     """
     known = [variable(name) for name in Settings.model_fields]
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known:
             close = get_close_matches(name, known, 1)
-            yield Checkup("warn", f"{name} is no setting" + (f"; did you mean {close[0]}?" if close else ""))
+            yield Checkup(
+                "warn", f"{name} is not a setting" + (f"; did you mean {close[0]}?" if close else "")
+            )
 
 
 def check_topics(settings: Settings, there: ClusterMetadata) -> Iterator[Checkup]:
-    """See that every topic is there, split as the settings say, and kept as it must be."""
+    """Check that every topic exists, with the right number of partitions and the right retention."""
     names = {topic_name(settings, name): topic for name, topic in TOPICS.items()}
     configs = _configs(settings, [name for name in names if name in there.topics])
-    well = 0
+    healthy = 0
     missing = []
     for name, topic in names.items():
         problem = None
@@ -65,51 +70,55 @@ def check_topics(settings: Settings, there: ClusterMetadata) -> Iterator[Checkup
         elif config.get(_TIMES, _BROKERS_TIME) != _BROKERS_TIME:
             yield Checkup("warn", f"topic {name} has {_TIMES}={config[_TIMES]}; change it to {_BROKERS_TIME}")
         else:
-            well += 1
+            healthy += 1
     if missing:
         names_missing = ", ".join(missing)
         yield Checkup("fail", f"topics that do not exist: {names_missing}; run: watchkeeper topics create")
-    if well:
-        yield Checkup("ok", f"{well} of {len(names)} topics are as they should be")
+    if healthy:
+        yield Checkup("ok", f"{healthy} of {len(names)} topics are set up correctly")
     if not configs and names.keys() & there.topics.keys():
-        yield Checkup("warn", "the broker does not tell how topics are set up; look by hand")
+        yield Checkup("warn", "the broker does not report the configuration of topics; check it manually")
 
 
 def _configs(settings: Settings, names: list[str]) -> dict[str, dict[str, str]]:
-    """Return each topic's settings that matter; nothing where the broker does not tell."""
-    admin = AdminClient(settings.client_config())
-    asked = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    if not asked:
+    """Return the relevant configuration of each topic, as far as the broker reports it."""
+    admin = admin_client(settings)
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    if not resources:
         return {}
-    answers = admin.describe_configs(asked, request_timeout=_ANSWER_SECONDS)
+    answers = admin.describe_configs(resources, request_timeout=_RESPONSE_SECONDS)
     configs = {}
     for resource, answer in answers.items():
         try:
-            told = answer.result()
+            config = answer.result()
         except KafkaException:
             continue
         configs[resource.name] = {
-            name: str(told[name].value) for name in ("cleanup.policy", _TIMES) if told.get(name) is not None
+            name: str(config[name].value)
+            for name in ("cleanup.policy", _TIMES)
+            if config.get(name) is not None
         }
-    return {name: config for name, config in configs.items() if config}
+    return {name: found for name, found in configs.items() if found}
 
 
 def check_configuration(settings: Settings, there: ClusterMetadata) -> Iterator[Checkup]:
-    """See that monitors and references on the topics are valid and belong together."""
+    """Check that the monitors and references on the topics are valid and fit together."""
     if any(topic_name(settings, name) not in there.topics for name in ("monitors", "references")):
         return
     configuration = read_configuration(settings)
     for place, why in configuration.broken.items():
-        yield Checkup("fail", f"{place}: is ignored by workers: {why}; apply it again")
+        yield Checkup("fail", f"{place}: workers ignore it: {why}; apply it again")
     subjects = configuration.subjects()
     if not subjects:
-        yield Checkup("warn", "nothing is watched; run: watchkeeper apply FILE")
+        yield Checkup("warn", "nothing is monitored; run: watchkeeper apply FILE")
     for subject in subjects:
         watched = configuration.watched(subject)
         if watched is not None:
-            yield _check_subject(subject, watched)
+            yield _check_subject(subject, watched.latest)
     for subject in configuration.unwatched():
-        yield Checkup("warn", f"{subject}: has a reference and no monitor; apply one, or remove it")
+        yield Checkup(
+            "warn", f"{subject}: has a reference but no monitor; apply a monitor, or remove the subject"
+        )
     if subjects:
         yield _check_series(settings, configuration)
 
@@ -117,27 +126,27 @@ def check_configuration(settings: Settings, there: ClusterMetadata) -> Iterator[
 def _check_subject(subject: str, watched: Watched) -> Checkup:
     wanted = watched.monitor.reference
     if not watched.references:
-        mend = "run: watchkeeper reference build" if wanted else "build one, and drift is judged, too"
-        return Checkup("warn", f"{subject}: is watched without a reference; {mend}")
+        advice = "run: watchkeeper reference build" if wanted else "build one to detect drift"
+        return Checkup("warn", f"{subject}: is monitored without a reference; {advice}")
     for version, reference in watched.references.items():
         known = {*reference.binning.numbers, *reference.binning.categories}
         if lacking := [name for name in watched.monitor.features if name not in known]:
-            names = ", ".join(lacking[:_NAMED]) + (", …" if len(lacking) > _NAMED else "")
+            names = ", ".join(lacking[:_NAMED_MAX]) + (", …" if len(lacking) > _NAMED_MAX else "")
             key = reference_key(subject, version)
-            return Checkup("warn", f"{subject}: the reference {key} does not know {names}; build it anew")
+            return Checkup("warn", f"{subject}: the reference {key} does not have {names}; build it again")
     rows = sum(reference.rows for reference in watched.references.values())
     features = len(watched.monitor.features)
-    return Checkup("ok", f"{subject}: {features} features, {rows} rows of reference")
+    return Checkup("ok", f"{subject}: {features} features, {rows} rows in the reference")
 
 
 def _check_series(settings: Settings, configuration: Configuration) -> Checkup:
     subjects = configuration.subjects()
     watched = [configuration.watched(subject) for subject in subjects]
-    series = sum(series_count(each) for each in watched if each is not None)
+    series = sum(series_count(each.latest) for each in watched if each is not None)
     bound = series_bound(settings.partitions, len(subjects), settings.max_series)
     what = (
-        f"about {series} series of statistics for each version, of {settings.max_series} at most; "
-        f"with {bound.own} of its own a worker shows {bound.total} at most"
+        f"about {series} series of statistics for each version, with a limit of {settings.max_series}; "
+        f"a worker exposes at most {bound.total} series, {bound.own} of them about itself"
     )
     if series <= settings.max_series:
         return Checkup("ok", what)
@@ -145,8 +154,11 @@ def _check_series(settings: Settings, configuration: Configuration) -> Checkup:
 
 
 def series_count(watched: Watched) -> int:
-    """Estimate the Prometheus series of one version: those of a window like the reference, per segment."""
-    from detectors.judge import judge_labels, judge_rows  # brings scipy, which no other command needs
+    """Estimate the Prometheus series of one version from a window like the reference, for each segment."""
+    from watchkeeper.detectors.checks.judge_rows import (  # imports scipy, which no other command needs
+        judge_labels,
+        judge_rows,
+    )
 
     monitor, reference, layout = watched.monitor, watched.reference(None), watched.layout(None)
     rows = reference_rows(reference, None) or RowsProfile.empty(layout)

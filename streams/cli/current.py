@@ -1,32 +1,33 @@
-"""The monitors and references as they are on their topics now, and how they are changed."""
+"""Reads and changes the monitors and references on their topics."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from confluent_kafka import KafkaError, Message
 
-from streams.cli.connection import reach
-from streams.config.state import Configuration
-from streams.errors import UserError
-from streams.kafka import producer, read_to_end
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.streams.cli.connection import reach
+from watchkeeper.streams.config.state import Configuration
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.kafka.client import producer, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["ConfigRecord", "read_configuration", "send_configuration"]
 
 _DELIVERY_SECONDS = 30
+"""Time in seconds that the broker has to take a record. Chosen by hand: shorter fails on a slow network."""
 
 
 class ConfigRecord(NamedTuple):
-    """One record for `monitors` or `references`; no value removes what was there."""
+    """One record for `monitors` or `references`. A value of None removes the key."""
 
-    topic: str
+    topic: Literal["monitors", "references"]
     key: str
     value: bytes | None
 
 
 def read_configuration(settings: Settings) -> Configuration:
-    """Read both topics to their ends."""
+    """Read both topics to their end."""
     configuration = Configuration()
     there = reach(settings).topics
     for name in ("monitors", "references"):
@@ -38,7 +39,7 @@ def read_configuration(settings: Settings) -> Configuration:
 
 
 def send_configuration(settings: Settings, records: Sequence[ConfigRecord]) -> None:
-    """Send records in their order and wait until the broker has them all."""
+    """Send records in order and wait until the broker has taken all of them."""
     failures: list[str] = []
 
     def delivered(error: KafkaError | None, message: Message) -> None:
@@ -48,7 +49,9 @@ def send_configuration(settings: Settings, records: Sequence[ConfigRecord]) -> N
     sender = producer(settings, **{"delivery.timeout.ms": _DELIVERY_SECONDS * 1000})
     for topic, key, value in records:
         sender.produce(topic_name(settings, topic), value, key.encode(), on_delivery=delivered)
-        # One after the other: no worker may see a monitor before its reference.
+        # Wait for each record: no worker may see a monitor before its reference.
         sender.flush(_DELIVERY_SECONDS + 1)
         if failures:
-            raise UserError(f"{settings.broker}: {failures[0]}; run it again when the broker is well")
+            raise UserError(
+                f"{settings.broker}: {failures[0]}; run the command again when the broker is healthy"
+            )

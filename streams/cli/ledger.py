@@ -1,4 +1,4 @@
-"""What has been rejected, each event once: a table on disk, so that any number of them fits."""
+"""Collects rejections in a table on disk, each event once, so any number of them fits."""
 
 import re
 import sqlite3
@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 import msgspec
 
-from schemas.rejections import Reason, Rejection
+from watchkeeper.schemas.rejections import Reason, Rejection
 
 __all__ = ["Filter", "Ledger", "Tally", "subject_of"]
 
@@ -21,14 +21,14 @@ CREATE TABLE rejections (
 ) WITHOUT ROWID;
 BEGIN;
 """
-# A worker that was killed may say a rejection again after its replay, so a replay once said stays said.
+# A killed worker may repeat a rejection after its replay. A recorded replay therefore stays recorded.
 _ADD = """
 INSERT INTO rejections VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
   record = CASE WHEN excluded.replayed THEN excluded.record ELSE record END,
   replayed = max(replayed, excluded.replayed)
 """
 _NEWEST = "SELECT record FROM rejections ORDER BY rejected_at_ms DESC, offset DESC LIMIT ?"
-# As they came: all partitions together, predictions before their labels.
+# In the order of rejection, over all partitions, with predictions before their labels.
 _OPEN = """
 SELECT record FROM rejections WHERE NOT replayed ORDER BY rejected_at_ms, topic DESC, partition, offset
 """
@@ -42,21 +42,21 @@ _decode = msgspec.msgpack.Decoder(Rejection).decode
 
 
 class Filter(NamedTuple):
-    """Which rejections are meant; None is any."""
+    """Selects rejections. A field of None selects all."""
 
     reason: Reason | None = None
     topic: str | None = None
     subject: str | None = None
     """The model or feature view that the event names."""
     since: datetime | None = None
-    """Rejected at this time or later."""
+    """Select events rejected at this time or later."""
     until: datetime | None = None
-    """Rejected before this time."""
+    """Select events rejected before this time."""
     names: frozenset[str] | None = None
-    """`topic/partition/offset` of each."""
+    """The `topic/partition/offset` of each event to select."""
 
     def takes(self, rejection: Rejection) -> bool:
-        """Whether a rejection is meant.
+        """Return whether a rejection is selected.
 
         >>> empty = Rejection("labels", 0, 7, "empty", "", 0, 0, None, b"", [])
         >>> Filter(topic="labels").takes(empty), Filter(names=frozenset(["labels/0/8"])).takes(empty)
@@ -74,7 +74,7 @@ class Filter(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """How many events of a topic were rejected for a reason, and how many of them were replayed."""
+    """Number of events of a topic that were rejected for a reason, and of those that were replayed."""
 
     topic: str
     reason: str
@@ -83,7 +83,7 @@ class Tally(NamedTuple):
 
 
 class Ledger:
-    """Rejections, each once. They lie in a temporary file that is gone when this is closed."""
+    """Rejections, each once, in a temporary file that is deleted on exit."""
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
@@ -98,43 +98,43 @@ class Ledger:
         self._database.close()
 
     def add(self, rejection: Rejection) -> None:
-        """Take a rejection in; a repeat changes nothing, unless it says that the event was replayed."""
+        """Add a rejection. A repeat changes nothing, unless it records a replay of the event."""
         place = rejection.name, rejection.topic, rejection.partition, rejection.offset
         rest = rejection.reason, rejection.rejected_at_ms, rejection.replayed is not None, _encode(rejection)
         self._database.execute(_ADD, (*place, *rest))
 
     def newest(self, limit: int) -> list[Rejection]:
-        """Return the newest so many, the newest first."""
+        """Return at most `limit` rejections, the newest first."""
         return [_decode(record) for (record,) in self._database.execute(_NEWEST, (limit,))]
 
     def open(self) -> Iterator[Rejection]:
-        """Yield what has not been replayed, in the order in which it came."""
+        """Yield the rejections that were not replayed, in the order in which they occurred."""
         for (record,) in self._database.execute(_OPEN):
             yield _decode(record)
 
     def tally(self) -> list[Tally]:
-        """Count by topic and reason, the most first."""
+        """Return counts by topic and reason, the largest first."""
         return [Tally(*row) for row in self._database.execute(_TALLY)]
 
 
-class _Named(msgspec.Struct):
-    """What an event says of whose it is."""
+class _NamedEvent(msgspec.Struct):
+    """The fields of an event that name its subject."""
 
     model: str | None = None
     feature_view: str | None = None
 
 
-class _Enveloped(_Named):
-    """The same, of an event that may be in a CloudEvents envelope."""
+class _Enveloped(_NamedEvent):
+    """The same fields of an event that may be in a CloudEvents envelope."""
 
-    data: _Named | None = None
+    data: _NamedEvent | None = None
 
 
 _named = msgspec.json.Decoder(_Enveloped)
 
 
 def subject_of(rejection: Rejection) -> str | None:
-    """Return the model or feature view that an event names, also of one that is cut short; None without.
+    """Return the model or feature view that an event names, or None. It also reads truncated events.
 
     >>> cut = Rejection("labels", 0, 7, "malformed_json", "", 0, 0, None, b'{"model": "delay", "lab', [])
     >>> subject_of(cut)

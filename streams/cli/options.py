@@ -1,11 +1,11 @@
-"""Options that several commands take, and the settings that they make."""
+"""Options that several commands share, and the settings built from them."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from streams.settings import Settings, read_settings
+from watchkeeper.streams.settings import Settings, read_settings
 
 __all__ = ["AsJson", "Broker", "MonitorFile", "TopicPrefix", "settings_of"]
 
@@ -15,7 +15,7 @@ Broker = Annotated[
         "--broker",
         envvar="WATCHKEEPER_BROKER",
         metavar="HOST:PORT",
-        help="Where Kafka is; several addresses separated by commas.  [default: localhost:9092]",
+        help="Kafka broker; separate several addresses with commas.  [default: localhost:9092]",
     ),
 ]
 TopicPrefix = Annotated[
@@ -24,16 +24,20 @@ TopicPrefix = Annotated[
         "--topic-prefix",
         envvar="WATCHKEEPER_TOPIC_PREFIX",
         metavar="TEXT",
-        help="Put before every topic's name, on a cluster that is shared.",
+        help="Prefix of every topic's name, for a shared cluster.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MonitorFile = Annotated[
     Path | None,
-    typer.Option("--monitor", metavar="FILE", help="The monitor file: its features are known by bare names."),
+    typer.Option(
+        "--monitor",
+        metavar="FILE",
+        help="Monitor file.  Columns can then have the bare names of its features.",
+    ),
 ]
 
 
 def settings_of(broker: str | None, topic_prefix: str | None) -> Settings:
-    """Return the settings: options first, then the environment. A login is in the environment only."""
+    """Return the settings. Options override environment variables. Logins come from the environment only."""
     return read_settings(broker=broker, topic_prefix=topic_prefix)

@@ -1,24 +1,28 @@
-"""Rejected events as they were published: from the rejection, or where that holds a part, from the topic."""
+"""Recovers rejected events as published: from the rejection, or from the topic if it kept only a part."""
 
 from collections.abc import Generator
 from typing import NamedTuple
 
 from confluent_kafka import Message
 
-from schemas.rejections import KEPT_PART_BYTES, KEPT_VALUE_BYTES, Rejection
-from streams.kafka import BrokerError, headers_of, read_to_end
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.schemas.rejections import KEPT_PART_BYTES, KEPT_VALUE_BYTES, Rejection
+from watchkeeper.streams.kafka.client import BrokerError, headers_of, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import known_topic, topic_name
 
 __all__ = ["Original", "Originals"]
 
 _AHEAD = 1000
-"""Records that are read past rather than looked up anew."""
+"""Records to skip by reading on. A larger gap starts a new reading at the wanted offset.
+
+Chosen by hand: starting a new reading takes longer than to skip a few records.
+"""
 _PATIENCE_SECONDS = 10
+"""Time in seconds to wait for a record. Chosen by hand: shorter loses records on a slow broker."""
 
 
 class Original(NamedTuple):
-    """An event as it was published."""
+    """An event as published."""
 
     key: bytes | None
     value: bytes | None
@@ -26,14 +30,14 @@ class Original(NamedTuple):
 
 
 class Originals:
-    """Finds events again; cheap where they are asked for in the order of their offsets."""
+    """Finds events on their topics. Fast if requested in the order of their offsets."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._readers: dict[tuple[str, int], _Reader] = {}
 
     def of(self, rejection: Rejection) -> Original | None:
-        """Return the whole event; None where only a part was kept and its topic has it no more."""
+        """Return the whole event. None if only a part was kept and its topic no longer has the event."""
         if rejection.is_whole:
             return Original(rejection.key, rejection.value, list(rejection.headers))
         place = rejection.topic, rejection.partition
@@ -46,47 +50,47 @@ class Originals:
         return Original(message.key(), message.value(), headers_of(message))
 
     def close(self) -> None:
-        """End all readings."""
+        """Close all readers."""
         for reader in self._readers.values():
             reader.close()
 
 
 class _Reader:
-    """Reads one partition forward, and begins anew where that is shorter."""
+    """Reads one partition forward, and jumps to an offset if that is shorter."""
 
     def __init__(self, settings: Settings, topic: str, partition: int) -> None:
         self._settings = settings
-        self._place = topic_name(settings, topic), partition
+        self._place = topic_name(settings, known_topic(topic)), partition
         self._messages: Generator[Message] | None = None
         self._next = 0
 
     def at(self, offset: int) -> Message | None:
-        """Return the record at an offset, if it is still there."""
+        """Return the record at an offset, or None if it no longer exists."""
         if self._messages is None or not self._next <= offset < self._next + _AHEAD:
             self.close()
             self._messages = read_to_end(self._settings, *self._place, offset, _PATIENCE_SECONDS)
             self._next = offset
         try:
             for message in self._messages:
-                if message.offset() < self._next:  # beyond the end a broker begins at the start
+                if message.offset() < self._next:  # beyond the end, a broker starts at the beginning
                     break
                 self._next = message.offset() + 1
                 if message.offset() >= offset:
                     return message if message.offset() == offset else None
-        except BrokerError:  # or it says nothing; or there is no such topic any more
+        except BrokerError:  # no response, or the topic no longer exists
             pass
         self.close()
         return None
 
     def close(self) -> None:
-        """End the reading."""
+        """Close the reader."""
         if self._messages is not None:
             self._messages.close()
             self._messages = None
 
 
 def _is_same(message: Message, rejection: Rejection) -> bool:
-    """Whether a record is the event; a topic that was made anew has others at its offsets."""
+    """Return whether a record is the rejected event. A recreated topic reuses offsets for other events."""
     key = None if message.key() is None else message.key()[:KEPT_PART_BYTES]
     value = message.value() or b""
     kept = len(value), value[:KEPT_VALUE_BYTES], key

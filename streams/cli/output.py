@@ -1,4 +1,4 @@
-"""What commands print: tables and JSON on standard output, everything else on standard error."""
+"""Printing for commands: tables and JSON go to standard output, everything else to standard error."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,15 +12,15 @@ from rich.table import Table
 
 __all__ = ["note", "print_json", "print_table", "progress"]
 
-_WIDE = 200
-"""Columns of a table that goes to a file or a program, where no line is too long."""
+_LINE_WIDTH = 200
+"""Width in characters of a table that goes to a file or program. Chosen by hand: it fits most rows."""
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under their headings; nothing is cut off."""
+    """Print rows under their headings. Long cells wrap; nothing is truncated."""
     console = Console()
     if not console.is_terminal:
-        console = Console(width=_WIDE)
+        console = Console(width=_LINE_WIDTH)
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for column in table.columns:
         column.overflow = "fold"
@@ -35,12 +35,12 @@ def print_json(document: Any) -> None:
 
 
 def note(text: str) -> None:
-    """Say something that is no result."""
+    """Print a message to standard error."""
     typer.echo(text, err=True)
 
 
 def progress() -> Progress:
-    """Make a bar on standard error, which is not shown where that is no terminal."""
+    """Return a progress bar on standard error, hidden if that is not a terminal."""
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     return Progress(*columns, console=console, disable=not console.is_terminal)

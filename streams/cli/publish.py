@@ -1,4 +1,4 @@
-"""`watchkeeper publish`: the rows of a file, as events."""
+"""`watchkeeper publish`: publish the rows of a file as events."""
 
 import shlex
 from collections.abc import Iterator
@@ -8,38 +8,47 @@ from typing import Annotated
 
 import typer
 
-from schemas.findings import Kind
-from schemas.monitors import Monitor, Windows
-from streams.cli.connection import reach, reach_topics
-from streams.cli.current import read_configuration
-from streams.cli.options import Broker, MonitorFile, TopicPrefix, settings_of
-from streams.cli.output import note, progress
-from streams.cli.sender import Sender
-from streams.config.monitor_file import read_monitor
-from streams.config.publishing import BadRow, Disorder, Outgoing, Pace, outgoing
-from streams.config.rows import RowMapping
-from streams.config.tables import row_count
-from streams.errors import UserError
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.schemas.durations import milliseconds
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.monitors import Monitor, WindowsSection
+from watchkeeper.streams.cli.connection import reach, reach_topics
+from watchkeeper.streams.cli.current import read_configuration
+from watchkeeper.streams.cli.options import Broker, MonitorFile, TopicPrefix, settings_of
+from watchkeeper.streams.cli.output import note, progress
+from watchkeeper.streams.cli.sender import Sender
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.files.monitor_file import read_monitor
+from watchkeeper.streams.files.publishing import BadRow, Disorder, Outgoing, PublishingPace, outgoing
+from watchkeeper.streams.files.rows import RowMapping
+from watchkeeper.streams.files.tables import row_count
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["publish"]
 
 _SHOWN = 10
+"""Bad rows, columns or subjects that are listed at most. Chosen by hand: more hide the message after them."""
 _SUBJECTS_MAX = 1000
+"""Subjects that are checked for a monitor at most. Chosen by hand: it bounds the memory."""
 
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="Parquet, CSV or NDJSON.")]
-Topic = Annotated[Kind, typer.Option("--topic", help="What the rows are.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Parquet, CSV or NDJSON file.")]
+Topic = Annotated[Kind, typer.Option("--topic", help="Topic to publish to.")]
 Model = Annotated[
     str | None,
-    typer.Option("--model", metavar="NAME", help="The model or feature view of rows that name none."),
+    typer.Option("--model", metavar="NAME", help="Model or feature view of rows that name none."),
 ]
 Speed = Annotated[
     float | None,
-    typer.Option("--speed", metavar="X", help="X seconds of event time in one.  [default: at once]"),
+    typer.Option(
+        "--speed",
+        metavar="X",
+        help="Publish X seconds of event time per second.  [default: as fast as possible]",
+    ),
 ]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows out, instead of sending nothing.")]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Skip bad rows.  By default, one bad row prevents publishing.")
+]
 
 
 def publish(
@@ -54,9 +63,9 @@ def publish(
 ) -> None:
     """Publish the rows of a file as events.
 
-    NDJSON lines that are events go as they are. Columns are named as in the event: prediction_id,
-    event_time, features.distance, score, segments.origin; with --monitor, features and segments also by
-    their bare names. A row without a label is passed over on --topic labels.
+    NDJSON lines that are events are published unchanged. Columns have the names of the fields of an event:
+    prediction_id, event_time, features.distance, score, segments.origin. With --monitor, columns of features
+    and segments can also have their bare names. With --topic labels, rows without a label are skipped.
 
     \b
     Examples:
@@ -73,41 +82,42 @@ def publish(
     settings = settings_of(broker, topic_prefix)
     reach_topics(settings, topic)
     sender = Sender(settings, topic, pace)
-    lateness = (monitor.windows if monitor else Windows()).lateness
-    disorder = Disorder(lateness // timedelta(milliseconds=1))
+    lateness = (monitor.windows if monitor else WindowsSection()).lateness
+    disorder = Disorder(milliseconds(lateness))
     subjects: set[str] = set()
-    bad = _send(file, _noting(outgoing(file, topic, mapping), subjects), rows, sender, disorder)
-    note(f"{sender.delivered} published" + (f", {bad} bad rows left out" if bad else ""))
+    bad = _send(file, _collecting(outgoing(file, topic, mapping), subjects), rows, sender, disorder)
+    note(f"{sender.delivered} published" + (f", {bad} bad rows skipped" if bad else ""))
     if disorder.events:
         note(_disordered(file, disorder.events, lateness))
     if topic != "labels" and mapping.passed_over:
-        note(_passed_over(file, mapping.passed_over, monitor))
+        note(_unused_columns(file, mapping.passed_over, monitor))
     for name in _unwatched(settings, subjects):
         note(
-            f"{name}: has no monitor, so workers reject its events; run: watchkeeper apply, and then: "
+            f"{name}: has no monitor, so workers reject its events; run: watchkeeper apply, then: "
             f"watchkeeper rejected replay --model {shlex.quote(name)}"
         )
 
 
-def _noting(rows: Iterator[Outgoing | BadRow], subjects: set[str]) -> Iterator[Outgoing | BadRow]:
-    """Note which models and feature views the rows name."""
+def _collecting(rows: Iterator[Outgoing | BadRow], subjects: set[str]) -> Iterator[Outgoing | BadRow]:
+    """Pass the rows through and collect the models and feature views that they name."""
     for row in rows:
         if isinstance(row, Outgoing) and row.subject is not None and len(subjects) < _SUBJECTS_MAX:
             subjects.add(row.subject)
         yield row
 
 
-def _passed_over(file: Path, columns: list[str], monitor: Monitor | None) -> str:
+def _unused_columns(file: Path, columns: list[str], monitor: Monitor | None) -> str:
     named = ", ".join(columns[:_SHOWN]) + (f" and {len(columns) - _SHOWN} more" if columns[_SHOWN:] else "")
     if monitor is None:
         return (
-            f"{file}: these columns are published nowhere: {named}; features want --monitor, or features.NAME"
+            f"{file}: these columns were not published: {named}; to publish features, pass --monitor or "
+            "name the columns features.NAME"
         )
-    return f"{file}: these columns are nothing that the monitor of {monitor.subject} declares: {named}"
+    return f"{file}: the monitor of {monitor.subject} does not declare these columns: {named}"
 
 
 def _unwatched(settings: Settings, subjects: set[str]) -> list[str]:
-    """Name the models and feature views without a monitor."""
+    """Return the models and feature views without a monitor."""
     there = reach(settings).topics
     if not subjects or any(topic_name(settings, name) not in there for name in ("monitors", "references")):
         return []
@@ -116,28 +126,30 @@ def _unwatched(settings: Settings, subjects: set[str]) -> list[str]:
 
 def _disordered(file: Path, rows: int, lateness: timedelta) -> str:
     return (
-        f"{file}: {rows} rows come more than {lateness} after later ones in event time, which workers leave "
-        "out as late; sort the file by time"
+        f"{file}: {rows} rows are more than {lateness} older than a row before them, so workers count them "
+        "as late; sort the file by event time"
     )
 
 
 def _monitor(topic: Kind, monitor_file: Path | None) -> Monitor | None:
     monitor = read_monitor(monitor_file) if monitor_file else None
     if monitor is not None and (monitor.feature_view is not None) != (topic == "features"):
-        raise UserError(f"{monitor_file}: is for {monitor.subject}, whose events do not go to {topic}")
+        raise UserError(
+            f"{monitor_file}: declares {monitor.subject}, whose events do not belong on the topic {topic}"
+        )
     return monitor
 
 
-def _pace(speed: float | None) -> Pace | None:
+def _pace(speed: float | None) -> PublishingPace | None:
     if speed is not None and speed <= 0:
-        raise UserError(f"--speed should be more than 0, not {speed:g}")
-    return Pace(speed) if speed else None
+        raise UserError(f"--speed must be more than 0, not {speed:g}")
+    return PublishingPace(speed) if speed else None
 
 
 def _send(
     file: Path, rows: Iterator[Outgoing | BadRow], total: int | None, sender: Sender, disorder: Disorder
 ) -> int:
-    """Send the rows; return how many were bad."""
+    """Send the rows and return the number of bad ones."""
     bad = 0
     with progress() as bar:
         for row in bar.track(rows, total=total, description=file.name):
@@ -153,7 +165,7 @@ def _send(
 
 
 def _check(file: Path, topic: Kind, mapping: RowMapping) -> int:
-    """Look at every row before the first is sent; return how many there are."""
+    """Check every row before the first is sent, and return their number."""
     rows = 0
     bad = 0
     lines = []
@@ -163,8 +175,8 @@ def _check(file: Path, topic: Kind, mapping: RowMapping) -> int:
             bad += 1
             lines += [f"{file}:{row.line}: {row.why}"] if bad <= _SHOWN else []
     if bad:
-        more = f"{bad} of {rows} rows are bad and nothing was sent; mend them, or pass --skip-bad"
+        more = f"{bad} of {rows} rows are bad, so nothing was published; fix them, or pass --skip-bad"
         raise UserError("\n".join([*lines, more]))
     if not rows:
-        raise UserError(f"{file}: there is nothing in it to publish to {topic}")
+        raise UserError(f"{file}: has nothing to publish to {topic}")
     return rows

@@ -1,4 +1,4 @@
-"""Writes the reference pages that are made from the code: `python -m streams.cli.reference_pages`."""
+"""Writes the generated reference pages: `python -m watchkeeper.streams.cli.reference_pages`."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,26 +7,28 @@ from typing import Any
 
 import typer
 
-from schemas.monitors import Monitor
-from streams.cli.app import app
-from streams.cli.output import note
-from streams.settings import PREFIX, Settings
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.cli.app import app
+from watchkeeper.streams.cli.output import note
+from watchkeeper.streams.settings import PREFIX, Settings
 
 __all__ = ["PAGES", "ROOT"]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 _HELP_WIDTH = 100
+"""Width of the help on the page, in characters. Chosen by hand: wider lines scroll on the site."""
 
 
 def command_line() -> str:
-    """Write the help of every command."""
+    """Return the page with the help of every command."""
     root = typer.main.get_command(app)
     context: Any = root.context_class(
         root, info_name="watchkeeper", terminal_width=_HELP_WIDTH, **root.context_settings
     )
     parts = [f"## {title}\n\n```text\n{text}\n```\n" for title, text in _helps(root, context)]
-    return "# Command line\n\nMade from `--help`; see also the [settings](settings.md).\n\n" + "\n".join(
-        parts
+    return (
+        "# Command line\n\nThis page is generated from `--help`. See also the [settings](settings.md).\n\n"
+        + "\n".join(parts)
     )
 
 
@@ -37,7 +39,7 @@ def _helps(command: Any, context: Any) -> Iterator[tuple[str, str]]:
 
 
 def settings() -> str:
-    """Write every setting, its variable and its default."""
+    """Return the page with every setting, its variable and its default."""
     rows = [
         f"| `{PREFIX}{name.upper()}` | {_default(field.get_default())} | {field.description} |"
         for name, field in Settings.model_fields.items()
@@ -45,9 +47,9 @@ def settings() -> str:
     head = [
         "# Settings",
         "",
-        "Each is an environment variable; an option of a command goes before it.",
+        "Each setting is an environment variable. An option of a command overrides it.",
         "",
-        "| variable | default | what |",
+        "| variable | default | meaning |",
         "|---|---|---|",
     ]
     return "\n".join([*head, *rows]) + "\n"
@@ -58,7 +60,7 @@ def _default(value: Any) -> str:
 
 
 def monitor_schema() -> str:
-    """Write the JSON Schema of a monitor file."""
+    """Return the JSON Schema of a monitor file."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Monitor.model_json_schema(),

@@ -1,4 +1,4 @@
-"""`watchkeeper rejected`: the events that could not be used, why, and how they get another chance."""
+"""`watchkeeper rejected`: list, show and replay rejected events."""
 
 import sys
 from datetime import UTC, datetime
@@ -7,55 +7,66 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from schemas.rejections import Reason
-from streams.cli.connection import reach_topics
-from streams.cli.ledger import Filter, Ledger
-from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
-from streams.cli.output import note, print_json, print_table, progress
-from streams.cli.rejections import document, read_rejections, row, whole_documents
-from streams.cli.replaying import Replayer
-from streams.errors import UserError
-from streams.settings import Settings
+from watchkeeper.schemas.rejections import Reason
+from watchkeeper.streams.cli.connection import reach_topics
+from watchkeeper.streams.cli.ledger import Filter, Ledger
+from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
+from watchkeeper.streams.cli.output import note, print_json, print_table, progress
+from watchkeeper.streams.cli.rejections import document, read_rejections, row, whole_documents
+from watchkeeper.streams.cli.replaying import Replayer
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.settings import Settings
 
 EXIT_SOME_LEFT = 1
+"""Exit code of `replay` if some events could not be replayed."""
 _SHOWN = 10
+"""Events that could not be replayed and are listed at most. Chosen by hand: more hide the result."""
 
 app = typer.Typer(
     name="rejected",
-    help="Look at the events that could not be used, and why; replay them once that is mended.",
+    help="List rejected events, and replay them.",
     no_args_is_help=True,
 )
 
-ForReason = Annotated[Reason | None, typer.Option("--reason", help="Only those rejected for this reason.")]
+ForReason = Annotated[Reason | None, typer.Option("--reason", help="Select events rejected for this reason.")]
 OfTopic = Annotated[
-    str | None, typer.Option("--topic", metavar="TOPIC", help="Only those of this topic, without its prefix.")
+    str | None,
+    typer.Option("--topic", metavar="TOPIC", help="Select events of this topic (name without prefix)."),
 ]
 OfModel = Annotated[
     str | None,
-    typer.Option("--model", metavar="NAME", help="Only those that name this model or feature view."),
+    typer.Option("--model", metavar="NAME", help="Select events that name this model or feature view."),
 ]
 Since = Annotated[
     str | None,
     typer.Option(
         "--since",
         metavar="TIME",
-        help="Only those rejected then or later; like 2026-01-31T12:00Z, UTC unless it says otherwise.",
+        help="Select events rejected at this time or later, like 2026-01-31T12:00Z; UTC if it has no offset.",
     ),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="TIME", help="Only those rejected before; a time as of --since."),
+    typer.Option(
+        "--until",
+        metavar="TIME",
+        help="Select events rejected before this time; the format is that of --since.",
+    ),
 ]
 Events = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TOPIC/PARTITION/OFFSET", help="Only these, as `list` names them."),
+    typer.Argument(metavar="TOPIC/PARTITION/OFFSET", help="Select these events, as `list` names them."),
 ]
 
 
 @app.command("list")
 def list_rejected(
-    limit: Annotated[int, typer.Option("--limit", min=1, help="The newest so many.")] = 20,
-    summary: Annotated[bool, typer.Option("--summary", help="Only counts, by topic and reason.")] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, help="Number of events to list, the newest first.")
+    ] = 20,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Print only counts by topic and reason.")
+    ] = False,
     reason: ForReason = None,
     topic: OfTopic = None,
     model: OfModel = None,
@@ -65,7 +76,7 @@ def list_rejected(
     broker: Broker = None,
     topic_prefix: TopicPrefix = None,
 ) -> None:
-    """List the newest rejected events, and which of them were replayed.
+    """List rejected events and their replays.
 
     \b
     Examples:
@@ -74,10 +85,10 @@ def list_rejected(
       watchkeeper rejected list --reason unknown_model --limit 100 --json
     """  # noqa: D301
     chosen = Filter(reason, topic, model, _time("--since", since), _time("--until", until))
-    settings = _reached(broker, topic_prefix)
+    settings = _connect(broker, topic_prefix)
     with Ledger() as ledger:
         for rejection in read_rejections(settings, chosen):
-            ledger.add(msgspec.structs.replace(rejection, value=b""))  # values would take room, and time
+            ledger.add(msgspec.structs.replace(rejection, value=b""))  # values take space and time
         tally = ledger.tally()
         newest = [] if summary else ledger.newest(limit)
     if as_json:
@@ -87,26 +98,28 @@ def list_rejected(
     if summary:
         print_table(["topic", "reason", "rejected", "replayed"], tally)
     else:
-        print_table(["event", "at", "reason", "replayed", "what is wrong"], [row(each) for each in newest])
+        print_table(["event", "at", "reason", "replayed", "problem"], [row(each) for each in newest])
     count, replayed = sum(each.rejected for each in tally), sum(each.replayed for each in tally)
     note(f"{count} rejected" + (f", {replayed} of them replayed" if replayed else ""))
 
 
 @app.command()
 def show(
-    event: Annotated[str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET", help="As `list` names it.")],
+    event: Annotated[
+        str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET", help="Event to show, as `list` names it.")
+    ],
     as_json: AsJson = False,
     broker: Broker = None,
     topic_prefix: TopicPrefix = None,
 ) -> None:
-    """Show one rejected event as it came: its bytes, its headers, and what is wrong with it.
+    """Show one rejected event: bytes, headers and problem.
 
     \b
     Examples:
       watchkeeper rejected show predictions/0/4711
     """  # noqa: D301
     names = _names([event])
-    settings = _reached(broker, topic_prefix)
+    settings = _connect(broker, topic_prefix)
     with Ledger() as ledger:
         for each in read_rejections(settings, Filter(names=names)):
             ledger.add(each)
@@ -124,7 +137,7 @@ def show(
     print_table(["", ""], [*rows, *((f"header {name}", text) for name, text in headers)])
     typer.echo(value)
     if len(rejection.value) < rejection.size_bytes:
-        note(f"the first {len(rejection.value)} bytes; the whole is still on its topic")
+        note(f"only the first {len(rejection.value)} bytes are shown; the topic still has the whole event")
 
 
 @app.command()
@@ -135,19 +148,22 @@ def replay(
     model: OfModel = None,
     since: Since = None,
     until: Until = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be replayed.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the number of events without replaying them.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Replay without confirmation.")] = False,
     as_json: AsJson = False,
     broker: Broker = None,
     topic_prefix: TopicPrefix = None,
 ) -> None:
-    """Publish rejected events again, each to where it came from. Do it once their cause is mended.
+    """Publish rejected events again, to their partitions.
 
-    Each counts once, however often this is run, stopped, or run by several at a time. What is still wrong
-    is rejected again, as a new event, and can be replayed after the next mend. Events keep their event time:
-    those whose pane has closed since count as late.
+    First fix the cause of the rejection. Each event counts once, even if you run the command repeatedly, stop
+    it, or run it several times at once. An event that is still invalid is rejected again as a new event, and
+    you can replay it after the next fix. Events keep their event time. An event counts as late if its pane
+    has closed.
 
-    Ends with 1 if some could not be replayed.
+    The command exits with code 1 if some events could not be replayed.
 
     \b
     Examples:
@@ -157,42 +173,44 @@ def replay(
     """  # noqa: D301
     names = _names(events) if events else None
     chosen = Filter(reason, topic, model, _time("--since", since), _time("--until", until), names)
-    settings = _reached(broker, topic_prefix)
+    settings = _connect(broker, topic_prefix)
     if dry_run or not yes:
         count = _count(settings, chosen)
         if dry_run:
-            _tell({"replayed": 0, "would_be_replayed": count, "left": []}, as_json)
+            _print_result({"replayed": 0, "would_be_replayed": count, "left": []}, as_json)
             return
-        if count and not _agreed(count):
+        if count and not _confirmed(count):
             note("nothing was replayed")
             return
-    replayer = Replayer(settings)  # before reading, so that nobody else notes anything after
+    replayer = Replayer(settings)  # before reading, so that no other replay records anything afterwards
     with Ledger() as ledger:
         count = _fill(ledger, settings, chosen)
         with progress() as bar:
             task = bar.add_task("replay", total=count)
             for done in replayer.replay(ledger.open()):
                 bar.advance(task, done)
-    _tell({"replayed": replayer.replayed, "left": [each._asdict() for each in replayer.left]}, as_json)
+    _print_result(
+        {"replayed": replayer.replayed, "left": [each._asdict() for each in replayer.left]}, as_json
+    )
     if replayer.left:
         raise typer.Exit(EXIT_SOME_LEFT)
 
 
-def _tell(result: dict[str, Any], as_json: bool) -> None:
+def _print_result(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
     for each in result["left"][:_SHOWN]:
-        note(f"{each['event']}: is left: {each['why']}")
+        note(f"{each['event']}: was not replayed: {each['why']}")
     if len(result["left"]) > _SHOWN:
-        note(f"{len(result['left'])} are left in all; --json names each")
+        note(f"{len(result['left'])} in total were not replayed; --json lists them all")
     if "would_be_replayed" in result:
-        note(f"{result['would_be_replayed']} would be replayed; nothing was")
+        note(f"{result['would_be_replayed']} would be replayed; nothing was replayed")
     else:
         note(f"{result['replayed']} replayed" + (_LATE if result["replayed"] else ""))
 
 
-_LATE = "; those whose pane has closed count as late, and what is still wrong is rejected again"
+_LATE = "; events whose pane has closed count as late, and invalid events are rejected again"
 
 
 def _count(settings: Settings, chosen: Filter) -> int:
@@ -201,7 +219,7 @@ def _count(settings: Settings, chosen: Filter) -> int:
 
 
 def _fill(ledger: Ledger, settings: Settings, chosen: Filter, values: bool = True) -> int:
-    """Read what is chosen; return how many of it are not replayed yet."""
+    """Read the selected rejections and return the number of those not replayed yet."""
     for rejection in read_rejections(settings, chosen):
         ledger.add(rejection if values else msgspec.structs.replace(rejection, value=b""))
     tally = ledger.tally()
@@ -212,13 +230,15 @@ def _fill(ledger: Ledger, settings: Settings, chosen: Filter, values: bool = Tru
     return found - sum(each.replayed for each in tally)
 
 
-def _agreed(count: int) -> bool:
+def _confirmed(count: int) -> bool:
     if not sys.stdin.isatty():
-        raise UserError(f"{count} events would be replayed and nobody can be asked; pass --yes, or --dry-run")
+        raise UserError(
+            f"replaying {count} events requires confirmation on a terminal; pass --yes, or --dry-run"
+        )
     return typer.confirm(f"replay {count} events?", err=True)
 
 
-def _reached(broker: str | None, topic_prefix: str | None) -> Settings:
+def _connect(broker: str | None, topic_prefix: str | None) -> Settings:
     settings = settings_of(broker, topic_prefix)
     reach_topics(settings, "rejected")
     return settings
@@ -228,7 +248,7 @@ def _names(events: list[str]) -> frozenset[str]:
     for event in events:
         parts = event.rsplit("/", 2)
         if len(parts) != 3 or not (parts[1].isdigit() and parts[2].isdigit()):
-            raise UserError(f"{event}: should be TOPIC/PARTITION/OFFSET, like predictions/0/4711")
+            raise UserError(f"{event}: must be TOPIC/PARTITION/OFFSET, like predictions/0/4711")
     return frozenset(events)
 
 
@@ -242,5 +262,5 @@ def _time(option: str, given: str | None) -> datetime | None:
     try:
         at = datetime.fromisoformat(given)
     except ValueError:
-        raise UserError(f"{option} should be a time like 2026-01-31T12:00Z, not {given!r}") from None
+        raise UserError(f"{option} must be a time like 2026-01-31T12:00Z, not {given!r}") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Reads the topic `rejected`, and shows what it holds."""
+"""Reads the topic `rejected` and formats its records."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from schemas.rejections import REPLAY_HEADER, Rejection
-from streams.cli.connection import reach
-from streams.cli.ledger import Filter
-from streams.cli.output import note
-from streams.kafka import read_to_end
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.schemas.rejections import REPLAY_HEADER, Rejection
+from watchkeeper.streams.cli.connection import reach
+from watchkeeper.streams.cli.ledger import Filter
+from watchkeeper.streams.cli.output import note
+from watchkeeper.streams.kafka.client import read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["document", "read_rejections", "row", "whole_documents"]
 
@@ -20,31 +20,31 @@ _decoder = msgspec.msgpack.Decoder(Rejection)
 
 
 def read_rejections(settings: Settings, chosen: Filter) -> Iterator[Rejection]:
-    """Yield what is chosen, repeats and notes of replays as well; say what is no rejection."""
+    """Yield the selected records, including repeats and records of replays. Report unreadable records."""
     topic = topic_name(settings, "rejected")
     for number in sorted(reach(settings).topics[topic].partitions):
         for message in read_to_end(settings, topic, number):
             try:
                 rejection = _decoder.decode(message.value() or b"")
             except msgspec.MsgspecError as error:
-                note(f"{topic}/{number}/{message.offset()} is no rejection and is left out: {error}")
+                note(f"{topic}/{number}/{message.offset()} is not a rejection and is skipped: {error}")
                 continue
             if chosen.takes(rejection):
                 yield rejection
 
 
-def _said(at_ms: int) -> str:
+def _time(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def row(rejection: Rejection) -> list[str]:
-    """Return the row of a table: event, time, reason, replay, what is wrong."""
-    replayed = _said(rejection.replayed.at_ms) if rejection.replayed else ""
-    return [rejection.name, _said(rejection.rejected_at_ms), rejection.reason, replayed, rejection.message]
+    """Return a row of the table: event, time, reason, replay, problem."""
+    replayed = _time(rejection.replayed.at_ms) if rejection.replayed else ""
+    return [rejection.name, _time(rejection.rejected_at_ms), rejection.reason, replayed, rejection.message]
 
 
 def whole_documents(settings: Settings, rejections: list[Rejection]) -> list[dict[str, Any]]:
-    """Return documents with the values, which were not kept while looking for the newest."""
+    """Return documents with values, which the search for the newest rejections does not keep."""
     names = frozenset(each.name for each in rejections)
     values = (
         {found.name: found.value for found in read_rejections(settings, Filter(names=names))} if names else {}
@@ -53,15 +53,15 @@ def whole_documents(settings: Settings, rejections: list[Rejection]) -> list[dic
 
 
 def document(rejection: Rejection) -> dict[str, Any]:
-    """Return what is known of a rejection, for JSON."""
+    """Return all details of a rejection, for JSON."""
     replay = rejection.replayed
     replay_of = next((text for name, text in rejection.headers if name == REPLAY_HEADER), None)
     return {
         "event": rejection.name,
         "reason": rejection.reason,
         "message": rejection.message,
-        "rejected_at": _said(rejection.rejected_at_ms),
-        "replayed_at": _said(replay.at_ms) if replay else None,
+        "rejected_at": _time(rejection.rejected_at_ms),
+        "replayed_at": _time(replay.at_ms) if replay else None,
         "replayed_by": replay.by if replay else None,
         "replayed_as": f"{rejection.topic}/{rejection.partition}/{replay.offset}" if replay else None,
         "replay_of": _text(replay_of) if replay_of else None,

@@ -1,4 +1,4 @@
-"""Publishes rejected events again. `docs/adr/0008-replay.md` says why each is counted once."""
+"""Publishes rejected events again. `docs/adr/0008-replay.md` explains why each counts once."""
 
 import contextlib
 import getpass
@@ -12,35 +12,39 @@ from typing import NamedTuple
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from schemas.rejections import REPLAY_HEADER, Rejection, Replay
-from streams.cli.originals import Original, Originals
-from streams.errors import UserError
-from streams.formats import SEQUENCE_HEADER, SOURCE_HEADER
-from streams.kafka import producer
-from streams.keeper import INTERNAL_TOPICS
-from streams.settings import Settings
-from streams.topics import TOPICS, topic_name
+from watchkeeper.schemas.rejections import REPLAY_HEADER, Rejection, Replay
+from watchkeeper.streams.cli.originals import Original, Originals
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.fold.formats import SEQUENCE_HEADER, SOURCE_HEADER
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import INTERNAL_TOPICS
+from watchkeeper.streams.topics.topics import is_topic, known_topic, topic_name
 
-__all__ = ["Left", "Replayer"]
+__all__ = ["Replayer", "SkippedEvent"]
 
 BATCH = 500
+"""Events that are published before their replays are recorded. Chosen by hand: fewer is slower, more repeats
+more events after a crash.
+"""
 _SECONDS = 60
+"""Time in seconds that the broker has for a request. Chosen by hand: shorter fails on a slow network."""
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
-_GONE = "only a part of it was kept, and its topic has it no more"
+_GONE = "only a part of the event was kept, and its topic no longer has it"
 
 
-class Left(NamedTuple):
-    """An event that can't be replayed, and why."""
+class SkippedEvent(NamedTuple):
+    """An event that can't be replayed, and the reason."""
 
     event: str
     why: str
 
 
 class Replayer:
-    """The one that replays: whoever began before can note nothing any more, and stops.
+    """Replays rejected events. A newer replayer fences an older one, which then stops.
 
-    First a batch is published, then it is noted in `rejected` that it was. What was published and not noted
-    is published again by the next one, and ingest drops it.
+    Each batch is published first, and its replay is then recorded in `rejected`. After a crash in between,
+    the next replayer publishes the batch again, and ingest drops the duplicates.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -49,37 +53,37 @@ class Replayer:
         self._by = f"{_user()}@{socket.gethostname()}"
         self._failure = ""
         self.replayed = 0
-        self.left: list[Left] = []
+        self.left: list[SkippedEvent] = []
         timeouts = {"delivery.timeout.ms": _SECONDS * 1000, "log_level": 3}
         self._events: Producer = producer(settings, **timeouts)
         name = f"{settings.topic_prefix}{settings.application}-replay"
-        self._notes: Producer = producer(settings, **{"transactional.id": name, "log_level": 0})
-        self._notes.init_transactions(_SECONDS)
+        self._recorder: Producer = producer(settings, **{"transactional.id": name, "log_level": 0})
+        self._recorder.init_transactions(_SECONDS)
 
     def replay(self, rejections: Iterable[Rejection]) -> Iterator[int]:
-        """Publish and note them in their order; yield after each batch how many events are done with."""
+        """Publish and record rejections in order. Yield the number of processed events after each batch."""
         waiting = iter(rejections)
         with contextlib.closing(self._originals):
             while batch := list(itertools.islice(waiting, BATCH)):
                 published = self._publish(batch)
-                self._note(published)
+                self._record(published)
                 self.replayed += len(published)
                 yield len(batch)
 
     def _publish(self, batch: Sequence[Rejection]) -> list[Rejection]:
-        """Publish again what can be; return each with its replay."""
+        """Publish the events that can be replayed, and return their rejections with the replay."""
         published: list[Rejection] = []
         for rejection in batch:
-            if rejection.topic not in TOPICS:
-                self.left.append(Left(rejection.name, f"there is no topic {rejection.topic}"))
+            if not is_topic(rejection.topic):
+                self.left.append(SkippedEvent(rejection.name, f"there is no topic {rejection.topic}"))
                 continue
             original = self._originals.of(rejection)
             if original is None:
-                self.left.append(Left(rejection.name, _GONE))
+                self.left.append(SkippedEvent(rejection.name, _GONE))
                 continue
             self._produce(rejection, original, published)
         if self._events.flush(_SECONDS + 1) or self._failure:
-            raise self._stopped(f"the broker did not take an event ({self._failure or 'no answer'})")
+            raise self._stopped(f"the broker did not accept an event ({self._failure or 'no response'})")
         return published
 
     def _produce(self, rejection: Rejection, original: Original, published: list[Rejection]) -> None:
@@ -98,41 +102,41 @@ class Replayer:
     def _queued(self, rejection: Rejection, original: Original, delivered: Callable[..., None]) -> bool:
         try:
             self._events.produce(
-                topic_name(self._settings, rejection.topic),
+                topic_name(self._settings, known_topic(rejection.topic)),
                 original.value,
                 original.key,
                 partition=rejection.partition,
                 headers=replay_headers(rejection, original),
                 on_delivery=delivered,
             )
-        except BufferError:  # large ones fill the queue
+        except BufferError:  # large events fill the queue
             return False
         except KafkaException as error:
             self._failure = self._failure or error.args[0].str()
         return True
 
-    def _note(self, published: Sequence[Rejection]) -> None:
+    def _record(self, published: Sequence[Rejection]) -> None:
         try:
-            self._notes.begin_transaction()
+            self._recorder.begin_transaction()
             for rejection in published:
                 value = msgspec.msgpack.encode(rejection)
-                self._notes.produce(topic_name(self._settings, "rejected"), value, rejection.name)
-            self._notes.commit_transaction(_SECONDS)
+                self._recorder.produce(topic_name(self._settings, "rejected"), value, rejection.name)
+            self._recorder.commit_transaction(_SECONDS)
         except KafkaException as error:
             cause = error.args[0]
             if cause.code() in _FENCED:
-                raise self._stopped("another `watchkeeper rejected replay` has begun") from None
-            raise self._stopped(f"the broker did not take the note of it ({cause.str()})") from None
+                raise self._stopped("another `watchkeeper rejected replay` has started") from None
+            raise self._stopped(f"the broker did not accept the record of a replay ({cause.str()})") from None
 
     def _stopped(self, why: str) -> UserError:
         return UserError(
             f"{self._settings.broker}: stopped after {self.replayed} events: {why}; "
-            "run it again for the rest: what was published already is not counted twice"
+            "run it again for the rest; published events do not count twice"
         )
 
 
 def replay_headers(rejection: Rejection, original: Original) -> list[tuple[str, bytes]]:
-    """Return the headers of a replay: those of the event, and last of all which one it is.
+    """Return the headers of a replay: those of the event, and last the name of the original.
 
     >>> rejected = Rejection("labels", 0, 7, "empty", "", 0, 0, None, b"", [])
     >>> replay_headers(rejected, Original(None, b"", [("ce_id", b"1"), (REPLAY_HEADER, b"labels/0/5")]))
@@ -141,7 +145,7 @@ def replay_headers(rejection: Rejection, original: Original) -> list[tuple[str, 
     internal = rejection.topic in INTERNAL_TOPICS
     dropped = {REPLAY_HEADER, SOURCE_HEADER, SEQUENCE_HEADER} if internal else {REPLAY_HEADER}
     headers = [(name, value) for name, value in original.headers if name not in dropped]
-    if internal:  # keepers count each source's numbers once
+    if internal:  # a keeper counts each sequence number of a source once
         headers += [(SOURCE_HEADER, f"replay/{rejection.name}".encode()), (SEQUENCE_HEADER, b"1")]
     return [*headers, (REPLAY_HEADER, rejection.name.encode())]
 
@@ -149,5 +153,5 @@ def replay_headers(rejection: Rejection, original: Original) -> list[tuple[str, 
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError):  # a container without a name for its user
+    except (OSError, KeyError):  # a container may have no name for its user
         return str(os.getuid())

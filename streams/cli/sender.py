@@ -1,24 +1,32 @@
-"""Sends records at their pace, and waits until the broker has them."""
+"""Sends records at a pace and waits until the broker has taken them."""
 
 import time
 
 from confluent_kafka import KafkaError, Message
 
-from streams.config.publishing import Outgoing, Pace
-from streams.errors import UserError
-from streams.kafka import producer
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.files.publishing import Outgoing, PublishingPace
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import TopicName
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["Sender"]
 
 _DELIVERY_SECONDS = 60
+"""Time in seconds that the broker has to take a record. Chosen by hand: shorter fails on a slow network."""
 
 
 class Sender:
-    """Sends to one topic; UserError when the broker does not take what it is given."""
+    """Sends records to one topic. Raises UserError if the broker does not take a record.
 
-    def __init__(self, settings: Settings, topic: str, pace: Pace | None) -> None:
+    Args:
+        settings: How to reach the broker.
+        topic: The topic to send to.
+        pace: When each record is due; None sends as fast as possible.
+    """
+
+    def __init__(self, settings: Settings, topic: TopicName, pace: PublishingPace | None) -> None:
         self._broker = settings.broker
         self._topic = topic_name(settings, topic)
         self._producer = producer(
@@ -40,7 +48,7 @@ class Sender:
             self._give_up()
 
     def finish(self) -> None:
-        """Wait until all are delivered."""
+        """Wait until all records are delivered."""
         if self._producer.flush(_DELIVERY_SECONDS + 1) or self._failure:
             self._give_up()
 
@@ -65,6 +73,6 @@ class Sender:
 
     def _give_up(self) -> None:
         raise UserError(
-            f"{self._broker}: {self.delivered} events were delivered to {self._topic}, then no more: "
-            f"{self._failure or 'no answer'}; mend that and publish the rest"
+            f"{self._broker}: delivery to {self._topic} stopped after {self.delivered} events: "
+            f"{self._failure or 'no response'}; fix the cause and publish the rest"
         )

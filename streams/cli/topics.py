@@ -1,4 +1,4 @@
-"""`watchkeeper topics`: create and list the topics that Watchkeeper uses, and say who needs which right."""
+"""`watchkeeper topics`: create and list topics, and manage access rights."""
 
 import shlex
 from collections.abc import Iterator
@@ -7,27 +7,28 @@ from typing import Annotated
 import typer
 from confluent_kafka.admin import ClusterMetadata
 
-from streams.access import COMPONENTS, Component, Right, rights
-from streams.broker import CLUSTER_ID
-from streams.cli.connection import reach
-from streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
-from streams.cli.output import note, print_json, print_table
-from streams.errors import UserError
-from streams.settings import Settings
-from streams.topics import TOPICS, create_topics, topic_name
+from watchkeeper.streams.cli.connection import reach
+from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
+from watchkeeper.streams.cli.output import note, print_json, print_table
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.kafka.embedded import CLUSTER_ID
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.access import COMPONENTS, Component, Right, rights
+from watchkeeper.streams.topics.topics import TOPICS, create_topics, topic_name
 
 app = typer.Typer(
     name="topics",
-    help="Create and list the topics that Watchkeeper uses, and say who needs which right.",
+    help="Create and list topics, and manage access rights.",
     no_args_is_help=True,
 )
 
 
 @app.command()
 def create(broker: Broker = None, topic_prefix: TopicPrefix = None) -> None:
-    """Create the topics that are not there; those that are stay as they are.
+    """Create the topics that do not exist.
 
-    How many partitions and copies they get is in WATCHKEEPER_PARTITIONS and WATCHKEEPER_REPLICATION.
+    Existing topics stay as they are. WATCHKEEPER_PARTITIONS and WATCHKEEPER_REPLICATION set the number of
+    partitions and replicas.
 
     \b
     Examples:
@@ -39,12 +40,12 @@ def create(broker: Broker = None, topic_prefix: TopicPrefix = None) -> None:
     created = create_topics(settings)
     for name in created:
         note(f"created {name}")
-    note(f"{len(created)} created, {len(TOPICS) - len(created)} were there")
+    note(f"{len(created)} created, {len(TOPICS) - len(created)} existed")
 
 
 @app.command("list")
 def list_topics(broker: Broker = None, topic_prefix: TopicPrefix = None, as_json: AsJson = False) -> None:
-    """List the topics, what they are for, and whether they are there.
+    """List the topics, their purpose, and whether they exist.
 
     \b
     Examples:
@@ -56,7 +57,7 @@ def list_topics(broker: Broker = None, topic_prefix: TopicPrefix = None, as_json
     if as_json:
         print_json(rows)
     else:
-        print_table(["topic", "partitions", "kept", "what"], [list(row.values()) for row in rows])
+        print_table(["topic", "partitions", "kept", "purpose"], [list(row.values()) for row in rows])
 
 
 def _rows(settings: Settings, there: ClusterMetadata) -> list[dict[str, object]]:
@@ -78,21 +79,28 @@ def _rows(settings: Settings, there: ClusterMetadata) -> list[dict[str, object]]
 @app.command()
 def acls(
     component: Annotated[
-        Component | None, typer.Argument(help="Whose rights.  [default: those of all]", show_default=False)
+        Component | None,
+        typer.Argument(
+            help="Component that needs the rights.  [default: all components]", show_default=False
+        ),
     ] = None,
     user: Annotated[
-        str | None, typer.Option("--user", metavar="NAME", help="Its user.  [default: the component's name]")
+        str | None,
+        typer.Option(
+            "--user", metavar="NAME", help="Kafka user of the component.  [default: the component's name]"
+        ),
     ] = None,
     give: Annotated[
-        bool, typer.Option("--give", help="Add them at the broker, as its administrator.")
+        bool, typer.Option("--give", help="Add the rights at the broker.  Requires an administrator.")
     ] = False,
     broker: Broker = None,
     topic_prefix: TopicPrefix = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which rights a component needs at a Kafka with ACLs, and no more.
+    """Print the minimal Kafka rights of each component.
 
-    Printed as commands of Kafka's own tool, for whoever may give them; with --give they are added.
+    The output is a list of `kafka-acls.sh` commands for an administrator. With --give, the command adds the
+    rights itself.
 
     \b
     Examples:
@@ -113,19 +121,17 @@ def acls(
 
 
 def _give(settings: Settings, wanted: dict[Component, list[Right]], user: str | None) -> None:
-    from streams.permissions import give as give_rights
+    from watchkeeper.streams.topics.permissions import give as give_rights
 
-    if reach(settings).cluster_id == CLUSTER_ID:  # asked for them, it would end this process
-        raise UserError(
-            f"{settings.broker}: the embedded broker has no ACLs, everybody may do everything there"
-        )
+    if reach(settings).cluster_id == CLUSTER_ID:  # a request for ACLs would end this process
+        raise UserError(f"{settings.broker}: the embedded broker has no ACLs; every client has all rights")
     for name, each in wanted.items():
         give_rights(settings, each, user or name)
         note(f"{user or name} has the rights of {name}: {len(each)} ACLs")
 
 
 def _commands(settings: Settings, wanted: list[Right], user: str) -> Iterator[str]:
-    """Write one command for all resources of a kind with the same operation."""
+    """Return one command for all resources of a kind with the same operation."""
     kinds = dict.fromkeys((right.resource, right.operation, right.prefixed) for right in wanted)
     for kind in kinds:
         resource, operation, prefixed = kind

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from streams.cli.connection import reach, see_rights
-from streams.cli.options import Broker, TopicPrefix
-from streams.settings import read_settings
+from watchkeeper.streams.cli.connection import check_rights, reach
+from watchkeeper.streams.cli.options import Broker, TopicPrefix
+from watchkeeper.streams.settings import read_settings
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -16,16 +16,16 @@ Alertmanagers = Annotated[
     typer.Option(
         "--alertmanager",
         metavar="URL",
-        help="An Alertmanager to send to, once for each of a cluster.  [default: pages are printed]",
+        help="Alertmanager to notify.  Repeat it for each member of a cluster.  [default: print pages]",
     ),
 ]
 WebPort = Annotated[
     int | None,
     typer.Option(
-        "--web-port", metavar="PORT", help="Where /metrics is served; 0 is any port.  [default: 6066]"
+        "--web-port", metavar="PORT", help="Port of /metrics; 0 chooses a free port.  [default: 6066]"
     ),
 ]
-JsonPages = Annotated[bool, typer.Option("--json-pages", help="Print pages as JSON, a line for each.")]
+JsonPages = Annotated[bool, typer.Option("--json-pages", help="Print pages as JSON, one line each.")]
 
 
 def worker(
@@ -34,18 +34,19 @@ def worker(
     alertmanager: Alertmanagers = None,
     web_port: WebPort = None,
     json_pages: JsonPages = False,
-    log_level: Annotated[LogLevel, typer.Option("--log-level", help="What is logged.")] = "INFO",
+    log_level: Annotated[LogLevel, typer.Option("--log-level", help="Lowest level to log.")] = "INFO",
 ) -> None:
-    """Fold events into statistics, judge them, and page. Run one for each core; they share the work.
+    """Run a worker that turns events into alerts.
 
-    Needs a Kafka: a worker never starts one by itself. To try everything on a machine without Kafka, run
-    `watchkeeper demo --keep`.
+    A worker computes statistics of events, detects problems, and sends alerts. Run one worker for each core;
+    they share the work. A worker requires a Kafka broker. To try Watchkeeper without Kafka, run
+    `watchkeeper demo --keep` or `watchkeeper broker`.
 
     \b
     Examples:
       watchkeeper worker --broker kafka:9092
       watchkeeper worker --alertmanager http://am-1:9093 --alertmanager http://am-2:9093 --web-port 0
-    """  # noqa: D301 - \b keeps the lines of the examples apart
+    """  # noqa: D301 - \b keeps the line breaks of the examples
     settings = read_settings(
         broker=broker,
         topic_prefix=topic_prefix,
@@ -53,7 +54,7 @@ def worker(
         web_port=web_port,
     )
     reach(settings)
-    see_rights(settings, "worker")
-    from streams.run import run  # Faust takes a second to import, and only workers need it
+    check_rights(settings, "worker")
+    from watchkeeper.streams.worker.run import run  # importing Faust takes a second
 
     raise typer.Exit(run(settings, json_pages=json_pages, log_level=log_level))

@@ -1,1 +1,1 @@
-"""What is watched and how: monitors and references, from files and tables to the registry of a worker."""
+"""The monitors and references in force: their records, their timelines and the registry of a worker."""

@@ -1,4 +1,4 @@
-"""The registry: every monitor and reference in force, followed from their topics while a worker runs."""
+"""The registry: all monitors and references in force. It follows their topics while a worker runs."""
 
 import logging
 import threading
@@ -7,61 +7,72 @@ from typing import Self
 
 from confluent_kafka import Consumer, KafkaException
 
-from streams.config.state import Configuration, Watched
-from streams.following import Behind, follow
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.streams.config.state import Configuration, Watched
+from watchkeeper.streams.config.timeline import Timeline
+from watchkeeper.streams.kafka.following import Behind, follow
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import TopicName
+from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["Registry", "Watched"]
 
 log = logging.getLogger(__name__)
 
-_FOLLOWED = "monitors", "references"
+_FOLLOWED: tuple[TopicName, ...] = ("monitors", "references")
 _BATCH = 500
+"""Number of records that are read at once. Chosen by hand; it bounds memory."""
 _POLL_SECONDS = 0.2
+"""Longest wait in seconds for records. Chosen by hand; `stop` may take as long."""
 _RETRY_SECONDS = 1.0
+"""Pause in seconds after an error. Chosen by hand; a shorter one floods the log while the broker is down."""
 _METADATA_SECONDS = 10.0
+"""Timeout in seconds of requests for partitions and offsets. Chosen by hand."""
 
 
 class Registry:
     """The configuration in force, for every stage of a worker.
 
-    A thread follows the topics and replaces what a subject has as a whole: no reader sees half a change, and
-    none takes a lock. A broken record is counted and logged, and what was in force before stays.
+    A thread follows the topics and replaces the timeline of a subject as a whole. So readers need no lock and
+    never see half a change. A broken record is counted and logged, and the configuration in force stays.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._configuration = Configuration()
-        self._watched: dict[str, Watched] = {}
+        self._watched: dict[str, Timeline[Watched]] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="registry", daemon=True)
         self.ready = threading.Event()
         """Set once both topics have been read to their ends."""
         self.generation = 0
-        """Rises with each change of any subject."""
+        """Increases with each change of any subject."""
 
     @classmethod
-    def fixed(cls, watched: Mapping[str, Watched]) -> Self:
-        """Make a registry that is ready and follows nothing, for tests and benchmarks."""
+    def fixed(cls, watched: Mapping[str, Watched | Timeline[Watched]]) -> Self:
+        """Return a registry that is ready and follows no topic, for tests and benchmarks.
+
+        A value that is not a timeline is in force at all times.
+        """
         registry = cls(Settings())
-        registry._watched = dict(watched)
+        registry._watched = {
+            name: each if isinstance(each, Timeline) else Timeline(each) for name, each in watched.items()
+        }
         registry.generation = 1
         registry.ready.set()
         return registry
 
     @property
     def ignored(self) -> int:
-        """How many broken records there were."""
+        """Number of broken records so far."""
         return self._configuration.ignored
 
     @property
     def broken(self) -> dict[str, str]:
-        """Why records are not used now, by `topic/key`; one that was put right is not among them."""
+        """Why a record is not used, by `topic/key`. A record that was corrected later is not listed."""
         return dict(self._configuration.broken)
 
-    def get(self, subject: str) -> Watched | None:
-        """Return what is known of a subject; the same object until it changes."""
+    def get(self, subject: str) -> Timeline[Watched] | None:
+        """Return all revisions of a subject, the same object until it changes; None if it has no monitor."""
         return self._watched.get(subject)
 
     def subjects(self) -> list[str]:
@@ -69,11 +80,11 @@ class Registry:
         return list(self._watched)
 
     def start(self) -> None:
-        """Begin to follow the topics; `ready` says when they have been read once."""
+        """Start to follow the topics. `ready` is set once they have been read to their ends."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop following; what is known stays."""
+        """Stop following the topics. The configuration read so far stays available."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -83,7 +94,7 @@ class Registry:
             try:
                 self._follow()
             except Exception as error:  # without this thread a worker would never see a change again
-                log.warning("monitors and references can't be followed, trying again: %s", error)
+                log.warning("monitors and references can't be read, trying again: %s", error)
                 self._stopping.wait(_RETRY_SECONDS)
 
     def _follow(self) -> None:
@@ -99,7 +110,7 @@ class Registry:
                         continue
                     topic = message.topic().removeprefix(self._settings.topic_prefix)
                     changed |= configuration.learn(topic, message.key(), message.value())
-                if behind:  # half of the past is not a state that ever was
+                if behind:  # until all is read, the state is one that was never in force
                     continue
                 if configuration is not self._configuration:
                     changed |= {*self._watched, *configuration.subjects()}
@@ -110,7 +121,7 @@ class Registry:
             consumer.close()
 
     def _assign(self, consumer: Consumer) -> Behind:
-        """Read both topics from the start."""
+        """Assign all partitions of both topics from the start, and return how far behind their ends it is."""
         partitions = set()
         for name in _FOLLOWED:
             topic = topic_name(self._settings, name)

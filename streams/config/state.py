@@ -1,61 +1,41 @@
-"""Configuration as events: what the records of `monitors` and `references` add up to."""
+"""Configuration as events: the state that the records of `monitors` and `references` add up to."""
 
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from math import lcm
 from typing import TypeVar
 
-from detectors.layout import Layout
-from detectors.reference import reference_labels, reference_rows
-from schemas.monitors import Monitor
-from schemas.references import Reference
-from schemas.revisions import MonitorRecord, MonitorRevision, ReferenceRecord, ReferenceRevision
+from watchkeeper.detectors.checks.reference import reference_labels, reference_rows
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.schemas.durations import milliseconds
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.references import Reference
+from watchkeeper.schemas.revisions import MonitorRecord, MonitorRevision, ReferenceRecord, ReferenceRevision
+from watchkeeper.schemas.times import BEGINNING_MS
+from watchkeeper.streams.config.timeline import Timeline
 
-__all__ = ["BEGINNING_MS", "Configuration", "Watched", "pane_ms", "reference_key"]
+__all__ = ["Configuration", "Watched", "pane_ms", "reference_key"]
 
 log = logging.getLogger(__name__)
-
-BEGINNING_MS = -(2**62)
-"""From the beginning: before any event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One subject: its monitor, and what it is compared with, by model version (None: any other version).
-
-    This is in force for panes that start at `from_ms` or later, and `before` for those that start earlier.
-    """
+    """One revision of a subject: its monitor, and its references by model version (None: all others)."""
 
     monitor: Monitor
     references: Mapping[str | None, Reference] = field(default_factory=dict)
-    from_ms: int = BEGINNING_MS
-    before: "Watched | None" = None
     revision: int = 0
-    """That of the monitor."""
+    """The number of the monitor's revision."""
     _layouts: dict[str | None, Layout] = field(default_factory=dict, repr=False, compare=False)
 
-    def at(self, time_ms: int) -> "Watched":
-        """Return what is in force for the pane that starts at a time."""
-        found = self
-        while found.before is not None and time_ms < found.from_ms:
-            found = found.before
-        return found
-
-    def history(self) -> "list[Watched]":
-        """List what was and will be in force, the oldest first."""
-        found = [self]
-        while found[-1].before is not None:
-            found.append(found[-1].before)
-        return found[::-1]
-
     def reference(self, version: str | None) -> Reference | None:
-        """Return the reference of a version, or else the one for all versions."""
+        """Return the reference of a version, or the one for all versions if it has none."""
         return self.references.get(version) or self.references.get(None)
 
     def layout(self, version: str | None) -> Layout:
-        """Return how the rows of a version become counts; the same object each time."""
+        """Return the layout that turns the rows of a version into counts; the same object each time."""
         own = version if version in self.references else None
         layout = self._layouts.get(own)
         if layout is None:
@@ -64,23 +44,29 @@ class Watched:
 
 
 class Configuration:
-    """What the topics `monitors` and `references` say. A record that is broken changes nothing."""
+    """The state of the topics `monitors` and `references`. A broken record changes nothing."""
 
     def __init__(self) -> None:
         self._monitors: dict[str, list[MonitorRevision]] = {}
         self._references: dict[str, dict[str | None, list[ReferenceRevision]]] = {}
         self.broken: dict[str, str] = {}
-        """Why a record is not used, by `topic/key`; one that was put right later is not among them."""
+        """Why a record is not used, by `topic/key`. A record that was corrected later is not listed."""
         self.ignored = 0
-        """How many broken records there were."""
+        """Number of broken records so far."""
 
     def learn(self, topic: str, key: bytes | None, value: bytes | None) -> set[str]:
-        """Take one record, `topic` without prefix, and return the subjects that it changed."""
+        """Apply one record and return the subjects that it changed. A record never raises an error.
+
+        Args:
+            topic: The topic without its prefix: `monitors` or `references`.
+            key: The record's key: a subject, or for a reference also `subject/version`.
+            value: The record's value; None removes the monitor or reference.
+        """
         name = (key or b"").decode(errors="replace")
         learn = self._learn_monitor if topic == "monitors" else self._learn_reference
         try:
             changed = learn(name, value)
-        except Exception as error:  # whatever a record holds, the worker goes on
+        except Exception as error:  # no record can stop the worker
             why = self.broken[f"{topic}/{name}"] = " ".join(str(error).split())
             self.ignored += 1
             log.error("the record of %s with key %r is ignored: %s", topic, name, why)
@@ -88,39 +74,36 @@ class Configuration:
         self.broken.pop(f"{topic}/{name}", None)
         return changed
 
-    def watched(self, subject: str) -> Watched | None:
-        """Return what was applied last for a subject, with what was before it; None without a monitor."""
+    def watched(self, subject: str) -> Timeline[Watched] | None:
+        """Return the timeline of a subject's monitor and references; None if it has no monitor."""
         if subject not in self._monitors:
             return None
         monitors, references = self._monitors[subject], self._references.get(subject, {})
-        watched = None
-        for from_ms in sorted({_from_ms(each) for each in _all(monitors, references)} | {BEGINNING_MS}):
-            at = _in_force(monitors, from_ms) or monitors[0]
-            found = {version: _in_force(known, from_ms) for version, known in references.items()}
-            compared = {version: each.reference for version, each in found.items() if each is not None}
-            watched = Watched(
-                at.monitor, compared, _aligned_ms(from_ms, watched, at.monitor), watched, at.revision
-            )
-        return watched
+        first, *starts = sorted({_from_ms(each) for each in _all(monitors, references)} | {BEGINNING_MS})
+        history = [(first, _watched(monitors, references, first))]
+        for from_ms in starts:
+            after, (before_ms, before) = _watched(monitors, references, from_ms), history[-1]
+            history.append((_aligned_ms(max(from_ms, before_ms), before.monitor, after.monitor), after))
+        return Timeline(history[0][1], *history[1:])
 
     def subjects(self) -> list[str]:
         """Return the subjects that have a monitor."""
         return sorted(self._monitors)
 
     def monitor_revisions(self, subject: str) -> list[MonitorRevision]:
-        """Return the monitors of a subject, the oldest first; none if it has none."""
+        """Return the revisions of a subject's monitor, the oldest first; an empty list if it has none."""
         return list(self._monitors.get(subject, ()))
 
     def reference_revisions(self, subject: str, version: str | None) -> list[ReferenceRevision]:
-        """Return the references of a subject and version, the oldest first; none if it has none."""
+        """Return the revisions of a reference, the oldest first; an empty list if there is none."""
         return list(self._references.get(subject, {}).get(version, ()))
 
     def references(self, subject: str) -> dict[str | None, Reference]:
-        """Return the newest references of a subject by version, whether it has a monitor or not."""
+        """Return the newest references of a subject by version, even if it has no monitor."""
         return {version: known[-1].reference for version, known in self._references.get(subject, {}).items()}
 
     def unwatched(self) -> list[str]:
-        """Return the subjects that have a reference and no monitor."""
+        """Return the subjects that have a reference but no monitor."""
         return sorted(set(self._references) - set(self._monitors))
 
     def _learn_monitor(self, subject: str, value: bytes | None) -> set[str]:
@@ -128,7 +111,7 @@ class Configuration:
             return {subject} if self._monitors.pop(subject, None) else set()
         revisions = MonitorRecord.decode(value).revisions
         if (found := revisions[0].monitor.subject) != subject:
-            raise ValueError(f"its monitor is for {found!r}")
+            raise ValueError(f"the monitor in it is for {found!r}")
         if self._monitors.get(subject) == revisions:
             return set()
         self._monitors[subject] = revisions
@@ -153,8 +136,8 @@ def _references(subject: str, version: str | None, value: bytes) -> list[Referen
         reference = each.reference
         if (reference.subject, reference.version) != (subject, version):
             name = reference_key(reference.subject, reference.version)
-            raise ValueError(f"its reference is for {name!r}")
-        # Its profile is read when it is first needed, in a stage: find out here that it can be.
+            raise ValueError(f"the reference in it is for {name!r}")
+        # A stage decodes the profiles when it first needs them. Decoding them here detects broken ones early.
         reference_rows(reference, None)
         reference_labels(reference, None)
     return revisions
@@ -167,7 +150,7 @@ R = TypeVar("R", MonitorRevision, ReferenceRevision)
 def _all(
     monitors: list[MonitorRevision], references: Mapping[str | None, list[ReferenceRevision]]
 ) -> Iterator[AnyRevision]:
-    yield from monitors[1:]  # the first is from the beginning, as far as is known
+    yield from monitors[1:]  # the first monitor is in force from the beginning
     for revisions in references.values():
         yield from revisions
 
@@ -176,21 +159,30 @@ def _from_ms(revision: AnyRevision) -> int:
     return BEGINNING_MS if revision.takes_effect_at_ms is None else revision.takes_effect_at_ms
 
 
+def _watched(
+    monitors: list[MonitorRevision],
+    references: Mapping[str | None, list[ReferenceRevision]],
+    time_ms: int,
+) -> Watched:
+    at = _in_force(monitors, time_ms) or monitors[0]
+    found = {version: _in_force(known, time_ms) for version, known in references.items()}
+    compared = {version: each.reference for version, each in found.items() if each is not None}
+    return Watched(at.monitor, compared, at.revision)
+
+
 def _in_force(revisions: list[R], time_ms: int) -> R | None:
     return next((each for each in reversed(revisions) if _from_ms(each) <= time_ms), None)
 
 
-def _aligned_ms(from_ms: int, before: Watched | None, monitor: Monitor) -> int:
-    """Round a time up so that no pane of before and none of after holds it, whoever chose it."""
-    if before is None:
-        return from_ms
-    step_ms = lcm(pane_ms(before.monitor), pane_ms(monitor))
-    return -(-max(from_ms, before.from_ms) // step_ms) * step_ms
+def _aligned_ms(time_ms: int, before: Monitor, after: Monitor) -> int:
+    """Round a time up to a start of panes of both monitors, so that no pane holds rows of both."""
+    step_ms = lcm(pane_ms(before), pane_ms(after))
+    return -(-time_ms // step_ms) * step_ms
 
 
 def pane_ms(monitor: Monitor) -> int:
     """Return the length of a monitor's panes in milliseconds."""
-    return monitor.windows.pane // timedelta(milliseconds=1)
+    return milliseconds(monitor.windows.pane)
 
 
 def reference_key(subject: str, version: str | None) -> str:

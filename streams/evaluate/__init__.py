@@ -1,1 +1,1 @@
-"""The second stage: panes in, statistics and findings of closed windows out. `stage` is the fold."""
+"""The stage evaluate: turns panes into statistics and findings of closed windows. `stage` is the fold."""

@@ -1,16 +1,18 @@
-"""The recent healthy past of one subject, version and layout: what an abrupt change is told from."""
+"""The recent windows of one subject, version and layout: the baseline for abrupt faults."""
 
 from msgspec import Struct, field
 
-from detectors.layout import Layout
-from detectors.profile import RowsProfile
-from streams.evaluate.merging import merged
-from streams.evaluate.windows import ALL
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.streams.evaluate.merging import merged
+from watchkeeper.streams.evaluate.windows import ALL
 
 WINDOWS = 4
-"""A generation holds so many windows; the past is the current and the previous one, so 4 to 8 windows."""
+"""Number of windows in a generation. The recent windows are the current and the previous generation, 4 to 8
+windows. Chosen by hand: more windows give a surer and an older baseline."""
 SEGMENTS_MAX = 100
-"""Of so many segments the past is kept: of those seen last, twice as many as a window judges."""
+"""The most segments with recent windows: those seen last. It is twice what a window judges (`SEGMENTS_MAX` in
+`judgement.py`), so that a segment may be absent for a while."""
 
 
 class Generations(Struct, array_like=True):
@@ -20,12 +22,20 @@ class Generations(Struct, array_like=True):
     """
 
     previous: bytes | None = None
+    """The encoded profile of the previous generation."""
     current: bytes | None = None
+    """The encoded profile of the current generation."""
     span_ms: int = 0
-    """How much time the current one stands for."""
+    """The length of the time that the current generation covers."""
 
     def add(self, profile: RowsProfile, span_ms: int, size_ms: int) -> None:
-        """Take in one span of time; the profile is used up."""
+        """Add one span of time.
+
+        Args:
+            profile: The rows of the span; the profile is changed.
+            span_ms: The length of the span.
+            size_ms: The length of a window.
+        """
         if self.span_ms >= WINDOWS * size_ms:
             self.previous, self.current, self.span_ms = self.current, None, 0
         profile.seal()
@@ -36,27 +46,34 @@ class Generations(Struct, array_like=True):
 
 
 class Recent(Struct):
-    """What has left the windows without a data-quality fault, by segment; during a fault the past stays."""
+    """The recent windows without a data-quality fault, by segment. A fault does not change them."""
 
     segments: dict[str, Generations] = field(default_factory=dict)
+    """Segment -> its recent windows; those seen last come last."""
 
     def add(self, profiles: dict[str, RowsProfile], span_ms: int, size_ms: int) -> None:
-        """Take in one span of time that has left the windows; the profiles are used up."""
+        """Add one span of time that no open window holds any more.
+
+        Args:
+            profiles: The rows of the span by segment; the profiles are changed.
+            span_ms: The length of the span.
+            size_ms: The length of a window.
+        """
         for segment, profile in profiles.items():
             known = self.segments.pop(segment, Generations())
             known.add(profile, span_ms, size_ms)
-            self.segments[segment] = known  # those seen last come last, in snapshots too
+            self.segments[segment] = known  # moves it to the end, in snapshots too
         for segment in list(self.segments)[: max(0, len(self.segments) - 1 - SEGMENTS_MAX)]:
             if segment != ALL:
                 del self.segments[segment]
 
     def profile(self, segment: str, layout: Layout) -> RowsProfile | None:
-        """Merge what is known of a segment; None if that is nothing."""
+        """Return the merged recent windows of a segment; None if there are none."""
         known = self.segments.get(segment, Generations())
         encoded = [data for data in (known.previous, known.current) if data is not None]
         return merged(RowsProfile, encoded, layout) if encoded else None
 
     @property
     def size_bytes(self) -> int:
-        """Give the size of all profiles."""
+        """The size of all encoded profiles in bytes."""
         return sum(len(each.previous or b"") + len(each.current or b"") for each in self.segments.values())

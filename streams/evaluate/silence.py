@@ -1,53 +1,65 @@
-"""Notices that a subject publishes nothing any more."""
+"""Detects that a subject has stopped publishing."""
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from schemas.findings import Finding, Kind, WindowFindings
-from schemas.monitors import Monitor
-from streams.evaluate.watermarks import NEVER
-from streams.evaluate.windows import Spans, ms
+from watchkeeper.schemas.durations import milliseconds
+from watchkeeper.schemas.findings import Finding, Kind, WindowFindings
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.times import BEGINNING_MS
+from watchkeeper.streams.evaluate.windows import WindowDurations
 
 
 class Silence(Struct):
-    """When one subject was last heard; encoding the struct is the snapshot.
+    """The last rows of one subject. The encoded struct is the snapshot.
 
-    Silence is measured on the clocks of the sources: event time stands still with the last event. It is told
-    in the subject's own event time all the same, as if that had gone on at the pace of the clock, so that its
-    windows follow those before, also where a past year is replayed.
+    Silence is measured on the clocks of the sources, because event time stops after the last event. It is
+    reported in the subject's event time, continued at the pace of the clock. So its windows follow the
+    earlier ones, even in a replay of a past year.
     """
 
     kind: Kind
-    heard_ms: int
-    """On the clock of the source that brought the last rows."""
+    """The kind of the subject's events: predictions or features."""
+    arrived_ms: int = field(name="heard_ms")
+    """When the last rows arrived, on the clock of their source."""
     event_ms: int
-    """How far event time had come."""
-    told_ms: int = NEVER
+    """The event time reached when the last rows arrived."""
+    judged_ms: int = field(default=BEGINNING_MS, name="told_ms")
     """The end of the last window that was judged."""
     good_due: int = 0
-    """How many windows have to be called good after a silence, so that its alert resolves."""
+    """Number of good windows still to report after a silence, so that its alert resolves."""
 
-    def hear(self, now_ms: int, event_ms: int) -> None:
-        """Note that rows came."""
-        self.heard_ms = max(self.heard_ms, now_ms)
+    def note_rows(self, now_ms: int, event_ms: int) -> None:
+        """Record that rows arrived.
+
+        Args:
+            now_ms: When they arrived, on the clock of their source.
+            event_ms: The event time reached.
+        """
+        self.arrived_ms = max(self.arrived_ms, now_ms)
         self.event_ms = max(self.event_ms, event_ms)
 
     def event_now_ms(self, idle: bool, clock_ms: int) -> int:
-        """Return the subject's event time, as if it had gone on at the pace of the clock."""
-        return self.event_ms + (clock_ms - self.heard_ms if idle else 0)
+        """Return the subject's event time, continued at the pace of the clock while it is idle."""
+        return self.event_ms + (clock_ms - self.arrived_ms if idle else 0)
 
     def judge(self, monitor: Monitor, idle: bool, clock_ms: int) -> WindowFindings | None:
-        """Judge the last window that has ended, unless it was; a subject that was never silent needs none.
+        """Judge the last window that has ended. Return None if it is judged already or there was no silence.
 
-        It belongs to no version: nobody can say which one should have published.
+        The window has no version: the version that should have published is unknown.
+
+        Args:
+            monitor: The monitor in force.
+            idle: Whether the subject is idle at all sources.
+            clock_ms: The time that the clocks of all sources have passed.
         """
-        spans = Spans.of(monitor, self.kind)
-        after_ms = ms(monitor.sensitivity.silent_after or 2 * monitor.windows.size)
-        silent_ms = clock_ms - self.heard_ms if idle else 0
+        spans = WindowDurations.of(monitor, self.kind)
+        after_ms = milliseconds(monitor.sensitivity.silent_after or 2 * monitor.windows.size)
+        silent_ms = clock_ms - self.arrived_ms if idle else 0
         end_ms = spans.floor(self.event_now_ms(idle, clock_ms))
         bad = end_ms - self.event_ms > after_ms
-        if end_ms <= self.told_ms or not (bad or self.good_due):
+        if end_ms <= self.judged_ms or not (bad or self.good_due):
             return None
-        self.told_ms = end_ms
+        self.judged_ms = end_ms
         self.good_due = monitor.sensitivity.resolve_after if bad else self.good_due - 1
         findings = [_finding(monitor.subject, silent_ms, after_ms)] if bad else []
         start_ms = end_ms - spans.size_ms
@@ -55,12 +67,12 @@ class Silence(Struct):
 
 
 def _finding(subject: str, silent_ms: int, after_ms: int) -> Finding:
-    told = f"{subject} has published nothing for {_words(silent_ms)}; {_words(after_ms)} are allowed."
-    return Finding("silent", "bad", told, value=silent_ms / 1000, threshold=after_ms / 1000)
+    text = f"{subject} has published nothing for {_words(silent_ms)}; the limit is {_words(after_ms)}."
+    return Finding("silent", "bad", text, value=silent_ms / 1000, threshold=after_ms / 1000)
 
 
 def _words(span_ms: int) -> str:
-    """Say a duration.
+    """Write a duration in words.
 
     >>> _words(90_000), _words(5_400_000), _words(300_000_000)
     ('90 seconds', '90 minutes', '83 hours')

@@ -1,101 +1,111 @@
-"""The second stage: panes in, the statistics and findings of closed windows out."""
+"""The second stage: turns panes into the statistics and findings of closed windows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct, field
 
-from schemas.findings import Kind
-from schemas.profiles import Pane, ToEvaluate, Watermark
-from schemas.statistics import WindowStatistics
-from streams.evaluate.coverage import Coverage, window
-from streams.evaluate.lane import Output, SavedLane
-from streams.evaluate.lanes import Lanes
-from streams.evaluate.merging import check_profile
-from streams.evaluate.silence import Silence
-from streams.evaluate.terms import Course, LaneKey, Registry, TermsOf
-from streams.evaluate.watermarks import NEVER, News, Watermarks
-from streams.fold import Message, Record
-from streams.ingest.partition import partition_of
-from streams.rejecting import rejection
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.profiles import Pane, ToEvaluate, Watermark
+from watchkeeper.schemas.statistics import WindowStatistics
+from watchkeeper.schemas.times import BEGINNING_MS
+from watchkeeper.streams.config.timeline import Timeline
+from watchkeeper.streams.evaluate.all_windows import AllWindows
+from watchkeeper.streams.evaluate.coverage import Coverage, cohort_start_ms, window
+from watchkeeper.streams.evaluate.merging import check_profile
+from watchkeeper.streams.evaluate.silence import Silence
+from watchkeeper.streams.evaluate.subject_windows import Output, SavedSubjectWindows
+from watchkeeper.streams.evaluate.watermarks import SubjectReport, Watermarks
+from watchkeeper.streams.evaluate.window_rules import MonitorHistory, RulesCache, WindowRules, WindowsKey
+from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
+from watchkeeper.streams.fold.rejection import readable
+from watchkeeper.streams.topics.partitioning import partition_of
 
 SWEEP_MS = 1000
-"""How often idle subjects are looked at, by the clocks of the sources."""
+"""Milliseconds between two advances of idle subjects, by the clocks of the sources. Chosen by hand: a larger
+number saves time and closes the windows of idle subjects later."""
 COVERAGES_MAX = 100
-"""Versions of one subject whose labels are counted; beyond it, those that wait for none are forgotten."""
+"""Number of versions of one subject whose labels are counted. Beyond it, versions that wait for no labels are
+forgotten. Chosen by hand; it bounds the state."""
 
 _decoder: "msgspec.msgpack.Decoder[ToEvaluate]" = msgspec.msgpack.Decoder(ToEvaluate)
 
 
-class Lost(Struct):
-    """What could not be evaluated, since the first."""
+class LostRecords(Struct):
+    """Counts of what could not be evaluated, since the beginning."""
 
     unreadable: int = 0
-    """Records that were neither a pane nor a watermark; they went to `rejected`."""
+    """Records that are neither a pane nor a watermark. They went to `rejected`."""
     unwatched_panes: int = 0
     """Panes of subjects without a monitor."""
     crowded_out_panes: int = 0
-    """Panes of versions or layouts beyond the most that are kept."""
+    """Panes of versions or layouts beyond `SUBJECT_WINDOWS_MAX`."""
 
 
-class Saved(Struct):
+class EvaluateState(Struct):
     """The whole state, in a checkpoint."""
 
     watermarks: Watermarks = field(default_factory=Watermarks)
-    lanes: list[SavedLane] = field(default_factory=list)
+    windows: list[SavedSubjectWindows] = field(default_factory=list, name="lanes")
     silences: dict[str, Silence] = field(default_factory=dict)
+    """By subject."""
     coverages: dict[str, dict[str, Coverage]] = field(default_factory=dict)
-    swept_ms: int = NEVER
-    lost: Lost = field(default_factory=Lost)
+    """By subject, then by version."""
+    swept_ms: int = BEGINNING_MS
+    """When idle subjects were advanced last, by the clocks of the sources."""
+    lost: LostRecords = field(default_factory=LostRecords)
 
 
-class EvaluateFold:
-    """Folds panes and watermarks of a partition's subjects. See `streams.fold.Fold`.
+class EvaluateFold(BaseFold):
+    """Folds panes and watermarks of a partition's subjects. See `watchkeeper.streams.fold.protocol.Fold`.
 
-    Time is what the messages say: there is no clock here. In which order messages of different sources come
-    does not change what is said of the windows of a subject and kind, nor its order. What is said of labels
-    comes after what is said of predictions until then; how much later does depend on that order.
+    Time comes from the messages only; there is no clock here. The outputs about the windows of one subject
+    and kind, and their order, do not depend on the order in which messages of different sources arrive.
+    Outputs about labels follow the outputs about predictions up to the same time; how much later does depend
+    on that order.
     """
 
-    def __init__(self, registry: Registry, sources: Sequence[str], number: int = 0) -> None:
+    def __init__(self, registry: MonitorHistory, sources: Sequence[str], number: int = 0) -> None:
         self._registry = registry
         self._number = number
         self._sources = list(sources)
-        self._terms = TermsOf(registry)
+        self._rules = RulesCache(registry)
         self._outputs: list[Message] = []
-        self._load(Saved())
+        self._load(EvaluateState())
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
-        """Take in panes and watermarks, in order."""
-        for record in records:
-            try:
-                message = self._read(record.value or b"")
-            except (ValueError, RecursionError) as error:
-                self.lost.unreadable += 1
-                why = f"neither a pane nor a watermark: {error}"
-                self._outputs.append(rejection(topic, self._number, record, "unreadable", why, now_ms))
-                continue
+        """Fold panes and watermarks, in order."""
+        what = "neither a pane nor a watermark"
+        for message in readable(topic, self._number, records, self._read, what, self._refuse, now_ms):
             if isinstance(message, Pane):
-                self._take(message)
+                self._add_pane(message)
             else:
-                self._hear(message)
+                self._note_watermark(message)
+
+    def _refuse(self, rejected: Message) -> None:
+        self.lost.unreadable += 1
+        self._outputs.append(rejected)
 
     def _read(self, value: bytes) -> ToEvaluate:
-        """Decode what ingest sent; ValueError for what it can't have sent."""
+        """Decode a message; raise ValueError for one that ingest cannot have sent."""
         message = _decoder.decode(value)
         if isinstance(message, Watermark):
             if message.source not in self._sources:
                 raise ValueError(f"there is no source {message.source[:100]!r}")
             return message
-        course = self._terms.lane(LaneKey(message.subject, message.version, message.kind, message.layout))
-        layout = course.at(message.start_ms).layout if course is not None else None
+        timeline = self._rules.rules(
+            WindowsKey(message.subject, message.version, message.kind, message.layout)
+        )
+        layout = timeline.at(message.start_ms).layout if timeline is not None else None
         if layout is not None:
-            check_profile(message, layout)  # in a window it would be too late to keep its bytes
+            check_profile(
+                message, layout
+            )  # checked only in a window, it could not be rejected with its bytes
         return message
 
     def tick(self, now_ms: int) -> None:
-        """Forget subjects that are not watched any more; time passes with watermarks only."""
-        for key in [lane.key for lane in self._lanes if not self._is_watched(lane.key.subject)]:
+        """Forget subjects that are no longer watched. Only watermarks advance time."""
+        for key in [each.key for each in self._windows if not self._is_watched(each.key.subject)]:
             self._drop(key)
         for held in (self._silences, self._coverages):
             for subject in [subject for subject in held if not self._is_watched(subject)]:
@@ -103,14 +113,19 @@ class EvaluateFold:
         self._watermarks.forget(self._is_watched)
 
     def outputs(self) -> list[Message]:
-        """Hand over statistics and findings since the last call."""
+        """Return the statistics and findings since the last call."""
         outputs, self._outputs = self._outputs, []
         return outputs
 
     def snapshot(self) -> bytes:
-        """Encode the whole state; `size_bytes` says how large it was."""
-        saved = Saved(
-            self._watermarks, self._lanes.saved(), self._silences, self._coverages, self._swept_ms, self.lost
+        """Encode the whole state, and set `size_bytes` to its size."""
+        saved = EvaluateState(
+            self._watermarks,
+            self._windows.saved(),
+            self._silences,
+            self._coverages,
+            self._swept_ms,
+            self.lost,
         )
         state = msgspec.msgpack.encode(saved)
         self.size_bytes = len(state)
@@ -118,18 +133,11 @@ class EvaluateFold:
 
     def restore(self, state: bytes) -> None:
         """Replace the state."""
-        self._load(msgspec.msgpack.decode(state, type=Saved))
+        self._load(msgspec.msgpack.decode(state, type=EvaluateState))
 
-    def needs(self) -> Mapping[str, int]:
-        """Need no old records: the state is small."""
-        return {}
-
-    def remember(self, topic: str, records: Sequence[Record]) -> None:
-        """Rebuild nothing; never called, as nothing is needed."""
-
-    def _load(self, saved: Saved) -> None:
+    def _load(self, saved: EvaluateState) -> None:
         self._watermarks = saved.watermarks
-        self._lanes = Lanes(saved.lanes)
+        self._windows = AllWindows(saved.windows)
         self._silences = saved.silences
         self._coverages = saved.coverages
         self._swept_ms = saved.swept_ms
@@ -139,23 +147,23 @@ class EvaluateFold:
     def _is_watched(self, subject: str) -> bool:
         return self._registry.get(subject) is not None
 
-    def _take(self, pane: Pane) -> None:
-        key = LaneKey(pane.subject, pane.version, pane.kind, pane.layout)
-        course = self._terms.lane(key)
-        if course is None:
+    def _add_pane(self, pane: Pane) -> None:
+        key = WindowsKey(pane.subject, pane.version, pane.kind, pane.layout)
+        timeline = self._rules.rules(key)
+        if timeline is None:
             self.lost.unwatched_panes += 1
             return
-        lane = self._lanes.open(key)
-        if lane is None:
+        windows = self._windows.open(key)
+        if windows is None:
             self.lost.crowded_out_panes += 1
             return
         reached_ms = self._watermarks.of(pane.kind, pane.subject).reached_ms
-        lane.add(pane, reached_ms, course, self._lanes.has_room(pane))
+        windows.add(pane, reached_ms, timeline, self._windows.has_room(pane))
         self._count(pane)
 
     def _count(self, pane: Pane) -> None:
-        """Count predictions and labels, to notice when labels do not come."""
-        bucket_ms = self._terms.labels(pane.subject, pane.version).bucket(pane.start_ms)
+        """Count predictions and labels, to detect missing labels."""
+        bucket_ms = cohort_start_ms(self._rules.labels(pane.subject, pane.version), pane.start_ms)
         if bucket_ms is None or pane.segment is not None:
             return
         versions = self._coverages.setdefault(pane.subject, {})
@@ -165,70 +173,72 @@ class EvaluateFold:
         coverage = versions.setdefault(pane.version, Coverage())
         coverage.add(pane.kind == "labels", bucket_ms, pane.rows)
 
-    def _drop(self, key: LaneKey) -> None:
-        self._lanes.drop(key)
-        self._terms.forget(key)
+    def _drop(self, key: WindowsKey) -> None:
+        self._windows.drop(key)
+        self._rules.forget(key)
 
-    def _hear(self, message: Watermark) -> None:
-        news = self._watermarks.hear(message, self._sources, self._is_watched)
+    def _note_watermark(self, message: Watermark) -> None:
+        news = self._watermarks.note(message, self._sources, self._is_watched)
         for each in news:
-            self._note_life(each, message.now_ms)
+            self._note_rows(each, message.now_ms)
         due = {each.subject for each in news} | self._watermarks.settle() | self._idle_subjects()
         for subject in sorted(due):
             self._advance(subject)
 
     def _idle_subjects(self) -> set[str]:
-        """Name the subjects for which time passes by the clocks, if those have moved on."""
+        """Return the idle subjects, whose time passes by the clocks, at most once in `SWEEP_MS`."""
         clock_ms = self._watermarks.clock_ms(self._sources)
         if clock_ms - self._swept_ms < SWEEP_MS:
             return set()
         self._swept_ms = clock_ms
         return self._watermarks.idle_subjects()
 
-    def _note_life(self, news: News, now_ms: int) -> None:
+    def _note_rows(self, news: SubjectReport, now_ms: int) -> None:
         if news.kind == "labels":
             return
         silence = self._silences.get(news.subject)
         if silence is None and news.alive:
-            silence = self._silences[news.subject] = Silence(news.kind, now_ms, NEVER)
+            silence = self._silences[news.subject] = Silence(news.kind, now_ms, BEGINNING_MS)
         if silence is not None:
-            silence.hear(now_ms if news.alive else NEVER, news.time_ms)
+            silence.note_rows(now_ms if news.alive else BEGINNING_MS, news.time_ms)
 
     def _advance(self, subject: str) -> None:
-        """Say all that can be said of a subject by now."""
-        self._tell(self._closed(subject, "predictions"))
-        self._tell(self._closed(subject, "features"))
+        """Close and judge everything of a subject that is due."""
+        self._send(self._closed(subject, "predictions"))
+        self._send(self._closed(subject, "features"))
         labels = self._closed(subject, "labels") + self._judge_coverage(subject)
-        self._tell(sorted(labels, key=lambda each: each.window_end_ms))
+        self._send(sorted(labels, key=lambda each: each.window_end_ms))
         watched, silence = self._registry.get(subject), self._silences.get(subject)
         if watched is not None and silence is not None:
             idle = self._watermarks.of(silence.kind, subject).idle
             clock_ms = self._watermarks.clock_ms(self._sources)
             monitor = watched.at(silence.event_now_ms(idle, clock_ms)).monitor
             found = silence.judge(monitor, idle, clock_ms)
-            self._tell([found] if found else [])
+            self._send([found] if found else [])
 
     def _closed(self, subject: str, kind: Kind) -> list[Output]:
-        """Close the windows of a kind that are due."""
+        """Close the windows of a kind that are due; return their outputs in order."""
         reached_ms = self._reached_ms(subject, kind)
-        told: list[tuple[int, LaneKey, Output]] = []
-        for lane in self._lanes.of(subject, kind):
-            course = self._terms.lane(lane.key)
-            if course is None:
+        closed: list[tuple[int, WindowsKey, Output]] = []
+        for windows in self._windows.of(subject, kind):
+            timeline = self._rules.rules(windows.key)
+            if timeline is None:
                 continue
-            idle_ms = self._idle_ms(subject, kind, course)
-            told += [
-                (each.window_end_ms, lane.key, each) for each in lane.advance(reached_ms, idle_ms, course)
+            idle_ms = self._idle_ms(subject, kind, timeline)
+            closed += [
+                (each.window_end_ms, windows.key, each)
+                for each in windows.advance(reached_ms, idle_ms, timeline)
             ]
-            if lane.is_over(reached_ms, course):
-                self._drop(lane.key)
-        # By time first: so it does not matter whether event time came this far in one step or in many.
-        return [output for _, _, output in sorted(told, key=lambda each: each[:2])]
+            if windows.is_over(reached_ms, timeline):
+                self._drop(windows.key)
+        # Sorted by time first, so that one large step of event time gives the same order as many small ones.
+        return [output for _, _, output in sorted(closed, key=lambda each: each[:2])]
 
     def _reached_ms(self, subject: str, kind: Kind) -> int:
-        """Give how far windows of a kind may close: those of labels no further than predictions have come.
+        """Return the event time up to which windows of a kind may close.
 
-        Ingest sees to that, but not across partitions: one may have labels only, and others predictions.
+        Windows of labels close no further than predictions have come. Ingest ensures that within a partition,
+        but one partition may have labels only, and others predictions.
         """
         reached_ms = self._watermarks.of(kind, subject).reached_ms
         predictions = self._watermarks.of("predictions", subject)
@@ -236,31 +246,31 @@ class EvaluateFold:
             return min(reached_ms, predictions.reached_ms)
         return reached_ms
 
-    def _idle_ms(self, subject: str, kind: Kind, course: Course) -> int:
-        """Give the time up to which an idle subject's windows close by the clocks of the sources."""
+    def _idle_ms(self, subject: str, kind: Kind, timeline: Timeline[WindowRules]) -> int:
+        """Return the time up to which an idle subject's windows close by the clocks of the sources."""
         if not self._watermarks.of(kind, subject).idle:
-            return NEVER
+            return BEGINNING_MS
         clock_ms = self._watermarks.clock_ms(self._sources)
-        until_ms = clock_ms - course.at(clock_ms).spans.lateness_ms
+        until_ms = clock_ms - timeline.at(clock_ms).spans.lateness_ms
         predictions = self._watermarks.of("predictions", subject)
-        if kind == "labels" and not predictions.idle and predictions.reached_ms > NEVER:
-            # A past year is replayed: labels that pause do not end with today, but with the predictions.
+        if kind == "labels" and not predictions.idle and predictions.reached_ms > BEGINNING_MS:
+            # In a replay of a past year, labels that pause wait for the predictions, not for the clock.
             return min(until_ms, predictions.reached_ms)
         return until_ms
 
     def _judge_coverage(self, subject: str) -> list[Output]:
-        """Judge whether labels came for the predictions of long enough ago."""
+        """Judge whether labels arrived for the predictions whose labels are due."""
         labels = self._watermarks.of("labels", subject)
         until_ms = self._watermarks.of("predictions", subject).reached_ms
         until_ms = until_ms if labels.idle else min(until_ms, labels.reached_ms)
         return [
             window(subject, version, each)
             for version, coverage in sorted(self._coverages.get(subject, {}).items())
-            for each in coverage.judge(until_ms, self._terms.labels(subject, version))
+            for each in coverage.judge(until_ms, self._rules.labels(subject, version))
         ]
 
-    def _tell(self, told: Sequence[Output]) -> None:
-        for each in told:
+    def _send(self, outputs: Sequence[Output]) -> None:
+        for each in outputs:
             key = each.subject.encode()
             if isinstance(each, WindowStatistics):
                 self._outputs.append(Message("statistics", key, msgspec.json.encode(each)))

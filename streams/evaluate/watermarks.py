@@ -1,59 +1,64 @@
-"""How far event time has come, per subject and kind, over all sources that send panes."""
+"""The event time that each subject and kind has reached, over all sources that send panes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from schemas.findings import Kind
-from schemas.profiles import Watermark
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.profiles import Watermark
+from watchkeeper.schemas.times import BEGINNING_MS
 
-NEVER = -(2**62)
 SURE_MS = 200
-"""What clocks of two machines may differ by, and what a record may take from its producer to a reader."""
+"""Milliseconds allowed for the difference of two machines' clocks and for a record's way from its producer to
+a reader. Chosen by hand: a larger number allows worse clocks and delays windows of idle subjects."""
 
 
-class Heard(Struct, array_like=True):
-    """What one source said last of one subject and kind."""
+class SourceWatermark(Struct, array_like=True):
+    """The last message of one source about one subject and kind."""
 
     time_ms: int
+    """The highest event time that the source has reached."""
     idle: bool
+    """Whether the source is idle."""
 
 
-class News(NamedTuple):
-    """What a message says of one subject and kind."""
+class SubjectReport(NamedTuple):
+    """The content of a message about one subject and kind."""
 
     kind: Kind
     subject: str
     time_ms: int
+    """The event time reached."""
     alive: bool
-    """Rows came since the source's last message about it, or it only fell idle now."""
+    """Whether rows arrived since the source's previous message, or the source fell idle only now."""
 
 
 class Progress(Struct):
-    """One subject's events of one kind."""
+    """How far one subject's events of one kind have come."""
 
-    sources: dict[str, Heard] = {}
-    reached_ms: int = NEVER
-    """No more panes that end at or before this are to come; never goes back."""
-    least_ms: int = NEVER
-    """How far the active sources have come."""
-    least_at_ms: int = NEVER
-    """When they had, by the clock of the source that came last."""
-    claimed_ms: int = NEVER
-    """What is reached as soon as the idle sources have said again that they are idle."""
-    claimed_at_ms: int = NEVER
-    """What they say is worth from then on."""
+    sources: dict[str, SourceWatermark] = {}
+    """Source -> its last message."""
+    reached_ms: int = BEGINNING_MS
+    """All panes that end at or before this time have arrived. It never decreases."""
+    least_ms: int = BEGINNING_MS
+    """The event time that all active sources have reached."""
+    least_at_ms: int = BEGINNING_MS
+    """When the last of them reached it, by its own clock."""
+    claimed_ms: int = BEGINNING_MS
+    """The time that is reached once the idle sources have confirmed that they are idle."""
+    claimed_at_ms: int = BEGINNING_MS
+    """Only confirmations after this time count."""
     idle: bool = False
-    """All sources have read to the end and found nothing for a while."""
+    """Whether all sources are idle: they have read to the end and found no rows for a while."""
 
 
 class Watermarks(Struct):
-    """The least of what the sources say holds; encoding the struct is the snapshot.
+    """The event time reached by all sources. The encoded struct is the snapshot.
 
     >>> marks = Watermarks()
     >>> for source, time_ms in (("ingest/0", 100), ("ingest/1", 70)):
-    ...     _ = marks.hear(Watermark(source, 0, {"labels": {"m": time_ms}}, {}), ["ingest/0", "ingest/1"])
+    ...     _ = marks.note(Watermark(source, 0, {"labels": {"m": time_ms}}, {}), ["ingest/0", "ingest/1"])
     >>> marks.settle()
     {'m'}
     >>> marks.of("labels", "m").reached_ms
@@ -64,38 +69,49 @@ class Watermarks(Struct):
     clocks: dict[str, int] = {}
     """Source -> the latest time on its clock."""
     beats: dict[str, int] = {}
-    """Source -> when it last said that all its idle subjects are idle still."""
+    """Source -> when it last confirmed that all its idle subjects are still idle."""
 
     def of(self, kind: Kind, subject: str) -> Progress:
-        """Return how far a subject has come."""
+        """Return the progress of a subject."""
         return self.progress.get(kind, {}).get(subject) or Progress()
 
-    def hear(
+    def note(
         self, message: Watermark, expected: Sequence[str], is_watched: Callable[[str], bool] = bool
-    ) -> list[News]:
-        """Take in one message; return what it says of the subjects that are watched."""
-        self.clocks[message.source] = max(message.now_ms, self.clocks.get(message.source, NEVER))
+    ) -> list[SubjectReport]:
+        """Record one message, and return its content about watched subjects.
+
+        Args:
+            message: The message.
+            expected: All sources.
+            is_watched: Whether a subject has a monitor.
+        """
+        self.clocks[message.source] = max(message.now_ms, self.clocks.get(message.source, BEGINNING_MS))
         if not message.event_time_ms and not message.idle:
             self.beats[message.source] = message.now_ms
         return [
-            self._note(kind, subject, message, expected)
+            self._note_one(kind, subject, message, expected)
             for kind, subject in _named(message)
             if is_watched(subject)
         ]
 
-    def _note(self, kind: Kind, subject: str, message: Watermark, expected: Sequence[str]) -> News:
+    def _note_one(
+        self, kind: Kind, subject: str, message: Watermark, expected: Sequence[str]
+    ) -> SubjectReport:
         progress = self.progress.setdefault(kind, {}).setdefault(subject, Progress())
-        heard = progress.sources.setdefault(message.source, Heard(NEVER, True))
+        last = progress.sources.setdefault(message.source, SourceWatermark(BEGINNING_MS, True))
         idle = subject in message.idle.get(kind, ())
-        news = News(
-            kind, subject, message.event_time_ms.get(kind, {}).get(subject, NEVER), not (idle and heard.idle)
+        news = SubjectReport(
+            kind,
+            subject,
+            message.event_time_ms.get(kind, {}).get(subject, BEGINNING_MS),
+            not (idle and last.idle),
         )
-        heard.time_ms, heard.idle = max(heard.time_ms, news.time_ms), idle
+        last.time_ms, last.idle = max(last.time_ms, news.time_ms), idle
         _advance(progress, expected, message.now_ms)
         return news
 
     def settle(self) -> set[str]:
-        """Move on where nothing is in doubt any more; return the subjects that have."""
+        """Advance the subjects whose claims are confirmed, and return them."""
         moved = set()
         for subjects in self.progress.values():
             for subject, progress in subjects.items():
@@ -104,14 +120,14 @@ class Watermarks(Struct):
         return moved
 
     def clock_ms(self, expected: Sequence[str]) -> int:
-        """Return the time that all sources' clocks have passed.
+        """Return the time that the clocks of all sources have passed.
 
-        What an idle source says of now, and not our own clock: while a source is dead, nothing is known.
+        This worker's clock does not count: while a source is down, its events are unknown.
         """
-        return min((self.clocks.get(source, NEVER) for source in expected), default=NEVER)
+        return min((self.clocks.get(source, BEGINNING_MS) for source in expected), default=BEGINNING_MS)
 
     def idle_subjects(self) -> set[str]:
-        """Name the subjects that are idle everywhere in one of their kinds."""
+        """Return the subjects that are idle at all sources in one of their kinds."""
         return {
             subject
             for subjects in self.progress.values()
@@ -120,7 +136,7 @@ class Watermarks(Struct):
         }
 
     def forget(self, is_watched: Callable[[str], bool]) -> None:
-        """Drop the subjects that are not watched any more."""
+        """Drop the subjects that are no longer watched."""
         for kind, subjects in self.progress.items():
             self.progress[kind] = {name: progress for name, progress in subjects.items() if is_watched(name)}
 
@@ -132,35 +148,36 @@ def _named(message: Watermark) -> list[tuple[Kind, str]]:
 
 
 def _advance(progress: Progress, expected: Sequence[str], now_ms: int) -> None:
-    heard = [progress.sources.get(source) for source in expected]
-    known = [each for each in heard if each is not None]
+    found = [progress.sources.get(source) for source in expected]
+    known = [each for each in found if each is not None]
     active = [each.time_ms for each in known if not each.idle]
-    progress.idle = not active and len(known) == len(heard)
-    if len(known) < len(heard):
+    progress.idle = not active and len(known) == len(found)
+    if len(known) < len(found):
         return
-    # With all idle, nothing holds back what the furthest has said; so it does not matter who fell idle first.
-    least_ms = min(active) if active else max((each.time_ms for each in known), default=NEVER)
+    # If all are idle, the furthest source counts, so that the order in which they fell idle does not matter.
+    least_ms = min(active) if active else max((each.time_ms for each in known), default=BEGINNING_MS)
     if least_ms != progress.least_ms:
         progress.least_ms, progress.least_at_ms = least_ms, now_ms
-    progress.claimed_ms = min(progress.claimed_ms, least_ms)  # a source that was thought idle is behind
+    progress.claimed_ms = min(progress.claimed_ms, least_ms)  # a source that counted as idle is behind
     _claim(progress)
 
 
 def _claim(progress: Progress) -> None:
-    """Claim what the active sources have come to, unless an earlier claim is open: each must be settled."""
+    """Claim the time that the active sources have reached, unless an earlier claim is still open."""
     if progress.claimed_ms <= progress.reached_ms < progress.least_ms:
         progress.claimed_ms, progress.claimed_at_ms = progress.least_ms, progress.least_at_ms
 
 
 def _settle(progress: Progress, clocks: Mapping[str, int]) -> bool:
-    """Accept what is claimed, once every idle source has said later that it is idle; say whether it was.
+    """Accept the claim once every idle source has confirmed after it that it is idle; return whether it was.
 
-    A source is idle as of the time at which it said so. What it has read since may belong to the same panes.
+    A message proves idleness only up to its own time. Rows that the source read since then may belong to the
+    same panes.
     """
     if progress.claimed_ms <= progress.reached_ms:
         return False
-    idle = (source for source, heard in progress.sources.items() if heard.idle)
-    if any(clocks.get(source, NEVER) < progress.claimed_at_ms + SURE_MS for source in idle):
+    idle = (source for source, last in progress.sources.items() if last.idle)
+    if any(clocks.get(source, BEGINNING_MS) < progress.claimed_at_ms + SURE_MS for source in idle):
         return False
     progress.reached_ms = progress.claimed_ms
     _claim(progress)

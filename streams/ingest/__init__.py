@@ -1,1 +1,1 @@
-"""The first stage: events in, panes out. `stage` is the fold; `decode`, `join` and `panes` are its parts."""
+"""The first stage: events become panes. `stage` has the fold; `decode`, `join` and `panes` are its parts."""

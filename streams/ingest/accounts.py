@@ -1,4 +1,4 @@
-"""What became of every event of one partition: the sums must equal what was published."""
+"""Accounts of one partition: the outcome of every event. Their sums equal the number of published events."""
 
 from typing import Literal
 
@@ -8,27 +8,27 @@ Outcome = Literal["accepted", "late", "duplicate", "rejected"]
 
 
 class Account(Struct):
-    """Events of one topic by outcome, since the first; saved in the checkpoint, so exact after any crash."""
+    """Number of events of one topic by outcome. The checkpoint has it, so it is exact after any crash."""
 
     accepted: int = 0
     late: int = 0
-    """Their pane was closed already: counted, but not in its statistics."""
+    """Events whose pane was already closed. They are in no statistic."""
     duplicate: int = 0
-    """The same `prediction_id` of the same model version again."""
+    """Events that repeat a `prediction_id` of the same model version, and repeats of a replay."""
     rejected: int = 0
 
     @property
     def total(self) -> int:
-        """All events ever folded."""
+        """Number of all events that were folded."""
         return self.accepted + self.late + self.duplicate + self.rejected
 
 
 class LabelAccount(Struct):
-    """What became of accepted labels."""
+    """Number of accepted labels by outcome."""
 
     matched: int = 0
     corrected: int = 0
     late: int = 0
-    """Their pane was closed already, or that of the label that they correct."""
+    """Labels whose pane, or the pane of the label that they correct, was already closed."""
     orphaned: int = 0
-    """No prediction of that id came."""
+    """Labels whose prediction did not arrive."""

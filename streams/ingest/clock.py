@@ -1,67 +1,70 @@
-"""Event time of one subject's events of one kind in one partition, and which panes it has closed."""
+"""The event time that a subject's events of one kind have reached in a partition, and the closed panes."""
 
 from datetime import datetime
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
-from streams.ingest.spans import Spans
-
-NEVER = -(2**62)
+from watchkeeper.schemas.times import BEGINNING_MS
+from watchkeeper.streams.ingest.spans import PaneGrid
 
 
 class Clock(Struct):
-    """The highest event time seen, and the end of the last pane that is closed for good.
+    """The latest event time so far, and the end of the last closed pane.
 
-    A row is late if its pane had been closed by the rows before it, however they came in chunks.
+    A row is late if earlier rows have closed its pane. The split into chunks makes no difference.
 
-    >>> spans = Spans(pane_ms=100, lateness_ms=500, label_ms=0)
-    >>> Clock().late(np.array([0, 700, 100, 200]), spans)[0].tolist()
+    >>> from watchkeeper.streams.config.timeline import Timeline
+    >>> from watchkeeper.streams.ingest.spans import PaneDurations
+    >>> panes = PaneGrid(Timeline(PaneDurations(pane_ms=100, lateness_ms=500, label_ms=0)))
+    >>> Clock().late(np.array([0, 700, 100, 200]), panes)[0].tolist()
     [False, False, True, False]
     """
 
-    latest_ms: int = NEVER
-    before_ms: int = NEVER
-    """`latest_ms` as it was before the last chunk."""
-    closed_ms: int = NEVER
+    latest_ms: int = BEGINNING_MS
+    """The latest event time so far."""
+    before_ms: int = BEGINNING_MS
+    """The value of `latest_ms` before the last chunk."""
+    closed_ms: int = BEGINNING_MS
     """Panes that end at or before this are closed."""
-    told_ms: int = NEVER
-    """The last `closed_ms` that evaluate was told."""
-    seen_ms: int = NEVER
-    """When rows last came, by the worker's clock."""
+    sent_ms: int = field(default=BEGINNING_MS, name="told_ms")
+    """The last `closed_ms` that was sent to evaluate."""
+    seen_ms: int = BEGINNING_MS
+    """The time of the last rows, by the worker's clock."""
     idle: bool = False
+    """Whether evaluate was notified that the subject is idle."""
 
-    def late(self, times: NDArray[np.int64], spans: Spans) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Say which rows are late and in which pane, by its start, each is counted; move on to the latest."""
+    def late(self, times: NDArray[np.int64], panes: PaneGrid) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Advance the clock; return which rows are late, and the start of the pane that counts each row."""
         running = np.maximum.accumulate(np.concatenate(([self.latest_ms], times)))
-        starts = spans.starts(times)
-        late = (spans.due(starts) <= running[:-1]) | (spans.ends(starts) <= self.closed_ms)
-        # A late row has no pane of its own any more: it is counted in the one that was open when it came.
-        open_ms = np.maximum(spans.starts(running[:-1]), self.closed_ms)
+        starts = panes.starts(times)
+        late = (panes.due(starts) <= running[:-1]) | (panes.ends(starts) <= self.closed_ms)
+        # The pane of a late row is closed. The row is counted in the pane that was open when it arrived.
+        open_ms = np.maximum(panes.starts(running[:-1]), self.closed_ms)
         self.before_ms, self.latest_ms = self.latest_ms, int(running[-1])
         return late, np.where(late, open_ms, starts)
 
-    def late_by_clock(self, times: NDArray[np.int64], spans: Spans) -> NDArray[np.intp]:
-        """Say, before `late`, which rows will be late only because no rows came for long and time went on."""
-        if self.closed_ms <= spans.closed_to(self.latest_ms):
+    def late_by_clock(self, times: NDArray[np.int64], panes: PaneGrid) -> NDArray[np.intp]:
+        """Return which rows are late only because the wall clock closed their pane. Call it before `late`."""
+        if self.closed_ms <= panes.closed_to(self.latest_ms):
             return np.array([], dtype=np.intp)
         running = np.maximum.accumulate(np.concatenate(([self.latest_ms], times)))[:-1]
-        starts = spans.starts(times)
-        return np.flatnonzero((spans.due(starts) > running) & (spans.ends(starts) <= self.closed_ms))
+        starts = panes.starts(times)
+        return np.flatnonzero((panes.due(starts) > running) & (panes.ends(starts) <= self.closed_ms))
 
     def see(self, now_ms: int) -> bool:
-        """Note that rows came; return whether the subject was idle."""
+        """Record that rows arrived at `now_ms`; return whether the subject was idle."""
         was_idle, self.idle, self.seen_ms = self.idle, False, now_ms
         return was_idle
 
     def advance(self, closed_ms: int) -> None:
-        """Close the panes that end at or before the end of a pane."""
+        """Close the panes that end at or before a time, which must be the end of a pane."""
         self.closed_ms = max(self.closed_ms, closed_ms)
 
 
 def time_ms(time: datetime | int) -> int:
-    """Return whole milliseconds since 1970.
+    """Return a time as whole milliseconds since 1970.
 
     >>> from datetime import UTC
     >>> time_ms(datetime(2026, 1, 1, tzinfo=UTC)), time_ms(5)

@@ -1,48 +1,47 @@
-"""From the bytes of an event to a typed row, or to the reason why not.
+"""Decodes the bytes of an event into a typed row, or finds the reason to reject it.
 
-The fast path decodes with structs built from the monitors, in one pass, with the model's name as the tag of a
-union: `msgspec` finds the model and its features' types by itself. What that refuses goes the slow way, which
-tells a broken event (rejected) from a broken feature in a good event (counted against the feature).
+The fast path decodes in one pass, with structs built from the monitors. The model's name is the tag of their
+union, so `msgspec` selects the model and the types of its features. An event that the fast path refuses takes
+the slow path, which distinguishes a broken event (rejected) from a broken feature in a good event (counted).
 """
 
 import contextlib
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
-from schemas.events import LabelValue, Output, Time
-from schemas.monitors import Feature, Monitor
-from streams.config.state import BEGINNING_MS
-from streams.fold import Record
-from streams.ingest.clock import time_ms
-from streams.ingest.envelope import EVENT_BYTES_MAX, KNOWN_TYPES, Refusal, is_bare, open_event, unwatched
+from watchkeeper.detectors.tasks import task_of
+from watchkeeper.schemas.events import LabelValue, Time
+from watchkeeper.schemas.monitors import Feature, Monitor
+from watchkeeper.streams.config.timeline import Timeline
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.ingest.clock import time_ms
+from watchkeeper.streams.ingest.envelope import (
+    EVENT_BYTES_MAX,
+    KNOWN_TYPES,
+    EventRefusal,
+    is_bare,
+    open_event,
+    unwatched,
+)
 
 _NAN = float("nan")
 
 
 class Row(NamedTuple):
-    """A decoded event of a declared subject. `wrong` names the features that were of a wrong type."""
+    """A decoded event of a declared subject. `wrong` names the features with a wrong type."""
 
     event: Any
     wrong: tuple[str, ...] = ()
 
 
-class ScoredOutput(Struct, frozen=True):
-    """What a classifier said: the fields of `schemas.events.Output`, with the score held to its range."""
-
-    score: Annotated[float, Meta(ge=0, le=1)] | None = None
-    label: bool | int | str | None = None
-    value: float | None = None
-    probabilities: dict[str, float] | list[float] | None = None
-
-
 class LabelRow(Struct, frozen=True):
-    """A decoded label event; the same fields as `schemas.events.Label`."""
+    """A decoded label event, with the fields of `watchkeeper.schemas.events.Label` that ingest needs."""
 
     prediction_id: str
     label_time: Time
@@ -52,45 +51,40 @@ class LabelRow(Struct, frozen=True):
 
 
 class _Nothing(Struct, tag_field="model", tag="\0"):
-    """Keeps the union a union: a single struct would accept an event that does not name its model."""
+    """A second member of the union: a union of one struct would accept an event that names no model."""
 
 
 class _NoView(Struct, tag_field="feature_view", tag="\0"):
-    """The same for feature views."""
+    """A second member of the union of feature views."""
 
 
-class _Named(Struct):
-    """What says by which monitor an event is decoded."""
+class _NamedSubject(Struct):
+    """The fields that decide which monitor decodes an event."""
 
     event_time: Time
     model: str | None = None
     feature_view: str | None = None
 
 
-class Subject:
-    """How one monitor's events are decoded: a struct with the declared features as typed fields.
+class SubjectDecoder:
+    """Decodes the events of one monitor into a struct with the declared features as typed fields."""
 
-    It is for events from `from_ms` on, until the monitor after it; `before` is for earlier ones.
-    """
-
-    def __init__(
-        self, monitor: Monitor, from_ms: int = BEGINNING_MS, before: "Subject | None" = None
-    ) -> None:
-        self.from_ms = from_ms
-        self.until_ms = -BEGINNING_MS
-        self.before = before
-        if before is not None:
-            before.until_ms = from_ms
+    def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
         self.name = monitor.subject
         self.features = monitor.features
+        self.task = task_of(monitor.task)
         tag_field = "model" if monitor.model else "feature_view"
         self.attributes = {feature: f"f{i}" for i, feature in enumerate(monitor.features)}
         self.feature_struct = msgspec.defstruct(
             "Features",
             [(self.attributes[name], *_field(name, feature)) for name, feature in monitor.features.items()],
         )
-        extra = _prediction_fields(monitor) if monitor.model else [("entity_id", str | None, None)]
+        extra = (
+            _prediction_fields(self.task.output_struct)
+            if monitor.model
+            else [("entity_id", str | None, None)]
+        )
         self.struct = msgspec.defstruct(
             "Event",
             [("event_time", Time), ("features", self.feature_struct), *extra],
@@ -101,34 +95,28 @@ class Subject:
 
     @functools.cached_property
     def decode_fast(self) -> Callable[[bytes], Any]:
-        """Decode an event of this subject; raises on one that is not good."""
+        """Decodes a valid event of this subject; raises one of `UNDECODABLE` for any other."""
         return msgspec.json.Decoder(self.struct).decode
 
-    def history(self) -> "Iterator[Subject]":
-        """Yield this and all before it."""
-        yield self
-        if self.before is not None:
-            yield from self.before.history()
-
-    def at(self, time_ms: int) -> "Subject":
-        """Return what an event of a time is decoded with."""
-        return next(each for each in self.history() if each.before is None or time_ms >= each.from_ms)
-
     def convert(self, event: dict[str, Any]) -> Row:
-        """Build a row, leaving out features of a wrong type; raise on a bad envelope."""
+        """Build a row without the features that have a wrong type.
+
+        Raises:
+            msgspec.ValidationError: if another field is missing or has a wrong type.
+        """
         given = event.get("features")
         if not isinstance(given, Mapping):
             raise msgspec.ValidationError("Expected `object` - at `$.features`")
-        fine = {name: value for name, value in given.items() if name not in self.features}
+        valid = {name: value for name, value in given.items() if name not in self.features}
         wrong = []
         for name, feature in self.features.items():
             if name not in given or given[name] is None:
                 continue
             if _fits(given[name], feature):
-                fine[name] = given[name]
+                valid[name] = given[name]
             else:
                 wrong.append(name)
-        return Row(msgspec.convert({**event, "features": fine}, self.struct), tuple(wrong))
+        return Row(msgspec.convert({**event, "features": valid}, self.struct), tuple(wrong))
 
 
 def _field(name: str, feature: Feature) -> tuple[Any, Any]:
@@ -138,10 +126,10 @@ def _field(name: str, feature: Feature) -> tuple[Any, Any]:
     return kind | None, msgspec.field(name=name, default=None)
 
 
-def _prediction_fields(monitor: Monitor) -> list[Any]:
+def _prediction_fields(output: type[Struct]) -> list[Any]:
     return [
         ("prediction_id", str),
-        ("prediction", Output if monitor.task == "regression" else ScoredOutput),
+        ("prediction", output),
         ("model_version", str, "unversioned"),
         ("segments", dict[str, str] | None, None),
         ("latency_ms", float | None, None),
@@ -159,34 +147,34 @@ def _fits(value: Any, feature: Feature) -> bool:
 class EventDecoder:
     """Decodes one kind of event for all subjects of that kind."""
 
-    def __init__(self, subjects: Iterable[Subject], tag_field: str) -> None:
-        self.subjects = {subject.name: subject for subject in subjects}
+    def __init__(self, subjects: Iterable[Timeline[SubjectDecoder]], tag_field: str) -> None:
+        self.subjects = {subject.latest.name: subject for subject in subjects}
         self.by_struct = {
-            each.struct: each for subject in self.subjects.values() for each in subject.history()
+            each.value.struct: each for subject in self.subjects.values() for each in subject.revisions
         }
         self._tag_field = tag_field
-        self._first = dict(self.subjects)
+        self._first = {name: subject.latest for name, subject in self.subjects.items()}
         self.prefer(())
 
-    def prefer(self, subjects: Iterable[Subject]) -> None:
-        """Try these first for their names: a union has one struct for each name. No copy of this does so."""
+    def prefer(self, subjects: Iterable[SubjectDecoder]) -> None:
+        """Try these revisions first. Copies of the decoder do not change."""
         self._first = self._first | {subject.name: subject for subject in subjects}
-        nothing = _Nothing if self._tag_field == "model" else _NoView
+        unused = _Nothing if self._tag_field == "model" else _NoView
         structs = (subject.struct for subject in self._first.values())
-        union: Any = functools.reduce(operator.or_, structs, nothing)
+        union: Any = functools.reduce(operator.or_, structs, unused)
         self.decode_fast = msgspec.json.Decoder(union).decode
 
     @property
     def is_changing(self) -> bool:
-        """Whether a monitor changes, so that events of two times are decoded in two ways."""
+        """Whether a subject has several revisions: then the event time decides which one decodes an event."""
         return len(self.by_struct) > len(self.subjects)
 
-    def decode(self, record: Record) -> Row | Refusal:
-        """Decode one record the slow and forgiving way."""
+    def decode(self, record: Record) -> Row | EventRefusal:
+        """Decode one record on the slow path, which accepts envelopes and features of a wrong type."""
         if self.is_changing and is_bare(record) and (row := self._decode_in_time(record)) is not None:
             return row
         event = open_event(record)
-        if isinstance(event, Refusal):
+        if isinstance(event, EventRefusal):
             return event
         name = event.get(self._tag_field)
         subject = self.subjects.get(name) if isinstance(name, str) else None
@@ -195,30 +183,30 @@ class EventDecoder:
         try:
             return _in_time(subject, event).convert(event)
         except (msgspec.ValidationError, OverflowError) as error:
-            return Refusal("invalid_event", str(error))
+            return EventRefusal("invalid_event", str(error))
 
     def _decode_in_time(self, record: Record) -> Row | None:
-        """Decode an event that is good for the monitor of its time, though not for the one tried first."""
+        """Decode an event with the monitor in force at its time; None if that fails, too."""
         with contextlib.suppress(*UNDECODABLE):
-            named = msgspec.json.decode(record.value or b"", type=_Named)
+            named = msgspec.json.decode(record.value or b"", type=_NamedSubject)
             subject = self.subjects[named.model or named.feature_view or ""]
             return Row(subject.at(time_ms(named.event_time)).decode_fast(record.value or b""))
         return None
 
-    def _unknown(self, name: object) -> Refusal:
+    def _unknown(self, name: object) -> EventRefusal:
         if name is None:
-            return Refusal("invalid_event", f"Object missing required field `{self._tag_field}`")
+            return EventRefusal("invalid_event", f"Object missing required field `{self._tag_field}`")
         return unwatched(self._tag_field, str(name))
 
 
-def _in_time(subject: Subject, event: Mapping[str, Any]) -> Subject:
-    """Return what is in force at an event's time; one without a good time is refused by any."""
-    if subject.before is None:
-        return subject
+def _in_time(subject: Timeline[SubjectDecoder], event: Mapping[str, Any]) -> SubjectDecoder:
+    """Return the decoder in force at an event's time. Every decoder refuses an event without a valid time."""
+    if len(subject.history) == 1:
+        return subject.latest
     try:
         return subject.at(time_ms(msgspec.convert(event.get("event_time"), Time)))
     except msgspec.ValidationError:
-        return subject
+        return subject.latest
 
 
 class LabelDecoder:
@@ -226,28 +214,32 @@ class LabelDecoder:
 
     decode_fast = staticmethod(msgspec.json.Decoder(LabelRow).decode)
 
-    def decode(self, record: Record) -> Row | Refusal:
-        """Decode one record the slow and forgiving way."""
+    def decode(self, record: Record) -> Row | EventRefusal:
+        """Decode one record on the slow path, which accepts envelopes."""
         event = open_event(record)
-        if isinstance(event, Refusal):
+        if isinstance(event, EventRefusal):
             return event
         try:
             return Row(msgspec.convert(event, LabelRow))
         except (msgspec.ValidationError, OverflowError) as error:
-            return Refusal("invalid_event", str(error))
+            return EventRefusal("invalid_event", str(error))
 
 
 class DecodedChunk(NamedTuple):
-    """A chunk's events, each one's index of record, and by index of record: wrong features, and refusals."""
+    """The decoded events of a chunk, and the refusals.
+
+    `at` has the index of each event's record. `wrong` has the features with a wrong type, and `refused` the
+    refusals, by index of record.
+    """
 
     events: list[Any]
     at: Sequence[int]
     wrong: dict[int, tuple[str, ...]]
-    refused: dict[int, Refusal]
+    refused: dict[int, EventRefusal]
 
 
 def decode_all(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) -> DecodedChunk:
-    """Decode a chunk, all at once if every event is good, else one by one."""
+    """Decode a chunk: all at once if every event is valid, otherwise one by one."""
     values = [record.value for record in records]
     types = {header[1] for record in records for header in record.headers if header[0] == "ce_type"}
     try:
@@ -259,6 +251,7 @@ def decode_all(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) 
 
 
 UNDECODABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, RecursionError)
+"""The errors of the fast path for events that it can't decode."""
 
 
 def _decode_each(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) -> DecodedChunk:
@@ -267,7 +260,7 @@ def _decode_each(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]
     chunk = DecodedChunk(events, at, {}, {})
     for index, record in enumerate(records):
         row = _decode_one(decoder, record)
-        if isinstance(row, Refusal):
+        if isinstance(row, EventRefusal):
             chunk.refused[index] = row
             continue
         events.append(row.event)
@@ -277,7 +270,7 @@ def _decode_each(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]
     return chunk
 
 
-def _decode_one(decoder: EventDecoder | LabelDecoder, record: Record) -> Row | Refusal:
+def _decode_one(decoder: EventDecoder | LabelDecoder, record: Record) -> Row | EventRefusal:
     if is_bare(record):
         try:
             return Row(decoder.decode_fast(record.value or b""))

@@ -1,4 +1,4 @@
-"""What is around an event: its headers and CloudEvents envelope, and what they say of it."""
+"""Headers and CloudEvents envelopes of events, and the reasons to reject an event because of them."""
 
 import re
 import shlex
@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas.rejections import Reason
-from streams.fold import Record
+from watchkeeper.schemas.rejections import Reason
+from watchkeeper.streams.fold.protocol import Record
 
 EVENT_BYTES_MAX = 1_000_000
+"""Limit for the size of an event in bytes. Chosen by hand, below Kafka's default limit of 1,048,588 bytes."""
 _CLOUDEVENTS_JSON = b"application/cloudevents+json"
 _JSON_TYPES = (b"application/json", b"text/json")
 _OUR_TYPE = re.compile(r"io\.watchkeeper\.[a-z]+\.v(?P<version>[0-9]+)")
@@ -18,68 +19,79 @@ KNOWN_TYPES = frozenset(
 )
 
 
-class Refusal(NamedTuple):
-    """Why an event can't be used."""
+class EventRefusal(NamedTuple):
+    """Why an event can't be used: the reason is a code on the wire, the message is for people."""
 
     reason: Reason
     message: str
 
 
-def open_event(record: Record) -> dict[str, Any] | Refusal:
-    """Return the event's object, out of its CloudEvents envelope if it has one."""
+def open_event(record: Record) -> dict[str, Any] | EventRefusal:
+    """Return the event without its CloudEvents envelope, or the reason to reject it."""
     if not record.value:
-        return Refusal("empty", "the record has no value")
+        return EventRefusal("empty", "the record has no value")
     if len(record.value) > EVENT_BYTES_MAX:
-        return Refusal("too_large", f"{len(record.value)} bytes; at most {EVENT_BYTES_MAX} are taken")
+        return EventRefusal(
+            "too_large", f"the event has {len(record.value):,} bytes; the limit is {EVENT_BYTES_MAX:,}"
+        )
     headers = {name: value or b"" for name, value in record.headers}  # Kafka has headers without a value
     content_type = headers.get("content-type", b"").split(b";")[0].strip().lower()
     if content_type and content_type not in (*_JSON_TYPES, _CLOUDEVENTS_JSON):
-        return Refusal("unsupported_content", f"content-type {content_type[:100]!r} is not JSON")
+        named = content_type[:100].decode(errors="replace")
+        return EventRefusal("unsupported_content", f"the content type {named!r} is not JSON")
     try:
         event = msgspec.json.decode(record.value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Refusal("malformed_json", str(error))
+        return EventRefusal("malformed_json", str(error))
     texts = {name: value.decode(errors="replace") for name, value in headers.items()}
-    said: tuple[Any, Any] = texts.get("ce_type"), texts.get("ce_specversion", "1.0")
+    versions: tuple[Any, Any] = texts.get("ce_type"), texts.get("ce_specversion", "1.0")
     if isinstance(event, dict) and "specversion" in event:
-        said = event.get("type"), event["specversion"]
+        versions = event.get("type"), event["specversion"]
         event = event.get("data")
-    if (newer := _newer(*said)) is not None:
+    if (newer := _newer(*versions)) is not None:
         return newer
     if not isinstance(event, dict):
-        return Refusal("invalid_event", "the event is not a JSON object")
+        return EventRefusal("invalid_event", "the event is not a JSON object")
     if headers.get("ce_time"):
         event.setdefault("event_time", texts["ce_time"])
     return event
 
 
-def _newer(ce_type: object, specversion: object = "1.0") -> Refusal | None:
-    """Refuse an event that says it is of a version that is not known; types that are not ours say nothing."""
+def _newer(ce_type: object, specversion: object = "1.0") -> EventRefusal | None:
+    """Refuse an event with an unknown version. A type that is not Watchkeeper's names no version."""
     if not isinstance(specversion, str) or specversion.split(".")[0] != "1":
-        return Refusal(
-            "unsupported_content", f"specversion {str(specversion)[:50]!r} of CloudEvents is not 1.x"
+        return EventRefusal(
+            "unsupported_content",
+            f"the specversion of CloudEvents is {str(specversion)[:50]!r}; only 1.x is supported",
         )
     found = _OUR_TYPE.fullmatch(ce_type) if isinstance(ce_type, str) else None
     if found is None or found["version"] == "1":
         return None
-    return Refusal("unsupported_content", f"the event is of type {found[0][:100]}: this program reads v1")
+    return EventRefusal(
+        "unsupported_content", f"the type of the event is {found[0][:100]}; only v1 is supported"
+    )
 
 
 def is_bare(record: Record) -> bool:
-    """Whether the value alone may say what the event is: not too long, and no header says it is newer."""
+    """Return whether the value alone decides: it is not too large, and no header names a newer version."""
     if not record.value or len(record.value) > EVENT_BYTES_MAX:
         return False
     types = (value for name, value in record.headers if name == "ce_type" and value not in KNOWN_TYPES)
     return not any(_newer((value or b"").decode(errors="replace")) for value in types)
 
 
-def unwatched(tag_field: str, name: str) -> Refusal:
-    """Refuse an event of a model or feature view without a monitor.
+def unwatched(tag_field: str, name: str) -> EventRefusal:
+    """Return the refusal of an event whose model or feature view has no monitor.
+
+    Args:
+        tag_field: The field that names the subject: `model` or `feature_view`.
+        name: The subject.
 
     >>> unwatched("model", "delay").message
-    "no monitor for model 'delay': apply one, then run: watchkeeper rejected replay --model delay"
+    "model 'delay' has no monitor; apply one, then run: watchkeeper rejected replay --model delay"
     """
     reason: Reason = "unknown_model" if tag_field == "model" else "unknown_feature_view"
     given = name[:100]
-    again = f"watchkeeper rejected replay --model {shlex.quote(given)}"
-    return Refusal(reason, f"no monitor for {tag_field} {given!r}: apply one, then run: {again}")
+    replay = f"watchkeeper rejected replay --model {shlex.quote(given)}"
+    subject = tag_field.replace("_", " ")
+    return EventRefusal(reason, f"{subject} {given!r} has no monitor; apply one, then run: {replay}")

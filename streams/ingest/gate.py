@@ -1,37 +1,31 @@
-"""What of a chunk is let in: no repeats of replays, nothing that can't be used, and not too much of that."""
+"""Decides which records of a chunk are folded, and rejects the others, up to the limit of rejections."""
 
 from collections.abc import Mapping, Sequence
 
-from streams.fold import Record
-from streams.ingest.envelope import Refusal
-from streams.ingest.partition import Partition
-from streams.ingest.quarantine import UNWATCHED, Excess, Limit, Quarantine
-from streams.ingest.replays import Replays, origin_of, replays_in
-from streams.rejecting import rejection
-
-
-class RejectedShareHigh(Exception):
-    """Too many of the last events were rejected: the worker must stop, and save nothing of this chunk."""
-
-    def __init__(self, event: str, why: str, excess: Excess) -> None:
-        super().__init__(f"{event}: {excess.rejected} of the last {excess.events} events were rejected")
-        self.event = event
-        """`topic/partition/offset` of the event with which it was too much."""
-        self.why = why
-        """What is wrong with that one."""
-        self.excess = excess
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.fold.rejection import RejectedShareHigh, rejection
+from watchkeeper.streams.ingest.envelope import EventRefusal
+from watchkeeper.streams.ingest.partition import Partition
+from watchkeeper.streams.ingest.quarantine import UNWATCHED, Quarantine, RejectedLimit
+from watchkeeper.streams.ingest.replays import Replays, origin_of, replays_in
 
 
 class Gate:
-    """The gate of one partition. Its state is the partition's."""
+    """The gate of one partition. Its state is part of the partition's.
 
-    def __init__(self, partition: Partition, number: int, limit: Limit) -> None:
+    Args:
+        partition: The state.
+        number: The number of the partition.
+        limit: The limit of rejections.
+    """
+
+    def __init__(self, partition: Partition, number: int, limit: RejectedLimit) -> None:
         self._partition = partition
         self._number = number
         self._limit = limit
 
     def admit(self, topic: str, records: Sequence[Record]) -> Sequence[Record]:
-        """Return the records without repeats of a replay, which are counted as duplicates."""
+        """Return the records without the repeats of replays, and count those as duplicates."""
         replays = self._partition.replays.setdefault(topic, Replays())
         fresh = replays.fresh(self._place(topic), records)
         self._partition.accounts[topic].duplicate += len(records) - len(fresh)
@@ -45,9 +39,19 @@ class Gate:
         return replays.known(self._place(topic), records) if replays else records
 
     def reject(
-        self, topic: str, records: Sequence[Record], refused: Mapping[int, Refusal], now_ms: int
+        self, topic: str, records: Sequence[Record], refused: Mapping[int, EventRefusal], now_ms: int
     ) -> None:
-        """Send what was refused to `rejected`; RejectedShareHigh where that is too much."""
+        """Send the refused records to `rejected`.
+
+        Args:
+            topic: The topic of the records.
+            records: All admitted records of the chunk.
+            refused: The refusals, by index of record.
+            now_ms: The current time in milliseconds since 1970.
+
+        Raises:
+            RejectedShareHigh: if too many of the last records of the topic were rejected.
+        """
         self._partition.accounts[topic].rejected += len(refused)
         for index, (reason, why) in sorted(refused.items()):
             message = rejection(topic, self._number, records[index], reason, why, now_ms)
@@ -62,14 +66,14 @@ class Gate:
             raise RejectedShareHigh(event, refused[excess.at].message, excess)
 
     def share(self, topic: str) -> float:
-        """Return the share of the last events of a topic that was rejected."""
+        """Return which share of the last events of a topic was rejected."""
         quarantine = self._partition.quarantines.get(topic)
         return quarantine.share(self._limit) if quarantine else 0.0
 
     def _uncounted(
-        self, topic: str, records: Sequence[Record], refused: Mapping[int, Refusal]
+        self, topic: str, records: Sequence[Record], refused: Mapping[int, EventRefusal]
     ) -> frozenset[int]:
-        """Name, by index, what says nothing of a publisher: others' events, and those rejected before."""
+        """Return the indices of events that the limit ignores: those without a monitor, and replays."""
         unwatched = frozenset(index for index, refusal in refused.items() if refusal.reason in UNWATCHED)
         if not replays_in(records):
             return unwatched

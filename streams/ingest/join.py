@@ -1,7 +1,7 @@
-"""Labels meet their predictions, by `prediction_id`, within one partition and in any order.
+"""Joins labels to their predictions by `prediction_id`, within one partition and in any order.
 
-Predictions wait in memory for as long as labels are expected; they are not copied into checkpoints, because
-the topic holds them: after a restart they are read again from the offset of the oldest that still waits.
+Predictions wait in memory for as long as labels are expected. Checkpoints do not contain them, because their
+topic does: after a restart they are read again, from the offset of the oldest one that still waits.
 """
 
 from collections import deque
@@ -12,15 +12,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.ingest.early import EarlyLabels, Truth
+from watchkeeper.streams.ingest.early_labels import EarlyLabels, LabelValue
 
 WAITING_MAX = 1_000_000
+"""Limit for the predictions that wait in one partition. Chosen by hand; each takes 0.7 kB of memory."""
 CLOCKS_DIFFER_MS = 60_000
-"""A label may be dated so long before its prediction, by another machine's clock; it counts at its time."""
+"""How many ms a label's time may be before its prediction's, because clocks of machines differ.
+
+Chosen by hand: predictions and early labels are kept this much longer. Such a label counts at the time of the
+prediction.
+"""
 
 
 class Labelled(NamedTuple):
-    """A label and the prediction that it belongs to. `before` is the label that it corrects."""
+    """A label with its prediction. `before` is the label that it corrects."""
 
     subject: str
     version: str
@@ -28,31 +33,39 @@ class Labelled(NamedTuple):
     score: float
     predicted: float
     segments: tuple[tuple[str, str], ...]
-    """Dimensions with the prediction's values, as they were when it was made."""
+    """Pairs of a dimension and the prediction's value in it."""
     label: float | None
     label_ms: int
     before: float | None
     before_ms: int
     latest_ms: int
-    """The latest label time that had come before this label: what is late is decided by that."""
+    """The latest time of the labels that arrived before this one. It decides whether this one is late."""
     late: bool = False
-    """Its pane, or that of the label that it corrects, was closed by then."""
+    """Whether its pane, or that of the label that it corrects, was closed when it arrived."""
 
 
 IsLate = Callable[[str, Sequence[int], int], bool]
-"""Of a subject, times and the latest label time: whether the pane of one of them was closed by then."""
+"""Returns whether the pane of one of a subject's times was closed at the latest label time."""
 
 
 class Waiting:
     """Predictions of one chunk, subject and version that wait for their labels.
 
-    `before_ms` is the latest event time of the subject before the chunk: it decided which of them were late.
-    They keep the dimensions of segments, and the time that they wait, of the monitor that was in force.
-    `overdue_ms` is how long after a prediction a label is not looked for any more: all its panes are closed.
+    Args:
+        ids: The `prediction_id` of each prediction. The next three arguments are parallel to it.
+        event_ms: The event times.
+        scores: The outputs of the model.
+        predicted: The predicted labels; NaN for none.
+        dimensions: The segment dimensions of the monitor in force.
+        segments: For each dimension, the value of each prediction.
+        within_ms: How long after a prediction its label is expected, by the monitor in force.
+        overdue_ms: How long after a prediction all panes of its labels are closed. It need not wait longer.
+        offset: The offset of the chunk's first record.
+        before_ms: The latest event time of the subject before the chunk. It decides which rows are late.
     """
 
     __slots__ = (
-        "before_ms", "dimensions", "event_ms", "first_labels", "heard", "ids", "labels",
+        "before_ms", "dimensions", "event_ms", "first_labels", "ids", "labels", "last_labels",
         "last_ms", "offset", "overdue_ms", "predicted", "scores", "segments", "within_ms",
     )  # fmt: skip
 
@@ -80,16 +93,16 @@ class Waiting:
         self.within_ms = within_ms
         self.overdue_ms = overdue_ms
         self.offset = offset
-        self.labels: dict[int, Truth] = {}
-        """By row, the label that counts."""
-        self.heard: dict[int, Truth] = {}
-        """By row, the last label that came, where that is not the only one or does not count."""
-        self.first_labels: dict[str | None, Truth] = {}
-        """By the model that labels name, the first of all that came."""
+        self.labels: dict[int, LabelValue] = {}
+        """By index of prediction, the label that counts."""
+        self.last_labels: dict[int, LabelValue] = {}
+        """By index of prediction, the label that arrived last, unless it is the only one and counts."""
+        self.first_labels: dict[str | None, LabelValue] = {}
+        """By the model that labels name (None for none), the label that arrived first."""
 
 
 class VersionJoin:
-    """The predictions of one subject and version that wait."""
+    """The waiting predictions of one subject and version."""
 
     def __init__(self, subject: str, version: str) -> None:
         self.subject = subject
@@ -98,7 +111,7 @@ class VersionJoin:
         self.waiting: deque[Waiting] = deque()
 
     def repeats(self, ids: Sequence[str], late: Sequence[bool]) -> list[int]:
-        """Return which of the ids wait already, or stand before in the list; a late one does not wait."""
+        """Return the indices of repeats: their id waits already, or occurs earlier and not late."""
         if self.index.keys().isdisjoint(ids) and len(set(ids)) == len(ids):
             return []
         seen: set[str] = set()
@@ -111,14 +124,14 @@ class VersionJoin:
         return found
 
     def add(self, rows: Waiting) -> None:
-        """Let predictions wait; none of them may be a repeat."""
+        """Add predictions that wait. None of them may be a repeat."""
         self.index.update(zip(rows.ids, zip(repeat(rows), range(len(rows.ids))), strict=True))
         self.waiting.append(rows)
 
-    def match(self, truth: Truth, is_late: IsLate) -> Labelled | None:
-        """Give a label to its prediction; None where that is unknown or the label is not for its time.
+    def match(self, truth: LabelValue, is_late: IsLate) -> Labelled | None:
+        """Join a label to its prediction; None if that is unknown or the label's time is too far from it.
 
-        A label that is late is told of, and the one before it goes on to count.
+        A late label is returned as late, and the label before it continues to count.
         """
         found = self.index.get(truth.prediction_id)
         if found is None:
@@ -128,7 +141,7 @@ class VersionJoin:
         if not -CLOCKS_DIFFER_MS <= truth.label_ms - event_ms <= rows.within_ms:
             return None
         if truth.latest_ms - event_ms > rows.overdue_ms:
-            return None  # it may have been forgotten by now: what is known must not depend on that
+            return None  # the prediction may be forgotten already: the result must not depend on that
         before = rows.labels.get(i)
         label_ms = max(truth.label_ms, event_ms)
         before_ms = max(before.label_ms, event_ms) if before else 0
@@ -152,24 +165,29 @@ class VersionJoin:
             late,
         )
 
-    def _note(self, rows: Waiting, i: int, truth: Truth, late: bool) -> None:
+    def _note(self, rows: Waiting, i: int, truth: LabelValue, late: bool) -> None:
         first = rows.first_labels.get(truth.model)
         if first is None or truth.offset < first.offset:
             rows.first_labels[truth.model] = truth
-        heard = rows.heard.get(i) or rows.labels.get(i)
-        if late or heard is not None:
-            rows.heard[i] = truth._replace(earlier=heard)
+        last = rows.last_labels.get(i) or rows.labels.get(i)
+        if late or last is not None:
+            rows.last_labels[i] = truth._replace(earlier=last)
         if not late:
             rows.labels[i] = truth if truth.earlier is None else truth._replace(earlier=None)
 
-    def labels_of(self, ids: Sequence[str]) -> list[Truth]:
-        """Return the last label that came for each of these predictions."""
+    def labels_of(self, ids: Sequence[str]) -> list[LabelValue]:
+        """Return the label that arrived last for each of these predictions."""
         known = (self.index[i] for i in ids if i in self.index)
-        found = (rows.heard.get(i) or rows.labels.get(i) for rows, i in known)
+        found = (rows.last_labels.get(i) or rows.labels.get(i) for rows, i in known)
         return [truth for truth in found if truth is not None]
 
     def expire(self, labels_ms: int, predictions_ms: int) -> None:
-        """Forget predictions whose labels are overdue, once labels, or else predictions, have come so far."""
+        """Forget predictions whose labels are overdue.
+
+        Args:
+            labels_ms: The time that labels have reached.
+            predictions_ms: The time that predictions have reached. It counts if no labels arrive.
+        """
         while self.waiting:
             rows = self.waiting[0]
             if rows.last_ms >= max(labels_ms - rows.overdue_ms, predictions_ms - 2 * rows.overdue_ms):
@@ -177,7 +195,7 @@ class VersionJoin:
             self.forget_oldest()
 
     def forget_oldest(self) -> int:
-        """Forget the oldest chunk; return how many predictions that were."""
+        """Forget the oldest chunk; return its number of predictions."""
         rows = self.waiting.popleft()
         for prediction_id in rows.ids:
             if self.index[prediction_id][0] is rows:
@@ -186,33 +204,34 @@ class VersionJoin:
 
 
 class Join:
-    """All predictions and early labels that wait in one partition."""
+    """The waiting predictions and early labels of one partition."""
 
     def __init__(self) -> None:
         self.versions: dict[tuple[str, str], VersionJoin] = {}
         self.of_subject: dict[str, list[VersionJoin]] = {}
-        """The same by subject: with many, going through all for each chunk costs more than folding it."""
+        """The values of `versions` by subject. With many subjects, a search of all costs more than a fold."""
         self.early = EarlyLabels()
         self.evicted = 0
+        """Number of predictions and unmatched labels that were forgotten because of `WAITING_MAX`."""
 
     def version(self, subject: str, version: str) -> VersionJoin:
-        """Return the predictions of a version, creating its place."""
+        """Return the waiting predictions of a version."""
         key = (subject, version)
         if key not in self.versions:
             self.versions[key] = VersionJoin(subject, version)
             self.of_subject.setdefault(subject, []).append(self.versions[key])
         return self.versions[key]
 
-    def labels_before(self, rows: VersionJoin, ids: Sequence[str]) -> list[Truth]:
-        """Return the labels that came before these predictions, early ones and those of sibling versions."""
+    def labels_before(self, rows: VersionJoin, ids: Sequence[str]) -> list[LabelValue]:
+        """Return the labels that arrived before these predictions: early ones or of other versions."""
         found = self.early.of(rows.subject, ids) if self.early else []
-        for sibling in self.of_subject.get(rows.subject, ()):
-            if sibling is not rows:
-                found += [truth for last in sibling.labels_of(ids) for truth in last.history()]
+        for other in self.of_subject.get(rows.subject, ()):
+            if other is not rows:
+                found += [truth for last in other.labels_of(ids) for truth in last.history()]
         return sorted(dict.fromkeys(truth._replace(earlier=None) for truth in found), key=_offset)
 
-    def match(self, truth: Truth, subjects: Container[str], is_late: IsLate) -> list[Labelled]:
-        """Give a label to every version that made the prediction; none yet: keep it for when they come."""
+    def match(self, truth: LabelValue, subjects: Container[str], is_late: IsLate) -> list[Labelled]:
+        """Join a label to the prediction of every version that made it; keep an early label for later."""
         candidates = (
             join for join in self.versions.values() if truth.model is None or join.subject == truth.model
         )
@@ -223,7 +242,7 @@ class Join:
         return matches
 
     def bound(self) -> None:
-        """Keep memory bounded: forget the oldest beyond `WAITING_MAX`, and count them."""
+        """Bound memory: forget the oldest predictions and labels beyond `WAITING_MAX`, and count them."""
         while sum(len(join.index) for join in self.versions.values()) > WAITING_MAX:
             largest = max(self.versions.values(), key=lambda join: len(join.index))
             self.evicted += largest.forget_oldest()
@@ -235,7 +254,7 @@ class Join:
                 self.of_subject.setdefault(join.subject, []).append(join)
 
     def needs(self) -> dict[str, int]:
-        """Return from which offsets predictions and labels must be read to build this again."""
+        """Return the offsets from which predictions and labels must be read to rebuild this."""
         first = {
             "predictions": [rows.offset for rows in self._chunks()],
             "labels": [truth.offset for truth in self._first_labels()],
@@ -243,7 +262,7 @@ class Join:
         return {topic: min(offsets) for topic, offsets in first.items() if offsets}
 
     def clocks(self) -> dict[str, dict[str, int]]:
-        """Return how far each subject had come there: it decided, and will again, which rows were late."""
+        """Return the time that subjects had reached at the offsets of `needs`: it decides what is late."""
         predictions: dict[str, tuple[int, int]] = {}
         for join in self.versions.values():
             for rows in join.waiting:
@@ -258,12 +277,12 @@ class Join:
     def _chunks(self) -> Iterator[Waiting]:
         return (rows for join in self.versions.values() for rows in join.waiting)
 
-    def _first_labels(self) -> Iterator[Truth]:
+    def _first_labels(self) -> Iterator[LabelValue]:
         yield from (truth for rows in self._chunks() for truth in rows.first_labels.values())
         yield from self.early.firsts()
 
 
-def _offset(truth: Truth) -> int:
+def _offset(truth: LabelValue) -> int:
     return truth.offset
 
 

@@ -1,36 +1,42 @@
-"""Labels, joined to their predictions, go into the panes of the time at which they became known."""
+"""Joins labels to their predictions, and adds them to the panes of the labels' times."""
 
 from collections.abc import Sequence
-from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.profile import LabelsProfile
-from streams.ingest.clock import NEVER
-from streams.ingest.early import Truth
-from streams.ingest.join import CLOCKS_DIFFER_MS, Labelled, Waiting
-from streams.ingest.panes import SEGMENTS_MAX, PaneKey
-from streams.ingest.partition import Partition
-from streams.ingest.rows import Batch
-from streams.ingest.subjects import Intake
+from watchkeeper.detectors.profiles.rows import LabelsProfile
+from watchkeeper.schemas.times import BEGINNING_MS
+from watchkeeper.streams.ingest.early_labels import LabelValue
+from watchkeeper.streams.ingest.intakes import Intake
+from watchkeeper.streams.ingest.join import CLOCKS_DIFFER_MS, Labelled, Waiting
+from watchkeeper.streams.ingest.panes import SEGMENTS_MAX, PaneKey
+from watchkeeper.streams.ingest.partition import Partition
+from watchkeeper.streams.ingest.rows import VersionRows
 
 NO_SCORE = float("nan")
+"""The score of predictions of a subject without a model's output."""
 Scores = NDArray[np.float64] | None
 
 
 class LabelsIntake:
-    """Folds labels into one partition's panes, each once its prediction is known."""
+    """Folds labels into the panes of one partition, once their predictions are known."""
 
     def __init__(self, partition: Partition) -> None:
         self._partition = partition
 
     def wait(
-        self, batch: Batch, scores: Scores, late: NDArray[np.bool_], before_ms: int
+        self, batch: VersionRows, scores: Scores, late: NDArray[np.bool_], before_ms: int
     ) -> tuple[list[int], list[Labelled]]:
-        """Let predictions wait for their labels; return repeats, and labels that came before them.
+        """Add predictions that wait; return the indices of repeats, and the labels that arrived before them.
 
-        Late ones do not wait: they are in no statistic, and neither is what becomes known of them.
+        Late predictions do not wait: neither they nor their labels are in any statistic.
+
+        Args:
+            batch: The predictions.
+            scores: The output of the model for each.
+            late: Whether each is late.
+            before_ms: The latest event time of the subject before the chunk.
         """
         join = self._partition.join.version(batch.subject, batch.version)
         ids = [event.prediction_id for event in batch.rows.events]
@@ -48,14 +54,14 @@ class LabelsIntake:
                 matches.append(match)
         return repeats, matches
 
-    def match(self, truths: Sequence[Truth]) -> list[Labelled]:
-        """Give labels to the predictions that are known; the others are kept until theirs come."""
+    def match(self, truths: Sequence[LabelValue]) -> list[Labelled]:
+        """Join labels to known predictions; keep the other labels until their predictions arrive."""
         watched = self._partition.subjects.intakes
         join = self._partition.join
         return [match for truth in truths for match in join.match(truth, watched, self._is_late)]
 
     def add(self, matches: Sequence[Labelled]) -> None:
-        """Fold joined labels; a correction takes back what it corrects."""
+        """Fold joined labels. A correction also subtracts the label that it corrects."""
         groups: dict[tuple[PaneKey, int], list[Labelled]] = {}
         for match in matches:
             for key, sign in self._places(match):
@@ -65,11 +71,11 @@ class LabelsIntake:
             _fold(self._profile(key), labelled, sign)
 
     def _places(self, match: Labelled) -> list[tuple[PaneKey, int]]:
-        """Return the panes that a label changes, with the sign; none if one of them is closed."""
+        """Return the panes that a label changes and the sign of the change; none if one of them is closed."""
         account = self._partition.labels
         places = self._changed(match)
         closed_ms = self._partition.clock("labels", match.subject).closed_ms
-        # By what had come before the label, however it came in chunks; by the clock only where all was idle.
+        # The labels that arrived before decide, not the chunks. The wall clock decides only if all was idle.
         if match.late or any(key.end_ms <= closed_ms for key, _ in places):
             account.late += 1
             self._open(match, max(match.latest_ms, closed_ms)).late += 1
@@ -91,13 +97,13 @@ class LabelsIntake:
         return places
 
     def _is_late(self, subject: str, times: Sequence[int], latest_ms: int) -> bool:
-        """Whether a pane of one of the times was closed by the labels that had come before."""
-        intake = self._partition.subjects.intakes[subject]
-        return any(intake.at(time_ms).spans.due_ms(time_ms) <= latest_ms for time_ms in times)
+        """Return whether the pane of one of the times was closed at the latest label time."""
+        revisions = self._partition.subjects.intakes[subject].revisions
+        return any(revisions.at(time_ms).spans.due_ms(time_ms) <= latest_ms for time_ms in times)
 
     def _at(self, subject: str, time_ms: int) -> Intake:
-        """Return what is in force for a label that became known at a time."""
-        return self._partition.subjects.intakes[subject].at(time_ms)
+        """Return the intake in force for a label of a time."""
+        return self._partition.subjects.intakes[subject].revisions.at(time_ms)
 
     def _key(self, match: Labelled, time_ms: int) -> PaneKey:
         intake = self._at(match.subject, time_ms)
@@ -114,9 +120,10 @@ class LabelsIntake:
         return self._partition.panes.labels(key, layout)
 
     def _segments(self, match: Labelled, start_ms: int) -> list[str]:
-        """Name the segments of a label's pane that its prediction belongs to.
+        """Return the segments of a label's pane that its prediction belongs to.
 
-        Those of now are counted: of a prediction from before they were declared, nothing is known.
+        Only dimensions declared at the pane's start count. A prediction made before a dimension was declared
+        has no value for it.
         """
         if not match.segments:
             return []
@@ -126,55 +133,56 @@ class LabelsIntake:
         return [f"{d}={name(SEGMENTS_MAX, match.subject, d, value)}" for d, value in pairs]
 
     def expire(self, subject: str) -> None:
-        """Forget predictions whose labels are overdue, and labels whose predictions should have come.
+        """Forget predictions whose labels are overdue, and labels whose predictions are overdue.
 
-        Where labels stay away altogether predictions are the clock, but only once labels are idle: that they
-        are behind, or come later than predictions after an outage, is not a lack of them.
+        The time of the labels decides. If none arrive, the time of the predictions decides, but only once
+        labels are idle: labels that are behind, or arrive after predictions after an outage, are not missing.
         """
         predictions = self._partition.clock("predictions", subject)
-        # Another version may still make a prediction of the same id, and then wants the same labels.
+        # Predictions of the same id may still arrive from another version and need the same labels.
         labels = self._partition.clock("labels", subject)
         labels_ms = min(labels.latest_ms, predictions.closed_ms)
-        predictions_ms = predictions.latest_ms if labels.idle else NEVER
+        predictions_ms = predictions.latest_ms if labels.idle else BEGINNING_MS
         for join in self._partition.join.of_subject.get(subject, ()):
             join.expire(labels_ms, predictions_ms)
         self._partition.labels.orphaned += self._orphans(subject, predictions.closed_ms)
 
     def forget_orphans(self) -> None:
-        """Forget labels that had been counted as orphans before, and were read again."""
+        """Forget labels that were read again but are already counted as orphans."""
         for (kind, subject), clock in self._partition.clocks.items():
             if kind == "predictions":
                 self._orphans(subject, clock.closed_ms)
 
     def _orphans(self, subject: str, closed_ms: int) -> int:
-        # A prediction that could still meet such a label would be late.
+        # Any prediction that could still arrive for these labels would be late.
         early = self._partition.join.early
         named = early.expire(subject, closed_ms - CLOCKS_DIFFER_MS)
         return named + early.expire(None, self._slowest_ms() - CLOCKS_DIFFER_MS)
 
     def _slowest_ms(self) -> int:
-        """Return how far panes of all subjects are closed: a label may name no model."""
+        """Return the time up to which all subjects' panes are closed, for labels that name no model."""
         watched = self._partition.subjects.intakes
         clocks = self._partition.clocks.items()
         active = (c for (kind, name), c in clocks if kind == "predictions" and name in watched and not c.idle)
-        return min((clock.closed_ms for clock in active), default=NEVER)
+        return min((clock.closed_ms for clock in active), default=BEGINNING_MS)
 
 
 def _waiting(
-    batch: Batch, scores: Scores, ids: list[str], others: list[int], before_ms: int
+    batch: VersionRows, scores: Scores, ids: list[str], excluded: list[int], before_ms: int
 ) -> Waiting | None:
-    left_out = set(others)
-    first = [i for i in range(len(ids)) if i not in left_out] if others else list(range(len(ids)))
-    if not first:
+    skipped = set(excluded)
+    kept = [i for i in range(len(ids)) if i not in skipped] if excluded else list(range(len(ids)))
+    if not kept:
         return None
-    every = slice(None) if not others else first
+    index = slice(None) if not excluded else kept
+    published = batch.intake.columnizer.published_labels(batch.rows.events)
     return Waiting(
-        [ids[i] for i in first] if others else ids,
-        batch.rows.times[every],
-        np.full(len(first), NO_SCORE) if scores is None else scores[every],
-        _said(batch, first),
+        [ids[i] for i in kept] if excluded else ids,
+        batch.rows.times[index],
+        np.full(len(kept), NO_SCORE) if scores is None else scores[index],
+        [published[i] for i in kept] if excluded else published,
         batch.intake.watched.monitor.segments,
-        [[values[i] for i in first] for values in batch.segments] if others else batch.segments,
+        [[values[i] for i in kept] for values in batch.segments] if excluded else batch.segments,
         batch.intake.spans.label_ms,
         _overdue_ms(batch.intake),
         batch.rows.offset,
@@ -187,30 +195,15 @@ def _overdue_ms(intake: Intake) -> int:
     return spans.label_ms + 2 * spans.pane_ms + spans.lateness_ms + CLOCKS_DIFFER_MS
 
 
-_label = attrgetter("prediction.label")
-
-
-def _said(batch: Batch, rows: list[int]) -> list[float]:
-    """Return the labels that the model published: 0, 1 or NaN for none."""
-    labels = list(map(_label, batch.rows.events))
-    if labels.count(None) == len(labels):
-        return [NO_SCORE] * len(rows)
-    return [_as_number(labels[i]) for i in rows]
-
-
-def _as_number(label: object) -> float:
-    return float(label) if isinstance(label, bool | int) else NO_SCORE
-
-
 def _fold(profile: LabelsProfile, labelled: Sequence[Labelled], sign: int) -> None:
     def column(values: Sequence[float | None]) -> NDArray[np.float64]:
         return np.array(values, dtype=np.float64)
 
-    taken_back = sign < 0
-    times = [match.before_ms if taken_back else match.label_ms for match in labelled]
+    retracts = sign < 0
+    times = [match.before_ms if retracts else match.label_ms for match in labelled]
     profile.add(
         column([match.score for match in labelled]),
-        column([match.before if taken_back else match.label for match in labelled]),
+        column([match.before if retracts else match.label for match in labelled]),
         column([float(time - match.event_ms) for time, match in zip(times, labelled, strict=True)]),
         column([match.predicted for match in labelled]),
         sign,

@@ -1,21 +1,25 @@
-"""Open panes of one partition: profiles that rows are added to until event time has passed them."""
+"""The open panes of one partition: profiles that rows are added to until event time has passed them."""
 
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from detectors.layout import Layout
-from detectors.profile import LabelsProfile, RowsProfile
-from schemas.findings import Kind
-from schemas.profiles import Pane
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
+from watchkeeper.detectors.tasks import labels_of
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.profiles import Pane
 
 VERSIONS_MAX = 20
+"""Limit for the versions of a subject with open panes. Chosen by hand; it bounds memory and findings."""
 SEGMENTS_MAX = 50
+"""Limit for the values of a segment dimension in open panes. Chosen by hand, for the same bounds."""
 OTHER = "other"
+"""The version or segment value that counts rows beyond these limits."""
 
 
 class PaneKey(NamedTuple):
-    """What one pane is about. `layout` keeps rows counted under two configurations apart."""
+    """What one pane counts. Rows that are counted with different layouts have different panes."""
 
     kind: Kind
     subject: str
@@ -27,7 +31,7 @@ class PaneKey(NamedTuple):
 
 
 class SavedPane(Struct, array_like=True):
-    """A pane as a checkpoint holds it."""
+    """A pane in a checkpoint."""
 
     key: PaneKey
     rows: int
@@ -42,10 +46,11 @@ class Panes:
         self._names: dict[tuple[str, ...], set[str]] = {}
 
     def __len__(self) -> int:
+        """Return the number of open panes."""
         return len(self._open)
 
     def rows(self, key: PaneKey, layout: Layout) -> RowsProfile:
-        """Return the profile of a pane of predictions or features, opening it if need be."""
+        """Return the profile of a pane of predictions or features; open the pane if necessary."""
         profile = self._open.get(key)
         if not isinstance(profile, RowsProfile):
             profile = (
@@ -57,21 +62,25 @@ class Panes:
         return profile
 
     def labels(self, key: PaneKey, layout: Layout) -> LabelsProfile:
-        """Return the profile of a pane of labels, opening it if need be."""
+        """Return the profile of a pane of labels; open the pane if necessary."""
         profile = self._open.get(key)
         if not isinstance(profile, LabelsProfile):
             profile = (
-                LabelsProfile.decode(profile.profile, layout)
+                labels_of(layout).decode(profile.profile, layout)
                 if isinstance(profile, SavedPane)
-                else LabelsProfile.empty(layout)
+                else labels_of(layout).empty(layout)
             )
             self._open[key] = profile
         return profile
 
     def name(self, limit: int, *path: str) -> str:
-        """Return the last part of the path, or "other" when its siblings are too many.
+        """Return the last part of a path; `OTHER` if it is new and would exceed the limit.
 
-        A version or segment is free text in an event: whoever writes it must not decide how much we hold.
+        A version or segment value is free text in an event. The limit bounds memory.
+
+        Args:
+            limit: The limit for the names that differ only in the last part.
+            *path: A subject and its version, or a subject, a dimension and its value.
         """
         siblings = self._names.setdefault(path[:-1], set())
         if path[-1] not in siblings:
@@ -100,7 +109,7 @@ class Panes:
         return [_freeze(key, profile) for key, profile in self._open.items()]
 
     def thaw(self, saved: list[SavedPane]) -> None:
-        """Put panes back; each is decoded when rows for it come, or passed on as it is."""
+        """Load panes from a snapshot. A pane is decoded only if rows are added to it."""
         self._open = {pane.key: pane for pane in saved}
         self._rename()
 

@@ -1,28 +1,29 @@
-"""The state of ingest in one partition, shared by the intakes of rows and labels."""
+"""The state of ingest in one partition. The intakes of rows and of labels share it."""
 
 from collections.abc import Iterable
-from zlib import crc32
 
 import msgspec
 
-from schemas.findings import Kind
-from schemas.profiles import Watermark
-from streams.fold import Message
-from streams.ingest.accounts import Account, LabelAccount
-from streams.ingest.clock import NEVER, Clock
-from streams.ingest.join import Join
-from streams.ingest.panes import Panes, SavedPane
-from streams.ingest.quarantine import Quarantine
-from streams.ingest.replays import Replays
-from streams.ingest.spans import Spans
-from streams.ingest.subjects import Subjects
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.profiles import Watermark
+from watchkeeper.schemas.times import BEGINNING_MS
+from watchkeeper.streams.fold.protocol import LAST_OFFSET, Message
+from watchkeeper.streams.ingest.accounts import Account, LabelAccount
+from watchkeeper.streams.ingest.clock import Clock
+from watchkeeper.streams.ingest.intakes import Subjects
+from watchkeeper.streams.ingest.join import Join
+from watchkeeper.streams.ingest.panes import Panes, SavedPane
+from watchkeeper.streams.ingest.quarantine import Quarantine
+from watchkeeper.streams.ingest.replays import Replays
+from watchkeeper.streams.ingest.spans import PaneGrid
+from watchkeeper.streams.topics.partitioning import partition_of
 
 MISTIMED_MAX = 100_000
-LAST_OFFSET = 2**62
+"""Limit for the saved offsets of mistimed events per topic. Chosen by hand; it bounds the checkpoint."""
 
 
-class Saved(msgspec.Struct):
-    """All of the state, in a checkpoint."""
+class PartitionState(msgspec.Struct):
+    """The state in a checkpoint. The fields are those of `Partition`."""
 
     clocks: list[tuple[Kind, str, Clock]]
     panes: list[SavedPane]
@@ -38,20 +39,17 @@ class Saved(msgspec.Struct):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decoder = msgspec.msgpack.Decoder(Saved)
-
-
-def partition_of(subject: str, partitions: int) -> int:
-    """Return the partition of `profiles` and `findings` that a subject belongs to.
-
-    >>> partition_of("flight-delay", 4) == partition_of("flight-delay", 4)
-    True
-    """
-    return crc32(subject.encode()) % partitions
+_decoder = msgspec.msgpack.Decoder(PartitionState)
 
 
 class Partition:
-    """Clocks, panes, waiting predictions and accounts of one partition."""
+    """Clocks, panes, waiting predictions and accounts of one partition.
+
+    Args:
+        number: The number of the partition.
+        partitions: Number of partitions of the topic that panes are sent to.
+        subjects: The decoders and intakes of all subjects.
+    """
 
     def __init__(self, number: int, partitions: int, subjects: Subjects) -> None:
         self.source = f"ingest/{number}"
@@ -65,28 +63,32 @@ class Partition:
         self.replays: dict[str, Replays] = {}
         self.quarantines: dict[str, Quarantine] = {}
         self.mistimed: dict[str, list[int]] = {}
-        """Offsets, by topic, of what was refused or late by the clock, and at another time would not be."""
+        """By topic, the offsets of events that were refused or late because of the wall clock."""
         self.since: dict[str, dict[str, int]] = {}
-        """By topic and subject, the offset from which on its events are let in: those before were refused."""
-        self._let_in: dict[str, object] = {}
+        """By topic and subject, the first offset whose events are admitted. Earlier ones had no monitor."""
+        self._admitted: dict[str, object] = {}
+        """By topic, the intakes that `since` was last updated for."""
         self.needs: dict[str, int] = {}
+        """By topic, the offset from which records must be read again after a restart."""
         self.needed_clocks: dict[str, dict[str, Clock]] = {}
+        """By topic and subject, the clocks at the offsets of `needs`."""
         self.outputs: list[Message] = []
+        """The messages since the last call of `IngestFold.outputs`."""
 
-    def let_in(self, topic: str, offset: int) -> None:
-        """Note from which offset on the subjects that are watched now are let in."""
+    def admit_from(self, topic: str, offset: int) -> None:
+        """Record that events of all monitored subjects are admitted from an offset, or earlier."""
         watched = self.subjects.intakes
-        if self._let_in.get(topic) is watched:
+        if self._admitted.get(topic) is watched:
             return
-        self._let_in[topic] = watched
+        self._admitted[topic] = watched
         known = self.since.get(topic)
         if known is None:
-            self.since[topic] = dict.fromkeys(watched, 0)  # whatever came before was not refused here
+            self.since[topic] = dict.fromkeys(watched, 0)  # no earlier event was refused in this partition
         else:
             self.since[topic] = {name: known.get(name, offset) for name in watched}
 
-    def was_let_in(self, topic: str, subject: str, offset: int) -> bool:
-        """Whether an event of a subject was not refused for want of a monitor."""
+    def was_admitted(self, topic: str, subject: str, offset: int) -> bool:
+        """Return whether an event was admitted. An event that arrived before its monitor was refused."""
         known = self.since.get(topic)
         return known is None or offset >= known.get(subject, LAST_OFFSET)
 
@@ -95,23 +97,23 @@ class Partition:
         return self.clocks.setdefault((kind, subject), Clock())
 
     def reached_ms(self) -> dict[Kind, int]:
-        """Return, per kind, the furthest time that any subject's panes are closed to."""
+        """Return for each kind the latest time up to which a subject's panes are closed."""
         reached: dict[Kind, int] = {}
         for (kind, _), clock in self.clocks.items():
-            if clock.closed_ms > NEVER:
-                reached[kind] = max(reached.get(kind, NEVER), clock.closed_ms)
+            if clock.closed_ms > BEGINNING_MS:
+                reached[kind] = max(reached.get(kind, BEGINNING_MS), clock.closed_ms)
         return reached
 
-    def close(self, kind: Kind, subject: str, spans: Spans) -> None:
-        """Close the panes that event time has passed, and tell evaluate how far it has come."""
+    def close(self, kind: Kind, subject: str, panes: PaneGrid) -> None:
+        """Close the panes whose time is over, by event time, and send them to evaluate."""
         clock = self.clock(kind, subject)
-        clock.advance(spans.closed_to(self._reached_ms(kind, subject)))
+        clock.advance(panes.closed_to(self._reached_ms(kind, subject)))
         self._emit_panes(kind, subject, clock)
 
-    def close_by_wall_clock(self, kind: Kind, subject: str, spans: Spans, now_ms: int) -> None:
-        """Close what is open of an idle subject, if its time has passed in the real world too."""
+    def close_by_wall_clock(self, kind: Kind, subject: str, panes: PaneGrid, now_ms: int) -> None:
+        """Close the open panes of an idle subject, if the wall clock has passed them, too."""
         end_ms = self.panes.last_end_ms(kind, subject)
-        if end_ms is not None and end_ms + spans.at(end_ms - 1).lateness_ms < now_ms:
+        if end_ms is not None and end_ms + panes.spans.at(end_ms - 1).lateness_ms < now_ms:
             clock = self.clock(kind, subject)
             clock.advance(end_ms)
             self._emit_panes(kind, subject, clock)
@@ -120,37 +122,37 @@ class Partition:
         latest_ms = self.clock(kind, subject).latest_ms
         predictions = self.clock("predictions", subject)
         if kind == "labels" and not predictions.idle:
-            # A label counts once its prediction is known: its pane stays open until predictions are as far.
+            # A label counts once its prediction is known. So its pane stays open until predictions pass it.
             return min(latest_ms, predictions.latest_ms)
         return latest_ms
 
     def _emit_panes(self, kind: Kind, subject: str, clock: Clock) -> None:
-        if clock.closed_ms > clock.told_ms:
+        if clock.closed_ms > clock.sent_ms:
             for pane in self.panes.close(kind, subject, clock.closed_ms):
-                self._tell(subject, _encode(pane))
+                self._send(subject, _encode(pane))
 
-    def tell_times(self, kind: Kind, subjects: Iterable[str], now_ms: int) -> None:
-        """Tell evaluate how far the clocks of these subjects are; call after their panes are closed."""
+    def send_times(self, kind: Kind, subjects: Iterable[str], now_ms: int) -> None:
+        """Send the clocks of subjects to evaluate. Call it after their panes are closed."""
         for subject in subjects:
             clock = self.clock(kind, subject)
-            clock.told_ms = clock.closed_ms
+            clock.sent_ms = clock.closed_ms
             idle = [subject] if clock.idle else []
             times = {kind: {subject: clock.closed_ms}}
-            self._tell(subject, _encode(Watermark(self.source, now_ms, times, {kind: idle} if idle else {})))
+            self._send(subject, _encode(Watermark(self.source, now_ms, times, {kind: idle} if idle else {})))
 
     def heartbeat(self, now_ms: int) -> list[Message]:
-        """Say to every partition of evaluate that what was idle is idle still."""
+        """Return a message to each partition of evaluate if any subject is idle: those are still idle."""
         if not any(clock.idle for clock in self.clocks.values()):
             return []
         value = _encode(Watermark(self.source, now_ms, {}, {}))
         return [Message("profiles", self.source.encode(), value, p) for p in range(self.partitions)]
 
-    def _tell(self, subject: str, value: bytes) -> None:
+    def _send(self, subject: str, value: bytes) -> None:
         target = partition_of(subject, self.partitions)
         self.outputs.append(Message("profiles", subject.encode(), value, target))
 
     def snapshot(self) -> bytes:
-        """Encode the state; waiting predictions only as the offsets to read them from again."""
+        """Encode the state. Of waiting predictions it contains only the offsets to read them from."""
         clocks = [(kind, subject, clock) for (kind, subject), clock in self.clocks.items()]
         needs = self.join.needs()
         self.mistimed = {
@@ -158,7 +160,7 @@ class Partition:
             for topic, offsets in self.mistimed.items()
             if topic in needs
         }
-        saved = Saved(
+        saved = PartitionState(
             clocks,
             self.panes.freeze(),
             self.accounts,
@@ -174,7 +176,7 @@ class Partition:
         return _encode(saved)
 
     def restore(self, state: bytes) -> None:
-        """Take over a snapshot."""
+        """Load a snapshot."""
         saved = _decoder.decode(state)
         self.clocks = {(kind, subject): clock for kind, subject, clock in saved.clocks}
         self.panes.thaw(saved.panes)

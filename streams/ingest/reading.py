@@ -1,44 +1,55 @@
-"""What a chunk of records says: rows by subject or truths, and why some can't be used."""
+"""Decodes chunks of records into rows by subject, or into labels, and finds those that can't be used."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from schemas.findings import Kind
-from streams.fold import Record
-from streams.ingest.batch import times_ms
-from streams.ingest.clock import time_ms
-from streams.ingest.decode import LabelRow, decode_all
-from streams.ingest.early import Truth
-from streams.ingest.envelope import Refusal, unwatched
-from streams.ingest.redecode import decode_in_time
-from streams.ingest.rows import Rows
-from streams.ingest.subjects import Subjects
+from watchkeeper.detectors.tasks import Task, read_label
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.ingest.clock import time_ms
+from watchkeeper.streams.ingest.columnizer import times_ms
+from watchkeeper.streams.ingest.decode import LabelRow, decode_all
+from watchkeeper.streams.ingest.early_labels import LabelValue
+from watchkeeper.streams.ingest.envelope import EventRefusal, unwatched
+from watchkeeper.streams.ingest.intakes import Subjects
+from watchkeeper.streams.ingest.redecode import decode_in_time
+from watchkeeper.streams.ingest.rows import Rows
 
-EARLIEST_MS = 946_684_800_000  # 2000-01-01: before it, a time is a unit gone wrong
+EARLIEST_MS = 946_684_800_000
+"""Earliest valid time of an event: 2000-01-01. An earlier one is usually in a wrong unit."""
 AHEAD_MS_MAX = 3_600_000
+"""How many ms the time of an event may be ahead of now. Chosen by hand; later times close panes early."""
+LABEL_MAX = 1e300
+"""Largest absolute value of a label. Chosen by hand, far below the largest float."""
 
 
 class Decoded(NamedTuple):
-    """A chunk's good events by subject, and its refusals by index of record."""
+    """The valid events of a chunk by subject, and the refusals by index of record."""
 
     rows: dict[str, Rows]
-    refused: dict[int, Refusal]
+    refused: dict[int, EventRefusal]
     at: Sequence[int] = ()
-    """By event, the index of its record."""
+    """For each decoded event, the index of its record."""
     events: Mapping[str, Sequence[int]] = {}
-    """By subject, the index of the event of each row."""
+    """By subject, the index of each row's event in `at`."""
 
 
 class Reading:
-    """Decodes chunks by what is watched now, and refuses what no event can say."""
+    """Decodes chunks with the monitors in force, and refuses events with impossible values."""
 
     def __init__(self, subjects: Subjects) -> None:
         self._subjects = subjects
 
     def rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> Decoded:
-        """Decode predictions or features."""
+        """Decode predictions or features.
+
+        Args:
+            kind: The kind of the records.
+            records: The chunk.
+            now_ms: The current time in milliseconds since 1970, to refuse events that are ahead of it.
+        """
         decoder = self._subjects.decoders[kind]
         chunk = decode_all(decoder, records)
         if not chunk.events:
@@ -47,7 +58,7 @@ class Reading:
         events, at, wrong, refused = chunk
         good = self._in_range(events, at, times, refused, now_ms)
         grouped: dict[str, list[int]] = {}
-        names = {struct: decoder.by_struct[struct].name for struct in set(map(type, events))}
+        names = {struct: decoder.by_struct[struct].value.name for struct in set(map(type, events))}
         if len(names) == 1:
             grouped[names.popitem()[1]] = list(good)
         else:
@@ -69,40 +80,50 @@ class Reading:
         events: Sequence[Any],
         at: Sequence[int],
         times: "np.ndarray[Any, np.dtype[np.int64]]",
-        refused: dict[int, Refusal],
+        refused: dict[int, EventRefusal],
         now_ms: int,
     ) -> Sequence[int]:
-        """Refuse rows with an impossible time; return the positions of the others."""
-        bad: dict[int, Refusal] = {}
+        """Refuse events with an impossible time; return the indices of the others."""
+        bad: dict[int, EventRefusal] = {}
         for i in np.flatnonzero((times < EARLIEST_MS) | (times > now_ms + AHEAD_MS_MAX)).tolist():
             bad[i] = _bad_time("event_time", int(times[i]))
         refused.update({at[i]: refusal for i, refusal in bad.items()})
         return range(len(events)) if not bad else [i for i in range(len(events)) if i not in bad]
 
-    def truths(self, records: Sequence[Record], now_ms: int) -> tuple[list[Truth], dict[int, Refusal]]:
-        """Decode labels; refusals are by index of record."""
+    def truths(
+        self, records: Sequence[Record], now_ms: int
+    ) -> tuple[list[LabelValue], dict[int, EventRefusal]]:
+        """Decode labels. Refusals are by index of record."""
         events, at, _, refused = decode_all(self._subjects.labels, records)
         truths = []
         for index, event in zip(at, events, strict=True):
             truth = self._truth(event, records[index].offset, now_ms)
-            if isinstance(truth, Refusal):
+            if isinstance(truth, EventRefusal):
                 refused[index] = truth
             else:
                 truths.append(truth)
         return truths, refused
 
-    def _truth(self, row: LabelRow, offset: int, now_ms: int) -> Truth | Refusal:
+    def _truth(self, row: LabelRow, offset: int, now_ms: int) -> LabelValue | EventRefusal:
         if row.model is not None and row.model not in self._subjects.intakes:
             return unwatched("model", row.model)
         label_ms = time_ms(row.label_time)
         if not EARLIEST_MS <= label_ms <= now_ms + AHEAD_MS_MAX:
             return _bad_time("label_time", label_ms)
         if row.retracted:
-            return Truth(row.prediction_id, row.model, None, label_ms, offset)
-        if not isinstance(row.label, bool | int | float) or abs(row.label) > 1e300:
-            return Refusal("invalid_event", "`$.label` must be true, false or a number")
-        return Truth(row.prediction_id, row.model, float(row.label), label_ms, offset)
+            return LabelValue(row.prediction_id, row.model, None, label_ms, offset)
+        label = read_label(row.label) if row.model is None else self._task(row.model).label(row.label)
+        if label is None or abs(label) > LABEL_MAX:
+            must_be = Task.label_is if row.model is None else self._task(row.model).label_is
+            return EventRefusal("invalid_event", f"`$.label` must be {must_be}")
+        return LabelValue(row.prediction_id, row.model, label, label_ms, offset)
+
+    def _task(self, model: str) -> Task[Any]:
+        return self._subjects.intakes[model].revisions.latest.subject.task
 
 
-def _bad_time(field: str, ms: int) -> Refusal:
-    return Refusal("time_out_of_range", f"`$.{field}` is {ms} ms: before 2000, or over an hour ahead of now")
+def _bad_time(field: str, ms: int) -> EventRefusal:
+    return EventRefusal(
+        "time_out_of_range",
+        f"`$.{field}` is {ms} ms since 1970; it must be after 1999 and at most an hour ahead of now",
+    )

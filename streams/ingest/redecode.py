@@ -1,7 +1,8 @@
-"""Events are decoded by the monitor that is in force at their time, which is known once they are decoded.
+"""Decodes an event again if the monitor that decoded it is not in force at the event's time.
 
-The fast path takes one monitor of a subject for all of a chunk. Around a change some events are of the other
-side: those are decoded again. Which one was tried first makes no difference to the result.
+The time is known only once the event is decoded. The fast path decodes a whole chunk with one revision of
+each subject. Around a change some events belong to another revision, and are decoded again. The revision that
+is tried first makes no difference to the result.
 """
 
 from collections import Counter
@@ -11,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.fold import Record
-from streams.ingest.decode import UNDECODABLE, DecodedChunk, EventDecoder, Row, Subject
-from streams.ingest.envelope import Refusal
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.ingest.decode import UNDECODABLE, DecodedChunk, EventDecoder, Row, SubjectDecoder
+from watchkeeper.streams.ingest.envelope import EventRefusal
 
 Times = NDArray[np.int64]
 
@@ -21,17 +22,17 @@ Times = NDArray[np.int64]
 def decode_in_time(
     decoder: EventDecoder, records: Sequence[Record], chunk: DecodedChunk, times: Times
 ) -> tuple[DecodedChunk, Times]:
-    """Decode those events again that are of another time than the monitor that they were decoded by."""
+    """Decode again the events whose time is not that of the revision that decoded them."""
     stale = _stale(decoder, chunk.events, times) if decoder.is_changing else []
     if not stale:
         return chunk, times
     events, gone = chunk.events, set()
     names = set()
     for i in stale:
-        name = decoder.by_struct[type(events[i])].name
+        name = decoder.by_struct[type(events[i])].value.name
         names.add(name)
         row = _decode(decoder, decoder.subjects[name].at(int(times[i])), records[chunk.at[i]])
-        if isinstance(row, Refusal):
+        if isinstance(row, EventRefusal):
             chunk.refused[chunk.at[i]] = row
             gone.add(i)
             continue
@@ -49,13 +50,13 @@ def decode_in_time(
 def _stale(decoder: EventDecoder, events: Sequence[Any], times: Times) -> list[int]:
     found = []
     for struct in set(map(type, events)):
-        subject = decoder.by_struct[struct]
-        outside = (times < subject.from_ms) | (times >= subject.until_ms)
+        _, from_ms, until_ms = decoder.by_struct[struct]
+        outside = (times < from_ms) | (times >= until_ms)
         found += [i for i in np.flatnonzero(outside).tolist() if type(events[i]) is struct]
     return sorted(found)
 
 
-def _decode(decoder: EventDecoder, subject: Subject, record: Record) -> Row | Refusal:
+def _decode(decoder: EventDecoder, subject: SubjectDecoder, record: Record) -> Row | EventRefusal:
     try:
         return Row(subject.decode_fast(record.value or b""))
     except UNDECODABLE:
@@ -63,7 +64,7 @@ def _decode(decoder: EventDecoder, subject: Subject, record: Record) -> Row | Re
 
 
 def _prefer(decoder: EventDecoder, names: Iterable[str], events: Sequence[Any]) -> None:
-    """Try first, from now on, what fitted most events of these subjects."""
+    """Let the decoder try first, for each subject, the revision of most events; the newest of equals."""
     fitted = Counter(map(type, events))
-    histories = (decoder.subjects[name].history() for name in names)
-    decoder.prefer([max(history, key=lambda subject: fitted[subject.struct]) for history in histories])
+    newest_first = (reversed(decoder.subjects[name].history) for name in names)
+    decoder.prefer([max(history, key=lambda subject: fitted[subject.struct]) for history in newest_first])

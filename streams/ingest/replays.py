@@ -1,21 +1,22 @@
-"""Replayed events are counted once, however often they were published.
+"""Counts a replayed event once, even if it was published several times.
 
-`watchkeeper rejected replay` publishes first and notes it after, so what it was doing when it was killed is
-published again. The header says which event a replay repeats; the first of each counts.
+`watchkeeper rejected replay` publishes an event before it records that. If it is killed in between, it
+publishes the event again. A header names the event that a replay repeats; only its first replay counts.
 """
 
 from collections.abc import Sequence
 
 from msgspec import Struct
 
-from schemas.rejections import REPLAY_HEADER
-from streams.fold import Record
+from watchkeeper.schemas.rejections import REPLAY_HEADER
+from watchkeeper.streams.fold.protocol import Record
 
 REMEMBERED = 10_000
+"""Number of replays that each topic and partition remembers. Chosen by hand; see docs/adr/0008-replay.md."""
 
 
 class Replays(Struct):
-    """The replays that count, of one topic and partition; the newest so many are remembered.
+    """The newest replays of one topic and partition that count, at most `REMEMBERED`.
 
     >>> replays = Replays()
     >>> again = Record(9, 0, None, b"", [(REPLAY_HEADER, b"labels/0/4")])
@@ -24,10 +25,15 @@ class Replays(Struct):
     """
 
     counted: dict[int, int] = {}
-    """Offset of the event that was rejected -> offset of its replay."""
+    """The offset of the replay that counts, by the offset of the rejected event."""
 
     def fresh(self, place: str, records: Sequence[Record]) -> Sequence[Record]:
-        """Return the records without repeats of a replay; `place` is `topic/partition/`."""
+        """Return the records without repeats of a replay.
+
+        Args:
+            place: The place of the records: `topic/partition/`.
+            records: The records.
+        """
         repeats = set()
         for record in replays_in(records):
             origin = origin_of(place, record)
@@ -36,7 +42,7 @@ class Replays(Struct):
         return [record for record in records if record.offset not in repeats] if repeats else records
 
     def known(self, place: str, records: Sequence[Record]) -> Sequence[Record]:
-        """Return, of records folded before, those that were not repeats."""
+        """Return, of records that were folded before, those that were not repeats."""
         if not self.counted:
             return records
         origins = [(record, origin_of(place, record)) for record in records]
@@ -49,7 +55,7 @@ class Replays(Struct):
 
 
 def replays_in(records: Sequence[Record]) -> list[Record]:
-    """Return the records that say of themselves that they are replays."""
+    """Return the records that have the header of a replay."""
     return [record for record in records if (h := record.headers) and h[-1][0] == REPLAY_HEADER]
 
 
@@ -62,8 +68,8 @@ def origin_of(place: str, record: Record) -> int | None:
     headers = record.headers
     if not headers or headers[-1][0] != REPLAY_HEADER:
         return None
-    said = (headers[-1][1] or b"").decode(errors="replace")
-    offset = said.removeprefix(place)
-    if offset == said or not (offset.isascii() and offset.isdigit() and len(offset) < 19):
-        return None  # of another place, or nonsense
+    origin = (headers[-1][1] or b"").decode(errors="replace")
+    offset = origin.removeprefix(place)
+    if offset == origin or not (offset.isascii() and offset.isdigit() and len(offset) < 19):
+        return None  # of another place, or not an offset
     return int(offset) if int(offset) < record.offset else None

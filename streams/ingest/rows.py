@@ -1,4 +1,4 @@
-"""Rows of predictions and features go into the panes of their event time."""
+"""Adds rows of predictions and features to the panes of their event times."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -7,26 +7,27 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.columns import Columns
-from detectors.layout import Layout
-from schemas.findings import Kind
-from streams.ingest.panes import SEGMENTS_MAX, VERSIONS_MAX, PaneKey
-from streams.ingest.partition import Partition
-from streams.ingest.subjects import Intake
+from watchkeeper.detectors.profiles.columns import Columns
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.schemas.findings import Kind
+from watchkeeper.streams.ingest.intakes import Intake
+from watchkeeper.streams.ingest.panes import SEGMENTS_MAX, VERSIONS_MAX, PaneKey
+from watchkeeper.streams.ingest.partition import Partition
 
 UNVERSIONED = "unversioned"
+"""The version of events that name none."""
 Indices = NDArray[np.intp]
 
 
 class Rows(NamedTuple):
-    """Decoded events of one subject from one chunk, in the order in which they came."""
+    """Decoded events of one subject from one chunk, in the order of arrival."""
 
     events: Sequence[Any]
     times: NDArray[np.int64]
     wrong: dict[int, tuple[str, ...]]
     """Features of a wrong type, by index of event."""
     offset: int
-    """Of the chunk's first record."""
+    """The offset of the chunk's first record."""
 
     def take(self, index: Indices) -> "Rows":
         """Select rows by position."""
@@ -35,7 +36,7 @@ class Rows(NamedTuple):
 
 
 class Places(NamedTuple):
-    """For each row: whether it is late, and the start of the pane that it is counted in."""
+    """For each row, whether it is late, and the start of the pane that counts it."""
 
     late: NDArray[np.bool_]
     starts: NDArray[np.int64]
@@ -45,8 +46,8 @@ class Places(NamedTuple):
         return self if index is None else Places(self.late[index], self.starts[index])
 
 
-class Batch:
-    """Rows of one version."""
+class VersionRows:
+    """Rows of one subject, version and revision of the monitor."""
 
     def __init__(self, subject: str, version: str, intake: Intake, rows: Rows) -> None:
         self.subject = subject
@@ -56,7 +57,7 @@ class Batch:
 
     @property
     def layout(self) -> Layout:
-        """How they become counts."""
+        """The layout by which the rows are counted."""
         return self.intake.watched.layout(self.version)
 
     @cached_property
@@ -66,22 +67,22 @@ class Batch:
 
     @cached_property
     def segments(self) -> list[list[str]]:
-        """By dimension of the monitor, the value of each row."""
+        """For each segment dimension of the monitor, the value of each row."""
         return self.intake.columnizer.segments(self.rows.events)
 
 
-def batches(partition: Partition, subject: str, rows: Rows) -> Iterator[tuple[Batch, Indices | None]]:
-    """Split a subject's rows by version, and where its monitor changes; None: the positions of all rows."""
+def batches(partition: Partition, subject: str, rows: Rows) -> Iterator[tuple[VersionRows, Indices | None]]:
+    """Split a subject's rows by version and revision; yield each part with its positions (None for all)."""
     for version, index in _by_version(rows.events):
         name = partition.panes.name(VERSIONS_MAX, subject, version)
         whole = rows if index is None else rows.take(index)
-        runs = partition.subjects.intakes[subject].runs(whole.times)
+        runs = partition.subjects.intakes[subject].revisions.runs(whole.times)
         for intake, run in runs:
             at, part = index, whole
             if len(runs) > 1:
                 positions = np.arange(len(whole.events))[run]
                 at, part = positions if index is None else index[run], whole.take(positions)
-            yield Batch(subject, name, intake, part), at
+            yield VersionRows(subject, name, intake, part), at
 
 
 def _by_version(events: Sequence[Any]) -> list[tuple[str, Indices | None]]:
@@ -94,20 +95,26 @@ def _by_version(events: Sequence[Any]) -> list[tuple[str, Indices | None]]:
 
 
 class RowsIntake:
-    """Folds rows of one kind into one partition's panes."""
+    """Folds rows of one kind into the panes of one partition."""
 
     def __init__(self, partition: Partition, kind: Kind) -> None:
         self._partition = partition
         self._kind = kind
 
     def place(self, subject: str, rows: Rows) -> Places:
-        """Say which rows are late and in which pane each is counted, and move the subject's clock on."""
-        spans = self._partition.subjects.intakes[subject].spans
+        """Advance the subject's clock; return which rows are late and which pane counts each."""
+        panes = self._partition.subjects.intakes[subject].panes
         clock = self._partition.clock(self._kind, subject)
-        return Places(*clock.late(rows.times, spans))
+        return Places(*clock.late(rows.times, panes))
 
-    def add(self, batch: Batch, places: Places, repeats: Sequence[int]) -> None:
-        """Fold the rows that are neither late nor repeats; count those that are."""
+    def add(self, batch: VersionRows, places: Places, repeats: Sequence[int]) -> None:
+        """Fold the rows that are neither late nor repeats, and count the others.
+
+        Args:
+            batch: The rows.
+            places: Where each row is counted.
+            repeats: The positions of the rows that repeat a prediction.
+        """
         repeated = np.zeros(len(places.late), dtype=np.bool_)
         repeated[repeats] = True
         keep = ~(places.late | repeated)
@@ -119,11 +126,11 @@ class RowsIntake:
             for dimension, values in zip(batch.intake.watched.monitor.segments, batch.segments, strict=True):
                 self._fold_segments(key, batch, index, dimension, values)
 
-    def _key(self, batch: Batch, intake: Intake, start_ms: int) -> PaneKey:
+    def _key(self, batch: VersionRows, intake: Intake, start_ms: int) -> PaneKey:
         end_ms, layout = start_ms + intake.spans.pane_ms, intake.watched.layout(batch.version)
         return PaneKey(self._kind, batch.subject, batch.version, None, start_ms, end_ms, layout.id)
 
-    def _fold(self, key: PaneKey, batch: Batch, index: Indices) -> None:
+    def _fold(self, key: PaneKey, batch: VersionRows, index: Indices) -> None:
         profile = self._partition.panes.rows(key, batch.layout)
         whole = len(index) == batch.columns.rows
         profile.add(batch.columns if whole else batch.columns.take(index))
@@ -131,7 +138,7 @@ class RowsIntake:
         profile.see_times(int(times.min()), int(times.max()))
 
     def _fold_segments(
-        self, key: PaneKey, batch: Batch, index: Indices, dimension: str, values: list[str]
+        self, key: PaneKey, batch: VersionRows, index: Indices, dimension: str, values: list[str]
     ) -> None:
         groups: dict[str, list[int]] = {}
         for i in index.tolist():
@@ -140,7 +147,7 @@ class RowsIntake:
             name = self._partition.panes.name(SEGMENTS_MAX, batch.subject, dimension, value)
             self._fold(key._replace(segment=f"{dimension}={name}"), batch, np.array(rows))
 
-    def _count(self, batch: Batch, places: Places, repeated: NDArray[np.bool_]) -> None:
+    def _count(self, batch: VersionRows, places: Places, repeated: NDArray[np.bool_]) -> None:
         late = places.late & ~repeated
         n_late, n_repeated = int(np.count_nonzero(late)), int(np.count_nonzero(repeated))
         account = self._partition.accounts[self._kind]
@@ -149,8 +156,8 @@ class RowsIntake:
         account.accepted += len(late) - n_late - n_repeated
         for start_ms in np.unique(places.starts[late | repeated]).tolist():
             here = places.starts == start_ms
-            # What is late is counted in a pane that is open: by now another monitor may be in force.
-            intake = self._partition.subjects.intakes[batch.subject].at(start_ms)
+            # A late row is counted in an open pane, where another monitor may be in force.
+            intake = self._partition.subjects.intakes[batch.subject].revisions.at(start_ms)
             layout = intake.watched.layout(batch.version)
             profile = self._partition.panes.rows(self._key(batch, intake, start_ms), layout)
             profile.late += int(np.count_nonzero(late & here))

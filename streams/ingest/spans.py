@@ -1,79 +1,75 @@
-"""The durations of a subject's monitor, and which hold where when they change."""
+"""When panes start, end and close, while the durations of a subject's monitor change with time."""
 
-from datetime import timedelta
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.monitors import Monitor
-from streams.config.state import BEGINNING_MS
+from watchkeeper.schemas.durations import milliseconds
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.config.timeline import Timeline
 
 Times = NDArray[np.int64]
 
 
-class Spans(NamedTuple):
-    """The monitor's durations in milliseconds, for panes from `from_ms` on; `before` has those before.
-
-    >>> spans = Spans(20, 0, 0, from_ms=40, before=Spans(10, 5, 0))
-    >>> spans.starts(np.array([31, 39, 40, 59])).tolist()
-    [30, 30, 40, 40]
-    >>> [spans.closed_to(reached_ms) for reached_ms in (44, 45, 60)]
-    [30, 40, 60]
-    """
+class PaneDurations(NamedTuple):
+    """The durations of one monitor, in milliseconds."""
 
     pane_ms: int
     lateness_ms: int
     label_ms: int
-    """How long a prediction waits for its label; 0 where none is expected."""
-    from_ms: int = BEGINNING_MS
-    before: "Spans | None" = None
+    """How long a prediction waits for its label; 0 if no label is expected."""
 
     @classmethod
-    def of(cls, monitor: Monitor, from_ms: int, before: "Spans | None") -> "Spans":
-        """Read them off a monitor that is in force from a time on."""
+    def of(cls, monitor: Monitor) -> "PaneDurations":
+        """Read the durations of a monitor."""
         windows, labels = monitor.windows, monitor.labels
-        within = labels.expected_within if labels else timedelta(0)
-        return cls(_ms(windows.pane), _ms(windows.lateness), _ms(within), from_ms, before)
+        label_ms = milliseconds(labels.expected_within) if labels else 0
+        return cls(milliseconds(windows.pane), milliseconds(windows.lateness), label_ms)
 
-    def at(self, time_ms: int) -> "Spans":
-        """Return those that hold for the pane that starts at a time."""
-        found = self
-        while found.before is not None and time_ms < found.from_ms:
-            found = found.before
-        return found
+    def due_ms(self, time_ms: int) -> int:
+        """Return the event time at which a time's pane closes: the pane's end plus the allowed lateness."""
+        return time_ms // self.pane_ms * self.pane_ms + self.pane_ms + self.lateness_ms
+
+
+class PaneGrid:
+    """The panes of one subject. A pane follows the durations that are in force at its start.
+
+    >>> grid = PaneGrid(Timeline(PaneDurations(10, 5, 0), (40, PaneDurations(20, 0, 0))))
+    >>> grid.starts(np.array([31, 39, 40, 59])).tolist()
+    [30, 30, 40, 40]
+    >>> [grid.closed_to(reached_ms) for reached_ms in (44, 45, 60)]
+    [30, 40, 60]
+    """
+
+    def __init__(self, spans: Timeline[PaneDurations]) -> None:
+        self.spans = spans
+        # One value per revision, so that an array of indices selects the value in force at each time.
+        self._pane_ms = np.array([each.pane_ms for each in spans.history], dtype=np.int64)
+        self._lateness_ms = np.array([each.lateness_ms for each in spans.history], dtype=np.int64)
 
     def starts(self, times: Times) -> Times:
         """Return the start of each time's pane."""
-        starts: Times = times // self.pane_ms * self.pane_ms
-        if self.before is None or (alike := times >= self.from_ms).all():
-            return starts
-        return np.where(alike, starts, self.before.starts(times))
+        pane_ms = self._pane_ms[self.spans.indices(times)]
+        starts: Times = times // pane_ms * pane_ms
+        return starts
 
     def ends(self, starts: Times) -> Times:
-        """Return the ends of panes."""
-        ends: Times = starts + self.pane_ms
-        if self.before is None or (alike := starts >= self.from_ms).all():
-            return ends
-        return np.where(alike, ends, self.before.ends(starts))
+        """Return the ends of the panes with these starts."""
+        ends: Times = starts + self._pane_ms[self.spans.indices(starts)]
+        return ends
 
     def due(self, starts: Times) -> Times:
-        """Return how far event time has come when panes close: their ends and the allowed lateness."""
-        due: Times = starts + (self.pane_ms + self.lateness_ms)
-        if self.before is None or (alike := starts >= self.from_ms).all():
-            return due
-        return np.where(alike, due, self.before.due(starts))
-
-    def due_ms(self, time_ms: int) -> int:
-        """Return the same for the pane that holds a time at which these hold."""
-        return time_ms // self.pane_ms * self.pane_ms + self.pane_ms + self.lateness_ms
+        """Return the event times at which the panes with these starts close: their ends plus the lateness."""
+        at = self.spans.indices(starts)
+        due: Times = starts + (self._pane_ms[at] + self._lateness_ms[at])
+        return due
 
     def closed_to(self, reached_ms: int) -> int:
-        """Return the end of the last pane that is closed once event time has come so far."""
-        if self.before is not None and reached_ms - self.before.lateness_ms < self.from_ms:
-            return self.before.closed_to(reached_ms)
-        return max((reached_ms - self.lateness_ms) // self.pane_ms * self.pane_ms, self.from_ms)
-
-
-def _ms(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)
+        """Return the end of the last pane that is closed once event time has reached `reached_ms`."""
+        revisions = self.spans.revisions
+        at = len(revisions) - 1
+        while at and reached_ms - revisions[at - 1].value.lateness_ms < revisions[at].from_ms:
+            at -= 1
+        spans, from_ms, _ = revisions[at]
+        return max((reached_ms - spans.lateness_ms) // spans.pane_ms * spans.pane_ms, from_ms)

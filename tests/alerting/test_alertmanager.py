@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from alerting.alertmanager import Alertmanager, Credentials, payload
-from streams.broker import free_port
 from tests.alerting.samples import NOW, notices
+from watchkeeper.alerting.alertmanager import Alertmanager, Credentials, payload
+from watchkeeper.streams.kafka.embedded import free_port
 
 SENT = payload(notices()[:1], NOW, timedelta(minutes=4))
 pytestmark = pytest.mark.asyncio
@@ -88,11 +88,11 @@ async def test_one_that_does_not_answer_in_time_is_worth_another_try():
         refusal = await client.post(SENT)
         assert refusal is not None
         assert refusal.recoverable
-        assert "could not be asked" in refusal.message
+        assert "could not be reached" in refusal.message
 
 
 async def test_each_failure_is_counted_and_said_once_until_it_is_over(caplog):
-    caplog.set_level(logging.INFO, "alerting.alertmanager")
+    caplog.set_level(logging.INFO, "watchkeeper.alerting.alertmanager")
     server = Server(500, "down")
     async with serving(server) as url, Alertmanager([url]) as client:
         for _ in range(3):

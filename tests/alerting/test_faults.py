@@ -1,11 +1,11 @@
 import msgspec
 
-from alerting.faults import MOST, Faults, reach_ms
 from tests.alerting.windows import HOUR_MS, monitor
+from watchkeeper.alerting.faults import FAULTS_MAX, FaultHistory, label_wait_ms
 
 
 def test_a_fault_that_ended_where_a_window_begins_is_not_in_it():
-    faults = Faults()
+    faults = FaultHistory()
     faults.begin("FeatureMissing", "temp", 10, at_ms=15)
     assert faults.within(0, 10) == []
     assert [fault.ended_ms for fault in faults.within(0, 11)] == [None]
@@ -15,15 +15,15 @@ def test_a_fault_that_ended_where_a_window_begins_is_not_in_it():
 
 
 def test_only_the_newest_faults_are_remembered():
-    faults = Faults()
-    for start_ms in range(MOST + 5):
+    faults = FaultHistory()
+    for start_ms in range(FAULTS_MAX + 5):
         faults.begin("FeatureMissing", "temp", start_ms, start_ms + 1)
         faults.end("FeatureMissing", "temp", start_ms + 1, start_ms + 3)
-    assert [faults.past[0].started_ms, len(faults.past), len(faults.noted)] == [5, MOST, MOST]
+    assert [faults.past[0].started_ms, len(faults.past), len(faults.noted)] == [5, FAULTS_MAX, FAULTS_MAX]
 
 
 def test_what_was_not_known_yet_is_not_seen():
-    faults = Faults()
+    faults = FaultHistory()
     faults.begin("FeatureMissing", "temp", 10, at_ms=20)
     faults.end("FeatureMissing", "temp", 30, at_ms=50)
     faults.begin("FeatureStuck", "x1", 40, at_ms=60)
@@ -34,12 +34,12 @@ def test_what_was_not_known_yet_is_not_seen():
 
 def test_faults_from_before_it_was_noted_when_have_always_been_known():
     old = {"past": [("FeatureMissing", "temp", 10, 20), ("FeatureStuck", "x1", 30, None)]}
-    faults = msgspec.convert(old, Faults)
+    faults = msgspec.convert(old, FaultHistory)
     assert faults.as_of(0).past == faults.past
     faults.end("FeatureStuck", "x1", 40, at_ms=50)
     assert [fault.ended_ms for fault in faults.as_of(49).past] == [20, None]
 
 
 def test_labels_reach_back_as_far_as_they_are_expected():
-    assert reach_ms(monitor()) == HOUR_MS
-    assert reach_ms(monitor(labels=None, retraining=None)) == 0
+    assert label_wait_ms(monitor()) == HOUR_MS
+    assert label_wait_ms(monitor(labels=None, retraining=None)) == 0

@@ -1,4 +1,4 @@
-"""How far predictions are ahead when labels are read is chance: what is told does not depend on it."""
+"""How far predictions are ahead of labels depends on chance. The alerts must not depend on it."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerting.names import BROKEN, NAMES
-from schemas.findings import Finding, WindowFindings
-from tests.alerting.windows import Teller, bad, no_data, window
+from tests.alerting.windows import Session, bad, no_data, window
+from watchkeeper.alerting.names import BROKEN, NAMES
+from watchkeeper.schemas.findings import Finding, WindowFindings
 
 HOURS = 24
 ROW_FINDINGS = [bad("missing", "temp"), bad("stuck", "x1"), bad("unit_change", "temp"), bad("drift", "x2")]
@@ -32,33 +32,33 @@ ROW_NAMES = {name.alertname for check, name in NAMES.items() if check not in ("p
 BROKEN_NAMES = {NAMES[check].alertname for check in BROKEN}
 
 
-class Told(NamedTuple):
-    """What came out: each alert's records in order, and the requests."""
+class Outputs(NamedTuple):
+    """The outputs: each alert's records in order, and the requests."""
 
     alerts: dict[str, list[str]]
     requests: list[str]
     names: Counter[str]
 
 
-class Lived(NamedTuple):
-    """What evaluate says of one subject: the windows of predictions, and those of labels."""
+class History(NamedTuple):
+    """The findings of one subject: the windows of predictions, and those of labels."""
 
     rows: list[WindowFindings]
     labels: list[WindowFindings]
 
-    def told(self, leads: Sequence[int]) -> Told:
-        """Take it in, predictions being ahead of each window of labels by as many windows as that has."""
-        teller, alerts, taken = Teller(), [], 0
+    def summaries(self, leads: Sequence[int]) -> Outputs:
+        """Process all windows. `leads`: windows of predictions ahead of each window of labels."""
+        session, alerts, taken = Session(), [], 0
         for lead, each in zip(leads, self.labels, strict=True):
             due = sum(row.window_end_ms <= each.window_end_ms for row in self.rows)
-            alerts += teller.take(*self.rows[taken : due + lead], each)
+            alerts += session.take(*self.rows[taken : due + lead], each)
             taken = max(taken, due + lead)
-        alerts += teller.take(*self.rows[taken:])
+        alerts += session.take(*self.rows[taken:])
         by_name = defaultdict(list)
         for alert in alerts:
             by_name[alert.fingerprint].append(alert.model_dump_json())
-        requests = [request.model_dump_json() for request in teller.requests]
-        return Told(dict(by_name), requests, Counter(alert.labels["alertname"] for alert in alerts))
+        requests = [request.model_dump_json() for request in session.requests]
+        return Outputs(dict(by_name), requests, Counter(alert.labels["alertname"] for alert in alerts))
 
 
 def spells(chance: Random, values, longest=8):
@@ -85,7 +85,7 @@ def labels_of(chance: Random, version: str, size: int) -> list[WindowFindings]:
 
 
 def cohorts_of(chance: Random, version: str) -> list[WindowFindings]:
-    """What is said of predictions whose labels should have come."""
+    """The findings about predictions whose labels are overdue."""
     states = spells(chance, ["none", "good", "bad"])
     found = {
         hour: [bad("labels_late")] * (state == "bad") for hour, state in enumerate(states) if state != "none"
@@ -94,7 +94,7 @@ def cohorts_of(chance: Random, version: str) -> list[WindowFindings]:
     return [msgspec.structs.replace(each, checked=["labels_late"]) for each in windows]
 
 
-def live(chance: Random) -> Lived:
+def live(chance: Random) -> History:
     """Make the windows of a day, in the order in which evaluate tells those of a kind."""
     rows, labels, size = [], [], chance.choice([1, 2])
     for version in ("1", "2"):
@@ -102,12 +102,12 @@ def live(chance: Random) -> Lived:
         labels += labels_of(chance, version, size) + cohorts_of(chance, version)
     rows.sort(key=lambda each: (each.window_end_ms, each.version))
     labels.sort(key=lambda each: (each.window_end_ms, -len(each.checked), each.version))
-    return Lived(rows, labels)
+    return History(rows, labels)
 
 
-def leads(chance: Random, lived: Lived) -> list[int]:
+def leads(chance: Random, history: History) -> list[int]:
     """Say how many windows predictions are ahead, at each window of labels."""
-    return [chance.choice([0, 0, 0, 1, 3, 10]) for _ in lived.labels]
+    return [chance.choice([0, 0, 0, 1, 3, 10]) for _ in history.labels]
 
 
 NOT_VACUOUS = ("both", "faults", "late", "requests", "excluded", "held_back", "likely_cause", "replaced")
@@ -115,40 +115,33 @@ chances = st.randoms(use_true_random=True)
 unhurried = settings(deadline=None)
 
 
-@settings(unhurried, max_examples=100)
-@given(chances)
-def test_how_far_predictions_are_ahead_of_labels_changes_nothing(chance):
-    lived = live(chance)
-    assert lived.told(leads(chance, lived)) == lived.told(leads(chance, lived))
-
-
-@settings(unhurried, max_examples=30)
-@given(chances)
-def test_labels_that_come_after_everything_say_what_labels_in_step_say(chance):
-    lived = live(chance)
-    assert lived.told([0] * len(lived.labels)) == lived.told([len(lived.rows)] * len(lived.labels))
-
-
-def test_the_windows_drawn_do_tell_of_everything():
+def test_how_far_predictions_are_ahead_of_labels_changes_nothing() -> None:
+    """Nor does it if labels come after everything; and the windows drawn do tell of everything."""
     seen: Counter[str] = Counter()
 
-    @settings(unhurried, max_examples=60)
+    @settings(unhurried, max_examples=80)
     @given(chances)
     def draw(chance):
-        lived = live(chance)
-        told = lived.told([0] * len(lived.labels))
-        records = "".join(text for each in told.alerts.values() for text in each)
-        seen.update(
-            examples=1,
-            both=bool({*told.names} & ROW_NAMES and told.names["ModelPerformanceDegraded"]),
-            faults=bool({*told.names} & BROKEN_NAMES),
-            late=told.names["LabelsLate"] > 0,
-            requests=bool(told.requests),
-            excluded=any('"excluded":[{' in request for request in told.requests),
-            held_back=any("held back" in request for request in told.requests),
-            likely_cause='"likely_cause"' in records,
-            replaced="does not answer for the model any more" in records,
-        )
+        history = live(chance)
+        in_step = history.summaries([0] * len(history.labels))
+        assert history.summaries(leads(chance, history)) == in_step
+        assert history.summaries([len(history.rows)] * len(history.labels)) == in_step
+        seen.update(_kinds(in_step))
 
     draw()
     assert all(seen[name] > seen["examples"] / 10 for name in NOT_VACUOUS), seen
+
+
+def _kinds(summaries: Outputs) -> dict[str, int]:
+    records = "".join(text for each in summaries.alerts.values() for text in each)
+    return {
+        "examples": 1,
+        "both": bool({*summaries.names} & ROW_NAMES and summaries.names["ModelPerformanceDegraded"]),
+        "faults": bool({*summaries.names} & BROKEN_NAMES),
+        "late": summaries.names["LabelsLate"] > 0,
+        "requests": bool(summaries.requests),
+        "excluded": any('"excluded":[{' in request for request in summaries.requests),
+        "held_back": any("held back" in request for request in summaries.requests),
+        "likely_cause": '"likely_cause"' in records,
+        "replaced": "no longer answers for the model" in records,
+    }

@@ -7,11 +7,11 @@ from typing import get_args
 import pytest
 import yaml
 
-from alerting.names import BROKEN, NAMES
-from alerting.own import OWN_ALERTS
-from alerting.runbooks import runbook_url
-from schemas.findings import QUALITY_CHECKS, Check
 from tests.alerting.windows import monitor
+from watchkeeper.alerting.names import BROKEN, NAMES
+from watchkeeper.alerting.runbooks import runbook_url
+from watchkeeper.alerting.watchkeeper_alerts import OWN_ALERTS
+from watchkeeper.schemas.findings import QUALITY_CHECKS, Check
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"

@@ -2,9 +2,9 @@ import json
 
 from rich.console import Console
 
-from alerting.pager import heading, show
 from tests.alerting.samples import alerts
-from tests.alerting.windows import Teller, bad, window
+from tests.alerting.windows import Session, bad, window
+from watchkeeper.alerting.pager import heading, show
 
 
 def shown(alert, as_json=False, width=100) -> str:
@@ -17,7 +17,7 @@ def shown(alert, as_json=False, width=100) -> str:
 def test_a_page_says_what_broke_since_when_how_bad_and_what_to_do():
     text = shown(alerts()[0])
     assert "PAGE  ModelPerformanceDegraded  critical" in text
-    for said in (
+    for expected in (
         "AUROC is 0.61, 0.06 below the reference.",
         "2013-09-01 02:00 UTC (event time)",
         "auroc 0.61, threshold 0.2, p 1e-09",
@@ -26,20 +26,20 @@ def test_a_page_says_what_broke_since_when_how_bad_and_what_to_do():
         "team ops-ml",
         "model flight-delay, model_version 1",
     ):
-        assert said in text
+        assert expected in text
 
 
 def test_a_resolved_page_says_until_when_and_why():
     text = shown(alerts()[1])
     assert "RESOLVED  ModelPerformanceDegraded" in text
     assert "until 2013-09-01 04:00 UTC" in text
-    assert "It was not found again." in text
+    assert "It was not detected again." in text
     assert "Do now" not in text
 
 
 def test_what_the_data_says_is_printed_as_it_is():
     odd = "[bold]temp[/] is \N{DEGREE SIGN}C [/x]"
-    (alert,) = Teller().take(window(0, bad("unit_change", "temp", explanation=odd)))
+    (alert,) = Session().take(window(0, bad("unit_change", "temp", explanation=odd)))
     assert odd in shown(alert)
 
 
@@ -57,12 +57,12 @@ def test_as_json_an_alert_is_one_line_however_wide():
 
 
 def test_only_what_wakes_somebody_is_called_a_page():
-    teller = Teller()
-    teller.take(window(0, bad("drift", "x1"), bad("volume")))
+    session = Session()
+    session.take(window(0, bad("drift", "x1"), bad("volume")))
     drift, volume = sorted(
         [
-            *teller.take(window(1, bad("drift", "x1"), bad("volume"))),
-            *Teller().take(window(0, bad("volume"))),
+            *session.take(window(1, bad("drift", "x1"), bad("volume"))),
+            *Session().take(window(0, bad("volume"))),
         ],
         key=heading,
     )[:2]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.policy import Policy, Standing, judge
+from watchkeeper.alerting.policy import Policy, Standing, judge
 
 policies = st.builds(Policy, fire_after=st.integers(1, 4), resolve_after=st.integers(1, 4))
 # Long enough that most lists fire and resolve: a shorter one makes the tests below pass on silence.
@@ -11,8 +11,8 @@ states = st.lists(st.sampled_from(["bad", "bad", "ok", "ok", "no_data"]), min_si
 
 def changes(policy: Policy, given_states: list[str]) -> list[bool]:
     standing = Standing()
-    verdicts = [judge(policy, standing, state) for state in given_states]
-    return [verdict for verdict in verdicts if verdict is not None]
+    changes = [judge(policy, standing, state) for state in given_states]
+    return [change for change in changes if change is not None]
 
 
 @given(policies, states)

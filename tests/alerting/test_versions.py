@@ -1,5 +1,5 @@
-from alerting.versions import MOST, Answering, Versions
 from tests.alerting.windows import HOUR_MS, window
+from watchkeeper.alerting.versions import CHANGES_MAX, Answering, Versions
 
 
 def seen(*windows):
@@ -52,14 +52,14 @@ def test_what_held_at_a_time_is_remembered_while_versions_change():
         versions.note(window(hour).window_end_ms)
     ends = [window(hour).window_end_ms for hour in range(4)]
     assert [versions.as_of(end).current for end in (0, *ends)] == [None, "1", "1", "2", "2"]
-    assert versions.as_of(ends[2]).heard == ("1", "2")
+    assert versions.as_of(ends[2]).published == ("1", "2")
     assert len(versions.past) == 2
 
 
 def test_only_the_newest_changes_are_remembered():
     versions = Versions()
-    for hour in range(MOST + 5):
+    for hour in range(CHANGES_MAX + 5):
         versions.see(window(hour, version=str(hour)))
         versions.note(hour)
-    assert len(versions.past) == MOST
+    assert len(versions.past) == CHANGES_MAX
     assert versions.as_of(0).current == versions.as_of(5).current == "5"

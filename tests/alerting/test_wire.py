@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from alerting.alertmanager import payload
-from schemas.alerts import Alert, Notice
-from schemas.retraining import RetrainingRequest
 from tests.alerting.samples import NOW, alerts, notices
+from watchkeeper.alerting.alertmanager import payload
+from watchkeeper.schemas.alerts import Alert, Notice
+from watchkeeper.schemas.retraining import RetrainingRequest
 
 GOLDEN = Path(__file__).parent / "golden"
 

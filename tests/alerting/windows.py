@@ -4,11 +4,11 @@ from typing import Any, get_args
 
 import msgspec
 
-from alerting.subject import Subject
-from schemas.alerts import Alert
-from schemas.findings import Check, Finding, Kind, WindowFindings
-from schemas.monitors import Monitor
-from schemas.retraining import RetrainingRequest
+from watchkeeper.alerting.subject import SubjectAlerts
+from watchkeeper.schemas.alerts import Alert
+from watchkeeper.schemas.findings import Check, Finding, Kind, WindowFindings
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.retraining import RetrainingRequest
 
 HOUR_MS = 3_600_000
 START_MS = 1_378_000_800_000  # 2013-09-01 02:00 UTC
@@ -61,32 +61,32 @@ def window(
     )
 
 
-class Teller:
-    """Takes windows in and keeps what came out of them."""
+class Session:
+    """Passes windows to the alerts of one subject, and keeps the requests to retrain."""
 
     def __init__(self, **changes: Any) -> None:
         self.monitor = monitor(**changes)
-        self.subject = Subject()
+        self.subject = SubjectAlerts()
         self.requests: list[RetrainingRequest] = []
 
     def take(self, *windows: WindowFindings) -> list[Alert]:
-        """Return the alerts that came out."""
+        """Return the alerts that changed."""
         alerts: list[Alert] = []
         for each in windows:
-            told, request = self.subject.take(each, self.monitor, "docs/runbooks/")
-            alerts += told
+            changed, request = self.subject.take(each, self.monitor, "docs/runbooks/")
+            alerts += changed
             self.requests += [request] if request else []
             self.restart()
         return alerts
 
     def restart(self) -> None:
-        """Go on from a snapshot, which must be equal."""
-        restored = msgspec.msgpack.decode(msgspec.msgpack.encode(self.subject), type=Subject)
+        """Continue from a snapshot, which must be equal."""
+        restored = msgspec.msgpack.decode(msgspec.msgpack.encode(self.subject), type=SubjectAlerts)
         assert restored == self.subject
         self.subject = restored
 
 
-def told(alerts: list[Alert]) -> list[str]:
+def summaries(alerts: list[Alert]) -> list[str]:
     """Alerts in short: `firing FeatureMissing temp origin=EWR`."""
     names = ("alertname", "feature", "segment", "model_version")
     return [" ".join([a.status, *(a.labels[n] for n in names if n in a.labels)]) for a in alerts]

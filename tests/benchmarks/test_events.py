@@ -3,8 +3,8 @@ from itertools import pairwise
 import msgspec
 
 from benchmarks.events import CATEGORIES, FEATURES, NUMBERS, events, monitor
-from schemas.events import Prediction
-from schemas.monitors import Monitor
+from watchkeeper.schemas.events import Prediction
+from watchkeeper.schemas.monitors import Monitor
 
 
 def test_the_monitor_file_is_valid_and_declares_every_feature() -> None:

@@ -1,4 +1,4 @@
-"""The benchmark of many columns measures what it says."""
+"""The multivariate benchmark measures what its docstring states."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The benchmark of two workers, on a small stream: figures are there and make sense."""
+"""The benchmark of two workers reports plausible figures on a small stream."""
 
 import json
 from pathlib import Path

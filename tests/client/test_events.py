@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from client import events
-from schemas.events import FeatureEvent, Label, Prediction
+from watchkeeper.schemas.events import FeatureEvent, Label, Prediction
+from watchkeeper_client import events
 
 GOLDEN = Path(__file__).parents[1] / "schemas" / "golden" / "events"
 ALL = sorted(path.stem for path in GOLDEN.glob("*.json"))

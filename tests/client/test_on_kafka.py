@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 
 from confluent_kafka import Message
 
-from client import Counts, Publisher
-from schemas.monitors import Monitor
-from streams.fold import Record
-from streams.ingest.decode import EventDecoder, LabelDecoder, Row, Subject
-from streams.kafka import describe, read_to_end
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.config.timeline import Timeline
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.ingest.decode import EventDecoder, LabelDecoder, Row, SubjectDecoder
+from watchkeeper.streams.kafka.client import describe, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
+from watchkeeper_client import Publisher, PublisherCounts
 
 MONITOR = Monitor.model_validate(
     {
@@ -44,13 +45,13 @@ def test_events_arrive_decodable_and_labels_beside_their_predictions(settings: S
         for prediction_id in ids:
             publisher.label(prediction_id, True, model="flight-delay", label_time=AT)
         publisher.feature("weather", {"temp": 39.0}, event_time=AT, entity_id="EWR")
-    assert publisher.counts() == Counts(queued=401)
+    assert publisher.counts() == PublisherCounts(queued=401)
     predictions, labels = messages(settings, "predictions"), messages(settings, "labels")
     places = {message.key().decode(): message.partition() for message in predictions}
     assert sorted(places) == sorted(ids)
     assert len(set(places.values())) > 1
     assert {message.key().decode(): message.partition() for message in labels} == places
-    decoder = EventDecoder([Subject(MONITOR)], "model")
+    decoder = EventDecoder([Timeline(SubjectDecoder(MONITOR))], "model")
     rows = [decoder.decode(record(message)) for message in predictions]
     assert all(isinstance(row, Row) and not row.wrong for row in rows)
     assert all(isinstance(LabelDecoder().decode(record(message)), Row) for message in labels)
@@ -65,4 +66,4 @@ def test_a_topic_that_does_not_exist_costs_events_and_nothing_else(settings: Set
     publisher.label("p", True)
     assert publisher.flush(20) == 0
     created = nowhere + "labels" in describe(settings).topics  # some brokers do that by themselves
-    assert publisher.counts() == Counts(queued=1, failed=0 if created else 1)
+    assert publisher.counts() == PublisherCounts(queued=1, failed=0 if created else 1)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-import client
-from client import Publisher
+import watchkeeper_client as client
+from watchkeeper_client import Publisher
 
 NOBODY = "127.0.0.1:1"  # nothing listens on this port
 
@@ -67,8 +67,8 @@ def test_an_invalid_event_is_dropped_counted_and_logged(
     publisher: Publisher, caplog: pytest.LogCaptureFixture, method: str, arguments: dict[str, Any]
 ) -> None:
     getattr(publisher, method)(**arguments)
-    assert publisher.counts() == client.Counts(dropped_invalid=1)
-    assert "an event is dropped, it is not valid" in caplog.text
+    assert publisher.counts() == client.PublisherCounts(dropped_invalid=1)
+    assert "an event is dropped because it is not valid" in caplog.text
 
 
 def test_a_full_queue_drops_counts_and_does_not_wait() -> None:
@@ -82,7 +82,7 @@ def test_a_full_queue_drops_counts_and_does_not_wait() -> None:
 
 def test_many_drops_make_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     publisher = Publisher(NOBODY, queue_buffering_max_messages=10)
-    with caplog.at_level(logging.WARNING, logger="client.publisher"):
+    with caplog.at_level(logging.WARNING, logger="watchkeeper_client.publisher"):
         for _ in range(100):
             publisher.label("p", True)
     assert caplog.text.count("the queue is full") == 1
@@ -91,7 +91,7 @@ def test_many_drops_make_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -
 def test_an_event_that_never_arrives_is_counted_as_failed(publisher: Publisher) -> None:
     publisher.label("p-1", True)
     assert publisher.flush(10) == 0
-    assert publisher.counts() == client.Counts(queued=1, failed=1)
+    assert publisher.counts() == client.PublisherCounts(queued=1, failed=1)
 
 
 def test_flushing_gives_up_after_its_timeout_and_says_how_many_wait() -> None:
@@ -115,13 +115,13 @@ def test_leaving_the_context_flushes() -> None:
 
 FORKING = f"""
 import os, sys
-from client import Counts, Publisher
+from watchkeeper_client import Publisher, PublisherCounts
 publisher = Publisher("{NOBODY}", message_timeout_ms=100)
 publisher.label("before", True)
 child = os.fork()
 publisher.label("after", True)
 assert publisher.flush(10) == 0
-expected = Counts(queued=1, failed=1) if child == 0 else Counts(queued=2, failed=2)
+expected = PublisherCounts(queued=1, failed=1) if child == 0 else PublisherCounts(queued=2, failed=2)
 assert publisher.counts() == expected, publisher.counts()
 sys.exit(os.waitpid(child, 0)[1] if child else 0)
 """

@@ -1,6 +1,6 @@
 """What compose/ configures, run on this machine: the very files, with addresses and paths of here put in.
 
-Nothing but these two kinds of text is replaced, and each must occur where it is said to.
+Nothing but these two kinds of text is replaced, and each must occur where it is expected.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from streams.broker import free_port
-from streams.demo.page_receiver import Page, page_receiver
+from watchkeeper.demo.page_receiver import ReceivedPage, page_receiver
+from watchkeeper.streams.kafka.embedded import free_port
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "compose"
@@ -137,7 +137,7 @@ def need(*names: str) -> str:
     for name in names:
         if found := shutil.which(name):
             return found
-    reason = f"{names[0]} is not installed; .ci/run says which package of Debian has it"
+    reason = f"{names[0]} is not installed; .ci/run names the Debian package that has it"
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI needs it: {reason}", pytrace=False)
     pytest.skip(reason)
@@ -183,9 +183,9 @@ def prometheus(places: Places) -> Iterator[Program]:
 
 
 @contextmanager
-def receiver(places: Places, runbooks: Path | None = None) -> Iterator[deque[Page]]:
+def receiver(places: Places, runbooks: Path | None = None) -> Iterator[deque[ReceivedPage]]:
     """Run the page receiver of the stack in a thread, and give what it gets."""
-    pages: deque[Page] = deque()
+    pages: deque[ReceivedPage] = deque()
     loop = asyncio.new_event_loop()
     runner = web.AppRunner(page_receiver(pages, runbooks, quiet=True), access_log=None)
 

@@ -5,12 +5,12 @@ import stat
 import subprocess
 from pathlib import Path
 
-from streams.broker import free_port, wait_for_port
-from streams.guarded import GuardedProcess
-from streams.kafka import BrokerError, describe
-from streams.settings import Settings, read_settings
 from tests.brokers import jars
 from tests.compose.locally import COMPOSE
+from watchkeeper.streams.kafka.client import BrokerError, describe
+from watchkeeper.streams.kafka.embedded import free_port, wait_for_port
+from watchkeeper.streams.kafka.guarded_process import GuardedProcess
+from watchkeeper.streams.settings import Settings, read_settings
 
 USERS = ("admin", "worker", "canary", "publisher")
 CLUSTER_ID = "WatchkeepersOwnCluster"

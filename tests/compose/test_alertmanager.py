@@ -1,4 +1,4 @@
-"""Alertmanager's file of compose/: who is told, what is held back, and what on-call reads."""
+"""Alertmanager's file of compose/: who is notified, what is inhibited, and what on-call reads."""
 
 import json
 import subprocess
@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 import yaml
 
-from alerting.names import NAMES
-from streams.demo.page_receiver import Page
 from tests.compose.locally import (
     COMPOSE,
     Places,
@@ -25,6 +23,8 @@ from tests.compose.locally import (
     receiver,
     until,
 )
+from watchkeeper.alerting.names import NAMES
+from watchkeeper.demo.page_receiver import ReceivedPage
 
 FILE = COMPOSE / "alertmanager/alertmanager.yml"
 CONFIG: dict[str, Any] = yaml.safe_load(FILE.read_text())
@@ -120,7 +120,7 @@ QUALITY = {
     "kind": "data_quality",
     "feature": "humid",
 }
-SAID = {
+ANNOTATIONS = {
     "summary": "Feature values missing: humid of delay",
     "description": "humid is missing in 70% of 900 rows; it was 1% before.",
     "evidence": "missing_ratio 0.7 against 0.01, p < 1e-9",
@@ -132,7 +132,9 @@ SAID = {
 class Scene:
     """Alertmanager and its receivers."""
 
-    def __init__(self, places: Places, program: Program, pages: deque[Page], mails: list[str]) -> None:
+    def __init__(
+        self, places: Places, program: Program, pages: deque[ReceivedPage], mails: list[str]
+    ) -> None:
         self.program, self.pages, self.mails = program, pages, mails
         self.runbook = f"http://{places['localhost:8090']}/docs/runbooks/FeatureMissing.md"
 
@@ -159,9 +161,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 def test_broken_data_page_and_drift_of_the_same_model_is_held_back(scene: Scene) -> None:
     drift = QUALITY | {"alertname": "FeatureDrift", "severity": "info", "kind": "feature_drift"}
-    scene.post(QUALITY, SAID)
-    scene.post(drift, SAID)
-    scene.post(drift | {"model": "other"}, SAID)
+    scene.post(QUALITY, ANNOTATIONS)
+    scene.post(drift, ANNOTATIONS)
+    scene.post(drift | {"model": "other"}, ANNOTATIONS)
 
     def states() -> dict[tuple[str, str], str]:
         alerts = json.loads(scene.program.get("/api/v2/alerts"))
@@ -188,17 +190,17 @@ def test_pagerduty_reads_the_runbook_first_and_then_the_evidence(scene: Scene) -
     )
     details = payload["custom_details"]
     assert details["runbook"] == scene.runbook
-    assert details["evidence"] == SAID["evidence"]
+    assert details["evidence"] == ANNOTATIONS["evidence"]
     first, second = details["alerts"].splitlines()[:2]
     assert first == f"Runbook: {scene.runbook}"
-    assert second == f"Evidence: {SAID['evidence']}"
+    assert second == f"Evidence: {ANNOTATIONS['evidence']}"
     [hook] = until(lambda: scene.got("webhook"), 10)
-    assert hook["alerts"][0]["annotations"]["runbook_url"] == SAID["runbook_url"]
+    assert hook["alerts"][0]["annotations"]["runbook_url"] == ANNOTATIONS["runbook_url"]
 
 
 def test_a_ticket_is_in_slack_and_in_the_mail(scene: Scene) -> None:
     ticket = QUALITY | {"alertname": "LabelsLate", "severity": "warning", "kind": "freshness"}
-    scene.post(ticket, SAID | {"runbook_url": "https://pages.example.com/LabelsLate"})
+    scene.post(ticket, ANNOTATIONS | {"runbook_url": "https://pages.example.com/LabelsLate"})
     titled = until(lambda: [m for m in scene.got("slack") if m["channel"] == "#models"], 60)
     [attachment] = titled[0]["attachments"]
     assert attachment["title"] == "[FIRING] Feature values missing: humid of delay"
@@ -216,15 +218,17 @@ def test_drift_that_is_held_back_is_not_even_noted(scene: Scene) -> None:
 
 
 def test_what_is_over_is_told_as_resolved(scene: Scene) -> None:
-    scene.post(QUALITY, SAID | {"resolution": "values are back"}, datetime.now(UTC) - timedelta(seconds=1))
+    scene.post(
+        QUALITY, ANNOTATIONS | {"resolution": "values are back"}, datetime.now(UTC) - timedelta(seconds=1)
+    )
     resolved = until(lambda: [e for e in scene.got("pagerduty") if e["event_action"] == "resolve"], 120)
     assert resolved[0]["dedup_key"] == scene.got("pagerduty")[0]["dedup_key"]
-    told = [hook["status"] for hook in scene.got("webhook")]
-    assert told == ["firing", "resolved"]
+    records = [hook["status"] for hook in scene.got("webhook")]
+    assert records == ["firing", "resolved"]
 
 
 def test_nothing_in_templates_is_left_unfilled(scene: Scene) -> None:
-    said = json.dumps([page.body for page in scene.pages]) + "".join(scene.mails)
-    assert "<no value>" not in said
-    assert "{{" not in said
+    output = json.dumps([page.body for page in scene.pages]) + "".join(scene.mails)
+    assert "<no value>" not in output
+    assert "{{" not in output
     assert "error" not in (Path(scene.program.log).read_text().lower().replace("errors", ""))

@@ -9,10 +9,10 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from dashboards.written import PAGES, ROOT
-from streams.canary.metrics import CanaryMetrics
-from streams.metrics import Metrics
 from tests.compose.locally import COMPOSE
 from tests.test_docs import statistic_names
+from watchkeeper.streams.canary.metrics import CanaryMetrics
+from watchkeeper.streams.metrics.metrics import Metrics
 
 BOARDS: dict[str, dict[str, Any]] = {path: json.loads(write()) for path, write in PAGES.items()}
 PANELS = [

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from streams.canary.metrics import CanaryMetrics
-from streams.metrics import Metrics
+from watchkeeper.streams.canary.metrics import CanaryMetrics
+from watchkeeper.streams.metrics.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "compose/prometheus/rules").glob("*.yml"))

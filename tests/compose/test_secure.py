@@ -1,4 +1,4 @@
-"""A Kafka with TLS, logins and ACLs: least privilege is enough, less is named, and no secret is ever told."""
+"""A Kafka with TLS, logins and ACLs: least privilege is enough, less is named, no secret is printed."""
 
 import json
 import os
@@ -23,17 +23,17 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from streams.access import COMPONENTS, Right, rights
-from streams.kafka import producer
-from streams.permissions import give, lacking
-from streams.topics import create_topics, topic_name
 from tests.brokers import Offline, Unavailable
 from tests.compose.locally import COMPOSE, until
 from tests.compose.secured import CLUSTER_ID, SecuredKafka, settings_of
 from tests.integration.running import apply, publish, values
 from tests.integration.test_page import MONITOR, predictions
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.topics.access import COMPONENTS, Right, rights
+from watchkeeper.streams.topics.permissions import give, lacking
+from watchkeeper.streams.topics.topics import create_topics, topic_name
 
-COMMAND = (sys.executable, "-m", "streams.cli")
+COMMAND = (sys.executable, "-m", "watchkeeper.streams.cli")
 FAST = {"WATCHKEEPER_CHECKPOINT_SECONDS": "0.3", "WATCHKEEPER_IDLE_SECONDS": "2", "WATCHKEEPER_WEB_PORT": "0"}
 
 pytestmark = pytest.mark.timeout(900)
@@ -88,15 +88,15 @@ class Worker:
         self.process.kill()
         self.process.wait()
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text()
 
     def works(self) -> bool:
         """Whether it is a member of the group."""
-        if self.process.poll() == 2 and "no Kafka broker answers" in self.said().splitlines()[-1]:
+        if self.process.poll() == 2 and "no Kafka broker answers" in self.output().splitlines()[-1]:
             self._start()
-        assert self.process.poll() is None, self.said()[-3000:]
-        return "generation" in self.said()
+        assert self.process.poll() is None, self.output()[-3000:]
+        return "generation" in self.output()
 
 
 def test_events_become_a_page_with_a_login_and_with_a_certificate(
@@ -113,12 +113,12 @@ def test_events_become_a_page_with_a_login_and_with_a_certificate(
         for worker in (login, certificate):
             until(worker.works, 400, "a worker's membership")
         # The second worker may take over before the first has saved: then a record is there twice.
-        told = until(lambda: {*values(admin, "alerts")}, 300, "the alert")
-        assert [json.loads(value)["labels"]["alertname"] for value in told] == ["FeatureMissing"], told
-        until(lambda: "FeatureMissing" in login.said() + certificate.said(), 60, "the page")
+        records = until(lambda: {*values(admin, "alerts")}, 300, "the alert")
+        assert [json.loads(value)["labels"]["alertname"] for value in records] == ["FeatureMissing"], records
+        until(lambda: "FeatureMissing" in login.output() + certificate.output(), 60, "the page")
         assert login.works()
         assert certificate.works()
-        assert_no_secret(kafka, login.said() + certificate.said())
+        assert_no_secret(kafka, login.output() + certificate.output())
 
 
 @pytest.mark.parametrize("component", [name for name in COMPONENTS if name not in ("admin", "operator")])
@@ -154,7 +154,7 @@ def test_a_worker_with_one_right_fewer_says_which(kafka: SecuredKafka, right: Ri
         give(kafka.as_user("admin"), [right], "worker")
     assert done.returncode == 2, done.stderr
     assert done.stderr.strip().endswith(
-        f"the user may not do what a worker does: {right}; see: watchkeeper topics acls worker"
+        f"the user lacks rights of the worker: {right}; see: watchkeeper topics acls worker"
     )
 
 
@@ -200,11 +200,11 @@ def test_a_wrong_password_is_one_sentence(
     wrong.write_text("not-the-password")
     given = kafka.environment("worker") | {"WATCHKEEPER_SASL_PASSWORD_FILE": str(wrong)}
     done = watchkeeper(given, *arguments)
-    told = done.stdout if arguments == ("doctor",) else done.stderr
+    records = done.stdout if arguments == ("doctor",) else done.stderr
     assert done.returncode == (1 if arguments == ("doctor",) else 2), done.stderr
-    assert told.count("\n") == 1
-    assert "the login failed" in told
-    assert "WATCHKEEPER_SASL_PASSWORD" in told
+    assert records.count("\n") == 1
+    assert "the login failed" in records
+    assert "WATCHKEEPER_SASL_PASSWORD" in records
     assert "not-the-password" not in done.stdout + done.stderr
 
 
@@ -226,7 +226,7 @@ def test_a_client_without_a_certificate_is_not_let_in(kafka: SecuredKafka) -> No
 
 def test_no_secret_is_in_help_errors_or_what_settings_say_of_themselves(kafka: SecuredKafka) -> None:
     given = kafka.environment("worker") | kafka_password_in_place(kafka)
-    said = ""
+    output = ""
     for arguments in (
         ["--help"],
         ["worker", "--help"],
@@ -235,13 +235,13 @@ def test_no_secret_is_in_help_errors_or_what_settings_say_of_themselves(kafka: S
         ["worker", "--web-port", "x"],
     ):
         done = watchkeeper(given, *arguments)
-        said += done.stdout + done.stderr
+        output += done.stdout + done.stderr
     settings = settings_of(given)
-    said += f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    output += f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
     bad = watchkeeper(given | {"WATCHKEEPER_SECURITY_PROTOCOL": "PLAINTEXT"}, "doctor")
     assert bad.returncode == 2
-    assert_no_secret(kafka, said + bad.stdout + bad.stderr)
-    assert len(said) > 3000
+    assert_no_secret(kafka, output + bad.stdout + bad.stderr)
+    assert len(output) > 3000
 
 
 def kafka_password_in_place(kafka: SecuredKafka) -> dict[str, str]:
@@ -252,12 +252,12 @@ def kafka_password_in_place(kafka: SecuredKafka) -> dict[str, str]:
     }
 
 
-def assert_no_secret(kafka: SecuredKafka, said: str) -> None:
+def assert_no_secret(kafka: SecuredKafka, output: str) -> None:
     for path in kafka.secrets.iterdir():
         if path.name.startswith("kafka_"):
-            assert path.read_text() not in said, path.name
+            assert path.read_text() not in output, path.name
         if path.name.endswith(".key"):
-            assert path.read_text().splitlines()[1] not in said
+            assert path.read_text().splitlines()[1] not in output
 
 
 def take(kafka: SecuredKafka, right: Right) -> None:

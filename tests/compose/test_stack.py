@@ -137,7 +137,7 @@ def test_the_page_arrives_with_its_runbook_and_what_is_over_is_told_as_resolved(
 
 
 def about(stack: Running, action: str) -> list[dict[str, Any]]:
-    """Return what PagerDuty was told of the missing humidity."""
+    """Return what PagerDuty received about the missing humidity."""
     events = [event for event in stack.got("pagerduty") if event["event_action"] == action]
     if action == "resolve":  # it says only which incident
         return events

@@ -13,10 +13,10 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from streams.settings import PREFIX, Settings
 from tests.brokers import KAFKA
 from tests.compose.locally import COMPOSE, PLACES, ROOT
 from tests.compose.test_alertmanager import CONFIG, FILE, SECRETS
+from watchkeeper.streams.settings import PREFIX, Settings
 
 STACK: dict[str, Any] = yaml.safe_load((COMPOSE / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
@@ -160,4 +160,5 @@ def test_the_image_lacks_no_dependency() -> None:
         "requirements-demo.lock": project["dependencies"] + project["optional-dependencies"]["demo"],
     }.items():
         locked = set(re.findall(r"^([a-z0-9.-]+)==", (COMPOSE / name).read_text(), re.MULTILINE))
-        assert {canonicalize_name(Requirement(line).name) for line in lines} <= locked, "run: make lock"
+        asked = {canonicalize_name(Requirement(line).name) for line in lines} - {"watchkeeper"}
+        assert asked <= locked, "run: make lock"

@@ -16,8 +16,6 @@ from urllib.parse import urlencode
 
 import yaml
 
-from streams.broker import free_port
-from streams.demo.page_receiver import Page
 from tests.brokers import KafkaFromJars
 from tests.compose.locally import (
     COMPOSE,
@@ -30,9 +28,11 @@ from tests.compose.locally import (
     receiver,
     until,
 )
+from watchkeeper.demo.page_receiver import ReceivedPage
+from watchkeeper.streams.kafka.embedded import free_port
 
 STACK: dict[str, Any] = yaml.safe_load((COMPOSE / "docker-compose.yml").read_text())
-COMMAND = (sys.executable, "-m", "streams.cli")
+COMMAND = (sys.executable, "-m", "watchkeeper.streams.cli")
 
 
 def kafka_properties(environment: dict[str, str], places: Places) -> dict[str, str]:
@@ -63,12 +63,12 @@ class Running:
     """What runs, and what came of it."""
 
     def __init__(
-        self, places: Places, pages: deque[Page], mails: list[str], prom: Program, alerts: Program
+        self, places: Places, pages: deque[ReceivedPage], mails: list[str], prom: Program, alerts: Program
     ) -> None:
         self.places, self.pages, self.mails = places, pages, mails
         self.prometheus, self.alertmanager = prom, alerts
         self.began = time.time()
-        self.said = ""
+        self.output = ""
 
     def query(self, expr: str) -> list[dict[str, Any]]:
         """Evaluate over the time since the start, as a panel does; PromQL's errors are raised."""
@@ -158,6 +158,6 @@ def whole(folder: Path, days: Sequence[str], firing: str) -> Iterator[Running]:
         for service in ("worker-1", "worker-2", "canary"):
             start(stack, service, places)
         for since, until_day in pairwise(days):
-            running.said = run("demo", places, "--since", since, "--until", until_day)
+            running.output = run("demo", places, "--since", since, "--until", until_day)
             until(lambda: running.query(firing), 60, f"something for {firing}")
         yield running

@@ -1,8 +1,8 @@
-"""The real tables, read once."""
+"""Fixtures with the real tables, read once."""
 
 import pytest
 
-from streams.demo.flights import Flights, Weather, load
+from watchkeeper.demo.flights import Flights, Weather, load
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
-"""Alerts, pages and windows for tests of the demo."""
+"""Builds alerts for tests of the demo."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.alerts import Alert, fingerprint
+from watchkeeper.schemas.alerts import Alert, fingerprint
 
 
 def day(month: int, of_month: int, hour: int = 0) -> datetime:

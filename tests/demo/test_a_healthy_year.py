@@ -4,17 +4,18 @@ from datetime import date, timedelta
 
 import pytest
 
-from detectors.case import Case
-from detectors.layout import Layout
-from detectors.profile import RowsProfile
-from detectors.quality import unit_change
-from detectors.reference import build_reference, reference_rows
-from streams.demo.flights import load
-from streams.demo.references import columns_of, monitors
-from streams.demo.year import START, at_ms
+from watchkeeper.demo.flights import load
+from watchkeeper.demo.references import columns_of, monitors
+from watchkeeper.demo.year import START, at_ms
+from watchkeeper.detectors.checks.build_reference import build_reference
+from watchkeeper.detectors.checks.quality import unit_change
+from watchkeeper.detectors.checks.reference import reference_rows
+from watchkeeper.detectors.checks.window_case import Case
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import RowsProfile
 
 RECENT = range(4, 9)
-"""So many days are the recent past."""
+"""Lengths of the recent past to test, in days."""
 
 
 @pytest.mark.parametrize("known", [START, date(2013, 5, 2)])

@@ -10,23 +10,23 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from streams.demo.report import Report
+from watchkeeper.demo.report import Report
 
-COMMAND = (sys.executable, "-m", "streams.cli", "demo")
+COMMAND = (sys.executable, "-m", "watchkeeper.streams.cli", "demo")
 SECONDS = 150
-# Libraries in C lose the KeyboardInterrupt now and then; this one does it for sure, and goes on.
+# Libraries in C sometimes lose a KeyboardInterrupt. This program always loses it, and continues.
 LOSSY = """
 import sys
 import time
-from streams.cli import main
-from streams.demo import run
-def make_world(start_ms, made=run.make_world):
+from watchkeeper.streams.cli import main
+from watchkeeper.demo import run
+def make_scenario(start_ms, made=run.make_scenario):
     try:
         time.sleep(60)
     except KeyboardInterrupt:
         return made(start_ms)
-    raise SystemExit("it was not interrupted")
-run.make_world = make_world
+    raise SystemExit("no interrupt was received")
+run.make_scenario = make_scenario
 sys.argv = ["watchkeeper", "demo"]
 main()
 """
@@ -54,27 +54,27 @@ def test_a_short_demo_accounts_for_every_event_and_writes_its_report(tmp_path: P
     assert f"{events.published:,} published" in ended.stdout
 
 
-@pytest.mark.parametrize("command", [COMMAND, LOSES_INTERRUPTS], ids=["heard", "lost"])
+@pytest.mark.parametrize("command", [COMMAND, LOSES_INTERRUPTS], ids=["received", "lost"])
 def test_an_interrupted_demo_leaves_nothing_running(command: tuple[str, ...]) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
         try:
             assert demo.stdout is not None
-            host, port = demo.stdout.readline().split(";")[0].split()[-1].split(":")
+            host, port = demo.stdout.readline().split(". ")[0].split()[-1].split(":")
             assert listens(host, int(port))
             time.sleep(3)  # the worker is starting, the model in training
             demo.send_signal(signal.SIGINT)
-            told, _ = demo.communicate(timeout=60)
+            output, _ = demo.communicate(timeout=60)
         finally:
             demo.kill()
     assert demo.returncode == 130
-    assert told.splitlines()[-1] == "Stopped; nothing is left running."
+    assert output.splitlines()[-1] == "Stopped. Nothing is left running."
     assert not listens(host, int(port))
 
 
-def test_a_day_outside_the_year_is_a_mistake_that_is_told() -> None:
+def test_a_day_outside_the_year_is_reported_as_a_mistake() -> None:
     ended = subprocess.run([*COMMAND, "--until", "2013-03-01"], capture_output=True, text=True)
     assert ended.returncode == 2
-    assert ended.stderr == "--until must be a day after 2013-04-01 and at most 2014-01-02, not 2013-03-01\n"
+    assert ended.stderr == "--until must be after 2013-04-01 and at most 2014-01-02, not 2013-03-01\n"
 
 
 def listens(host: str, port: int) -> bool:

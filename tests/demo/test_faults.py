@@ -1,13 +1,13 @@
-"""The injected faults change what they say, when they say, and nothing else."""
+"""The injected faults change the stated values in the stated span, and nothing else."""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from streams.demo.events import MODEL, VIEW
-from streams.demo.faults import FAULTS, NULL_SHARE, Fault, inject
-from streams.demo.flights import Flights, Weather
+from watchkeeper.demo.events import MODEL, VIEW
+from watchkeeper.demo.faults import FAULTS, NULL_SHARE, DemoFault, inject
+from watchkeeper.demo.flights import Flights, Weather
 
 
 def same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -21,7 +21,7 @@ def served(flights: Flights) -> Flights:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_values_change_within_the_span_of_a_fault_and_nowhere_else(
-    fault: Fault, flights: Flights, served: Flights
+    fault: DemoFault, flights: Flights, served: Flights
 ) -> None:
     inside = np.zeros(len(flights), bool)
     inside[flights.between(fault.began_ms, fault.ended_ms)] = True

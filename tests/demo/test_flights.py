@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from streams.demo.flights import Flights, Weather
+from watchkeeper.demo.flights import Flights, Weather
 
 HOUR_MS = 3_600_000
 

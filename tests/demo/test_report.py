@@ -1,13 +1,13 @@
-"""The report: accounts to the last event, faults by name, pages from first word to last."""
+"""The report: accounts to the last event, faults by name, pages from firing to resolved."""
 
 from collections import Counter
 
 import msgspec
 import pytest
 
-from streams.demo.faults import FAULTS
-from streams.demo.report import Report, count_events, find_faults, incidents, pages_of
 from tests.demo.making import alert, day
+from watchkeeper.demo.faults import FAULTS
+from watchkeeper.demo.report import Report, count_events, find_faults, incidents, pages_of
 
 HUMID, TEMP, CARRIER = FAULTS
 
@@ -29,7 +29,7 @@ def test_accounts_balance_only_if_each_topic_does() -> None:
     assert count_events(Counter(labels=4), Counter({("labels", "accepted"): 4})).balance
 
 
-def test_an_event_that_nobody_published_is_told() -> None:
+def test_an_event_that_nobody_published_is_reported() -> None:
     assert not count_events(Counter(), Counter({("labels", "duplicate"): 1})).balance
 
 
@@ -53,13 +53,15 @@ def test_a_fault_is_found_by_the_first_alert_on_it() -> None:
 def test_an_alert_on_something_else_is_no_find(other) -> None:
     (found,) = find_faults(FAULTS, [other], day(7, 1))
     assert found.named_as is None
-    assert report(faults=[found]).problems() == ["The null burst of humid was not found."]
+    assert report(faults=[found]).problems() == ["The null burst of humid was not detected."]
 
 
 def test_a_fault_called_drift_is_a_problem() -> None:
     drift = alert("FeatureDrift", TEMP.began, day(9, 10), feature="temp")
     wrong = find_faults([TEMP], [drift], day(12, 1))
-    assert report(faults=wrong).problems() == ["The unit change of temp was named drift, not unit_change."]
+    assert report(faults=wrong).problems() == [
+        "The unit change of temp was detected as drift instead of unit_change."
+    ]
 
 
 def test_an_alert_on_several_features_is_about_each_of_them() -> None:
@@ -71,16 +73,16 @@ def test_faults_that_the_stream_has_not_come_to_are_not_asked_for() -> None:
     assert [fault.name for fault in find_faults(FAULTS, [], day(10, 1))] == ["null burst", "unit change"]
 
 
-def test_a_page_runs_from_the_first_word_to_the_last() -> None:
+def test_a_page_runs_from_firing_to_resolved() -> None:
     fired = alert("FeatureMissing", day(6, 11), day(6, 12), feature="humid")
     worse = fired.model_copy(update={"updated_at": day(6, 13)})
     over = alert("FeatureMissing", day(6, 11), day(6, 15), status="resolved", feature="humid")
     ticket = alert("FeatureDrift", day(6, 1), day(6, 2), pages=False)
     again = alert("FeatureMissing", day(8, 1), day(8, 2), feature="humid")
-    heard = [ticket, fired, worse, over, again]
-    assert len(incidents(heard)) == 3
-    first, second = pages_of(heard)
-    assert (first.started, first.told, first.resolved) == (day(6, 11), day(6, 12), day(6, 15))
+    followed = [ticket, fired, worse, over, again]
+    assert len(incidents(followed)) == 3
+    first, second = pages_of(followed)
+    assert (first.started, first.fired, first.resolved) == (day(6, 11), day(6, 12), day(6, 15))
     assert (second.started, second.resolved) == (day(8, 1), None)
 
 
@@ -106,6 +108,9 @@ def test_pages_that_nothing_explains_are_held_against_the_budget() -> None:
     false = [msgspec.structs.replace(page, cause="unexplained") for page in pages]
     assert report(pages=false, false_pages_at_most=0.9).problems() == []
     (problem,) = report(pages=false, false_pages_at_most=0.1).problems()
-    assert problem == "2 pages are unexplained, more than chance makes of a budget of 0.1."
+    assert (
+        problem
+        == "2 pages are unexplained. That is more than chance explains under a budget of 0.1 false pages."
+    )
     real = [msgspec.structs.replace(page, cause="real") for page in pages]
     assert report(pages=real, false_pages_at_most=0.01).problems() == []

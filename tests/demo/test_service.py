@@ -1,4 +1,4 @@
-"""Who answers when, what is learned, and what is compared: on real flights with a small model."""
+"""Versions, training data and comparisons of the service, on real flights with a small model."""
 
 import json
 from datetime import date
@@ -6,11 +6,11 @@ from datetime import date
 import numpy as np
 import pytest
 
-from streams.demo import training
-from streams.demo.events import BROKEN_EVERY
-from streams.demo.flights import Flights
-from streams.demo.service import DAY_MS, Service, Trained, learn
-from streams.demo.year import START, at_ms
+from watchkeeper.demo import training
+from watchkeeper.demo.events import BROKEN_EVERY
+from watchkeeper.demo.flights import Flights
+from watchkeeper.demo.service import DAY_MS, Service, Trained, learn
+from watchkeeper.demo.year import START, at_ms
 
 START_MS = at_ms(START)
 
@@ -49,7 +49,7 @@ def test_the_old_version_answers_in_shadow_once_a_new_one_is_in_service(
     service: Service, first: Trained
 ) -> None:
     rollout_ms = START_MS + 10 * DAY_MS
-    newer = training.Model("2", first.model.known, first.model.classifier)
+    newer = training.DelayModel("2", first.model.known, first.model.classifier)
     service.install(newer, rollout_ms)
     assert service.versions(rollout_ms - 1) == ["1"]
     assert service.versions(rollout_ms) == ["2", "1"]
@@ -62,10 +62,10 @@ def test_the_old_version_answers_in_shadow_once_a_new_one_is_in_service(
 
 def test_each_flight_that_landed_gets_one_label_and_no_other_does(service: Service, flights: Flights) -> None:
     end_ms = START_MS + 5 * DAY_MS
-    told = [json.loads(event.value) for event in service.labels(START_MS, end_ms)]
+    published = [json.loads(event.value) for event in service.labels(START_MS, end_ms)]
     landed = (flights.time_ms >= START_MS) & (flights.landed_ms >= START_MS) & (flights.landed_ms < end_ms)
-    assert len(told) == landed.sum() > 1000
-    assert {label["prediction_id"] for label in told} == set(flights.ids[landed].tolist())
+    assert len(published) == landed.sum() > 1000
+    assert {label["prediction_id"] for label in published} == set(flights.ids[landed].tolist())
 
 
 def test_one_prediction_in_two_thousand_comes_cut_off_and_then_again(service: Service) -> None:

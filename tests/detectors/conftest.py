@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detectors.columns import Columns
-from schemas.monitors import Monitor
+from watchkeeper.detectors.profiles.columns import Columns
+from watchkeeper.schemas.monitors import Monitor
 
 DECLARED: dict[str, Any] = {
     "model": "flight-delay",

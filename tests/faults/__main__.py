@@ -24,14 +24,14 @@ console = Console(width=None if sys.stdout.isatty() else 160)
 
 
 def main() -> int:
-    """Run the schedules; 0 when every one equals the oracle."""
+    """Run the schedules. Return 0 if every one equals the oracle."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=50, help="how many schedules (default 50)")
-    parser.add_argument("--first-seed", type=int, default=1, help="the seed of the first (default 1)")
-    parser.add_argument("--brokers", choices=["kafka", "embedded"], default="kafka", help="on which brokers")
-    parser.add_argument("--json", type=Path, help="write the results to this file, too")
+    parser.add_argument("--seeds", type=int, default=50, help="number of schedules (default 50)")
+    parser.add_argument("--first-seed", type=int, default=1, help="seed of the first schedule (default 1)")
+    parser.add_argument("--brokers", choices=["kafka", "embedded"], default="kafka", help="brokers to use")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     parser.add_argument("--keep", type=Path, help="keep the workers' logs in this folder")
-    parser.add_argument("--list", action="store_true", help="print what happens in each, too")
+    parser.add_argument("--list", action="store_true", help="also print the faults of each schedule")
     given = parser.parse_args()
     folder = given.keep or Path(tempfile.mkdtemp(prefix="watchkeeper-faults-"))
     results = []
@@ -40,7 +40,7 @@ def main() -> int:
         for seed in range(given.first_seed, given.first_seed + given.seeds):
             result = run(brokers, seed, folder / f"{given.brokers}-{seed}")
             results.append(result)
-            _tell(result, given.list)
+            _print(result, given.list)
     _summary(results)
     if given.json:
         given.json.write_text(json.dumps([_document(result) for result in results], indent=1))
@@ -51,7 +51,7 @@ def main() -> int:
     return 0 if good == len(results) else 1
 
 
-def _tell(result: Result, whole: bool) -> None:
+def _print(result: Result, whole: bool) -> None:
     word = "equal" if result.ok else "NOT EQUAL"
     console.print(
         f"{time.strftime('%H:%M:%S')}  seed {result.schedule.seed}: {word}; {result.events} events, "

@@ -1,8 +1,8 @@
-"""Alertmanager away for minutes in the middle of incidents: on-call still gets every page, once.
+"""Alertmanager is down for minutes during incidents. On-call still gets every page exactly once.
 
     python -m tests.faults.away --minutes 10
 
-One incident is open when Alertmanager goes, two begin and end while it is away, one begins then and goes on.
+One incident is open when Alertmanager stops. Two start and end while it is down. One starts and continues.
 """
 
 import argparse
@@ -15,9 +15,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from streams.kafka import producer
-from streams.settings import Settings
-from streams.topics import create_topics, topic_name
 from tests.alertmanager import installed_alertmanager
 from tests.brokers import Unavailable
 from tests.faults.cluster import Cluster, cluster
@@ -25,18 +22,21 @@ from tests.faults.oracle import EVENTS, expect
 from tests.faults.publisher import keys_by_partition
 from tests.faults.receiver import Webhook
 from tests.faults.recovery import Recoveries
-from tests.faults.run import (
+from tests.faults.run import (  # fmt: skip
     FINISH_SECONDS,
+    NOTIFIED_SECONDS,
     START_SECONDS,
-    TOLD_SECONDS,
     alert_troubles,
     apply,
     ends,
     scene_fleet,
     scene_settings,
     wait_until,
-)  # fmt: skip
+)
 from tests.faults.stream import MONITORS, Event, closing, stream
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import create_topics, topic_name
 
 GOES_AT, COMES_AT = 7.0, 25.0
 """Minutes of event time: within the missing values, and within the cents."""
@@ -45,7 +45,7 @@ console = Console()
 
 
 def away(brokers: Cluster, seconds: float, folder: Path) -> list[str]:
-    """Run the scene; return what was wrong."""
+    """Run the scenario. Return the problems."""
     settings = scene_settings(brokers, "away")
     create_topics(settings)
     apply(settings)
@@ -67,8 +67,8 @@ def away(brokers: Cluster, seconds: float, folder: Path) -> list[str]:
             publish(settings, rest + closing(keys_by_partition(settings.partitions)))
             expected = expect(settings, MONITORS)
             places = ends(settings, EVENTS)
-            assert wait_until(lambda: recoveries.reached(places), FINISH_SECONDS), "the stream is not folded"
-            wait_until(lambda: not alert_troubles(expected, webhook), TOLD_SECONDS)
+            assert wait_until(lambda: recoveries.reached(places), FINISH_SECONDS), "the stream was not folded"
+            wait_until(lambda: not alert_troubles(expected, webhook), NOTIFIED_SECONDS)
             fleet.stop_all()
     for labels, episodes in webhook.episodes().items():
         console.print(f"{labels}: {[dict(each) for each in episodes]}", highlight=False, markup=False)
@@ -76,7 +76,7 @@ def away(brokers: Cluster, seconds: float, folder: Path) -> list[str]:
 
 
 def publish(settings: Settings, events: list[Event]) -> None:
-    """Publish and wait until the broker has all."""
+    """Publish, and wait until the broker has acknowledged all records."""
     sender = producer(settings)
     for event in events:
         sender.produce(topic_name(settings, event.topic), event.value, event.key)
@@ -85,12 +85,10 @@ def publish(settings: Settings, events: list[Event]) -> None:
 
 
 def main() -> int:
-    """Run it once; 0 when on-call was told of everything once."""
+    """Run it once. Return 0 if on-call was notified of everything exactly once."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.away", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10.0, help="how long Alertmanager is away")
-    parser.add_argument(
-        "--brokers", choices=["kafka", "embedded"], default="embedded", help="on which brokers"
-    )
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long Alertmanager is down")
+    parser.add_argument("--brokers", choices=["kafka", "embedded"], default="embedded", help="brokers to use")
     given = parser.parse_args()
     with cluster(given.brokers) as brokers, tempfile.TemporaryDirectory(prefix="watchkeeper-away-") as folder:
         troubles = away(brokers, given.minutes * 60, Path(folder))

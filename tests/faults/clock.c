@@ -1,5 +1,5 @@
-/* Tells one process a wrong time of day: preloaded, it adds what the file FAULTS_CLOCK says (nanoseconds, as one
- * 64-bit number) to the real-time clock. Clocks that only measure are left alone, and waits last as long as asked. */
+/* Gives one process a wrong time of day. Preloaded, it adds the content of the file FAULTS_CLOCK (nanoseconds, as one
+ * 64-bit number) to the real-time clock. Monotonic clocks stay correct, and waits last as long as requested. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -65,7 +65,7 @@ time_t time(time_t *kept) {
     return now.tv_sec;
 }
 
-/* Turns a time of day, which is not one of a clock that measures, back into the machine's. */
+/* Converts a time of day (not one of a monotonic clock) back to the machine's time. */
 static struct timespec real(const struct timespec *until) {
     struct timespec found = *until;
     if (ahead && until->tv_sec > 1000000000) add(&found, -*ahead);

@@ -1,4 +1,4 @@
-"""Brokers that can be hurt: three Apache Kafkas in KRaft mode, or the embedded one; clients see a proxy."""
+"""Brokers for fault injection behind a proxy: three Apache Kafka nodes in KRaft mode, or the embedded one."""
 
 import contextlib
 import os
@@ -11,29 +11,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from streams.broker import EmbeddedBroker, free_port, wait_for_port
-from streams.guarded import GuardedProcess
-from streams.kafka import BrokerError, describe
-from streams.settings import Settings
 from tests.brokers import CLUSTER_ID, jars, run
 from tests.faults.proxy import Proxy
+from watchkeeper.streams.kafka.client import BrokerError, describe
+from watchkeeper.streams.kafka.embedded import EmbeddedBroker, free_port, wait_for_port
+from watchkeeper.streams.kafka.guarded_process import GuardedProcess
+from watchkeeper.streams.settings import Settings
 
 DISK_BYTES = 768 << 20
 START_SECONDS = 120
 
 
 class Cluster(Protocol):
-    """What a schedule does to brokers."""
+    """The faults that a schedule can inject into brokers."""
 
     kind: str
     what: str
     address: str
-    """For the clients, through the proxy."""
+    """Address for clients, through the proxy."""
     inside: str
-    """Past the proxy, for the oracle."""
+    """Address for the oracle, without the proxy."""
     replication: int
     faults: frozenset[str]
-    """The kinds of fault that can be had here."""
+    """The supported kinds of fault."""
     proxy: Proxy
 
     def kill(self, number: int) -> None: ...
@@ -45,7 +45,7 @@ class Cluster(Protocol):
 
 
 class Embedded:
-    """The embedded broker: in memory, so it can be frozen but not restarted."""
+    """The embedded broker. It is in memory, so it can be frozen but not restarted."""
 
     kind = "embedded"
     replication = 1
@@ -61,16 +61,16 @@ class Embedded:
         describe(Settings(broker=self.address), 30)
 
     def freeze(self, number: int, frozen: bool) -> None:
-        """Stop its process, or let it go on."""
+        """Stop its process, or continue it."""
         self._broker.signal(signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def heal(self) -> None:
         """Undo what was done."""
-        self.proxy.tell("clear")
+        self.proxy.send("clear")
         self.freeze(0, False)
 
     def kill(self, number: int) -> None:
-        """Nothing would be left."""
+        """Unsupported: a restart would lose all records."""
         raise NotImplementedError
 
     start = fill_disk = free_disk = kill
@@ -82,7 +82,7 @@ class Embedded:
 
 
 class _Node:
-    """One Kafka that is broker and controller."""
+    """One Kafka node that is broker and controller."""
 
     def __init__(self, number: int, folder: Path) -> None:
         self.number = number
@@ -100,7 +100,7 @@ class _Node:
 
 
 class ThreeKafkas:
-    """Three of them; every topic is on all three, and two must have a record before it counts."""
+    """Three nodes. Every topic is on all three, and two must have a record before it is acknowledged."""
 
     kind = "kafka"
 
@@ -183,7 +183,7 @@ class ThreeKafkas:
         process.stop()
 
     def start(self, number: int) -> None:
-        """Start a broker again, and return when it answers; one without room may yet die meanwhile."""
+        """Restart a broker and wait until it answers. A broker with a full disk may die before."""
         node = self._nodes[number]
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -196,25 +196,25 @@ class ThreeKafkas:
                     raise
 
     def freeze(self, number: int, frozen: bool) -> None:
-        """Stop a broker's process, or let it go on."""
+        """Stop a broker's process, or continue it."""
         process = self._nodes[number].process
         assert process is not None
         process.signal(signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def fill_disk(self, number: int) -> None:
-        """Leave no room on the disk of a broker; Kafka stops itself at the next write."""
+        """Fill the disk of a broker. Kafka stops itself at the next write."""
         with contextlib.suppress(OSError), (self._nodes[number].disk / "ballast").open("wb") as ballast:
             while True:
                 ballast.write(b"\0" * (1 << 20))
                 ballast.flush()
 
     def free_disk(self, number: int) -> None:
-        """Make room again."""
+        """Free the disk again."""
         (self._nodes[number].disk / "ballast").unlink(missing_ok=True)
 
     def heal(self) -> None:
         """Undo what was done."""
-        self.proxy.tell("clear")
+        self.proxy.send("clear")
         for node in self._nodes:
             self.free_disk(node.number)
             if node.process is not None and not node.process.ended:
@@ -223,7 +223,7 @@ class ThreeKafkas:
             self.start(node.number)
 
     def close(self) -> None:
-        """Stop all, and leave nothing behind."""
+        """Stop all nodes and delete their files."""
         for node in self._nodes:
             if node.process is not None:
                 node.process.stop()
@@ -236,7 +236,7 @@ class ThreeKafkas:
 
 @contextlib.contextmanager
 def cluster(kind: str) -> Iterator[Cluster]:
-    """Run brokers of a kind: `embedded` or `kafka`; WATCHKEEPER_FAULTS_BROKERS says how many Kafkas."""
+    """Run `embedded` or `kafka` brokers. WATCHKEEPER_FAULTS_BROKERS sets the number of Kafka nodes."""
     brokers = (
         Embedded()
         if kind == "embedded"

@@ -1,4 +1,4 @@
-"""Worker processes that can be killed, frozen, stopped and told a wrong time."""
+"""Worker processes that can be killed, frozen, stopped, and given a wrong clock."""
 
 import atexit
 import contextlib
@@ -16,19 +16,19 @@ import time
 import urllib.request
 from pathlib import Path
 
-from streams.settings import Settings
 from tests.faults.worker import TRIGGER
+from watchkeeper.streams.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SAVE_SECONDS = 5.0
-"""How long a worker that is to freeze as it saves is waited for."""
+"""How long to wait until a worker that should freeze in a save does so."""
 STOP_SECONDS = 5.0
-"""A worker that is asked to stop has stopped by then, whatever is broken around it."""
+"""Seconds within which a worker must stop when asked, despite all other faults."""
 
 
 @functools.cache
 def wrong_clock() -> Path | None:
-    """Build what tells one process another time than the machine's; None where there is no compiler for C."""
+    """Build the library that gives a process a wrong clock; None if there is no C compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None or not sys.platform.startswith("linux"):
         return None
@@ -48,7 +48,7 @@ class FleetWorker:
         self.frozen = False
         self._clock = folder / f"clock-{number}"
         self._trigger = folder / f"freeze-{number}"
-        self._tell(0)
+        self._set_clock(0)
         environment = environment | {TRIGGER: str(self._trigger)}
         library = wrong_clock()
         if library is not None:
@@ -61,8 +61,8 @@ class FleetWorker:
         """Whether it has become a member of the group."""
         return b"generation" in self.log.read_bytes()
 
-    def tell(self) -> None:
-        """Keep what it says of itself beside its log."""
+    def save_pages(self) -> None:
+        """Save its health and metrics beside its log."""
         found = re.search(rb"metrics at (\S+)/metrics", self.log.read_bytes())
         for page in ("live", "ready", "metrics"):
             with contextlib.suppress(OSError):
@@ -71,24 +71,24 @@ class FleetWorker:
                     self.log.with_suffix(f".{page}").write_bytes(answer.read())
 
     def found_no_broker(self) -> bool:
-        """Whether it was started while no broker answered, and said so: whoever runs it starts it again."""
+        """Whether it ended because no broker answered at its start. A supervisor would restart it."""
         return self.process.poll() == 2 and b"no Kafka broker answers" in self.log.read_bytes()
 
     def jump(self, seconds: float) -> None:
-        """Set its clock so far off the true time."""
-        self._tell(seconds)
+        """Set the offset of its clock from the true time."""
+        self._set_clock(seconds)
 
-    def _tell(self, seconds: float) -> None:
+    def _set_clock(self, seconds: float) -> None:
         with self._clock.open("r+b" if self._clock.exists() else "wb") as clock:
             clock.write(struct.pack("=q", round(seconds * 1e9)))
 
     def freeze(self, frozen: bool) -> None:
-        """Stop the process, or let it go on."""
+        """Stop the process, or continue it."""
         self.frozen = frozen
         self.process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def freeze_in_save(self) -> bool:
-        """Have it stop when it next writes a checkpoint; False where it writes none for seconds."""
+        """Freeze it at its next checkpoint. Return False if it writes none for seconds."""
         self._trigger.touch()
         deadline = time.monotonic() + SAVE_SECONDS
         while self._trigger.exists() and time.monotonic() < deadline:
@@ -101,7 +101,7 @@ class FleetWorker:
 
 
 class Fleet:
-    """The workers of one schedule. Every end that nobody asked for is noted in `troubles`."""
+    """The workers of one schedule. `troubles` lists every unexpected exit."""
 
     def __init__(self, settings: Settings, folder: Path, **environment: str) -> None:
         self._folder = folder
@@ -132,7 +132,7 @@ class Fleet:
         self._count += 1
 
     def alive(self) -> list[FleetWorker]:
-        """Return the workers that should be running; one that has ended by itself is a trouble."""
+        """Return the workers that should be running. One that has ended by itself is a problem."""
         with self._lock:
             for worker in list(self._alive):
                 code = worker.process.poll()
@@ -145,7 +145,7 @@ class Fleet:
             return list(self._alive)
 
     def pick(self, who: int, frozen: bool | None = None) -> FleetWorker | None:
-        """Choose a worker."""
+        """Return the worker that a fault affects."""
         fits = [worker for worker in self.alive() if frozen is None or worker.frozen == frozen]
         return fits[who % len(fits)] if fits else None
 
@@ -157,7 +157,7 @@ class Fleet:
         worker.process.wait()
 
     def stop(self, worker: FleetWorker) -> None:
-        """Ask a worker to stop, and wait for it: it has `STOP_SECONDS`."""
+        """Ask a worker to stop, and wait up to `STOP_SECONDS`."""
         with self._lock:
             if worker not in self._alive:
                 return
@@ -172,7 +172,7 @@ class Fleet:
         seconds = time.monotonic() - began
         self.slowest_stop_seconds = max(self.slowest_stop_seconds, seconds)
         if code == -signal.SIGTERM and not worker.joined():
-            code = 0  # before it had begun
+            code = 0  # stopped before it had started
         if (code != 0 or seconds > STOP_SECONDS) and not worker.found_no_broker():
             self.troubles.append(
                 f"worker {worker.number} took {seconds:.1f} s to stop, with {code}: {worker.log}"
@@ -187,7 +187,7 @@ class Fleet:
             thread.join()
 
     def close(self) -> None:
-        """Kill what is left."""
+        """Kill all remaining workers."""
         for worker in self._alive:
             worker.process.kill()
             worker.process.wait()

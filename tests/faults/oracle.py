@@ -1,8 +1,8 @@
-"""What an undisturbed fold of the same records says, and how a disturbed run differs from it.
+"""The result of an undisturbed fold of the same records, and how a disturbed run differs from it.
 
-The oracle reads the event topics whole and folds them in this process, stage by stage: no group, no
-checkpoint, no network. It does so twice, in different chunks and orders of topics, and must agree with
-itself; and a recount that shares no code with the folds must find the same rows in the same windows.
+The oracle reads the event topics completely and folds them in this process, stage by stage, without a group,
+checkpoints or network. It folds twice, in different chunks and orders of topics, and both results must be
+equal. A recount that shares no code with the folds must find the same rows in the same windows.
 """
 
 from collections import Counter
@@ -11,44 +11,44 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas.monitors import Monitor
-from schemas.rejections import Rejection
-from schemas.statistics import WindowStatistics
-from streams.checkpoint import decode
-from streams.config.state import Configuration
-from streams.evaluate.stage import EvaluateFold
-from streams.fold import Fold, Message, Record
-from streams.formats import SEQUENCE_HEADER, SOURCE_HEADER
-from streams.ingest.accounts import Account
-from streams.ingest.partition import Partition, Saved
-from streams.ingest.stage import IngestFold
-from streams.kafka import read_to_end
-from streams.page import PageFold
-from streams.parts import Assembly
-from streams.settings import Settings
-from streams.topics import topic_name
 from tests.faults.recount import Window, recount
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.rejections import Rejection
+from watchkeeper.schemas.statistics import WindowStatistics
+from watchkeeper.streams.config.state import Configuration
+from watchkeeper.streams.evaluate.stage import EvaluateFold
+from watchkeeper.streams.fold.checkpoint import decode
+from watchkeeper.streams.fold.formats import SEQUENCE_HEADER, SOURCE_HEADER
+from watchkeeper.streams.fold.parts import Assembly
+from watchkeeper.streams.fold.protocol import Fold, Message, Record
+from watchkeeper.streams.ingest.accounts import Account
+from watchkeeper.streams.ingest.partition import Partition, PartitionState
+from watchkeeper.streams.ingest.stage import IngestFold
+from watchkeeper.streams.kafka.client import read_to_end
+from watchkeeper.streams.page.stage import PageFold
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 EVENTS = ("predictions", "labels", "features")
 OUTCOMES = ("profiles", "statistics", "findings", "alerts", "retraining")
 FOLDED_AT_MS = 4_102_444_800_000
-"""A clock far ahead of all event times; the oracle has no other."""
+"""The oracle's only clock, far ahead of all event times."""
 
 Log = dict[int, list[Record]]
 Rejected = dict[str, tuple[str, bytes]]
 
 
 class Outcome(NamedTuple):
-    """Everything said, each record with how often: by topic, partition where it matters, and value."""
+    """All published records and how often, by topic, partition (where it matters) and value."""
 
-    said: dict[str, Counter[bytes]]
+    outputs: dict[str, Counter[bytes]]
     rejected: Rejected
     accounts: dict[str, int]
-    """What became of the events, and of the labels that were accepted, in all partitions together."""
+    """The account of all events, and of the accepted labels, over all partitions."""
 
 
 class Difference(NamedTuple):
-    """How a run differs from the oracle; nothing in it means equal."""
+    """The differences of a run from the oracle. Empty if they are equal."""
 
     lost: list[str]
     doubled: list[str]
@@ -60,7 +60,7 @@ class Difference(NamedTuple):
 
 
 class Monitors:
-    """The registry of the oracle: what was applied before the stream, and nothing else."""
+    """The registry of the oracle. It holds what was applied before the stream."""
 
     generation = 1
 
@@ -71,7 +71,7 @@ class Monitors:
         self._watched = {name: configuration.watched(name) for name in configuration.subjects()}
 
     def get(self, subject: str) -> Any:
-        """Return what is known of a subject."""
+        """Return the configuration of a subject."""
         return self._watched.get(subject)
 
     def subjects(self) -> list[str]:
@@ -80,7 +80,7 @@ class Monitors:
 
 
 def read_log(settings: Settings, topic: str) -> Log:
-    """Read a topic whole, by partition."""
+    """Read all records of a topic, by partition."""
     return {
         number: [
             Record(m.offset(), m.timestamp()[1], m.key(), m.value(), m.headers() or ())
@@ -91,7 +91,7 @@ def read_log(settings: Settings, topic: str) -> Log:
 
 
 def expect(settings: Settings, monitors: Sequence[Monitor]) -> Outcome:
-    """Fold what the event topics hold; assert that the order of reading does not matter."""
+    """Fold the event topics. Assert that the order of reading does not matter."""
     logs = {topic: read_log(settings, topic) for topic in EVENTS}
     first = fold(logs, monitors, settings.partitions, EVENTS, 500)
     second = fold(logs, monitors, settings.partitions, EVENTS[::-1], 7001)
@@ -100,14 +100,14 @@ def expect(settings: Settings, monitors: Sequence[Monitor]) -> Outcome:
     events = sum(len(records) for log in logs.values() for records in log.values())
     known = sum(first.accounts[name] for name in Account.__struct_fields__)
     assert known == events, f"of {events} events: {first.accounts}"
-    counted, told = recount(logs["predictions"], monitors[0]), _rows_told(first, monitors[0].subject)
-    assert {window: counted[window] for window in told} == told, f"{told} but counted {counted}"
+    counted, rows = recount(logs["predictions"], monitors[0]), _rows_published(first, monitors[0].subject)
+    assert {window: counted[window] for window in rows} == rows, f"{rows} but counted {counted}"
     return first
 
 
-def _rows_told(outcome: Outcome, subject: str) -> dict[Window, int]:
-    """Return what the statistics say of how many predictions each window and segment had."""
-    windows = (msgspec.json.decode(value, type=WindowStatistics) for value in outcome.said["statistics"])
+def _rows_published(outcome: Outcome, subject: str) -> dict[Window, int]:
+    """Return the number of predictions of each window and segment, according to the statistics."""
+    windows = (msgspec.json.decode(value, type=WindowStatistics) for value in outcome.outputs["statistics"])
     return {
         (w.window_start_ms, w.segment): w.rows
         for w in windows
@@ -122,14 +122,14 @@ def fold(
     registry: Any = Monitors(monitors)
     sources = [f"ingest/{number}" for number in range(partitions)]
     folds = [IngestFold(number, partitions, registry, idle_ms=2**60) for number in range(partitions)]
-    said: list[Message] = []
+    ingested: list[Message] = []
     for number, ingest in enumerate(folds):
-        said += _interleaved(ingest, {topic: logs[topic][number] for topic in order}, chunk)
-    told = _stage(said, "profiles", partitions, lambda: EvaluateFold(registry, sources))
-    told += _stage(told, "findings", partitions, lambda: PageFold(registry))
-    rejected = [msgspec.msgpack.decode(m.value, type=Rejection) for m in said if m.topic == "rejected"]
+        ingested += _interleaved(ingest, {topic: logs[topic][number] for topic in order}, chunk)
+    later = _stage(ingested, "profiles", partitions, lambda: EvaluateFold(registry, sources))
+    later += _stage(later, "findings", partitions, lambda: PageFold(registry))
+    rejected = [msgspec.msgpack.decode(m.value, type=Rejection) for m in ingested if m.topic == "rejected"]
     return Outcome(
-        {topic: Counter(m.value for m in (*said, *told) if m.topic == topic) for topic in OUTCOMES},
+        {topic: Counter(m.value for m in (*ingested, *later) if m.topic == topic) for topic in OUTCOMES},
         {_place(each): (each.reason, each.value) for each in rejected},
         _accounts(each.partition for each in folds),
     )
@@ -146,17 +146,19 @@ def _interleaved(ingest: IngestFold, logs: dict[str, list[Record]], chunk: int) 
     return outputs
 
 
-def _stage(said: Sequence[Message], topic: str, partitions: int, make: Callable[[], Fold]) -> list[Message]:
+def _stage(
+    inputs: Sequence[Message], topic: str, partitions: int, make: Callable[[], Fold]
+) -> list[Message]:
     outputs: list[Message] = []
     for number in range(partitions):
         stage = make()
-        mine = [m for m in said if m.topic == topic and m.partition == number]
+        mine = [m for m in inputs if m.topic == topic and m.partition == number]
         stage.fold(topic, [Record(i, 0, m.key, m.value) for i, m in enumerate(mine)], FOLDED_AT_MS)
         outputs += stage.outputs()
     return outputs
 
 
-def _accounts(partitions: Iterable[Partition | Saved]) -> dict[str, int]:
+def _accounts(partitions: Iterable[Partition | PartitionState]) -> dict[str, int]:
     total: Counter[str] = Counter()
     for each in partitions:
         for account in each.accounts.values():
@@ -166,7 +168,7 @@ def _accounts(partitions: Iterable[Partition | Saved]) -> dict[str, int]:
     return dict(total)
 
 
-def _saved(settings: Settings) -> list[Saved]:
+def _saved(settings: Settings) -> list[PartitionState]:
     """Read the state of ingest from the last checkpoint of each partition."""
     found = []
     for number, records in read_log(settings, "checkpoints").items():
@@ -176,13 +178,13 @@ def _saved(settings: Settings) -> list[Saved]:
                 assembly.see(record.key, record.value)
         value = assembly.values.get(f"ingest/{number}".encode())
         if value is not None:
-            found.append(msgspec.msgpack.decode(decode(value, f"ingest/{number}").state, type=Saved))
+            found.append(msgspec.msgpack.decode(decode(value, f"ingest/{number}").state, type=PartitionState))
     return found
 
 
 def found(settings: Settings) -> Outcome:
-    """Read what a run said. A record delivered twice has the same number twice, and counts once."""
-    said = {}
+    """Read the output of a run. A record that was delivered twice has the same number and counts once."""
+    outputs = {}
     for topic in OUTCOMES:
         numbered: dict[tuple[bytes, bytes], bytes] = {}
         strays: list[bytes] = []
@@ -190,12 +192,12 @@ def found(settings: Settings) -> Outcome:
             for record in records:
                 headers = dict(record.headers)
                 if SOURCE_HEADER not in headers:
-                    continue  # the poison that the schedule put there
+                    continue  # a poison record of the schedule
                 key = headers[SOURCE_HEADER], headers[SEQUENCE_HEADER]
                 if numbered.setdefault(key, record.value or b"") != (record.value or b""):
                     strays.append(record.value or b"")
-        said[topic] = Counter([*numbered.values(), *strays])
-    return Outcome(said, _rejected(settings), _accounts(_saved(settings)))
+        outputs[topic] = Counter([*numbered.values(), *strays])
+    return Outcome(outputs, _rejected(settings), _accounts(_saved(settings)))
 
 
 def _rejected(settings: Settings) -> Rejected:
@@ -205,7 +207,7 @@ def _rejected(settings: Settings) -> Rejected:
             try:
                 each = msgspec.msgpack.decode(record.value or b"", type=Rejection)
             except msgspec.MsgspecError:
-                continue  # poison
+                continue  # a poison record
             if each.topic in EVENTS:
                 rejected[_place(each)] = (each.reason, each.value)
     return rejected
@@ -216,15 +218,17 @@ def _place(rejection: Rejection) -> str:
 
 
 def compare(run: Outcome, expected: Outcome) -> Difference:
-    """Say what the run lost, and what it said that it should not have said, or twice."""
+    """Return what the run lost, published wrongly, or published twice."""
     lost: list[str] = []
     doubled: list[str] = []
     for topic in OUTCOMES:
         if topic == "profiles":
-            continue  # panes may come in other pieces; what they add up to is in the statistics
-        lost += [f"{topic}: {_short(v)} ({n})" for v, n in (expected.said[topic] - run.said[topic]).items()]
+            continue  # panes may be split differently; their sums are in the statistics
+        lost += [
+            f"{topic}: {_short(v)} ({n})" for v, n in (expected.outputs[topic] - run.outputs[topic]).items()
+        ]
         doubled += [
-            f"{topic}: {_short(v)} ({n})" for v, n in (run.said[topic] - expected.said[topic]).items()
+            f"{topic}: {_short(v)} ({n})" for v, n in (run.outputs[topic] - expected.outputs[topic]).items()
         ]
     lost += [f"rejected: {place} {why}" for place, why in (expected.rejected.items() - run.rejected.items())]
     doubled += [
@@ -233,7 +237,7 @@ def compare(run: Outcome, expected: Outcome) -> Difference:
     for name in sorted(expected.accounts.keys() | run.accounts.keys()):
         of_run, wanted = run.accounts.get(name, 0), expected.accounts.get(name, 0)
         if of_run != wanted:
-            (lost if of_run < wanted else doubled).append(f"accounts: {name} {of_run}, and not {wanted}")
+            (lost if of_run < wanted else doubled).append(f"accounts: {name} {of_run} instead of {wanted}")
     return Difference(lost, doubled)
 
 

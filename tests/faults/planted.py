@@ -1,4 +1,4 @@
-"""Faults planted in the workers: each must be seen, or the schedules prove nothing.
+"""Plants bugs in the workers. The schedules must detect each of them, or they prove nothing.
 
 python -m tests.faults.planted
 python -m tests.faults.planted --only no-fence --brokers kafka --seeds 5 --first-seed 1
@@ -23,11 +23,11 @@ console = Console(width=None if sys.stdout.isatty() else 160)
 
 
 def main() -> int:
-    """Plant each; 0 when all are caught."""
+    """Plant each bug. Return 0 if all were detected."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.planted", description=__doc__)
-    parser.add_argument("--only", choices=PLANTS, nargs="+", default=list(PLANTS), help="not all of them")
+    parser.add_argument("--only", choices=PLANTS, nargs="+", default=list(PLANTS), help="only these bugs")
     parser.add_argument("--seeds", type=int, default=5, help="most schedules for each (default 5)")
-    parser.add_argument("--first-seed", type=int, default=1, help="the seed of the first (default 1)")
+    parser.add_argument("--first-seed", type=int, default=1, help="seed of the first schedule (default 1)")
     parser.add_argument("--brokers", choices=["kafka", "embedded"], default="embedded", help="on which")
     given = parser.parse_args()
     seeds = range(given.first_seed, given.first_seed + given.seeds)
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def _catch(brokers: Cluster, name: str, seeds: range, folder: Path) -> Result | None:
-    """Run schedules until one ends otherwise than the oracle; other trouble does not count."""
+    """Run schedules until one differs from the oracle. Other problems do not count."""
     for seed in seeds:
         result = run(brokers, seed, folder / f"{name}-{seed}", plant=name)
         is_caught = not result.difference.is_none

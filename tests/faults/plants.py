@@ -1,6 +1,6 @@
-"""Faults to plant in a worker: each takes one part of the guarantee away, and must be seen by the oracle.
+"""Bugs to plant in a worker. Each removes one part of the delivery guarantee, and the oracle must detect it.
 
-They replace methods in the process that plants them, and nothing else.
+A bug replaces methods in the process that plants it.
 """
 
 import asyncio
@@ -8,13 +8,15 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from streams import fence
-from streams.checkpoint import Checkpoint
-from streams.fold import Message, Record
-from streams.kafka import producer
-from streams.keeper import INTERNAL_TOPICS, Keeper, Store
-from streams.stages import Stage
-from streams.worker import Worker
+from watchkeeper.streams.fold import fence
+from watchkeeper.streams.fold.checkpoint import Checkpoint
+from watchkeeper.streams.fold.interfaces import Store
+from watchkeeper.streams.fold.keeper import Keeper
+from watchkeeper.streams.fold.protocol import Message, Record
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.stage import Stage
+from watchkeeper.streams.topics.flow import INTERNAL_TOPICS
+from watchkeeper.streams.worker.worker import Worker
 
 
 class Plant(NamedTuple):
@@ -25,18 +27,18 @@ class Plant(NamedTuple):
 
 
 PAUSE_SECONDS = 0.3
-"""Between two steps whose order is wrong, so that a worker is sometimes killed there."""
+"""Seconds between two steps in the wrong order, so that a worker is sometimes killed between them."""
 
 
 def ack_first() -> None:
     """Acknowledge a chunk to the group before it is folded.
 
-    That alone does no harm: a successor goes by the offsets of the checkpoint, and `_fill` reads what lies
-    between these and its first chunk. So that is off, too.
+    That alone does no harm: a successor starts from the offsets of the checkpoint, and `_fill` reads the
+    records between these and its first chunk. So `_fill` is disabled too.
     """
     take = Worker._take
 
-    async def acked(self: Worker, stage: Stage, topic: str, chunk: Any) -> None:
+    async def acked(self: Worker, stage: Stage[Any], topic: str, chunk: Any) -> None:
         chunk.ack()
         await self.app.consumer.commit()
         await take(self, stage, topic, chunk)
@@ -49,7 +51,7 @@ def ack_first() -> None:
 
 
 def deliver_first() -> None:
-    """Deliver the outbox before the checkpoint that holds it is safe."""
+    """Deliver the outbox before the checkpoint that holds it is written."""
     init = Keeper.__init__
 
     def with_hasty_store(self: Keeper, *given: Any, **more: Any) -> None:
@@ -60,7 +62,7 @@ def deliver_first() -> None:
 
 
 class _Hasty:
-    """A store that delivers what a checkpoint owes before it writes it."""
+    """A store that delivers the outbox of a checkpoint before it writes the checkpoint."""
 
     def __init__(self, store: Store, keeper: Keeper) -> None:
         self._store = store
@@ -74,7 +76,7 @@ class _Hasty:
 
 
 def forget_outbox() -> None:
-    """Go on from a checkpoint without delivering what it owes."""
+    """Continue from a checkpoint without delivering its outbox."""
     begin, deliver = Keeper.begin, Keeper._deliver
 
     async def slow(self: Keeper, sequence: int, outbox: Sequence[Message]) -> None:
@@ -91,12 +93,12 @@ def forget_outbox() -> None:
 
 
 def no_sequence_check() -> None:
-    """Take an output of another stage as often as it comes."""
+    """Accept an output of another stage as often as it is delivered."""
     Keeper._is_next = lambda *_: True  # type: ignore[method-assign]
 
 
 def no_offset_check() -> None:
-    """Fold records also where the checkpoint has them already."""
+    """Fold records that the checkpoint already covers."""
 
     def all_of_them(self: Keeper, topic: str, records: Sequence[Record], now_ms: int) -> Sequence[Record]:
         if topic in INTERNAL_TOPICS:
@@ -107,7 +109,7 @@ def no_offset_check() -> None:
 
 
 def no_fence() -> None:
-    """Let the broker take checkpoints of a worker whose partition another has taken."""
+    """Let the broker accept checkpoints of a worker after another has taken its partition."""
 
     def unfenced(settings: Any, **options: Any) -> Any:
         return producer(settings, **options | {"transactional.id": uuid.uuid4().hex})
@@ -116,19 +118,19 @@ def no_fence() -> None:
 
 
 def no_fence_and_no_generation() -> None:
-    """The same, and a worker doesn't ask either whether its group has moved on."""
+    """The same, and a worker does not check whether its group has a newer generation either."""
     no_fence()
     Worker._is_current = lambda *_: True  # type: ignore[method-assign]
 
 
 PLANTS = {
-    "ack-first": Plant("acknowledged before the checkpoint, and the gap not read", ack_first),
-    "deliver-first": Plant("outputs delivered before the checkpoint", deliver_first),
-    "forget-outbox": Plant("what a checkpoint owes is not delivered again", forget_outbox),
+    "ack-first": Plant("chunks are acknowledged before the checkpoint, and the gap is not read", ack_first),
+    "deliver-first": Plant("outputs are delivered before the checkpoint", deliver_first),
+    "forget-outbox": Plant("the outbox of a checkpoint is not delivered again", forget_outbox),
     "no-sequence-check": Plant("repeated outputs are not dropped by their numbers", no_sequence_check),
     "no-offset-check": Plant("repeated records are not dropped by their offsets", no_offset_check),
-    "no-fence": Plant("a frozen worker's checkpoint is taken", no_fence),
+    "no-fence": Plant("a frozen worker's checkpoint is accepted", no_fence),
     "no-fence-no-generation": Plant(
-        "the same, and it does not look at its generation", no_fence_and_no_generation
+        "the same, and it does not check its generation", no_fence_and_no_generation
     ),
 }

@@ -1,9 +1,9 @@
-"""A TCP proxy in front of brokers, in a process of its own, that can be told to be a bad network.
+"""A TCP proxy in front of brokers, in its own process, that simulates a bad network on command.
 
     python -m tests.faults.proxy 9093:9092 9095:9094
 
-Commands come one a line: `cut` breaks every connection in the middle of what is being sent, `slow SECONDS`
-holds each piece back, `refuse` takes no connection and breaks those there are, `clear` is well behaved again.
+It reads one command per line. `cut` breaks every connection in the middle of a transmission. `slow SECONDS`
+delays each chunk. `refuse` accepts no connections and breaks the existing ones. `clear` returns to normal.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class Network:
-    """What the network is like now, for all connections."""
+    """The current faults of the network, for all connections."""
 
     def __init__(self) -> None:
         self.delay_seconds = 0.0
@@ -61,7 +61,7 @@ class Network:
             while piece := await reader.read(_PIECE):
                 if self.delay_seconds:
                     await asyncio.sleep(self.delay_seconds)
-                if self.cut_next and len(piece) > 200:  # a request with records: half of it arrives
+                if self.cut_next and len(piece) > 200:  # a request with records: only half of it arrives
                     self.cut_next = False
                     writer.write(piece[: len(piece) // 2])
                     await writer.drain()
@@ -75,8 +75,8 @@ class Network:
         for writer in list(self._open):
             _reset(writer)
 
-    def obey(self, line: str) -> None:
-        """Do what a command says."""
+    def handle(self, line: str) -> None:
+        """Execute a command."""
         name, *given = line.split()
         if name == "cut":
             self.cut_next = True
@@ -109,12 +109,12 @@ async def _serve(pairs: list[tuple[int, int]]) -> None:
     sys.stdout.flush()
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
-        network.obey(line)
-    os._exit(0)  # whoever told us what to do is gone, and no connection is of use
+        network.handle(line)
+    os._exit(0)  # the parent process has ended, so no connection is needed
 
 
 class Proxy:
-    """A proxy process; ends with us, because its standard input does."""
+    """A proxy process. It ends with its parent, because its standard input closes then."""
 
     def __init__(self, pairs: list[tuple[int, int]]) -> None:
         command = [sys.executable, "-m", "tests.faults.proxy", *(f"{a}:{b}" for a, b in pairs)]
@@ -124,8 +124,8 @@ class Proxy:
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n", "the proxy did not start"
 
-    def tell(self, command: str) -> None:
-        """Give a command."""
+    def send(self, command: str) -> None:
+        """Send a command to the proxy."""
         assert self._process.stdin is not None
         self._process.stdin.write(command + "\n")
         self._process.stdin.flush()

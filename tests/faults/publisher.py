@@ -1,4 +1,4 @@
-"""Publishes the known stream at its pace, through whatever is done to the brokers."""
+"""Publishes the known stream at its pace, despite all faults of the brokers."""
 
 import random
 import threading
@@ -8,18 +8,18 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from streams.kafka import producer
-from streams.settings import Settings
-from streams.topics import TOPICS, topic_name
 from tests.faults.oracle import EVENTS
 from tests.faults.stream import MINUTES, Event, closing, stream
+from watchkeeper.streams.kafka.client import producer
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import TOPICS, topic_name
 
 POISON = [b"", b"\x00", b"\xff" * 40, b"{", b"[[[[[", b'{"model": "risk"}', b"\x93\x01\x02", b"9" * 5000]
 REPEATED = 200
 
 
 class Publisher:
-    """One thread that publishes a seed's stream; what it has handed over is known by partition."""
+    """A thread that publishes the stream of a seed and tracks progress by partition."""
 
     def __init__(self, settings: Settings, seed: int, seconds: float) -> None:
         self._settings = settings
@@ -32,22 +32,22 @@ class Publisher:
         self._extra: list[Event] = []
         self._done = 0
         self.delivered: dict[tuple[str, int], int] = {}
-        """The offset after the last record that the broker has acknowledged."""
+        """The offset after the last record that the broker acknowledged."""
         self.published: Counter[str] = Counter()
         self.thread = threading.Thread(target=self._run, name="publisher")
 
     def stall(self, seconds: float) -> None:
-        """Publish nothing for a while, then hurry."""
+        """Publish nothing for a while, then catch up."""
         self._stalled_until = time.monotonic() + seconds
 
     def repeat(self) -> None:
-        """Publish the last events once more, in another order."""
+        """Publish the last events again, in another order."""
         with self._lock:
             again = self._events[max(0, self._done - REPEATED) : self._done]
             self._extra += self._source.sample(again, len(again))
 
     def poison(self) -> None:
-        """Put a record that nobody can read on every topic."""
+        """Produce a record that cannot be decoded to every topic."""
         keys = {"monitors": "poison", "references": "poison", "checkpoints": "poison"}
         with self._lock:
             for topic in TOPICS:
@@ -70,7 +70,7 @@ class Publisher:
         self._send_extra()
         for event in closing(keys_by_partition(self._settings.partitions)):
             self._send(event)
-        assert self._producer.flush(120) == 0, "the broker did not take the end of the stream"
+        assert self._producer.flush(120) == 0, "the broker did not accept the end of the stream"
 
     def _send_extra(self) -> None:
         with self._lock:
@@ -96,7 +96,7 @@ class Publisher:
     def _note(self, topic: str, error: Any, message: Message) -> None:
         assert error is None, f"not published: {error}"
         place, offset = (topic, message.partition()), message.offset()
-        if offset is not None:  # unknown, where it was there already when it was sent again
+        if offset is not None:  # unknown if a retry found the record already stored
             self.delivered[place] = max(offset + 1, self.delivered.get(place, 0))
 
 
@@ -112,7 +112,7 @@ def keys_by_partition(partitions: int) -> dict[int, str]:
 
 
 def murmur2_partition(key: bytes, partitions: int) -> int:
-    """Return where Kafka's default partitioner puts a key."""
+    """Return the partition that Kafka's default partitioner assigns to a key."""
     from aiokafka.partitioner import murmur2
 
     return int(murmur2(key) & 0x7FFFFFFF) % partitions

@@ -1,4 +1,4 @@
-"""On-call's end: a real Alertmanager, and a webhook that counts what it tells."""
+"""A real Alertmanager, and a webhook that counts its notifications."""
 
 import json
 import threading
@@ -6,15 +6,15 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-# (labels, when it began) -> how often each state was told.
-Told = dict[tuple[str, str], Counter[str]]
+# (labels, start) -> number of notifications of each state.
+Notifications = dict[tuple[str, str], Counter[str]]
 
 
 class Webhook:
-    """Counts, for each alert and episode, how often it was told to fire and to be resolved."""
+    """Counts the firing and resolved notifications of each alert and episode."""
 
     def __init__(self) -> None:
-        self.told: Told = {}
+        self._counts: Notifications = {}
         self._lock = threading.Lock()
         hook = self
 
@@ -37,15 +37,15 @@ class Webhook:
         with self._lock:
             for alert in notification["alerts"]:
                 key = json.dumps(alert["labels"], sort_keys=True), alert["startsAt"]
-                self.told.setdefault(key, Counter())[alert["status"]] += 1
+                self._counts.setdefault(key, Counter())[alert["status"]] += 1
 
     def episodes(self) -> dict[str, list[Counter[str]]]:
-        """Return by alert, a JSON of its labels, what was told of each of its episodes."""
-        told: dict[str, list[Counter[str]]] = {}
+        """Return the notifications of each episode, by alert (a JSON of its labels)."""
+        found: dict[str, list[Counter[str]]] = {}
         with self._lock:
-            for (labels, _), counts in sorted(self.told.items()):
-                told.setdefault(labels, []).append(Counter(counts))
-        return told
+            for (labels, _), counts in sorted(self._counts.items()):
+                found.setdefault(labels, []).append(Counter(counts))
+        return found
 
     def close(self) -> None:
         """Stop."""

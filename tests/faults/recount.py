@@ -1,22 +1,23 @@
-"""Counts predictions by window with nothing but loops and dictionaries: no code of what is tested."""
+"""Counts predictions by window with plain loops and dictionaries, without any code under test."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from schemas.monitors import Monitor
-from streams.fold import Record
+from watchkeeper.schemas.durations import milliseconds
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.fold.protocol import Record
 
 POSSIBLE_MS = 946_684_800_000, 4_102_444_800_000
-"""From 2000 to 2100; what lies outside is rejected."""
+"""The years 2000 to 2100. Events outside are rejected."""
 Window = tuple[int, str | None]
-"""Start, and segment."""
+"""Start of the window, and segment."""
 
 
 def recount(log: Mapping[int, Iterable[Record]], monitor: Monitor) -> Counter[Window]:
-    """Count the rows that are neither late nor repeated, for tumbling windows and the first segment."""
+    """Count rows that are neither late nor duplicate, for tumbling windows and the first segment."""
     counts: Counter[Window] = Counter()
     for records in log.values():
         _count(records, monitor, counts)
@@ -24,7 +25,9 @@ def recount(log: Mapping[int, Iterable[Record]], monitor: Monitor) -> Counter[Wi
 
 
 def _count(records: Iterable[Record], monitor: Monitor, counts: Counter[Window]) -> None:
-    pane, size, lateness = (_ms(getattr(monitor.windows, name)) for name in ("pane", "size", "lateness"))
+    pane, size, lateness = (
+        milliseconds(getattr(monitor.windows, name)) for name in ("pane", "size", "lateness")
+    )
     seen: set[str] = set()
     latest = 0
     for record in records:
@@ -51,7 +54,3 @@ def _parse(value: bytes | None) -> dict[str, Any] | None:
     except ValueError:
         return None
     return event if isinstance(event, dict) else None
-
-
-def _ms(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)

@@ -1,4 +1,4 @@
-"""How long it takes, after each fault, until all that had been published by then is folded and saved."""
+"""Measures, after each fault, the time until all records published by then are folded and saved."""
 
 import threading
 import time
@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 POLL_SECONDS = 0.25
 THE_END = "the end of the stream"
@@ -16,20 +16,20 @@ Places = dict[tuple[str, int], int]
 
 
 class Recovery(NamedTuple):
-    """One fault that has been recovered from."""
+    """The recovery from one fault."""
 
     what: str
     seconds: float
 
 
 class Recoveries:
-    """Follows the group's committed offsets, which come after the checkpoints."""
+    """Follows the group's committed offsets, which are committed after the checkpoints."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         group = settings.topic_prefix + settings.application
         quiet = {"group.id": group, "log_level": 0, "error_cb": lambda _: None}
-        self._consumer = Consumer(settings.client_config() | quiet)  # joins nothing: it only asks
+        self._consumer = Consumer(settings.client_config() | quiet)  # it only queries and joins no group
         self._waiting: list[tuple[str, float, Places]] = []
         self._lock = threading.Lock()
         self._running = True
@@ -38,12 +38,12 @@ class Recoveries:
         self._thread.start()
 
     def expect(self, what: str, ends: Places) -> None:
-        """Begin to wait until everything up to these ends is saved."""
+        """Start to measure the time until everything up to these ends is saved."""
         with self._lock:
             self._waiting.append((what, time.monotonic(), ends))
 
     def committed(self) -> Places:
-        """Return the group's committed offsets; nothing where no broker answers."""
+        """Return the group's committed offsets; empty if no broker answers."""
         wanted = [
             TopicPartition(topic_name(self._settings, topic), number)
             for topic in FOLLOWED

@@ -1,4 +1,4 @@
-"""Runs one schedule: workers, a stream, faults on top of it, and the oracle at the end."""
+"""Runs one schedule: workers, a stream, faults, and at the end the comparison with the oracle."""
 
 import contextlib
 import json
@@ -12,10 +12,6 @@ from typing import Any, NamedTuple
 
 from confluent_kafka.admin import AdminClient
 
-from schemas.alerts import Alert
-from streams.kafka import producer, read_to_end
-from streams.settings import Settings
-from streams.topics import TOPICS, create_topics, topic_name
 from tests.alertmanager import RealAlertmanager, installed_alertmanager
 from tests.faults.cluster import Cluster
 from tests.faults.fleet import Fleet, wrong_clock
@@ -26,22 +22,26 @@ from tests.faults.recovery import THE_END, Places, Recoveries, Recovery
 from tests.faults.schedule import RECEIVER, SAVES, STREAM, WORKER, Fault, Schedule, draw
 from tests.faults.stream import ALERTS_AT_LEAST, MONITORS
 from tests.faults.worker import PLANT
+from watchkeeper.schemas.alerts import Alert
+from watchkeeper.streams.kafka.client import producer, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import TOPICS, create_topics, topic_name
 
 SECONDS = 22.0
-"""How long the stream is published; faults happen in this time."""
+"""How long the stream is published. Faults happen in this time."""
 START_SECONDS = 300.0
-"""How long the first workers have to join their group; on a quiet machine all waits end in seconds."""
+"""How long the first workers may take to join their group. On an idle machine all waits end in seconds."""
 FINISH_SECONDS = 600.0
-"""How long the workers have afterwards to fold all that there is."""
-TOLD_SECONDS = 300.0
-"""How long on-call's end has to hear all: longer than a notice takes to repeat, and to expire."""
+"""How long the workers may take to fold the rest after the stream has ended."""
+NOTIFIED_SECONDS = 300.0
+"""How long all notifications may take: longer than a notification needs to repeat, and to expire."""
 INTERNAL = ("profiles", "findings", "alerts")
 FEWEST_WORKERS, MOST_WORKERS = 1, 4
 PARTITIONS = 4
 
 
 class Result(NamedTuple):
-    """What one schedule came to."""
+    """The result of one schedule."""
 
     schedule: Schedule
     events: int
@@ -55,17 +55,17 @@ class Result(NamedTuple):
 
     @property
     def worst_recovery_seconds(self) -> float:
-        """The longest it took, with other faults still to come, until all of before a fault was saved."""
+        """The longest time after a fault until everything published before it was saved."""
         return max((each.seconds for each in self.recoveries), default=0.0)
 
     @property
     def settled_seconds(self) -> float:
-        """How long after the last fault everything was saved."""
+        """Time from the last fault until everything was saved."""
         return next((each.seconds for each in self.recoveries if each.what == THE_END), 0.0)
 
     @property
     def ok(self) -> bool:
-        """Whether the run equals the oracle, and nothing else was wrong."""
+        """Whether the run equals the oracle and had no other problem."""
         return self.difference.is_none and not self.troubles
 
 
@@ -85,11 +85,11 @@ class Scene:
         self._began = 0.0
 
     def begin(self) -> None:
-        """Let time run."""
+        """Wait."""
         self._began = time.monotonic()
 
     def lane(self, faults: list[Fault]) -> None:
-        """Let the faults of one lane happen, each at its time."""
+        """Inject the faults of one lane, each at its time."""
         for fault in faults:
             time.sleep(max(0.0, self._began + fault.at_seconds - time.monotonic()))
             try:
@@ -97,10 +97,10 @@ class Scene:
                     self.happened[fault.kind] += 1
                     self.recoveries.expect(str(fault), self.publisher.ends())
             except Exception as error:
-                self.fleet.troubles.append(f"{fault} could not be made: {error!r}")
+                self.fleet.troubles.append(f"{fault} could not be injected: {error!r}")
 
     def finish(self) -> None:
-        """Wait for faults that last beyond their lane."""
+        """Wait for faults that outlast their lane."""
         for timer in self._ending:
             timer.join()
 
@@ -182,17 +182,17 @@ class Scene:
         self.cluster.start(number)
 
     def _outage(self, fault: Fault) -> None:
-        self.cluster.proxy.tell("refuse")
+        self.cluster.proxy.send("refuse")
         time.sleep(fault.for_seconds)
-        self.cluster.proxy.tell("clear")
+        self.cluster.proxy.send("clear")
 
     def _slow(self, fault: Fault) -> None:
-        self.cluster.proxy.tell(f"slow {fault.how}")
+        self.cluster.proxy.send(f"slow {fault.how}")
         time.sleep(fault.for_seconds)
-        self.cluster.proxy.tell("clear")
+        self.cluster.proxy.send("clear")
 
     def _cut(self, fault: Fault) -> None:
-        self.cluster.proxy.tell("cut")
+        self.cluster.proxy.send("cut")
 
     def _poison(self, fault: Fault) -> None:
         self.publisher.poison()
@@ -210,7 +210,7 @@ class Scene:
 
 
 def run(cluster: Cluster, seed: int, folder: Path, plant: str | None = None) -> Result:
-    """Run one schedule against brokers that are up, and leave them up; `plant` is put in the workers."""
+    """Run one schedule on running brokers. `plant` names a bug to plant in the workers."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = scene_settings(cluster, "faults", session_timeout_seconds=3, checkpoint_seconds=0.5)
     inside = settings.model_copy(update={"broker": cluster.inside})
@@ -223,7 +223,7 @@ def run(cluster: Cluster, seed: int, folder: Path, plant: str | None = None) -> 
 
 
 def scene_settings(cluster: Cluster, application: str, **more: Any) -> Settings:
-    """Return the settings of one installation of its own; nothing in it closes because nobody publishes."""
+    """Return the settings of a separate installation. No partition in it becomes idle."""
     return Settings(
         broker=cluster.address,
         application=application,
@@ -236,7 +236,7 @@ def scene_settings(cluster: Cluster, application: str, **more: Any) -> Settings:
 
 
 def scene_fleet(settings: Settings, folder: Path, alertmanager: RealAlertmanager, **more: str) -> Fleet:
-    """Return the workers of it; none has been started."""
+    """Return its workers, none of them started."""
     return Fleet(
         settings,
         folder,
@@ -269,7 +269,7 @@ def _run(
             fleet.start()
             fleet.start()
             assert wait_until(lambda: all(w.joined() for w in fleet.alive()), START_SECONDS), (
-                "workers do not start"
+                "workers did not start"
             )
             scene.begin()
             threads = [scene.publisher.thread]
@@ -284,7 +284,7 @@ def _run(
                 fleet.start()
             _wait(scene, inside)
             expected = expect(inside, MONITORS)
-            wait_until(lambda: _all_told(webhook, expected), TOLD_SECONDS)
+            wait_until(lambda: _all_notified(webhook, expected), NOTIFIED_SECONDS)
             fleet.alive()
             fleet.stop_all()
     troubles = [*fleet.troubles, *alert_troubles(expected, webhook)]
@@ -302,7 +302,7 @@ def _run(
 
 
 def apply(settings: Settings) -> None:
-    """Put the monitors of the stream in force."""
+    """Apply the monitors of the stream."""
     sender = producer(settings)
     for monitor in MONITORS:
         sender.produce(topic_name(settings, "monitors"), monitor.model_dump_json(), monitor.subject)
@@ -310,7 +310,7 @@ def apply(settings: Settings) -> None:
 
 
 def _wait(scene: Scene, inside: Settings) -> None:
-    """Wait until the group has saved all events, and all that the stages have told each other."""
+    """Wait until the group has saved all events, and all records between stages."""
 
     def is_done() -> bool:
         scene.fleet.alive()
@@ -320,7 +320,7 @@ def _wait(scene: Scene, inside: Settings) -> None:
     scene.recoveries.expect(THE_END, events)
     if not wait_until(is_done, FINISH_SECONDS):
         for worker in scene.fleet.alive():
-            worker.tell()
+            worker.save_pages()
         behind = {
             place: (end, scene.recoveries.committed().get((topic_name(inside, place[0]), place[1])))
             for place, end in (events | ends(inside, INTERNAL)).items()
@@ -329,7 +329,7 @@ def _wait(scene: Scene, inside: Settings) -> None:
 
 
 def ends(settings: Settings, topics: Sequence[str]) -> Places:
-    """Return the offset after the last record of each partition that has any."""
+    """Return the offset after the last record of each partition that is not empty."""
     found = {}
     for topic in topics:
         for number in range(settings.partitions):
@@ -339,7 +339,7 @@ def ends(settings: Settings, topics: Sequence[str]) -> Places:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait for a condition; return whether it came."""
+    """Wait for a condition. Return whether it came true."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -349,32 +349,30 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def _episodes(expected: Outcome) -> dict[str, int]:
-    """Return how often each alert that is over by now was raised, by its labels."""
-    alerts = [Alert.model_validate_json(value) for value in expected.said["alerts"]]
-    assert len({alert.fingerprint for alert in alerts}) >= ALERTS_AT_LEAST, (
-        "the stream has lost its incidents"
-    )
+    """Return how often each resolved alert was raised, by its labels."""
+    alerts = [Alert.model_validate_json(value) for value in expected.outputs["alerts"]]
+    assert len({alert.fingerprint for alert in alerts}) >= ALERTS_AT_LEAST, "the stream raised no incidents"
     raised = Counter(json.dumps(a.labels, sort_keys=True) for a in alerts if a.status == "resolved")
     return dict(raised)
 
 
-def _all_told(webhook: Webhook, expected: Outcome) -> bool:
+def _all_notified(webhook: Webhook, expected: Outcome) -> bool:
     return not alert_troubles(expected, webhook)
 
 
 def alert_troubles(expected: Outcome, webhook: Webhook) -> list[str]:
-    """On-call must have been told of each alert once that it fires and once that it is over.
+    """Check that on-call was notified once that each alert fires and once that it is resolved.
 
-    Of one that comes again within seconds Alertmanager may make one: then at least once, and no more often
-    than it was raised.
+    Alertmanager may merge an alert that fires again within seconds. Then on-call is notified at least once,
+    and at most as often as the alert was raised.
     """
-    told = webhook.episodes()
+    notified = webhook.episodes()
     troubles = []
     for labels, times in _episodes(expected).items():
-        fired, resolved = (sum(each[s] for each in told.get(labels, [])) for s in ("firing", "resolved"))
+        fired, resolved = (sum(each[s] for each in notified.get(labels, [])) for s in ("firing", "resolved"))
         if not 1 <= fired == resolved <= times:
             troubles.append(
-                f"on-call was told {fired} times of {times}, {resolved} times that it is over: {labels}"
+                f"on-call was notified {fired} times of {times}, of its end {resolved} times: {labels}"
             )
     return troubles
 

@@ -1,4 +1,4 @@
-"""What goes wrong when: drawn from a seed, so that a seed that fails can be run again."""
+"""Schedules of faults. Each is drawn from a seed, so that a failing schedule can be repeated."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -26,15 +26,15 @@ CLOCK_JUMPS_SECONDS = (-86_400, -3600, -60, -5, 5, 60, 3600, 86_400)
 
 
 class Fault(NamedTuple):
-    """One thing that goes wrong."""
+    """One fault."""
 
     at_seconds: float
     kind: str
     for_seconds: float
     who: int
-    """Which worker or broker, modulo how many there are."""
+    """Number of the worker or broker, modulo how many there are."""
     how: float
-    """For a clock, by how many seconds it jumps; else how slow, in seconds."""
+    """Size of the fault in seconds: by how much a clock jumps, or by how much the network is delayed."""
 
     def __str__(self) -> str:
         lasts = f" for {self.for_seconds:.1f} s" if self.for_seconds else ""
@@ -42,19 +42,19 @@ class Fault(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """All that goes wrong in one run, a list for each lane; a lane does one thing after the other."""
+    """All faults of one run, as one list per lane. The faults of a lane happen one after another."""
 
     seed: int
     lanes: list[list[Fault]]
 
     @property
     def faults(self) -> list[Fault]:
-        """All of them, in time."""
+        """All faults in order of time."""
         return sorted(fault for lane in self.lanes for fault in lane)
 
 
 def draw(seed: int, seconds: float, possible: Sequence[str]) -> Schedule:
-    """Draw a schedule of faults that are possible on these brokers.
+    """Draw a schedule of faults that these brokers support.
 
     >>> draw(7, 24, ["cut"]) == draw(7, 24, ["cut"])
     True
@@ -68,10 +68,10 @@ def draw(seed: int, seconds: float, possible: Sequence[str]) -> Schedule:
         list(_lane(source, STREAM, possible, 1.5, seconds, (2.5, 5.0))),
         list(_lane(source, RECEIVER, possible, 3.0, seconds, (5.0, 12.0))),
     ]
-    # Drawn from a source of its own, so that seeds of before draw all else as they did.
+    # A separate generator, so that the other faults of earlier seeds stay the same.
     saves = random.Random(f"saves {seed}")  # noqa: S311
     lanes.append(list(_lane(saves, SAVES, possible, 2.0, seconds, (1.0, 6.0))))
-    # Whatever is only in memory when the stream ends would never be missed by a later event.
+    # No event follows the end of the stream, so nothing would reveal the loss of state in memory.
     last = Fault(seconds + source.uniform(0.2, 1.2), "killed", 0.0, source.randrange(12), 0.0)
     lanes[0].append(last)
     while sum(map(len, lanes)) < FAULTS_AT_LEAST:
@@ -95,5 +95,5 @@ def _lane(
         lasts = source.uniform(*LASTS_SECONDS[kind]) if kind in LASTS_SECONDS else 0.0
         how = float(source.choice(CLOCK_JUMPS_SECONDS)) if kind == "clock" else source.uniform(0.02, 0.3)
         yield Fault(round(at, 2), kind, round(lasts, 2), source.randrange(12), round(how, 3))
-        # Workers fall while others are frozen; the brokers and the rest have one trouble at a time.
+        # Workers fail while others are frozen. The brokers and the rest have one fault at a time.
         at += source.uniform(*gap) + (0 if weights is WORKER else lasts)

@@ -1,8 +1,8 @@
-"""A known stream under load: two models' worth of events with incidents, disorder, late and repeated events.
+"""A known stream under load: events of two models with incidents, and disordered, late and duplicate events.
 
-All of it follows from a seed, before anything is published. Event time runs hundreds of times faster than
-the clock, so that incidents open and close while workers are killed. The last events lie so far ahead that
-they close every window before them: nothing depends on how long anyone waits for idleness.
+A seed determines all of it before anything is published. Event time runs hundreds of times faster than the
+clock, so that incidents open and close while workers are killed. The last events are so far ahead that they
+close every earlier window. So nothing depends on how long a partition takes to become idle.
 """
 
 import random
@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas.monitors import Monitor
+from watchkeeper.schemas.monitors import Monitor
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTES = 40
 PER_MINUTE = 600
 LABEL_AFTER_SECONDS = 30
 FAR_MINUTES = 30
-"""How far ahead of the rest the closing events are."""
+"""How far the closing events are ahead of the rest."""
 
 MONITORS = [
     Monitor.model_validate(
@@ -57,7 +57,7 @@ MONITORS = [
     ),
 ]
 ALERTS_AT_LEAST = 4
-"""The incidents below: a missing feature, a range, bad performance and an unknown category."""
+"""The incidents below: a missing feature, a value out of range, bad performance and an unseen category."""
 
 _NULLS = range(3, 8)
 _FLIPPED = range(14, 21)
@@ -67,7 +67,7 @@ _IMPOSSIBLE = ("1999-12-31T23:59:59Z", "2200-01-01T00:00:00Z")
 
 
 class Event(NamedTuple):
-    """One record to publish, and when: minutes of event time since the start."""
+    """One record to publish, with its time: minutes of event time since the start."""
 
     minute: float
     topic: str
@@ -76,7 +76,7 @@ class Event(NamedTuple):
 
 
 def stream(seed: int, minutes: int = MINUTES, per_minute: int = PER_MINUTE) -> list[Event]:
-    """Return the whole stream but its end, in the order in which it is published."""
+    """Return the stream without its end, in the order of publication."""
     source = random.Random(seed)  # noqa: S311
     return sorted(_events(source, minutes, per_minute), key=lambda event: event.minute)
 
@@ -84,7 +84,7 @@ def stream(seed: int, minutes: int = MINUTES, per_minute: int = PER_MINUTE) -> l
 def _events(source: random.Random, minutes: int, per_minute: int) -> Iterator[Event]:
     for row in range(minutes * per_minute):
         at = row / per_minute
-        # Out of order by up to 9 of the 10 seconds allowed; one in 400 by a minute or two, and so late.
+        # Out of order by up to 9 of the 10 seconds allowed. One in 400 is late by a minute or two.
         published = at + source.random() * 0.15 + (source.uniform(1, 3) if row % 400 == 399 else 0)
         prediction = _prediction(row, at, source)
         yield Event(published, "predictions", f"p{row}", prediction)
@@ -122,7 +122,7 @@ def _prediction(row: int, at: float, source: random.Random) -> bytes:
 
 
 def _label(row: int, at: float, label_at: float, source: random.Random) -> bytes:
-    # The label agrees with the score four times of five, except while the world has turned around.
+    # The label agrees with the score four times out of five, except while the relation is reversed.
     agrees = source.random() < (0.2 if int(at) in _FLIPPED else 0.8)
     return _encode(
         prediction_id=f"p{row}", model="risk", label_time=_time(label_at), label=(_score(row) > 0.5) == agrees
@@ -143,7 +143,7 @@ def _customer(at: float, source: random.Random) -> bytes:
 
 
 def closing(keys: dict[int, str]) -> list[Event]:
-    """Return the end of the stream: one event of each kind for each partition, far ahead of all others."""
+    """Return the end of the stream: an event of each kind for each partition, far ahead of all others."""
     at = MINUTES + FAR_MINUTES
     source = random.Random(0)  # noqa: S311
     events = []

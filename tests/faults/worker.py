@@ -1,6 +1,6 @@
-"""A worker process that can be told to freeze in the middle of a save; the faults planted in it are optional.
+"""A worker process that freezes in the middle of a save on request, optionally with planted faults.
 
-It is `watchkeeper worker` but for that: `streams/` knows nothing of it.
+Apart from that it is `watchkeeper worker`. No code of `streams/` depends on this file.
 """
 
 import functools
@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from streams.fence import Fence
 from tests.faults import plants
+from watchkeeper.streams.fold.fence import Fence
 
 TRIGGER = "FAULTS_FREEZE_FILE"
 PLANT = "FAULTS_PLANT"
 
 
 def freeze_when_asked(trigger: Path) -> None:
-    """Stop this process as a checkpoint is about to be written, if the file is there; it is taken away."""
+    """Stop this process just before it writes a checkpoint, if the file exists. The file is removed."""
     write = Fence.write
 
     @functools.wraps(write)
@@ -35,7 +35,7 @@ def freeze_when_asked(trigger: Path) -> None:
 
 
 if __name__ == "__main__":
-    from streams.cli.app import main
+    from watchkeeper.streams.cli.app import main
 
     if PLANT in os.environ:
         plants.PLANTS[os.environ[PLANT]].plant()

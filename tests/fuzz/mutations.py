@@ -1,4 +1,4 @@
-"""Strategies that break what was good: bytes, JSON and MessagePack."""
+"""Strategies that corrupt valid data: bytes, JSON and MessagePack."""
 
 import json
 import math
@@ -40,7 +40,7 @@ RAW = [
     b"[" * 3000, b'{"a":' * 3000, b"\0", b'"\0"', b"1.", b"01", b"", b"null", b"tru",
     b'"' + b"x" * 100_000 + b'"', b"1e-400",
 ]  # fmt: skip
-"""Pieces of JSON and of what is none, which an encoder does not write."""
+"""Pieces of valid and invalid JSON that an encoder does not write."""
 
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -73,7 +73,7 @@ def _removed(value: Any, path: tuple[Any, ...]) -> Any:
 
 @st.composite
 def broken_bytes(draw: st.DrawFn, data: bytes) -> bytes:
-    """Truncate, flip, insert, repeat or put something before and after."""
+    """Truncate, flip, insert, repeat, prepend or append bytes."""
     kind = draw(st.sampled_from(["cut", "flip", "insert", "repeat", "around", "random"]))
     at = draw(st.integers(0, max(0, len(data) - 1)))
     if kind == "cut":
@@ -94,7 +94,7 @@ def broken_bytes(draw: st.DrawFn, data: bytes) -> bytes:
 
 @st.composite
 def broken_value(draw: st.DrawFn, value: Any) -> Any:
-    """Put something odd at one to three places, or take them away."""
+    """Replace one to three values with odd ones, or remove them."""
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(_paths(value)))
         gone = bool(path) and draw(st.booleans())
@@ -106,7 +106,7 @@ def broken_value(draw: st.DrawFn, value: Any) -> Any:
 
 @st.composite
 def broken_json(draw: st.DrawFn, value: Any) -> bytes:
-    """Break an object, its text, or put a raw piece in place of one of its values; or name a key twice."""
+    """Corrupt an object or its text, replace a value with a raw piece, or repeat a key."""
     kind = draw(st.sampled_from(["value", "value", "bytes", "raw", "twice"]))
     if kind == "value":
         return json.dumps(draw(broken_value(value))).encode()
@@ -126,12 +126,12 @@ HUGE = [
     b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff",
     b"\x91" * 5000, b"\xc1", b"\xd6\xff\0\0\0\1", b"\xc7\x01\x05a",
 ]  # fmt: skip
-"""Heads of MessagePack that promise four billion things, nest deeply, or are of types that JSON has not."""
+"""MessagePack headers that announce four billion items, nest deeply, or have types that JSON lacks."""
 
 
 @st.composite
 def broken_msgpack(draw: st.DrawFn, data: bytes) -> bytes:
-    """Break what MessagePack holds, or its bytes."""
+    """Corrupt the content of MessagePack, or its bytes."""
     kind = draw(st.sampled_from(["value", "value", "value", "bytes", "huge"]))
     if kind == "bytes":
         return draw(broken_bytes(data))
@@ -142,7 +142,7 @@ def broken_msgpack(draw: st.DrawFn, data: bytes) -> bytes:
 
 
 def packed(value: Any) -> bytes:
-    """Encode, with numbers that MessagePack has no room for as the largest that it has."""
+    """Encode. Integers that are too large for MessagePack become its largest."""
     return msgspec.msgpack.encode(_fitting(value))
 
 

@@ -1,4 +1,4 @@
-"""Whatever answers at Alertmanager's address: taken only by 2xx, read in bounds, and never an exception."""
+"""Any answer of Alertmanager's address: only 2xx is a success, reading is bounded, nothing raises."""
 
 import asyncio
 import gzip
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerting.alertmanager import Alertmanager, Refusal
 from tests.fuzz.mutations import broken_bytes
+from watchkeeper.alerting.alertmanager import Alertmanager, AlertmanagerRefusal
 
 SEEN: Counter[str] = Counter()
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -64,7 +64,7 @@ async def _ask(answer: bytes | Callable[[asyncio.StreamWriter], None], listing: 
 def test_an_answer_is_taken_or_refused(answer: bytes, listing: bool) -> None:
     found = asyncio.run(_ask(answer, listing))
     SEEN[type(found).__name__] += 1
-    if isinstance(found, Refusal):
+    if isinstance(found, AlertmanagerRefusal):
         assert 0 < len(found.message) < 1000
     elif not listing:
         assert found is None
@@ -74,14 +74,14 @@ def test_an_answer_is_taken_or_refused(answer: bytes, listing: bool) -> None:
 def test_that_was_not_vacuous() -> None:
     if not SEEN:
         pytest.skip("the other tests of this file did not run")
-    assert min(SEEN["NoneType"], SEEN["Refusal"]) > 3, SEEN
+    assert min(SEEN["NoneType"], SEEN["AlertmanagerRefusal"]) > 3, SEEN
 
 
 def test_a_redirect_to_a_login_page_is_no_delivery() -> None:
     found = asyncio.run(_ask(_answer(302, [("Location", b"https://login.example/")], b"")))
-    assert isinstance(found, Refusal)
+    assert isinstance(found, AlertmanagerRefusal)
     assert found.recoverable
-    assert "leads to https://login.example/: give the address itself" in found.message
+    assert "redirects to https://login.example/: configure that address itself" in found.message
 
 
 @pytest.mark.parametrize("status", [200, 400, 503])
@@ -98,12 +98,12 @@ def test_an_answer_without_end_takes_no_memory(status: int) -> None:
 
     found, peak = asyncio.run(flood())
     tracemalloc.stop()
-    assert isinstance(found, Refusal)
-    assert peak < 100 * 2**20  # 64 MiB of it are the other end's
+    assert isinstance(found, AlertmanagerRefusal)
+    assert peak < 100 * 2**20  # the server of the test takes 64 MiB of it
 
 
 def test_an_answer_in_an_unknown_charset_is_read() -> None:
     answer = _answer(400, [("Content-Type", b"text/plain; charset=no-such")], b"bad \xff")
     found = asyncio.run(_ask(answer))
-    assert isinstance(found, Refusal)
+    assert isinstance(found, AlertmanagerRefusal)
     assert not found.recoverable

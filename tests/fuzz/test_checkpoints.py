@@ -1,4 +1,4 @@
-"""Checkpoints and headers of our own records: read whole, or refused in one sentence."""
+"""Checkpoints and headers of internal records are read completely, or refused in one sentence."""
 
 import asyncio
 import contextlib
@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams import checkpoint as wire
-from streams import formats
-from streams.fold import Message
-from streams.keeper import Keeper
 from tests.fuzz.mutations import HUGE, broken_bytes, broken_msgpack
 from tests.fuzz.whole import FOLDS, states
+from watchkeeper.streams.fold import checkpoint as wire
+from watchkeeper.streams.fold import formats
+from watchkeeper.streams.fold.keeper import Keeper
+from watchkeeper.streams.fold.protocol import Message
 
 GOOD = wire.Checkpoint(
     wire.VERSION,
@@ -96,7 +96,7 @@ def test_a_newer_format_is_refused_before_the_rest_is_looked_at() -> None:
 
 
 def test_a_checkpoint_of_another_stage_is_refused() -> None:
-    # Evaluate would take the state of ingest for an empty one of its own.
+    # Evaluate would decode the state of ingest as an empty state of its own.
     with pytest.raises(wire.UnreadableCheckpoint, match="is of 'ingest/0', not of evaluate/0"):
         wire.decode(wire.encode(GOOD), "evaluate/0")
 

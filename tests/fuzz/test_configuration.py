@@ -1,4 +1,4 @@
-"""Records of `monitors` and `references`: put in force whole, or not at all."""
+"""Records of `monitors` and `references` are applied completely or not at all."""
 
 from collections import Counter
 from typing import Any
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.revisions import MonitorRecord, ReferenceRecord
-from streams.config.state import Configuration
 from tests.fuzz.mutations import HUGE, broken_json, broken_msgpack
 from tests.upgrades import golden
+from watchkeeper.schemas.revisions import MonitorRecord, ReferenceRecord
+from watchkeeper.streams.config.state import Configuration
 
 RECORDS = golden.configuration()
 PLAIN_MONITOR = next(value for topic, key, value in RECORDS if key == b"risk" and topic == "monitors")
@@ -51,7 +51,7 @@ def test_a_record_is_used_whole_or_what_was_in_force_stays(given: tuple[str, byt
         SEEN["ignored"] += 1
         return
     SEEN["used"] += 1
-    for each in after.history():  # what is used can be counted by
+    for each in after.history:  # rows can be counted with every revision
         each.layout("1")
         each.layout(None)
 
@@ -63,7 +63,7 @@ def test_that_was_not_vacuous() -> None:
 
 
 @pytest.mark.parametrize("topic", ["monitors", "references"])
-def test_a_newer_format_is_not_used_but_said(topic: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_newer_format_is_ignored_and_reported(topic: str, caplog: pytest.LogCaptureFixture) -> None:
     configuration = _in_force()
     before = configuration.watched("risk")
     newer: dict[str, Any] = {"format": 99, "revisions": "otherwise"}

@@ -1,4 +1,4 @@
-"""Whatever services publish: every event is accounted for, once, and nothing stops the fold."""
+"""Whatever services publish, every event is accounted for once, and nothing stops the fold."""
 
 from collections import Counter
 from typing import Any
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.profiles import ToEvaluate
-from schemas.rejections import Rejection
-from streams.fold import Record
 from tests.fuzz.mutations import broken_json
-from tests.streams.test_ingest import NOW_MS, at, fold, label, prediction
+from tests.streams.ingest.test_stage import NOW_MS, at, fold, label, prediction
+from watchkeeper.schemas.profiles import ToEvaluate
+from watchkeeper.schemas.rejections import Rejection
+from watchkeeper.streams.fold.protocol import Record
 
 FEATURE = {"feature_view": "weather", "event_time": at(3), "features": {"temp": 3.5}, "entity_id": "EWR"}
 GOOD: dict[str, list[dict[str, Any]]] = {
@@ -66,18 +66,18 @@ def test_every_event_is_accounted_for_and_none_stops_the_fold(
         ingest.fold(topic, records[first : first + chunk], NOW_MS)
     account = ingest.partition.accounts[topic]
     assert account.total == len(records)
-    told = ingest.outputs()
-    rejected = [msgspec.msgpack.decode(m.value, type=Rejection) for m in told if m.topic == "rejected"]
+    outputs = ingest.outputs()
+    rejected = [msgspec.msgpack.decode(m.value, type=Rejection) for m in outputs if m.topic == "rejected"]
     assert len(rejected) == account.rejected
     assert all(len(each.message) < 10_000 and len(each.value) <= 64_000 for each in rejected)
-    for message in told:
+    for message in outputs:
         if message.topic == "profiles":
             msgspec.msgpack.decode(message.value, type=ToEvaluate)
     SEEN.update(each.reason for each in rejected)
     SEEN["accepted"] += account.accepted
     SEEN["late"] += account.late
     SEEN["duplicate"] += account.duplicate
-    # What was taken can be saved, gone on from, and closed.
+    # The accepted events can be saved, restored and closed.
     again = fold()
     again.restore(ingest.snapshot())
     assert again.partition.accounts[topic] == account
@@ -89,7 +89,7 @@ def test_every_event_is_accounted_for_and_none_stops_the_fold(
 
 
 @given(streams())
-def test_in_whatever_chunks_the_same_events_are_refused(given: tuple[str, list[Record]]) -> None:
+def test_the_same_events_are_refused_in_all_chunkings(given: tuple[str, list[Record]]) -> None:
     topic, records = given
     whole, one_by_one = fold(), fold()
     whole.fold(topic, records, NOW_MS)
@@ -101,7 +101,7 @@ def test_in_whatever_chunks_the_same_events_are_refused(given: tuple[str, list[R
 
 
 def test_that_was_not_vacuous() -> None:
-    """Runs after the others: they met good events, and bad ones of each kind."""
+    """Runs after the others. They saw valid events, and invalid ones of each kind."""
     if not SEEN:
         pytest.skip("the other tests of this file did not run")
     assert SEEN["accepted"] > 30

@@ -1,4 +1,4 @@
-"""Monitor files and files of a reference: put in force whole, or refused in one sentence with the place."""
+"""Monitor and reference files are applied completely, or refused in one sentence that names the place."""
 
 import re
 from collections import Counter
@@ -11,18 +11,18 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.layout import Layout
-from schemas.monitors import Monitor
-from schemas.revisions import MonitorRecord, MonitorRevision
-from streams.config.changing import soonest
-from streams.config.monitor_file import read_monitor
-from streams.config.reference_file import ReferenceFile
-from streams.config.state import Configuration
-from streams.errors import UserError
-from streams.ingest.decode import Subject
-from streams.ingest.spans import Spans
 from tests.fuzz.mutations import broken_bytes, broken_value, odd
-from tests.streams.cli_runs import COLUMNS, MONITOR, rows, write_csv
+from tests.streams.cli.cli_runs import COLUMNS, MONITOR, rows, write_csv
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.revisions import MonitorRecord, MonitorRevision
+from watchkeeper.streams.config.changing import next_start
+from watchkeeper.streams.config.state import Configuration
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.files.monitor_file import read_monitor
+from watchkeeper.streams.files.reference_file import ReferenceFile
+from watchkeeper.streams.ingest.decode import SubjectDecoder
+from watchkeeper.streams.ingest.spans import PaneDurations
 
 WHOLE = (
     MONITOR
@@ -47,7 +47,7 @@ values = re.compile(r"(?<=[:,\[]) *[^,\[\]{}\n]+")
 
 @st.composite
 def with_a_piece(draw: st.DrawFn) -> bytes:
-    """Put a piece of YAML, or of what is none, in the place of a value."""
+    """Replace a value with a piece of valid or invalid YAML."""
     at = draw(st.sampled_from(list(values.finditer(WHOLE))))
     return f"{WHOLE[: at.start()]} {draw(st.sampled_from(PIECES))}{WHOLE[at.end() :]}".encode()
 
@@ -78,7 +78,7 @@ def test_a_monitor_file_is_fit_for_workers_or_is_refused(folder: Path, text: byt
 
 
 def _tried(action: Callable[[], Any]) -> Any:
-    """Return what an action gives, or the sentences in which it refuses."""
+    """Return the result of an action, or the sentences with which it refuses."""
     try:
         return action()
     except UserError as error:
@@ -86,19 +86,19 @@ def _tried(action: Callable[[], Any]) -> Any:
 
 
 def _is_fit(monitor: Monitor) -> None:
-    """See that workers understand the record, and can count by it."""
+    """Check that workers can decode the record and count rows with it."""
     configuration = Configuration()
     record = MonitorRecord(revisions=[MonitorRevision(monitor=monitor)]).encode()
     configuration.learn("monitors", monitor.subject.encode(), record)
     assert configuration.broken == {}
     watched = configuration.watched(monitor.subject)
     assert watched is not None
-    assert watched.monitor == monitor
-    Subject(monitor)
-    assert Spans.of(monitor, 0, None).pane_ms > 0
+    assert watched.latest.monitor == monitor
+    SubjectDecoder(monitor)
+    assert PaneDurations.of(monitor).pane_ms > 0
     Layout.of(monitor, None)
     try:
-        assert soonest(monitor, monitor, 1_700_000_000_000).at_ms >= 1_700_000_010_000
+        assert next_start(monitor, monitor, 1_700_000_000_000).at_ms >= 1_700_000_010_000
     except UserError:
         SEEN["never"] += 1
 

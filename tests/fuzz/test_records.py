@@ -1,4 +1,4 @@
-"""Records on our own topics that no stage can have sent: refused, kept in `rejected`, and harmless."""
+"""Invalid records on internal topics are refused, kept in `rejected`, and harmless."""
 
 from collections import Counter
 from typing import Any
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.rejections import Rejection
-from streams.fold import Record
 from tests.fuzz.mutations import HUGE, broken_bytes, broken_json, broken_msgpack, broken_value, packed
 from tests.fuzz.whole import FOLDS, records, states
 from tests.upgrades.world import NOW_MS
+from watchkeeper.schemas.rejections import Rejection
+from watchkeeper.streams.fold.protocol import Record
 
 TOPICS = {"evaluate": "profiles", "page": "findings", "notify": "alerts"}
 SEEN: Counter[str] = Counter()
@@ -25,7 +25,7 @@ def _panes() -> list[Any]:
 
 @st.composite
 def broken_panes(draw: st.DrawFn) -> bytes:
-    """Break the profile inside of a pane that is otherwise good."""
+    """Corrupt the profile of an otherwise valid pane."""
     pane = draw(st.sampled_from(_panes()[-400:]))
     profile = draw(broken_value(msgspec.msgpack.decode(pane["profile"])))
     rows = draw(st.sampled_from([pane["rows"], profile[0] if isinstance(profile, list) and profile else 0]))
@@ -48,30 +48,30 @@ def values(draw: st.DrawFn, topic: str) -> bytes | None:
 
 
 def _fold(stage: str, taken: list[bytes | None]) -> tuple[Any, list[Rejection]]:
-    """Fold records on the state of an incident, let time pass until all is closed, and save."""
+    """Fold records on the state of an incident, advance time until all is closed, and save."""
     folding = FOLDS[stage]()
     folding.restore(states()[stage])
     topic = TOPICS[stage]
     folding.fold(topic, [Record(n, NOW_MS, b"k", value) for n, value in enumerate(taken)], NOW_MS)
-    told = folding.outputs()
-    if stage == "evaluate":  # close what is open: what was taken in must not stop it then
+    outputs = folding.outputs()
+    if stage == "evaluate":  # close all windows: an accepted record must not stop that
         later = [_watermark(n, beat) for beat in range(3) for n in (0, 1)]
         folding.fold(topic, [Record(99 + n, NOW_MS, b"k", value) for n, value in enumerate(later)], NOW_MS)
     folding.tick(NOW_MS + 60_000)
-    told += folding.outputs()
+    outputs += folding.outputs()
     again = FOLDS[stage]()
     again.restore(folding.snapshot())
     again.tick(NOW_MS + 120_000)
     again.outputs()
-    rejected = [msgspec.msgpack.decode(m.value, type=Rejection) for m in told if m.topic == "rejected"]
-    return told, rejected
+    rejected = [msgspec.msgpack.decode(m.value, type=Rejection) for m in outputs if m.topic == "rejected"]
+    return outputs, rejected
 
 
 def _watermark(source: int, beat: int) -> bytes:
-    """Say that event time has passed everything, and then twice that all who are idle are so still."""
+    """Return watermarks beyond all events, and then twice that all idle sources are still idle."""
     reached = {} if beat else {kind: {name: 1_767_250_000_000} for kind, name in KINDS}
-    said = {"source": f"ingest/{source}", "now_ms": NOW_MS + 10_000_000 + beat * 1000}
-    return packed({"type": "watermark", **said, "event_time_ms": reached, "idle": {}})
+    fields = {"source": f"ingest/{source}", "now_ms": NOW_MS + 10_000_000 + beat * 1000}
+    return packed({"type": "watermark", **fields, "event_time_ms": reached, "idle": {}})
 
 
 KINDS = [("predictions", "risk"), ("labels", "risk"), ("features", "weather")]
@@ -115,9 +115,9 @@ def test_poison_is_refused(stage: str, value: bytes) -> None:
     [
         (0, -1, "Expected `int` >= 0"),
         (0, 2**60, "Expected `int` <="),
-        (5, [], "other numbers than its layout"),
-        (6, [], "other categories than its layout"),
-        (7, [10**6, 1], "other buckets"),
+        (5, [], "another number of numeric features than its layout"),
+        (6, [], "another number of category features than its layout"),
+        (7, [10**6, 1], "impossible buckets"),
         (7, [0, 10**9], "more latencies than rows"),
         (3, -5, "Expected `int` >= 0"),
     ],
@@ -135,7 +135,7 @@ def test_a_pane_with_an_impossible_profile_is_refused(index: int, new: Any, why:
     [
         ({"rows": 10**6}, "its profile"),
         ({"start_ms": 10**17}, "Expected `int` <="),
-        ({"end_ms": 5}, "a pane ends after its start"),
+        ({"end_ms": 5}, "a pane must end after its start"),
     ],
 )
 def test_a_pane_that_contradicts_itself_is_refused(changed: dict[str, int], why: str) -> None:
@@ -144,9 +144,9 @@ def test_a_pane_that_contradicts_itself_is_refused(changed: dict[str, int], why:
 
 
 def test_a_watermark_of_a_source_that_does_not_exist_is_refused() -> None:
-    # It would never say again that it is idle, and hold its subject back for ever.
-    said = {"type": "watermark", "source": "ingest/7", "now_ms": NOW_MS}
-    value = packed({**said, "event_time_ms": {}, "idle": {"labels": ["risk"]}})
+    # Such a source would never report idleness, and block its subject forever.
+    fields = {"type": "watermark", "source": "ingest/7", "now_ms": NOW_MS}
+    value = packed({**fields, "event_time_ms": {}, "idle": {"labels": ["risk"]}})
     _, (rejected,) = _fold("evaluate", [value])
     assert "there is no source 'ingest/7'" in rejected.message
 
@@ -162,7 +162,7 @@ def test_evidence_that_has_no_json_is_refused() -> None:
     window = next(w for w in map(_decoded, reversed(records("findings"))) if w["findings"])
     window["findings"][0]["evidence"] = {"x": msgspec.msgpack.Ext(5, b"a")}
     _, (rejected,) = _fold("page", [packed(window)])
-    assert "can't be told" in rejected.message
+    assert "is not JSON" in rejected.message
 
 
 def _decoded(record: Record) -> Any:

@@ -1,4 +1,4 @@
-"""Whatever a table holds: the engine takes it or says in one sentence why not, and never warns."""
+"""The engine accepts any table, or refuses it in one sentence. It never warns."""
 
 import warnings
 from collections import Counter
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors import Sentinel
+from watchkeeper.detectors import Sentinel
 
 Rng = np.random.Generator
 SEEN: Counter[str] = Counter()
@@ -39,7 +39,7 @@ COLUMNS: dict[str, Callable[[Rng, int], Any]] = {
 }
 REASONS = (
     "no column that can be watched",
-    "all columns must have as many rows",  # numbers for vectors: each a row, or all of them one?
+    "all columns must have the same number of rows",  # numbers instead of vectors: one row each, or one row?
 )
 kinds = st.lists(st.sampled_from(sorted(COLUMNS)), min_size=1, max_size=4)
 
@@ -75,8 +75,8 @@ def test_any_table_is_watched_or_refused(seed: int, kinds: list[str], rows: int,
 
 
 def _reason(error: ValueError) -> str:
-    told = [reason for reason in REASONS if reason in str(error)]
-    return told[0] if told else pytest.fail(str(error))
+    found = [reason for reason in REASONS if reason in str(error)]
+    return found[0] if found else pytest.fail(str(error))
 
 
 def test_that_was_not_vacuous() -> None:

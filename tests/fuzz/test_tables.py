@@ -1,4 +1,4 @@
-"""Files of rows: each row is an event or has its reason, and a file that can't be read is one sentence."""
+"""Each row of a file becomes an event or has a reason. A file that can't be read gives one sentence."""
 
 import io
 import json
@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.config.publishing import BadRow, Outgoing, outgoing
-from streams.config.rows import RowMapping
-from streams.config.tables import read_lines, row_count
-from streams.errors import UserError
 from tests.fuzz.mutations import ODD_NUMBERS, broken_bytes, broken_json, odd
-from tests.streams.test_ingest import MONITOR, at, label, prediction
+from tests.streams.ingest.test_stage import MONITOR, at, label, prediction
+from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.files.publishing import BadRow, Outgoing, outgoing
+from watchkeeper.streams.files.rows import RowMapping
+from watchkeeper.streams.files.tables import read_lines, row_count
 
 SEEN: Counter[str] = Counter()
 HEAD = b"prediction_id,event_time,age,income,country,member,score\n"
@@ -67,13 +67,13 @@ def test_each_row_is_an_event_or_has_its_reason(folder: Path, given: tuple[str, 
     mapping = RowMapping("predictions", MONITOR)
     try:
         row_count(path)
-        told = list(outgoing(path, "predictions", mapping))
+        found = list(outgoing(path, "predictions", mapping))
         lines = list(read_lines(path, mapping.types()))
     except UserError:
         SEEN["refused"] += 1
         return
-    assert len(told) == len(lines)
-    for each in told:
+    assert len(found) == len(lines)
+    for each in found:
         SEEN[type(each).__name__] += 1
         assert isinstance(each, Outgoing) or (isinstance(each, BadRow) and each.why)
 

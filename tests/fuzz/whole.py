@@ -1,13 +1,13 @@
-"""The folds of all stages with something in their states, and records that each of them takes."""
+"""The folds of all stages with non-empty states, and records that each of them accepts."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from streams.fold import Fold, Record
-from streams.stages import stages
 from tests.upgrades import golden
 from tests.upgrades.world import SETTINGS, registry, wire
+from watchkeeper.streams.fold.protocol import Fold, Record
+from watchkeeper.streams.stages import stages
 
 Make = Callable[[], Fold]
 
@@ -26,13 +26,13 @@ FOLDS: Mapping[str, Make] = {name: _maker(name) for name in ("ingest", "evaluate
 
 @cache
 def states() -> Mapping[str, bytes]:
-    """Give a state of each stage, as it was in the middle of an incident."""
+    """Return a state of each stage in the middle of an incident."""
     _, checkpoints, _ = golden.crashed()
     return {name: wire.decode(checkpoints[f"{name}/1"], f"{name}/1").state for name in FOLDS}
 
 
 @cache
 def records(topic: str) -> list[Record]:
-    """Give the records of one of our own topics."""
+    """Return the records of an internal topic."""
     _, _, logs = golden.crashed()
     return [record for name, log in sorted(logs.items()) if name.split("/")[0] == topic for record in log]

@@ -1,4 +1,4 @@
-"""Real worker processes for tests, and readers of what they wrote."""
+"""Real worker processes for tests, and readers of their output."""
 
 import json
 import os
@@ -12,17 +12,17 @@ from typing import Any
 import msgspec
 from confluent_kafka import Producer
 
-from schemas.monitors import Monitor
-from schemas.rejections import Rejection
-from streams.kafka import producer, read_to_end
-from streams.settings import Settings
-from streams.topics import topic_name
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.rejections import Rejection
+from watchkeeper.streams.kafka.client import producer, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 WindowKey = tuple[str, str, str | None, str, int, int]
 
 
 class Workers:
-    """Worker processes of one installation; killed at the end whatever happens."""
+    """Worker processes of one installation. All are killed at the end of the test."""
 
     def __init__(self, settings: Settings, folder: Path, **environment: str) -> None:
         self._folder = folder
@@ -53,21 +53,21 @@ class Workers:
         return [self._start() for _ in range(count)]
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "streams.cli", "worker"]
+        command = [sys.executable, "-m", "watchkeeper.streams.cli", "worker"]
         with (self._folder / f"worker-{len(self._processes)}.log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment)
         self._processes.append(process)
         return process
 
     def wait_for_joined(self, seconds: float = 60) -> None:
-        """Wait until all that were started are members of the group: on a busy machine that takes a while."""
+        """Wait until all started workers are members of the group. A busy machine needs a while for it."""
         deadline = time.monotonic() + seconds
         while not all("generation" in path.read_text() for path in self._logs()):
             assert time.monotonic() < deadline, f"not all joined within {seconds} s\n{self.logs()}"
             time.sleep(0.1)
 
     def kill(self, number: int) -> None:
-        """Kill the n-th worker that was started."""
+        """Kill the n-th started worker."""
         self._processes[number].kill()
         self._processes[number].wait()
 
@@ -80,7 +80,7 @@ class Workers:
 
 
 def apply(settings: Settings, *monitors: Monitor) -> None:
-    """Put monitors in force."""
+    """Apply monitors."""
     sender = producer(settings)
     for monitor in monitors:
         sender.produce(topic_name(settings, "monitors"), monitor.model_dump_json(), monitor.subject)
@@ -88,7 +88,7 @@ def apply(settings: Settings, *monitors: Monitor) -> None:
 
 
 def publish(settings: Settings, events: Sequence[tuple[str, str, bytes | None]]) -> None:
-    """Publish events and wait until the broker has them."""
+    """Publish events, and wait until the broker has acknowledged them."""
     sender: Producer = producer(settings)
     for topic, key, value in events:
         sender.produce(topic_name(settings, topic), value, key)
@@ -97,7 +97,7 @@ def publish(settings: Settings, events: Sequence[tuple[str, str, bytes | None]])
 
 
 def values(settings: Settings, topic: str) -> Iterator[bytes]:
-    """Read a topic whole."""
+    """Read all records of a topic."""
     partitions = 1 if topic in ("monitors", "references") else settings.partitions
     for partition in range(partitions):
         for message in read_to_end(settings, topic_name(settings, topic), partition):
@@ -106,7 +106,7 @@ def values(settings: Settings, topic: str) -> Iterator[bytes]:
 
 
 def statistics(settings: Settings) -> dict[WindowKey, dict[str, Any]]:
-    """Return every window's statistics; said twice, they must be the same."""
+    """Return the statistics of every window. If published twice, they must be equal."""
     found: dict[WindowKey, dict[str, Any]] = {}
     for value in values(settings, "statistics"):
         window = json.loads(value)
@@ -115,7 +115,7 @@ def statistics(settings: Settings) -> dict[WindowKey, dict[str, Any]]:
             for name in ("subject", "version", "segment", "kind", "window_start_ms", "window_end_ms")
         )
         other = found.setdefault(key, window)
-        assert other == window, f"{key} was said twice, and differently: {other} {window}"
+        assert other == window, f"{key} was published twice with different values: {other} {window}"
     return found
 
 
@@ -125,13 +125,13 @@ def rows(found: dict[WindowKey, dict[str, Any]], kind: str) -> int:
 
 
 def rejected(settings: Settings) -> dict[tuple[str, int, int], Rejection]:
-    """Return every rejection by where its event was."""
+    """Return every rejection by the position of its event."""
     decoded = (msgspec.msgpack.decode(value, type=Rejection) for value in values(settings, "rejected"))
     return {(r.topic, r.partition, r.offset): r for r in decoded}
 
 
 def wait_for_rows(settings: Settings, workers: Workers, wanted: dict[str, int], seconds: float = 90) -> Any:
-    """Wait until the statistics hold all rows of each kind; return them."""
+    """Wait until the statistics hold all rows of each kind. Return the statistics."""
     deadline = time.monotonic() + seconds
     while True:
         found = statistics(settings)

@@ -1,4 +1,4 @@
-"""A known stream for tests with real workers, and what an undisturbed fold of it gives."""
+"""A known stream for tests with real workers, and the result of an undisturbed fold of it."""
 
 import random
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.monitors import Monitor
+from watchkeeper.schemas.monitors import Monitor
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PER_SECOND = 20
@@ -36,7 +36,7 @@ def at(row: int) -> str:
 
 
 def events(rows: int, seed: int = 7) -> Iterator[tuple[str, str, bytes]]:
-    """Yield topic, key and value, in the order of events, with garbage and broken features among them."""
+    """Yield topic, key and value in the order of events, including garbage and broken features."""
     source = random.Random(seed)  # noqa: S311
     encode = msgspec.json.encode
     for row in range(rows):

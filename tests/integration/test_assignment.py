@@ -1,29 +1,29 @@
-"""Partition n of every topic is on one worker, whatever workers come and go: the join rests on it."""
+"""Partition n of every topic is on the same worker, while workers come and go. The join depends on it."""
 
 import re
 import time
 from pathlib import Path
 
-from streams.settings import Settings
 from tests.integration.running import Workers, apply
 from tests.integration.scene import MONITOR
+from watchkeeper.streams.settings import Settings
 
 GENERATION = re.compile(r"generation (\d+): (.+)")
 
 
 def assignments(folder: Path, alive: range) -> list[tuple[int, dict[str, str]]]:
-    """The newest generation of each worker that is alive, and what it was given, by topic."""
+    """The newest generation of each living worker, and its assigned partitions by topic."""
     found = []
     for number in alive:
-        said = GENERATION.findall((folder / f"worker-{number}.log").read_text())
-        if said:
-            generation, given = said[-1]
+        output = GENERATION.findall((folder / f"worker-{number}.log").read_text())
+        if output:
+            generation, given = output[-1]
             found.append((int(generation), dict(re.findall(r"(\S+) (\[[^]]*\])", given))))
     return found
 
 
 def settle(settings: Settings, folder: Path, alive: range, workers: Workers) -> None:
-    """Wait until the living workers share all partitions in one generation, each number whole on one."""
+    """Wait until the living workers share all partitions in one generation, each number on one worker."""
     deadline = time.monotonic() + 60
     while True:
         found = assignments(folder, alive)
@@ -35,7 +35,7 @@ def settle(settings: Settings, folder: Path, alive: range, workers: Workers) -> 
 
 
 def _numbers(given: dict[str, str]) -> list[int]:
-    assert len(set(given.values())) <= 1, f"topics are assigned apart: {given}"
+    assert len(set(given.values())) <= 1, f"topics are assigned separately: {given}"
     return [int(number) for number in re.findall(r"\d+", next(iter(given.values()), ""))]
 
 

@@ -1,11 +1,11 @@
-"""Every broker does what Watchkeeper needs of it."""
+"""Every broker has the behaviour that Watchkeeper needs."""
 
 import pytest
 from confluent_kafka import KafkaException, Producer
 
-from streams.kafka import BrokerError, producer, read_to_end
-from streams.settings import Settings
-from streams.topics import create_topics, missing_topics, topic_name, topic_problems
+from watchkeeper.streams.kafka.client import BrokerError, producer, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import create_topics, missing_topics, topic_name, topic_problems
 
 
 def send(settings: Settings, name: str, partition: int, values: list[bytes]) -> None:

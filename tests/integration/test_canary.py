@@ -1,4 +1,4 @@
-"""The canary against real workers and a real Alertmanager: seen from end to end, or missed and told."""
+"""The probe with real workers and a real Alertmanager: its drift is detected, or missed and reported."""
 
 import json
 import re
@@ -7,18 +7,18 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.cli.current import read_configuration
-from streams.settings import Settings
 from tests.alertmanager import RealAlertmanager, installed_alertmanager
 from tests.integration.running import Workers
-from tests.streams.cli_runs import run
+from tests.streams.cli.cli_runs import run
+from watchkeeper.streams.cli.current import read_configuration
+from watchkeeper.streams.settings import Settings
 
 STAGES = ("ingest", "evaluate", "page", "notify")
 FAST = ("canary", "--once", "--pane", "PT1S", "--json")
 
 
 def canary(settings: Settings, alertmanager: RealAlertmanager, *more: str) -> tuple[int, dict[str, object]]:
-    """Run one round; return its exit code and what it says."""
+    """Run one round. Return its exit code and output."""
     done = run(
         *FAST,
         *more,
@@ -31,7 +31,7 @@ def canary(settings: Settings, alertmanager: RealAlertmanager, *more: str) -> tu
 
 
 def saved(workers: Workers) -> set[tuple[str, str]]:
-    """Ask the worker for the stages and partitions that have nothing unsaved, or had not once."""
+    """Return the stages and partitions of the worker that have saved everything at least once."""
     address = re.findall(r"metrics at (http\S+)", workers.logs())[0]
     with urlopen(address) as answer:  # noqa: S310
         families = text_string_to_metric_families(answer.read().decode())
@@ -57,12 +57,12 @@ def test_drift_is_detected_from_end_to_end(settings: Settings, tmp_path: Path) -
     assert read_configuration(settings).subjects() == [], "one round leaves nothing in force"
 
 
-def test_without_a_worker_it_is_missed_and_told(settings: Settings, tmp_path: Path) -> None:
+def test_without_a_worker_the_drift_is_missed_and_reported(settings: Settings, tmp_path: Path) -> None:
     with installed_alertmanager(tmp_path) as alertmanager:
         code, result = canary(settings, alertmanager, "--within", "PT4S", "--team", "night-shift")
         assert (code, result["outcome"]) == (1, "missed")
         assert result["why"] == (
-            "the drift raised no alert at the topic alerts and Alertmanager, after 4 seconds"
+            "the drift raised no alert on the topic alerts and in Alertmanager, after 4 seconds"
         )
         [alert] = alertmanager.alerts()
         assert (alert["labels"]["alertname"], alert["labels"]["team"]) == ("CanaryMissed", "night-shift")

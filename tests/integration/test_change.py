@@ -1,4 +1,4 @@
-"""A monitor that changes in mid-stream, and a worker killed around it, give what an offline fold gives."""
+"""A monitor that changes in mid-stream, and a worker killed around it, give the result of an offline fold."""
 
 import json
 import signal
@@ -7,24 +7,25 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from schemas.monitors import Monitor
-from streams.broker import free_port
-from streams.cli.changes import Wanted, When, plan
-from streams.cli.current import read_configuration, send_configuration
-from streams.config.registry import Registry
-from streams.config.state import Watched
-from streams.evaluate.stage import EvaluateFold
-from streams.fold import Record
-from streams.ingest.stage import IngestFold
-from streams.kafka import read_to_end
-from streams.settings import Settings
-from streams.topics import topic_name
 from tests.integration.running import Workers, apply, publish, rows, wait_for_rows
 from tests.integration.scene import MONITOR, START, events
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.cli.changes import DesiredState, EffectiveTime, plan
+from watchkeeper.streams.cli.current import read_configuration, send_configuration
+from watchkeeper.streams.config.registry import Registry
+from watchkeeper.streams.config.state import Watched
+from watchkeeper.streams.config.timeline import Timeline
+from watchkeeper.streams.evaluate.stage import EvaluateFold
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.ingest.stage import IngestFold
+from watchkeeper.streams.kafka.client import read_to_end
+from watchkeeper.streams.kafka.embedded import free_port
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 ROWS = 12_000
 CHANGE_MS = round(START.timestamp() * 1000) + 5 * 60_000
-"""Events are 20 a second: it is at row 6,000."""
+"""Time of the change. With 20 events a second it is at row 6,000."""
 CHANGES = {
     "features": {"age": {"type": "integer"}, "country": {"type": "category"}},
     "segments": [],
@@ -49,9 +50,11 @@ def test_a_change_in_mid_stream_and_a_kill_give_what_an_offline_fold_gives(
         for workers in (first, second):
             _wait_for_subject(workers, "risk")
         publish(settings, everything[:before])
-        _, records = plan([Wanted(AFTER, None)], [], read_configuration(settings), When(0, CHANGE_MS))
+        _, records = plan(
+            [DesiredState(AFTER, None)], [], read_configuration(settings), EffectiveTime(0, CHANGE_MS)
+        )
         send_configuration(settings, records)
-        apply(settings, BEACON)  # whoever knows it, knows the change
+        apply(settings, BEACON)  # a worker that has received it has received the change
         for workers in (first, second):
             _wait_for_subject(workers, "beacon")
         publish(settings, everything[before:around])
@@ -77,7 +80,7 @@ class _Worker(Workers):
 def _worker(settings: Settings, folder: Path) -> _Worker:
     folder.mkdir()
     port = free_port()
-    # The pause in what is published must not count as the end of what is published.
+    # The pause between the parts must not count as the end of the stream.
     workers = _Worker(settings, folder, WATCHKEEPER_WEB_PORT=str(port), WATCHKEEPER_IDLE_SECONDS="8")
     workers.port = port
     return workers
@@ -99,9 +102,8 @@ def _subjects(port: int) -> list[str]:
 
 
 def _offline(settings: Settings) -> dict[Any, dict[str, Any]]:
-    """Fold what is on the topics in one process that knows of the change from the start."""
-    old = Watched(MONITOR)
-    registry = Registry.fixed({"risk": Watched(AFTER, {}, CHANGE_MS, old, 1)})
+    """Fold the topics in one process that has the change from the start."""
+    registry = Registry.fixed({"risk": Timeline(Watched(MONITOR), (CHANGE_MS, Watched(AFTER, {}, 1)))})
     count, now_ms = settings.partitions, time.time_ns() // 1_000_000
     folds = [EvaluateFold(registry, [f"ingest/{n}" for n in range(count)]) for _ in range(count)]
     ingests = [IngestFold(number, count, registry) for number in range(count)]

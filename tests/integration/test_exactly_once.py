@@ -1,23 +1,23 @@
-"""A SIGKILL in the middle of the stream changes no statistic, on every broker that there is."""
+"""A SIGKILL in the middle of the stream changes no statistic, on every available broker."""
 
 import signal
 import time
 from pathlib import Path
 from typing import Any
 
-from streams.settings import Settings
-from streams.topics import create_topics
 from tests.integration.running import Workers, apply, publish, rejected, wait_for_rows
 from tests.integration.scene import LABEL_AFTER, MONITOR, events
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import create_topics
 
 ROWS = 24_000
 GARBAGE = len(range(0, ROWS, 97))
 LABELS = ROWS - LABEL_AFTER
-ORPHANS = len(range(0, LABELS, 97))  # labels of predictions that were garbage
+ORPHANS = len(range(0, LABELS, 97))  # labels whose prediction was garbage
 
 
 def _run(settings: Settings, folder: Path, workers: int, kills: int) -> Any:
-    """Publish the scene in parts, killing a worker after each of the first; return the statistics."""
+    """Publish the stream in parts and kill a worker after each but the last. Return the statistics."""
     folder.mkdir()
     apply(settings, MONITOR)
     everything = list(events(ROWS))
@@ -27,7 +27,7 @@ def _run(settings: Settings, folder: Path, workers: int, kills: int) -> Any:
         for turn, at in enumerate(range(0, len(everything), part)):
             publish(settings, everything[at : at + part])
             if turn < kills:
-                time.sleep(0.7)  # let it get into the middle of this part
+                time.sleep(0.7)  # until it is in the middle of this part
                 victim = alive.pop(0)
                 victim.send_signal(signal.SIGKILL)
                 victim.wait()
@@ -41,15 +41,15 @@ def _run(settings: Settings, folder: Path, workers: int, kills: int) -> Any:
 
 
 def _frozen(settings: Settings, folder: Path) -> Any:
-    """Freeze a worker in the middle of the stream for longer than the group waits, then let it go on."""
+    """Freeze a worker in the middle of the stream for longer than the session timeout, then continue it."""
     folder.mkdir()
     apply(settings, MONITOR)
     everything = list(events(ROWS))
     third = len(everything) // 3
-    # The pause in what is published must not count as the end of what is published.
+    # The pause between the parts must not count as the end of the stream.
     with Workers(settings, folder, WATCHKEEPER_IDLE_SECONDS="20") as running:
         frozen, _ = running.start(2)
-        running.wait_for_joined()  # who is frozen while it starts finds no broker on waking, and ends
+        running.wait_for_joined()  # a worker frozen during its start finds no broker afterwards
         publish(settings, everything[:third])
         time.sleep(2)  # both work
         frozen.send_signal(signal.SIGSTOP)

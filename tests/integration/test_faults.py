@@ -1,4 +1,7 @@
-"""The short form of `make faults`: a few schedules end equal to the oracle, on every broker that there is."""
+"""The short form of `make faults`: a few schedules end equal to the oracle, on every available broker.
+
+`make test` runs one of them, `make test-long` the others.
+"""
 
 import os
 from collections.abc import Iterator
@@ -12,13 +15,17 @@ from tests.faults.cluster import Cluster, cluster
 from tests.faults.run import run
 from tests.faults.schedule import FAULTS_AT_LEAST
 
-SEEDS = [("embedded", 101), ("kafka", 111), ("kafka", 112)]
-"""About a minute each."""
+SEEDS = [
+    ("embedded", 101),
+    pytest.param("kafka", 111, marks=pytest.mark.long),
+    pytest.param("kafka", 112, marks=pytest.mark.long),
+]
+"""Schedules to run. Each takes about a minute."""
 
 
 @pytest.fixture(scope="module")
 def brokers(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """Brokers that can be hurt."""
+    """Brokers for fault injection."""
     try:
         with cluster(request.param) as running:
             yield running
@@ -38,6 +45,7 @@ def test_a_schedule_of_faults_ends_equal_to_the_oracle(brokers: Cluster, seed: i
     assert result.events > 50_000
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_on_call_gets_every_page_once_though_alertmanager_was_away(tmp_path: Path) -> None:
     with cluster("embedded") as brokers:

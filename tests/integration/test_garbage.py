@@ -1,4 +1,4 @@
-"""Garbage on every topic stops no worker, and every piece of it is found again."""
+"""Garbage on every topic stops no worker, and every piece of it is kept as rejected."""
 
 import json
 import time
@@ -6,17 +6,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from schemas.rejections import Reason
-from streams.settings import Settings
 from tests.integration.running import Workers, apply, publish, rejected, wait_for_rows
 from tests.integration.scene import MONITOR, at
+from watchkeeper.schemas.rejections import Reason
+from watchkeeper.streams.settings import Settings
 
 GOOD = 3_000
 Event = tuple[str, str, bytes | None]
 
 
 def prediction(row: int, **changes: Any) -> bytes:
-    """A good prediction, but for the changes."""
+    """A valid prediction with some changes."""
     event = {
         "prediction_id": f"p{row}",
         "model": "risk",

@@ -1,4 +1,4 @@
-"""A broker that wants a login over TLS lets both of our clients in, and a wrong password is named."""
+"""Both clients log in to a broker over TLS, and the error names a wrong password."""
 
 import asyncio
 import os
@@ -10,17 +10,17 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from streams.broker import free_port
-from streams.kafka import BrokerError, describe
-from streams.settings import Settings, read_settings
 from tests.brokers import KafkaFromJars, Offline, Unavailable
+from watchkeeper.streams.kafka.client import BrokerError, describe
+from watchkeeper.streams.kafka.embedded import free_port
+from watchkeeper.streams.settings import Settings, read_settings
 
 PASSWORD = "only for tests"  # noqa: S105
 JAAS = "org.apache.kafka.common.security"
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """Make the broker's key store and the certificate to trust, with the tool that every Java brings."""
+    """Make the broker's key store and the trusted certificate with Java's keytool."""
     store, certificate = folder / "kafka.p12", folder / "kafka.pem"
     common = [
         "keytool",
@@ -41,7 +41,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 
 
 def want_login(kafka: KafkaFromJars, store: Path) -> int:
-    """Add a listener with TLS and both kinds of login, and return its port."""
+    """Add a listener with TLS and both kinds of login. Return its port."""
     port = free_port()
     kafka.config["listeners"] += f",SASL_SSL://:{port}"
     kafka.config["advertised.listeners"] += f",SASL_SSL://127.0.0.1:{port}"
@@ -60,7 +60,7 @@ def want_login(kafka: KafkaFromJars, store: Path) -> int:
 
 @pytest.fixture(scope="module")
 def login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Settings for Apache Kafka's guarded listener."""
+    """Settings for the listener with TLS and login."""
     try:
         kafka = KafkaFromJars(("--add-scram", f"SCRAM-SHA-512=[name=amy,password={PASSWORD}]"))
     except Unavailable as error:
@@ -88,7 +88,7 @@ async def test_the_login_is_accepted(login: Settings, mechanism: str) -> None:
     client = AIOKafkaProducer(bootstrap_servers=settings.broker, **auth)
     await client.start()
     await client.stop()
-    await asyncio.sleep(0.2)  # it does not wait for the end of TLS, and the loop is closed next
+    await asyncio.sleep(0.2)  # closing does not wait for the end of TLS, and the loop closes next
 
 
 def test_a_wrong_password_is_named(login: Settings) -> None:

@@ -1,4 +1,4 @@
-"""The broker stops and comes back while a worker folds; then it stops for good, and so does the worker."""
+"""The broker stops and returns while a worker folds. Then it stops for good, and the worker ends."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from streams.settings import Settings
-from streams.topics import create_topics
 from tests.brokers import KafkaFromJars, Unavailable
 from tests.integration.running import Workers, apply, publish, wait_for_rows
 from tests.integration.scene import LABEL_AFTER, MONITOR, events
 from tests.integration.test_page import until
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import create_topics
 
 ROWS = 6000
 GARBAGE = len(range(0, ROWS, 97))
@@ -34,7 +34,7 @@ def kafka() -> Iterator[KafkaFromJars]:
 
 
 def ask(log: Path, page: str) -> dict[str, Any]:
-    """Ask a worker for its health; nothing while it does not answer."""
+    """Return a page of a worker; empty while it does not answer."""
     found = re.search(r"metrics at (http://\S+)/metrics", log.read_text())
     if found is None:
         return {}
@@ -51,13 +51,13 @@ def test_a_worker_outlives_its_broker_and_stops_without_it(kafka: KafkaFromJars,
     apply(settings, MONITOR)
     everything = list(events(ROWS))
     log = tmp_path / "worker-0.log"
-    # Publishers that were cut off, too, may come back some seconds after the workers.
+    # Publishers lost the connection too. They may reconnect some seconds after the workers.
     with Workers(settings, tmp_path, WATCHKEEPER_IDLE_SECONDS="6") as running:
         [worker] = running.start()
         publish(settings, everything[: ROWS // 2])
         until(lambda: bool(ask(log, "ready").get("ok")), running)
         kafka.stop()
-        # Longer than a partition must be silent to be idle: none may be closed because of this.
+        # Longer than the idle time of a partition. The outage must not close any window.
         until(lambda: ask(log, "ready").get("broker_silence_seconds", 0) > 10, running)
         assert ask(log, "live")["ok"]
         kafka.start()

@@ -1,15 +1,15 @@
-"""From events in Kafka to a page at a real Alertmanager, firing and then resolved."""
+"""From events in Kafka to a page in a real Alertmanager, first firing and then resolved."""
 
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from schemas.monitors import Monitor
-from streams.settings import Settings
 from tests.alertmanager import installed_alertmanager
 from tests.integration.running import Workers, apply, publish
 from tests.integration.scene import at
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PANE_ROWS = 600  # half a minute, at 20 a second
@@ -26,7 +26,7 @@ MONITOR = Monitor.model_validate(
 
 
 def predictions(first_pane: int, panes: int, with_age: bool) -> list[tuple[str, str, bytes | None]]:
-    """Some windows of predictions, with or without the feature."""
+    """Return several windows of predictions, with or without the feature."""
     events: list[tuple[str, str, bytes | None]] = []
     for row in range(first_pane * PANE_ROWS, (first_pane + panes) * PANE_ROWS):
         event = {"prediction_id": f"p{row}", "model": "risk", "event_time": at(row)}

@@ -1,4 +1,4 @@
-"""Publishers of all kinds: every compression, transactions that end either way, headers that are not text."""
+"""All kinds of publishers: every compression, committed and aborted transactions, binary header names."""
 
 import asyncio
 from pathlib import Path
@@ -12,21 +12,21 @@ from aiokafka.producer import producer as sending
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Producer
 
-from streams.kafka import headers_of, producer, read_to_end
-from streams.settings import Settings
-from streams.topics import topic_name
 from tests.integration.running import Workers, apply, values, wait_for_rows
 from tests.integration.scene import MONITOR, at
+from watchkeeper.streams.kafka.client import headers_of, producer, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 CODECS = "none", "gzip", "snappy", "lz4", "zstd"
 EACH = 200
 
 
 class NotText(str):
-    """A header name whose bytes are no UTF-8."""
+    """A header name whose bytes are not UTF-8."""
 
     def encode(self, *_: Any) -> bytes:  # type: ignore[override]
-        """Return what goes to the broker."""
+        """Return the bytes to send."""
         return b"\xff\xfe" + str(self).encode()
 
 
@@ -71,8 +71,8 @@ async def _send_with_odd_header(settings: Settings, events: list[tuple[str, byte
 def test_every_compression_and_headers_that_are_not_text(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing of a batch is lost by one header, and what is behind it is read."""
-    for module in (message_accumulator, sending):  # the compiled one takes text only
+    """One such header loses nothing of its batch, and the records after it are read."""
+    for module in (message_accumulator, sending):  # the compiled encoder accepts only text
         monkeypatch.setattr(module, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
     apply(settings, MONITOR)
     asyncio.run(_send_with_odd_header(settings, _predictions(0)))
@@ -82,12 +82,12 @@ def test_every_compression_and_headers_that_are_not_text(
         running.start()
         wait_for_rows(settings, running, {"predictions": (len(CODECS) + 1) * EACH}, 30)
     again = read_to_end(settings, topic_name(settings, "predictions"), 0)
-    assert {tuple(headers_of(message)) for message in again} == {()}  # as a worker that reads them again
+    assert {tuple(headers_of(message)) for message in again} == {()}  # as a worker does after a restart
 
 
 @pytest.mark.parametrize("broker", ["kafka"], indirect=True)
 def test_only_what_was_committed_counts_and_its_end_is_found(settings: Settings, tmp_path: Path) -> None:
-    """The records that end a transaction are none to wait for: windows close, though nothing follows them."""
+    """Nothing waits for the markers that end a transaction: windows close although no record follows them."""
     apply(settings, MONITOR)
     with Workers(settings, tmp_path) as running:
         running.start()

@@ -1,18 +1,18 @@
-"""A bad deploy stops the worker and pages; once it is mended, a replay makes all good."""
+"""A bad deploy stops the worker and pages. After it is fixed, a replay recovers the events."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from schemas.monitors import Monitor
-from streams.settings import Settings
-from streams.topics import topic_name
 from tests.alertmanager import installed_alertmanager
 from tests.integration.running import Workers, apply, publish, rejected, wait_for_rows
 from tests.integration.scene import at
 from tests.integration.test_page import until
-from tests.streams.cli_runs import run
+from tests.streams.cli.cli_runs import run
+from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 EVENTS = 4_000
 FIRST = 200
@@ -31,7 +31,7 @@ def monitor(task: str) -> Monitor:
 
 
 def prediction(row: int) -> bytes:
-    """A score in percent: right for a regression, impossible for a classifier."""
+    """A score in percent: valid for a regression, invalid for a classifier."""
     event = {"prediction_id": f"p{row}", "model": "risk", "event_time": at(row)}
     output = {"value": row % 70, "score": 50}
     return json.dumps({**event, "features": {"age": row % 90}, "prediction": output}).encode()
@@ -49,7 +49,7 @@ def test_a_bad_deploy_stops_the_worker_and_pages_and_a_replay_makes_it_good(
         }
         with Workers(settings, tmp_path, **environment) as running:
             [worker] = running.start()
-            publish(settings, events[:FIRST])  # too few to judge by: they are rejected
+            publish(settings, events[:FIRST])  # too few to stop the worker: they are rejected
             until(lambda: len(rejected(settings)) == FIRST, running)
             publish(settings, events[FIRST:])
             assert worker.wait(60) == 71, running.logs()
@@ -69,7 +69,7 @@ def test_a_bad_deploy_stops_the_worker_and_pages_and_a_replay_makes_it_good(
 
 
 def replay(settings: Settings) -> int:
-    """Replay all; return how many that were."""
+    """Replay all. Return their number."""
     names = ("broker", "application", "topic_prefix")
     environment = {f"WATCHKEEPER_{name.upper()}": str(getattr(settings, name)) for name in names}
     result = run("rejected", "replay", "--yes", "--json", **environment)

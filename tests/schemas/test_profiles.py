@@ -4,7 +4,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from schemas.profiles import Pane, RowsCounts, ToEvaluate, Watermark
+from watchkeeper.schemas.profiles import Pane, RowsCounts, ToEvaluate, Watermark
 
 GOLDEN = Path(__file__).parent / "golden"
 MESSAGES = {

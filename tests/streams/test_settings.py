@@ -7,7 +7,7 @@ from pathlib import Path
 import faust
 import pytest
 
-from streams.settings import Settings, SettingsError, read_settings
+from watchkeeper.streams.settings import Settings, SettingsError, read_settings
 
 SECRET = "not for the log"  # noqa: S105
 LOGIN = {"security_protocol": "SASL_SSL", "sasl_username": "amy", "sasl_password": SECRET}
@@ -49,9 +49,9 @@ def test_several_alertmanagers_are_separated_by_commas(monkeypatch: pytest.Monke
         ({"alertmanagers": "http://"}, "--alertmanager: input should be a valid URL"),
         (
             {"alertmanagers": f"http://amy:{SECRET}@am:9093"},
-            "--alertmanager: a URL holds a user or password; ",
+            "--alertmanager: a URL contains a user or password; ",
         ),
-        ({"broker": f"amy:{SECRET}@kafka:9092"}, "--broker: holds a user or password; they belong into"),
+        ({"broker": f"amy:{SECRET}@kafka:9092"}, "--broker: contains a user or password; set them in"),
         ({"security_protocol": "SSL", "ssl_ca_file": __file__}, "WATCHKEEPER_SSL_CA_FILE: /"),
         ({"sasl_password_file": "/nowhere"}, "WATCHKEEPER_SASL_PASSWORD_FILE: path does not point to a file"),
         ({"security_protocol": "TLS"}, "WATCHKEEPER_SECURITY_PROTOCOL: input should be 'PLAINTEXT', 'SSL'"),
@@ -169,7 +169,7 @@ def test_a_password_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None
     file = tmp_path / "password"
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(
-        SettingsError, match=r"^WATCHKEEPER_SASL_PASSWORD_FILE: .* can't be read \(it is no text"
+        SettingsError, match=r"^WATCHKEEPER_SASL_PASSWORD_FILE: .* can't be read \(it is not text"
     ):
         read_settings(**LOGIN | {"sasl_password": None, "sasl_password_file": file})
 

@@ -6,35 +6,57 @@ from typing import Any
 
 import msgspec
 
-from streams.fold import Record
+from watchkeeper.streams.fold.protocol import Record
 
-FOLDER = Path(__file__).parent / "golden" / "format-1"
-
-
-def read(name: str) -> Any:
-    return msgspec.msgpack.decode(zlib.decompress((FOLDER / f"{name}.zz").read_bytes()))
-
-
-def configuration() -> list[tuple[str, bytes, bytes]]:
-    return [tuple(each) for each in read("configuration")]
+FOLDER = Path(__file__).parent / "golden"
+FORMAT_1 = "format-1"
+FORMAT_2 = "format-2-f91deb0"
+Logs = dict[str, list[Record]]
 
 
-def source() -> dict[str, list[Record]]:
-    return _logs(read("source"))
+def read(name: str, folder: str = FORMAT_1) -> Any:
+    return msgspec.msgpack.decode(zlib.decompress((FOLDER / folder / f"{name}.zz").read_bytes()))
 
 
-def crashed() -> tuple[int, dict[str, bytes], dict[str, list[Record]]]:
-    """Give the round, the checkpoints and the records of all topics but the source's."""
-    found = read("crashed")
+def configuration(folder: str = FORMAT_1) -> list[tuple[str, bytes, bytes]]:
+    return [tuple(each) for each in read("configuration", folder)]
+
+
+def source(folder: str = FORMAT_1) -> Logs:
+    return _logs(read("source", folder))
+
+
+def crashed(folder: str = FORMAT_1) -> tuple[int, dict[str, bytes], Logs]:
+    """Return the round, the checkpoints, and the records of all topics except the input."""
+    found = read("crashed", folder)
     return found["round"], found["checkpoints"], _logs(found["logs"])
 
 
-def final() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = read("final")
+def moments(folder: str) -> list[tuple[int, dict[str, bytes], Logs]]:
+    """Return the same at several rounds of an undisturbed process."""
+    found = read("undisturbed", folder)
+    logs = _logs(found["logs"])
+    return [
+        (
+            moment["round"],
+            moment["checkpoints"],
+            {name: logs[name][:length] for name, length in moment["lengths"].items()},
+        )
+        for moment in found["moments"]
+    ]
+
+
+def undisturbed(folder: str) -> Logs:
+    """Return the records of all topics except the input, at the end."""
+    return _logs(read("undisturbed", folder)["logs"])
+
+
+def final(folder: str = FORMAT_1) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = read("final", folder)
     return found
 
 
-def _logs(found: dict[str, Any]) -> dict[str, list[Record]]:
+def _logs(found: dict[str, Any]) -> Logs:
     return {name: [_record(*each) for each in log] for name, log in found.items()}
 
 

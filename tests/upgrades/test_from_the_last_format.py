@@ -1,10 +1,5 @@
-"""What the program before this one left is gone on from, exactly; and what this one leaves, by that one."""
+"""This program continues exactly from the last format, and the program of that format from this one's."""
 
-import io
-import os
-import subprocess
-import sys
-import tarfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,26 +7,30 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.alerts import Alert
-from schemas.findings import WindowFindings
-from schemas.profiles import ToEvaluate
-from schemas.rejections import Rejection
-from schemas.retraining import RetrainingRequest
-from schemas.statistics import WindowStatistics
-from streams import formats
 from tests.upgrades import golden
+from tests.upgrades.old_code import go_on
 from tests.upgrades.world import Memory, live, outcome, registry, wire
+from watchkeeper.schemas.alerts import Alert
+from watchkeeper.schemas.findings import WindowFindings
+from watchkeeper.schemas.profiles import ToEvaluate
+from watchkeeper.schemas.rejections import Rejection
+from watchkeeper.schemas.retraining import RetrainingRequest
+from watchkeeper.schemas.statistics import WindowStatistics
+from watchkeeper.streams.fold import formats
 
-LAST_COMMIT = "14df77e"
-"""The last that wrote format 1."""
-CHANGED: dict[str, set[str]] = {"rejected": {"message"}, "statistics": {"monitor_revision"}}
-"""Fields that are new or worded anew since format 1, by topic."""
+CHANGED: dict[str, set[str]] = {
+    "rejected": {"message"},
+    "statistics": {"monitor_revision"},
+    "retraining": {"reasons"},
+}
+"""Fields that are new, or have a new wording, since format 1, by topic."""
 MEASURES = ("psi", "psi_excess", "jensen_shannon", "hellinger", "total_variation", "wasserstein")
 DROPPED = {"orphan_labels", *MEASURES, *(f"prediction_{name}" for name in MEASURES)}
-"""Statistics that are no more (an orphan belongs to no version and window), or measured better since."""
-TOLD_OTHERWISE = {"missing", "wrong_type", "out_of_range"}
-"""Checks that are told from the reference since, where they were told from the recent windows as well."""
-HERE = Path(__file__).parent
+"""Statistics that were removed (an orphan belongs to no version and window) or are measured better now."""
+COMPARED_OTHERWISE = {"missing", "wrong_type", "out_of_range"}
+"""Checks that compare only with the reference now; before, they compared with recent windows too."""
+REWORDED = {"summary", "description", "action", "resolution"}
+"""Annotations whose wording has changed since. The labels still identify the alert."""
 
 
 def _memory(written: int = formats.NEWEST, **more: Any) -> Memory:
@@ -52,25 +51,27 @@ def _as_it_crashed(written: int = formats.NEWEST) -> Memory:
     return memory
 
 
-def as_before(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Leave out what was changed on purpose since."""
+def as_before(records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Remove everything that was changed on purpose since."""
     kept = {
         topic: {key: _without(each, CHANGED.get(topic, set())) for key, each in found.items()}
-        for topic, found in told.items()
+        for topic, found in records.items()
     }
     for window in kept["statistics"].values():
         window["statistics"] = [
             _rounded(each) for each in window["statistics"] if each["name"] not in DROPPED
         ]
     for alert in kept["alerts"].values():
-        if any(each["check"] in TOLD_OTHERWISE for each in alert["evidence"]):
-            alert["evidence"] = [_without(each, {"explanation", "p_value"}) for each in alert["evidence"]]
-            alert["annotations"] = _without(alert["annotations"], {"description", "evidence"})
+        alert["annotations"] = _without(alert["annotations"], REWORDED)
+        alert["evidence"] = [_without(each, {"explanation"}) for each in alert["evidence"]]
+        if any(each["check"] in COMPARED_OTHERWISE for each in alert["evidence"]):
+            alert["evidence"] = [_without(each, {"p_value"}) for each in alert["evidence"]]
+            alert["annotations"] = _without(alert["annotations"], {"evidence"})
     return kept
 
 
 def _rounded(statistic: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the last digits: another processor adds up in another order than that of the golden files."""
+    """Remove the last digits: another processor may sum in another order."""
     return {
         key: float(f"{each:.12g}") if isinstance(each, float) else each for key, each in statistic.items()
     }
@@ -86,12 +87,12 @@ def registered() -> Any:
 
 
 @pytest.mark.parametrize("written", [1, 2])
-def test_from_old_checkpoints_the_end_is_that_of_theold_code(registered: Any, written: int) -> None:
+def test_from_old_checkpoints_the_end_is_that_of_the_old_code(registered: Any, written: int) -> None:
     memory = _as_it_crashed(written)
     before = {name: len(log) for name, log in memory.logs.items()}
     live(memory, registered)
     assert as_before(outcome(memory)) == as_before(golden.final())
-    # Not vacuous: records of both formats lie in the same partitions, and both were folded.
+    # Not vacuous: the same partitions hold records of both formats, and both were folded.
     new = [memory.logs[name][before[name] :] for name in ("profiles/1", "findings/1", "alerts/1")]
     assert all(new)
     assert {formats.origin(record.headers).format for log in new for record in log} == {written}
@@ -108,7 +109,7 @@ def test_each_stage_and_partition_had_a_checkpoint_with_state_and_some_owed_outp
     assert versions == {1}
 
 
-def test_an_undisturbed_run_tells_what_it_did_in_the_old_format(registered: Any) -> None:
+def test_an_undisturbed_run_publishes_the_same_as_in_the_old_format(registered: Any) -> None:
     assert as_before(outcome(live(_memory(), registered))) == as_before(golden.final())
 
 
@@ -127,7 +128,7 @@ def test_every_record_of_the_old_format_is_read(registered: Any) -> None:
     read = {name.split("/")[0]: 0 for name in logs}
     for name, log in logs.items():
         topic = name.split("/")[0]
-        if topic == "notify":  # no topic, but what the receiver was given
+        if topic == "notify":  # not a topic, but the input of the receiver
             continue
         for record in log:
             DECODERS[topic](record.value)
@@ -136,30 +137,9 @@ def test_every_record_of_the_old_format_is_read(registered: Any) -> None:
     assert min(read[topic] for topic in ("findings", "statistics", "rejected", "alerts")) > 0
 
 
-def old_code(folder: Path) -> Path:
-    """Unpack the last commit of the last format; skip where the history is not there."""
-    root = HERE.parent.parent
-    made = subprocess.run(["git", "-C", root, "archive", LAST_COMMIT], capture_output=True, check=False)
-    if made.returncode:
-        pytest.skip(f"the history has no {LAST_COMMIT}: {made.stderr.decode().strip()}")
-    with tarfile.open(fileobj=io.BytesIO(made.stdout)) as tar:
-        tar.extractall(folder, filter="data")
-    return folder
-
-
-def _go_on_withold_code(memory: Memory, folder: Path) -> subprocess.CompletedProcess[str]:
-    old = old_code(folder / "old")
-    broker = {"round": memory.round, "checkpoints": memory.checkpoints, "logs": memory.logs}
-    given = msgspec.msgpack.encode(broker | {"configuration": golden.configuration()})
-    (folder / "broker.zz").write_bytes(zlib.compress(given))
-    command = [sys.executable, HERE / "go_on.py", folder / "broker.zz", folder / "told"]
-    environment = {**os.environ, "PYTHONPATH": str(old)}
-    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
-
-
-def test_the_old_code_goes_on_from_what_this_one_wrote_for_it(registered: Any, tmp_path: Path) -> None:
-    memory = live(_memory(1), registered, until=30)
-    ended = _go_on_withold_code(memory, tmp_path)
+def test_the_old_code_continues_from_what_this_one_wrote_for_it(registered: Any, tmp_path: Path) -> None:
+    memory = live(_memory(1), registered, until=6)
+    ended = go_on(golden.FORMAT_1, memory, tmp_path)
     assert ended.returncode == 0, ended.stderr
     told = msgspec.msgpack.decode((tmp_path / "told").read_bytes())
     assert told["version"] == 1, "that was not the old code"
@@ -167,7 +147,7 @@ def test_the_old_code_goes_on_from_what_this_one_wrote_for_it(registered: Any, t
 
 
 def test_the_old_code_refuses_what_was_not_written_for_it(registered: Any, tmp_path: Path) -> None:
-    memory = live(_memory(2), registered, until=30)
-    ended = _go_on_withold_code(memory, tmp_path)
+    memory = live(_memory(2), registered, until=6)
+    ended = go_on(golden.FORMAT_1, memory, tmp_path)
     assert ended.returncode == 1
     assert ended.stderr.strip() == "checkpoint has format 2, this program reads 1"

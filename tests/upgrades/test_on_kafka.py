@@ -1,4 +1,4 @@
-"""Real workers: two new ones take over from an old one that died, and one that is too old stops in time."""
+"""Real workers: two new ones take over from an old one that died, and one that is too old stops early."""
 
 import json
 import os
@@ -12,18 +12,19 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.fold import Record
-from streams.kafka import producer, read_to_end
-from streams.settings import Settings
-from streams.topics import create_topics, topic_name
 from tests.integration.running import Workers, apply, publish, statistics, values
 from tests.integration.scene import MONITOR, events
 from tests.upgrades import golden
-from tests.upgrades.test_from_the_last_format import as_before, old_code
+from tests.upgrades.old_code import unpack
+from tests.upgrades.test_from_the_last_format import as_before
+from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.kafka.client import producer, read_to_end
+from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import create_topics, topic_name
 
 
 def _seed(settings: Settings) -> None:
-    """Put on the broker what the old worker left: events, configuration, its records and its checkpoints."""
+    """Produce what the old worker left: events, configuration, its records and its checkpoints."""
     _, checkpoints, written = golden.crashed()
     sender = producer(settings)
     logs = golden.source() | {name: log for name, log in written.items() if not name.startswith("notify/")}
@@ -44,7 +45,7 @@ def _produce(sender: Any, topic: str, partition: int, record: Record) -> None:
 
 
 def _alerts(settings: Settings) -> dict[str, Any]:
-    """Return the alerts, but for silence: by the clock of today the old worker died long ago."""
+    """Return the alerts without those of silence: by today's clock, the old worker died long ago."""
     decoded = map(json.loads, values(settings, "alerts"))
     told = (each for each in decoded if each["labels"]["alertname"] != "StreamSilent")
     return {f"{each['fingerprint']} {each['updated_at']} {each['status']}": each for each in told}
@@ -111,7 +112,7 @@ def test_what_a_newer_worker_wrote_stops_this_one_before_it_acts(settings: Setti
 
 
 def _old_worker(settings: Settings, code: Path, log: Path) -> subprocess.Popen[bytes]:
-    """Start a worker of the last format's code."""
+    """Start a worker of the code that wrote the last format."""
     environment = {
         **os.environ,
         "WATCHKEEPER_BROKER": settings.broker,
@@ -123,13 +124,13 @@ def _old_worker(settings: Settings, code: Path, log: Path) -> subprocess.Popen[b
         "WATCHKEEPER_IDLE_SECONDS": "3",
         "PYTHONPATH": str(code),
     }
-    command = [sys.executable, "-m", "streams.cli", "worker"]
+    command = [sys.executable, "-m", "watchkeeper.streams.cli", "worker"]
     with log.open("wb") as output:
         return subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=code)
 
 
 def _wait_for_membership(worker: subprocess.Popen[bytes], log: Path) -> None:
-    """Before that a worker neither folds nor hears SIGTERM."""
+    """Wait until it is ready. Before that, a worker neither folds nor reacts to SIGTERM."""
     deadline = time.monotonic() + 60
     while b"generation" not in log.read_bytes():
         assert worker.poll() is None, log.read_text()[-3000:]
@@ -140,7 +141,7 @@ def _wait_for_membership(worker: subprocess.Popen[bytes], log: Path) -> None:
 def test_an_old_and_a_new_worker_side_by_side_lose_and_double_nothing(
     settings: Settings, tmp_path: Path
 ) -> None:
-    code = old_code(tmp_path / "code")
+    code = unpack(golden.FORMAT_1, tmp_path / "code")
     two = settings.model_copy(update={"partitions": 2, "topic_prefix": settings.topic_prefix + "roll."})
     create_topics(two)
     final = as_before(golden.final())["statistics"]
@@ -164,7 +165,7 @@ def test_an_old_and_a_new_worker_side_by_side_lose_and_double_nothing(
                 if step == 16:
                     assert old.poll() is None, (tmp_path / "old.log").read_text()[-3000:]
                     old.terminate()
-                time.sleep(0.25)  # a stream, not a heap: both work while it flows
+                time.sleep(0.25)  # slowly enough that both workers fold while events flow
             assert old.wait(30) == 0, (tmp_path / "old.log").read_text()[-3000:]
             deadline = time.monotonic() + 60
             while len(statistics(two)) < len(final):

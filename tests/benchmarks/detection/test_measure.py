@@ -17,7 +17,7 @@ KEYS = ["detector", "stream", "change", "arl_target", "arl_measured", "alarms", 
 
 
 class Beyond:
-    """Alarms at each value above a threshold: the rows to an alarm are geometric."""
+    """Alarms at each value above a threshold, so the rows to an alarm have a geometric distribution."""
 
     def __init__(self, threshold):
         self.threshold = threshold
@@ -72,20 +72,20 @@ def test_a_contestant_that_does_not_take_the_values_has_no_rows():
     assert len(on_changes(picky, None, ERRORS, QUICK)) == 4
 
 
-class Watching(NeverFires):
-    told: tuple[int, int] | None = None
+class WithClock(NeverFires):
+    times: tuple[int, int] | None = None
 
     def clock(self, start_ms, every_ms):
-        self.told = start_ms, every_ms
+        self.times = start_ms, every_ms
 
 
-def test_who_wants_the_time_is_told_it_where_there_is_a_clock():
-    contestant = Watching()
+def test_a_contestant_with_a_clock_gets_the_times_of_the_stream():
+    contestant = WithClock()
     (row,) = on_healthy(entry(contestant), 1e4, HEALTHY["rounded"], QUICK)
-    assert contestant.told is None
+    assert contestant.times is None
     assert (row.change, row.delay_mean, row.budget) == ("none", None, QUICK.healthy_rows / 1e4)
     on_healthy(entry(contestant), 1e4, HEALTHY["daily and weekly"], QUICK)
-    assert contestant.told == (MONDAY_MS, MINUTE_MS)
+    assert contestant.times == (MONDAY_MS, MINUTE_MS)
 
 
 @pytest.mark.parametrize("name", CONTESTANTS)
@@ -99,7 +99,7 @@ def test_every_contestant_takes_part_and_only_the_dummy_fires_at_once(name):
     assert found == sorted(found)[:1]
     assert all(type(position) is int for position in found)
     if "fires" not in name:
-        assert len(found) == 1 or name == "river EDDM", "a jump of errors to 1 is not seen"
+        assert len(found) == 1 or name == "river EDDM", "a jump of errors to 1 was not detected"
 
 
 def test_the_report_has_its_keys_in_order(tmp_path, capsys):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from detectors.calibration.contestants import ALWAYS, ENGINE, NEVER
-from detectors.calibration.injection import KINDS, columns_for, inject
-from detectors.calibration.measure import Calibration, calibrate, interval
-from detectors.engine.table import Table
+from watchkeeper.detectors.calibration.contestants import ALWAYS, ENGINE, NEVER
+from watchkeeper.detectors.calibration.injection import KINDS, columns_for, inject
+from watchkeeper.detectors.calibration.measure import Calibration, calibrate, interval
+from watchkeeper.detectors.tables.table import Table
 
 ROWS = 6000
 
@@ -40,7 +40,7 @@ def test_dummies_show_what_figures_are_worth_nothing(found: Calibration) -> None
     assert (alarms[ALWAYS].alarms, alarms[NEVER].alarms) == (ROWS // 2, 0)
     assert {(e.delay_mean, e.miss_rate) for e in found.delays if e.detector == ALWAYS} == {(1.0, 0.0)}
     assert {(e.delay_mean, e.miss_rate) for e in found.delays if e.detector == NEVER} == {(found.limit, 1.0)}
-    assert alarms[ALWAYS].verdict == "over budget"
+    assert alarms[ALWAYS].judgement == "over budget"
 
 
 def test_every_kind_and_size_is_tried_on_every_detector(found: Calibration) -> None:
@@ -62,7 +62,7 @@ def test_the_same_seed_gives_the_same_figures() -> None:
 
 
 def test_a_short_history_is_refused() -> None:
-    with pytest.raises(ValueError, match="it has 100 rows, and less than 2000 say little"):
+    with pytest.raises(ValueError, match="it has 100 rows; calibration needs at least 2000"):
         calibrate(history(rows=100), 1.0, 1000, detectors=[NEVER])
 
 

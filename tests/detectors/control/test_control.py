@@ -4,8 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from detectors.control import ELond, category_e_value, e_bh, number_e_value, p_to_e
-from detectors.drift import kolmogorov_smirnov
+from watchkeeper.detectors.checks.drift import kolmogorov_smirnov
+from watchkeeper.detectors.control import ELond, category_e_value, e_bh, number_e_value, p_to_e
 
 SHARES = np.full(20, 0.05)
 

@@ -2,18 +2,21 @@
 
 import numpy as np
 
-from detectors.engine import bets, scores, wander
-from detectors.engine.bank import Bank, Column, Stakes
+from watchkeeper.detectors.engine import scores
+from watchkeeper.detectors.engine.bank import Bank, Column
+from watchkeeper.detectors.engine.bet_pool import BetPool
+from watchkeeper.detectors.engine.bets import make_bets
+from watchkeeper.detectors.engine.variability import of_independent
 
 SHARES = np.full(8, 1 / 8)
 SCORES = scores.of_numbers(SHARES)
 
 
 def bank(budget, rows=1e9, columns=1):
-    placed = bets.place(
-        SCORES, SHARES, wander.calm(len(SCORES)), (1, -1), np.full(4, 0.25), np.zeros(len(SCORES))
+    bets = make_bets(
+        SCORES, SHARES, of_independent(len(SCORES)), (1, -1), np.full(4, 0.25), np.zeros(len(SCORES))
     )
-    return Bank([Column(placed, rows, [1.0] * 4)] * columns, np.full(columns, 1 / columns), budget)
+    return Bank([Column(bets, rows, [1.0] * 4)] * columns, np.full(columns, 1 / columns), budget)
 
 
 def blocks(rng, n, block=8, columns=1):
@@ -24,10 +27,10 @@ def blocks(rng, n, block=8, columns=1):
 def test_the_wealth_in_health_is_at_most_the_rows_seen():
     rng, n = np.random.default_rng(1), 40
     many = bank(budget=1.0, columns=2000)  # as many streams of their own
-    stakes = Stakes.of([many])
+    pool = BetPool.of([many])
     sums, rows = blocks(rng, n, columns=2000)
     for factors in np.exp(many.growth(sums, rows)):
-        stakes.play(factors.ravel(), 8)
+        pool.play(factors.ravel(), 8)
     totals = many.evidence().columns * 2000
     mean, error = np.mean(totals), np.std(totals) / np.sqrt(len(totals))
     assert 0.5 * 8 * n < mean < 8 * n + 4 * error
@@ -38,11 +41,11 @@ def test_dependent_columns_spend_one_budget():
     alarms, seen = 0, 0
     for _ in range(40):
         many = bank(budget=1000.0, columns=10)
-        stakes = Stakes.of([many])
+        pool = BetPool.of([many])
         sums, rows = blocks(rng, 500)
         sums, rows = np.repeat(sums, 10, axis=1), np.repeat(rows, 10, axis=1)  # ten times the same column
         for factors in np.exp(many.growth(sums, rows)):
-            if stakes.play(factors.ravel(), 8) >= 1:
+            if pool.play(factors.ravel(), 8) >= 1:
                 alarms += 1
                 many.forget_evidence()
         seen += 8 * 500
@@ -54,30 +57,30 @@ def test_two_partitions_merge_to_the_sum_of_their_wealth():
     one, other = bank(1000.0), bank(1000.0)
     for each in (one, other):
         sums, rows = blocks(rng, 50)
-        stakes = Stakes.of([each])
+        pool = BetPool.of([each])
         for factors in np.exp(each.growth(sums, rows)):
-            stakes.play(factors.ravel(), 8)
+            pool.play(factors.ravel(), 8)
         each.learn(sums, rows)
     together = one.evidence().total + other.evidence().total
     one.merge(other)
     assert np.isclose(one.evidence().total, together, rtol=1e-12)
 
 
-def test_several_banks_are_played_as_each_alone():
+def test_banks_in_one_pool_are_updated_as_each_alone():
     rng = np.random.default_rng(5)
     banks, alone = [bank(100.0), bank(100.0, columns=3)], [bank(100.0), bank(100.0, columns=3)]
-    stakes = Stakes.of(banks)
+    pool = BetPool.of(banks)
     parts = [blocks(rng, 30), blocks(rng, 30, columns=3)]
     plays = [np.exp(each.growth(*part)) for each, part in zip(banks, parts, strict=True)]
     for number in range(30):
-        total = stakes.play(np.concatenate([play[number].ravel() for play in plays]), 8)
+        total = pool.play(np.concatenate([play[number].ravel() for play in plays]), 8)
         each = [
-            Stakes.of([one]).play(play[number].ravel(), 8) for one, play in zip(alone, plays, strict=True)
+            BetPool.of([one]).play(play[number].ravel(), 8) for one, play in zip(alone, plays, strict=True)
         ]
         assert np.isclose(total, sum(each), rtol=1e-12)
         assert np.isclose(total, sum(one.evidence().total for one in banks), rtol=1e-12)
     banks[1].silence(2, True)
-    assert stakes.play(np.ones(sum(play[0].size for play in plays)), 0) < total
+    assert pool.play(np.ones(sum(play[0].size for play in plays)), 0) < total
 
 
 def test_scores_have_mean_0_and_variance_1_and_do_not_correlate():

@@ -1,20 +1,20 @@
-"""How much a bet allows for: what a reference of few rows does not know."""
+"""Margins of bets: the error of shares in a short reference."""
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest, norm
 
-from detectors import Sentinel
-from detectors.engine.bets import beyond
+from watchkeeper.detectors import Sentinel
+from watchkeeper.detectors.engine.bets import share_margin
 
 
 @pytest.mark.parametrize("count", [1, 4, 30, 100])
-def test_a_rare_share_is_allowed_what_wilsons_bound_lies_above_the_usual_one(count: int) -> None:
+def test_the_margin_of_a_rare_share_is_the_difference_of_wilsons_bound_and_the_usual_one(count: int) -> None:
     rows, errors = 200, 1.25
     share = count / rows
     usual = share + errors * np.sqrt(share * (1 - share) / rows)
     upper = binomtest(count, rows).proportion_ci(2 * norm.cdf(errors) - 1, "wilson").high
-    allowed = beyond(np.array([share]), float(rows))[0] * np.sqrt(share * (1 - share))
+    allowed = share_margin(np.array([share]), float(rows))[0] * np.sqrt(share * (1 - share))
     assert allowed == pytest.approx(max(0.0, upper - usual), abs=1e-12)
 
 

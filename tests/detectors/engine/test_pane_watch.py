@@ -1,18 +1,19 @@
-"""The engine on profiles: what is counted is what was fitted, and a model that is too sure is found."""
+"""The engine on profiles: profiles count what was fitted, and a model that is too sure is found."""
 
 import numpy as np
 import pytest
 
-from detectors.columns import Columns
-from detectors.engine.model import ERROR, RESIDUAL, fit_model, residuals
-from detectors.engine.pane_watch import _of_residuals, watch_of
-from detectors.labels_profile import LabelsProfile
-from detectors.layout import Layout
-from detectors.profile import RowsProfile
-from schemas.references import Binning, NumberBins
+from watchkeeper.detectors.engine.model import fit_model
+from watchkeeper.detectors.engine.pane_watch import watch_of
+from watchkeeper.detectors.profiles.columns import Columns
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.detectors.tasks import ERROR, TASKS, labels_of
+from watchkeeper.detectors.tasks.binary import RESIDUAL, residuals
+from watchkeeper.schemas.references import Binning, NumberBinning
 
 LAYOUT = Layout(
-    Binning({}, {}, NumberBins(tuple(np.linspace(0.05, 0.95, 19).tolist())), "binary-classification")
+    Binning({}, {}, NumberBinning(tuple(np.linspace(0.05, 0.95, 19).tolist())), "binary-classification")
 )
 MINUTE = 60_000
 
@@ -25,7 +26,7 @@ def labelled(rng, rows, sure=1.0):
 
 
 def pane(scores, labels):
-    profile = LabelsProfile.empty(LAYOUT)
+    profile = labels_of(LAYOUT).empty(LAYOUT)
     profile.add(scores, labels, np.zeros(len(scores)))
     return profile
 
@@ -41,7 +42,7 @@ def test_residuals_are_counted_from_a_profile_as_they_were_fitted(model):
     scores, labels = labelled(np.random.default_rng(2), 5000)
     [residual] = [each for each in model.labels if each.name == RESIDUAL]
     codes = residual.bins.codes(residuals(scores, labels))
-    counted = _of_residuals(pane(scores, labels), residual.bins)
+    counted = TASKS["binary-classification"].tally(pane(scores, labels), RESIDUAL, residual.bins)
     assert counted.tolist() == np.bincount(codes, minlength=residual.bins.count).tolist()
 
 
@@ -54,7 +55,7 @@ def test_a_model_that_is_too_sure_is_found_and_one_that_is_not_is_not(model, sur
     assert found <= watch.conclude().since_ms.keys() <= ({ERROR, RESIDUAL} if found else set())
 
 
-EDGES = NumberBins(tuple(np.linspace(-2, 2, 19).tolist()))
+EDGES = NumberBinning(tuple(np.linspace(-2, 2, 19).tolist()))
 
 
 class Rows:
@@ -100,7 +101,7 @@ def test_a_change_that_many_features_share_is_found_in_each(change, alike):
     assert rows.feed(watch, 60, start=20, rows=500, **change).since_ms.keys() >= set(rows.layout.numeric)
 
 
-def test_after_an_alarm_the_search_begins_anew_for_those_that_are_not_in_it():
+def test_after_an_alarm_a_new_search_starts_for_the_other_features():
     rows = Rows(2)
     watch = rows.watch()
     found = rows.feed(watch, 1, moved=[3.0, 0.25], rows=400)
@@ -114,7 +115,7 @@ def test_categories_that_the_reference_does_not_have_are_counted():
     assert rows.feed(watch, 40, snow=0.1).since_ms.keys() == {"sky"}
 
 
-def test_the_season_of_the_reference_is_no_change():
+def test_the_season_of_the_reference_is_not_a_change():
     rows = Rows(1, hours=60)  # a row a minute
     watch = rows.watch(rows=28 * 24 * 60)
     assert not rows.feed(watch, 7 * 24 * 4, rows=15, span=15 * MINUTE).since_ms

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from detectors.columns import Floats
-from detectors.engine import season, series, wander
-from detectors.engine.season import HOUR_MS, Season
+from watchkeeper.detectors.engine import season, series
+from watchkeeper.detectors.engine.season import HOUR_MS, Season
+from watchkeeper.detectors.engine.variability import measure_variability
+from watchkeeper.detectors.profiles.columns import Floats
 
 ROWS = 3 * series.CHUNK + 1234
 
@@ -28,8 +29,8 @@ def test_rows_without_a_bin_have_scores_of_0(scored: series.Scored) -> None:
     assert np.count_nonzero((at_once == 0).all(axis=1)) > 1000
 
 
-def test_wander_is_that_of_the_whole_array(scored: series.Scored) -> None:
-    found, expected = wander.measure(scored), wander.measure(scored[0:ROWS])
+def test_the_variability_is_that_of_the_whole_array(scored: series.Scored) -> None:
+    found, expected = measure_variability(scored), measure_variability(scored[0:ROWS])
     for mine, its in zip(found, expected, strict=True):
         assert np.allclose(mine, its)
     means = scored[0 : ROWS // 16 * 16].reshape(-1, 16, 3).mean(axis=1)
@@ -49,7 +50,7 @@ def test_hours_are_summed_up_over_the_ends_of_chunks(scored: series.Scored) -> N
     assert found.rows.sum() == ROWS
 
 
-def test_what_is_ordinary_at_a_time_is_taken_off(scored: series.Scored) -> None:
+def test_the_usual_mean_at_a_time_is_subtracted(scored: series.Scored) -> None:
     rng, at = np.random.default_rng(3), times(ROWS)
     daily = Season("day", 24, rng.normal(size=(24, 3)).tolist())
     codes = np.zeros(ROWS, np.intp)
@@ -57,11 +58,11 @@ def test_what_is_ordinary_at_a_time_is_taken_off(scored: series.Scored) -> None:
     assert less[100:200] == pytest.approx(-daily.expected(at[100:200]))
     found = season.find(series.hourly(less, at))
     assert found is not None
-    ordinary = np.array(daily.means)
-    assert np.array(found.means) == pytest.approx(ordinary.mean(axis=0) - ordinary, rel=0.05, abs=0.05)
+    usual = np.array(daily.means)
+    assert np.array(found.means) == pytest.approx(usual.mean(axis=0) - usual, rel=0.05, abs=0.05)
 
 
-def test_noise_has_no_season_and_neither_has_what_never_changes() -> None:
+def test_noise_and_constants_have_no_season() -> None:
     rows, found = 24.0 * 28, []
     for seed in range(200):
         noise = np.random.default_rng(seed).normal(size=(int(rows), 1))

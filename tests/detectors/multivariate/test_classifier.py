@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from detectors.multivariate.classifier import _delong, explain
+from watchkeeper.detectors.multivariate.classifier import _delong, explain
 
 
 def table(n, seed, **changed):
@@ -102,7 +102,7 @@ def test_rows_that_depend_on_each_other_say_less():
 
 
 def test_too_few_rows_and_other_columns_are_refused():
-    with pytest.raises(ValueError, match="takes 20 rows of each, got 19"):
+    with pytest.raises(ValueError, match="needs at least 20 rows, got 19"):
         explain(table(19, 1), table(100, 2))
     with pytest.raises(ValueError, match="lack the column 'noise'"):
         explain(table(100, 1), {k: v for k, v in table(100, 2).items() if k != "noise"})
@@ -120,7 +120,7 @@ def test_columns_of_vectors_and_of_nothing_are_left_out():
 
     found = explain(wider(table(100, 1)), wider(table(100, 2)))
     assert found == explain(table(100, 1), table(100, 2))
-    with pytest.raises(ValueError, match="these have none"):
+    with pytest.raises(ValueError, match="and have none"):
         explain({"text": np.ones((100, 3))}, {"text": np.ones((100, 3))})
 
 

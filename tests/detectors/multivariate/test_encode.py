@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from detectors.multivariate.encode import Encoder
-from detectors.multivariate.mahalanobis import Mahalanobis
+from watchkeeper.detectors.multivariate.encode import Encoder
+from watchkeeper.detectors.multivariate.mahalanobis import Mahalanobis
 
 
 def table(n, seed, shares=(0.6, 0.3, 0.1)):

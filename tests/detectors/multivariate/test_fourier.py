@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from scipy.stats import ks_2samp, kstest
 
-from detectors.multivariate.directions import Directions
-from detectors.multivariate.fourier import Fourier
-from detectors.multivariate.mean_embedding import MeanEmbedding, squared_mmd
-from detectors.multivariate.mmd import MmdTest
-from detectors.multivariate.novelty import Novelty
+from watchkeeper.detectors.multivariate.directions import Directions
+from watchkeeper.detectors.multivariate.fourier import Fourier
+from watchkeeper.detectors.multivariate.mean_embedding import MeanEmbedding, squared_mmd
+from watchkeeper.detectors.multivariate.mmd import MmdTest
+from watchkeeper.detectors.multivariate.novelty import Novelty
 
 
 def embeddings(n, seed, d=32, inner=6, shift=0.0):
@@ -196,7 +196,7 @@ def test_missing_and_infinite_values_are_taken():
 
 
 def test_more_blocks_than_there_are_rows_for_are_refused():
-    with pytest.raises(ValueError, match="has not 20 blocks"):
+    with pytest.raises(ValueError, match="needs 20 blocks"):
         MmdTest.of(embeddings(100, 1), block=6)
 
 

@@ -11,6 +11,6 @@ def test_the_programs_print_what_the_page_says(capsys):
     names = {}
     for block in blocks:
         exec(compile(block, PAGE.name, "exec"), names)  # noqa: S102
-    said = re.findall(r"^print\(.*\)  # (.*)$", "".join(blocks), re.MULTILINE)
-    assert len(said) == 7
-    assert capsys.readouterr().out.splitlines() == [each.partition(":")[0] for each in said]
+    expected = re.findall(r"^print\(.*\)  # (.*)$", "".join(blocks), re.MULTILINE)
+    assert len(expected) == 7
+    assert capsys.readouterr().out.splitlines() == [each.partition(":")[0] for each in expected]

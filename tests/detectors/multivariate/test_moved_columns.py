@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
-from detectors.multivariate.moved_columns import moved_columns, moved_segments
+from watchkeeper.detectors.multivariate.moved_columns import moved_columns, moved_segments
 
 counts = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 1000), min_size=1)
 tables = st.dictionaries(st.sampled_from(["one", "two", "three"]), counts, min_size=1)

@@ -9,11 +9,11 @@ from scipy.stats import ks_2samp, mannwhitneyu
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 
-from detectors.multivariate.mahalanobis import Mahalanobis, shrinkage
-from detectors.multivariate.novelty import Novelty
-from detectors.multivariate.pca import PcaError
-from detectors.multivariate.row_score import cross_fitted
-from detectors.multivariate.standard import Standard
+from watchkeeper.detectors.multivariate.mahalanobis import Mahalanobis, shrinkage
+from watchkeeper.detectors.multivariate.novelty import Novelty
+from watchkeeper.detectors.multivariate.pca import PcaError
+from watchkeeper.detectors.multivariate.row_score import cross_fitted
+from watchkeeper.detectors.multivariate.standard import Standard
 
 SCORES = {"mahalanobis": Mahalanobis, "pca": PcaError, "novelty": Novelty}
 each_score = pytest.mark.parametrize("kind", SCORES)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detectors.multivariate.short_window import ShortWindow
+from watchkeeper.detectors.multivariate.short_window import ShortWindow
 
 
 def rows(n, seed, rho=0.5, d=6, memory=0.0):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from detectors.online.calibration import KNOBS, calibrate, resampled
-from detectors.online.registry import DETECTORS
+from watchkeeper.detectors.online.calibration import KNOBS, calibrate, resampled
+from watchkeeper.detectors.online.registry import DETECTORS
 
 RNG = np.random.default_rng(5)
 ERRORS = (RNG.random(1500) < 0.2).astype(float)
@@ -79,7 +79,7 @@ def test_what_it_cannot_reach_it_says():
     # Where errors are rare, DDM alarms at the first after thirty values without, whatever its threshold.
     found = calibrate("ddm", np.arange(100) % 50 == 0, 5000, effort=1)
     assert not found.reached
-    assert "no setting was found" in str(found)
+    assert "no setting reached one in" in str(found)
 
 
 def test_the_effort_is_bounded():
@@ -97,7 +97,7 @@ def test_blocks_keep_neighbours_together():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("nothing", ERRORS, ARL), "there is no detector nothing"),
         (("adwin", ERRORS[:99], ARL), "100 values or more"),
@@ -109,6 +109,6 @@ def test_blocks_keep_neighbours_together():
         (("adwin", ERRORS, float("nan")), "arl must be a number above 1"),
     ],
 )
-def test_what_makes_no_sense_is_refused(arguments, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_makes_no_sense_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
         calibrate(*arguments)

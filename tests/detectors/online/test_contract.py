@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from detectors.online.eddm import Eddm
-from detectors.online.fhddm import Fhddm
-from detectors.online.hddm_w import HddmW
-from detectors.online.kswin import Kswin
-from detectors.online.page_hinkley import PageHinkley
-from detectors.online.registry import DETECTORS, OF_PANES
+from watchkeeper.detectors.online.eddm import Eddm
+from watchkeeper.detectors.online.fhddm import Fhddm
+from watchkeeper.detectors.online.hddm_w import HddmW
+from watchkeeper.detectors.online.kswin import Kswin
+from watchkeeper.detectors.online.page_hinkley import PageHinkley
+from watchkeeper.detectors.online.registry import DETECTORS, OF_PANES
 
 BASELINE, TOLERANCE = 0.5, 0.1
 SNAPSHOT_BYTES_MAX = 1200
@@ -27,7 +27,8 @@ BRISK = {
     "kswin": lambda: Kswin(alpha=1e-6),
     "page_hinkley": lambda: PageHinkley(threshold=5.0),
 }
-"""Settings for those that would sleep through the runs below, or alarm in health, with their defaults."""
+"""Settings for those that would detect nothing in the runs below, or alarm on healthy rows, with their
+defaults."""
 each_detector = pytest.mark.parametrize("kind", KINDS)
 
 # Levels that last are what makes detectors move; single values never would. Lists are longer than any

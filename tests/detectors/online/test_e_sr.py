@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.online.e_sr import BETS, ESr
+from watchkeeper.detectors.online.e_sr import BETS, ESr
 
 
 def by_definition(values, low, high):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detectors.online.risk import Risk
+from watchkeeper.detectors.online.risk import Risk
 
 
 def first_alarm(risk, losses):
@@ -59,5 +59,5 @@ def test_the_allowance_of_a_source_without_mistakes_is_bernsteins_last_term():
 
 @pytest.mark.parametrize("losses", [[], [0.1], [0.1, np.nan], [0.1, 1.1], [0.1, -0.1], [[0.1, 0.2]]], ids=str)
 def test_a_source_of_no_use_is_refused(losses):
-    with pytest.raises(ValueError, match=r"two losses or more, all of them in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"at least two losses, all of them in \[0, 1\]"):
         Risk.of_source(losses)

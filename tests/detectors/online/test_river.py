@@ -8,17 +8,17 @@ from river.drift import ADWIN, binary
 from river.drift import PageHinkley as RiverPageHinkley
 from scipy.stats import ks_2samp
 
-from detectors.online.adwin import Adwin
-from detectors.online.ddm import Ddm
-from detectors.online.eddm import Eddm
-from detectors.online.fhddm import Fhddm
-from detectors.online.hddm_a import HddmA
-from detectors.online.hddm_w import HddmW
-from detectors.online.kswin import RECENT, critical, p_value, steps_apart
-from detectors.online.page_hinkley import PageHinkley
-from detectors.online.pane_adwin import PaneAdwin
-from detectors.online.pane_page_hinkley import PanePageHinkley
-from detectors.online.tape import TAPE_MAX
+from watchkeeper.detectors.online.adwin import Adwin
+from watchkeeper.detectors.online.ddm import Ddm
+from watchkeeper.detectors.online.eddm import Eddm
+from watchkeeper.detectors.online.fhddm import Fhddm
+from watchkeeper.detectors.online.hddm_a import HddmA
+from watchkeeper.detectors.online.hddm_w import HddmW
+from watchkeeper.detectors.online.kswin import RECENT, critical, p_value, steps_apart
+from watchkeeper.detectors.online.page_hinkley import PageHinkley
+from watchkeeper.detectors.online.pane_adwin import PaneAdwin
+from watchkeeper.detectors.online.pane_page_hinkley import PanePageHinkley
+from watchkeeper.detectors.online.tape import TAPE_MAX
 
 PAIRS = {
     "adwin": (PaneAdwin, lambda: ADWIN(delta=0.05, clock=1, min_window_length=5, grace_period=10)),

@@ -1,14 +1,21 @@
 import numpy as np
 import pytest
 
-from detectors.columns import Columns
-from detectors.layout import Layout
-from detectors.online.registry import OF_PANES
-from detectors.online.signals import Name, Signal, label_samples, label_signals, row_samples, row_signals
-from detectors.online.watch import ROWS_MIN, SIGNALS_MAX, Watch
-from detectors.profile import LabelsProfile, RowsProfile
-from detectors.reference import build_reference, reference_labels, reference_rows
-from schemas.monitors import Monitor
+from watchkeeper.detectors.checks.build_reference import build_reference
+from watchkeeper.detectors.checks.reference import reference_labels, reference_rows
+from watchkeeper.detectors.online.registry import OF_PANES
+from watchkeeper.detectors.online.signals import (
+    Signal,
+    SignalName,
+    row_samples,
+    row_signals,
+)
+from watchkeeper.detectors.online.watch import MEAN_ROWS_MIN, SIGNALS_MAX, Watch
+from watchkeeper.detectors.profiles.columns import Columns
+from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.detectors.tasks import TASKS, labels_of
+from watchkeeper.schemas.monitors import Monitor
 
 RNG = np.random.default_rng(7)
 MODEL = {
@@ -49,15 +56,16 @@ def watch(reference):
 
 def test_rows_have_a_signal_for_each_mean_each_missing_share_and_the_output(reference):
     assert set(row_signals(reference_rows(reference, None))) == {
-        Name("missing", "temp"), Name("mean", "temp"), Name("missing", "sky"), Name("output"),
+        SignalName("missing", "temp"), SignalName("mean", "temp"),
+        SignalName("missing", "sky"), SignalName("output"),
     }  # fmt: skip
 
 
 def test_the_mean_of_a_healthy_pane_is_near_one_half(reference):
     signals = row_signals(reference_rows(reference, None))
-    count, total = samples(reference, rows(1000))[Name("mean", "temp")]
+    count, total = samples(reference, rows(1000))[SignalName("mean", "temp")]
     assert count == pytest.approx(990, abs=15)
-    assert signals[Name("mean", "temp")].value(total / count) == pytest.approx(0.5, abs=0.05)
+    assert signals[SignalName("mean", "temp")].value(total / count) == pytest.approx(0.5, abs=0.05)
 
 
 def test_a_shift_of_half_a_deviation_is_phi_of_one():
@@ -74,8 +82,8 @@ def test_a_feature_that_is_constant_in_the_reference_has_no_mean_signal():
     constant = Columns(100, np.full((1, 100), 3.0), [["clear"] * 100], scores=np.full(100, 0.5))
     of_constant = build_reference(monitor(), constant, {}, built_at_ms=1)
     assert set(row_signals(reference_rows(of_constant, None))) == {
-        Name("missing", "temp"),
-        Name("missing", "sky"),
+        SignalName("missing", "temp"),
+        SignalName("missing", "sky"),
     }
 
 
@@ -88,9 +96,9 @@ def test_a_shift_alarms_and_names_the_pane(reference):
         watching.feed(samples(reference, rows(100, mean=58.0)), n * 1000)
     after = watching.conclude()
     assert before.alarms == {}
-    assert set(after.alarms) == {Name("mean", "temp")}
-    assert set(after.alarms[Name("mean", "temp")]) == set(OF_PANES)
-    assert all(50_000 <= at_ms < 110_000 for at_ms in after.alarms[Name("mean", "temp")].values())
+    assert set(after.alarms) == {SignalName("mean", "temp")}
+    assert set(after.alarms[SignalName("mean", "temp")]) == set(OF_PANES)
+    assert all(50_000 <= at_ms < 110_000 for at_ms in after.alarms[SignalName("mean", "temp")].values())
     value = {(each.name, each.feature): each.value for each in after.statistics}
     assert value["detector_alarm", "temp"] == len(OF_PANES)
     assert value["detector_alarm", "sky"] == 0
@@ -102,16 +110,18 @@ def test_missing_values_alarm_as_such(reference):
     watching = watch(reference)
     for n in range(60):
         watching.feed(samples(reference, rows(100, missing=0.01 if n < 20 else 0.4)), n)
-    assert "e_sr" in watching.conclude().alarms[Name("missing", "temp")]
+    assert "e_sr" in watching.conclude().alarms[SignalName("missing", "temp")]
 
 
 def test_small_panes_are_put_together(reference):
     watching, signals = watch(reference), row_signals(reference_rows(reference, None))
     alone = Watch(signals)
     for _ in range(4):
-        watching.feed({Name("mean", "temp"): (ROWS_MIN // 4 + 1, 60.0 * (ROWS_MIN // 4 + 1))}, 1)
-    count = 4 * (ROWS_MIN // 4 + 1)
-    alone.feed({Name("mean", "temp"): (count, 60.0 * count)}, 1)
+        watching.feed(
+            {SignalName("mean", "temp"): (MEAN_ROWS_MIN // 4 + 1, 60.0 * (MEAN_ROWS_MIN // 4 + 1))}, 1
+        )
+    count = 4 * (MEAN_ROWS_MIN // 4 + 1)
+    alone.feed({SignalName("mean", "temp"): (count, 60.0 * count)}, 1)
     assert watching.snapshot() == alone.snapshot()
     assert watching.conclude().statistics == alone.conclude().statistics
 
@@ -132,7 +142,7 @@ def test_a_restored_watch_goes_on_as_if_it_had_never_stopped(reference):
 
 
 def test_signals_beyond_the_limit_are_counted():
-    many = {Name("mean", f"f{n}"): Signal() for n in range(SIGNALS_MAX + 3)}
+    many = {SignalName("mean", f"f{n}"): Signal() for n in range(SIGNALS_MAX + 3)}
     watching = Watch(many)
     assert watching.ignored == 3
     assert watching.conclude().statistics[-1].value == 3
@@ -140,11 +150,12 @@ def test_signals_beyond_the_limit_are_counted():
 
 def test_the_error_rate_of_labels_is_a_signal(reference):
     of_reference = reference_labels(reference, None)
-    profile = LabelsProfile.empty(Layout.of(monitor(), reference))
+    layout = Layout.of(monitor(), reference)
+    profile, binary = labels_of(layout).empty(layout), TASKS["binary-classification"]
     scores = RNG.random(400)
     profile.add(scores, (scores < 0.5).astype(float), np.full(400, 1000.0))
-    assert label_samples(profile) == {Name("error"): (400, 400.0)}
-    assert label_signals(of_reference)[Name("error")].baseline == pytest.approx(0.25, abs=0.03)
+    assert binary.online_samples(profile) == {SignalName("error"): (400, 400.0)}
+    assert binary.online_signals(of_reference)[SignalName("error")].baseline == pytest.approx(0.25, abs=0.03)
 
 
 def test_the_absolute_error_of_a_regression_is_a_signal():
@@ -152,10 +163,11 @@ def test_the_absolute_error_of_a_regression_is_a_signal():
     values, errors = RNG.normal(100, 20, 2000), RNG.normal(0, 5, 2000)
     columns = Columns(2000, RNG.normal(size=(1, 2000)), [["clear"] * 2000], scores=values)
     made = build_reference(regression, columns, {}, labels=values + errors, built_at_ms=1)
-    signal = label_signals(reference_labels(made, None))[Name("error")]
+    signal = TASKS["regression"].online_signals(reference_labels(made, None))[SignalName("error")]
     assert signal.centre == pytest.approx(np.abs(errors).mean(), rel=1e-3)
     assert signal.spread == pytest.approx(np.abs(errors).std(), rel=1e-3)
 
 
 def test_no_labels_in_the_reference_means_no_signal():
-    assert label_signals(LabelsProfile.empty(Layout.of(monitor(), None))) == {}
+    layout = Layout.of(monitor(), None)
+    assert TASKS["binary-classification"].online_signals(labels_of(layout).empty(layout)) == {}

@@ -1,0 +1,1 @@
+"""Checks: the questions that are asked of each closed window."""

@@ -1,0 +1,1 @@
+"""Profiles: mergeable counts of rows and labels."""

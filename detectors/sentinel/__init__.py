@@ -1,0 +1,1 @@
+"""Sentinel: watches a table without Kafka."""

@@ -1,0 +1,1 @@
+"""Rows of tables from pandas, polars, Arrow, numpy and dicts."""

@@ -1,0 +1,115 @@
+"""Creates the records of the topic `rejected`: a record that a stage can't use, its place and the reason.
+
+If a worker rejects too many events, it stops.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from watchkeeper.schemas.rejections import KEPT_HEADERS, KEPT_PART_BYTES, KEPT_VALUE_BYTES, Reason, Rejection
+from watchkeeper.streams.errors import Unrecoverable
+from watchkeeper.streams.fold.protocol import Message, Record
+
+_encode = msgspec.msgpack.Encoder().encode
+T = TypeVar("T")
+
+
+class Excess(NamedTuple):
+    """The number of rejected events among the latest events, if it exceeds the limit."""
+
+    at: int
+    """The index in its chunk of the event that exceeded the limit."""
+    rejected: int
+    """Number of rejected events."""
+    events: int
+    """Number of events that were counted."""
+    reason: Reason
+    """The most frequent reason."""
+
+
+class RejectedShareHigh(Unrecoverable):
+    """Too many of the latest events were rejected. The worker must stop, and save nothing of this chunk.
+
+    Args:
+        event: The event that exceeded the limit, as `topic/partition/offset`.
+        why: What is wrong with that event.
+        excess: The numbers of events.
+    """
+
+    def __init__(self, event: str, why: str, excess: Excess) -> None:
+        super().__init__(f"{event}: {excess.rejected} of the last {excess.events} events were rejected")
+        self.event = event
+        """The event that exceeded the limit, as `topic/partition/offset`."""
+        self.why = why
+        """What is wrong with that event."""
+        self.excess = excess
+
+
+def readable(
+    topic: str,
+    partition: int,
+    records: Sequence[Record],
+    read: Callable[[bytes], T],
+    what: str,
+    refuse: Callable[[Message], object],
+    now_ms: int,
+) -> Iterator[T]:
+    """Yield the decoded value of each record, and reject records that can't be decoded.
+
+    Args:
+        topic: The topic of the records, without the prefix.
+        partition: The partition of the records.
+        records: The records.
+        read: Decodes a value. It raises ValueError for a value that no stage writes.
+        what: What a rejected record is not, such as "no alert".
+        refuse: Receives each rejection.
+        now_ms: The current time, since 1970.
+
+    >>> given = [Record(0, 0, None, b"1"), Record(1, 0, None, b"one")]
+    >>> refused = []
+    >>> list(readable("alerts", 0, given, int, "no number", refused.append, 0))
+    [1]
+    >>> [message.key for message in refused]
+    [b'alerts/0/1']
+    """
+    for record in records:
+        try:
+            value = read(record.value or b"")
+        except (ValueError, RecursionError) as error:
+            refuse(rejection(topic, partition, record, "unreadable", f"{what}: {error}", now_ms))
+            continue
+        yield value
+
+
+def rejection(topic: str, partition: int, record: Record, reason: Reason, why: str, now_ms: int) -> Message:
+    """Return the record for the topic `rejected`. It holds only the start of a large key, value or header.
+
+    Args:
+        topic: The topic of the rejected record, without the prefix.
+        partition: The partition of the rejected record.
+        record: The rejected record.
+        reason: The kind of error.
+        why: What is wrong, for people.
+        now_ms: The current time, since 1970.
+
+    >>> rejection("labels", 2, Record(7, 0, None, b"x"), "malformed_json", "it is not JSON", 0).key
+    b'labels/2/7'
+    """
+    value = record.value or b""
+    rejected = Rejection(
+        topic=topic,
+        partition=partition,
+        offset=record.offset,
+        reason=reason,
+        message=why,
+        rejected_at_ms=now_ms,
+        size_bytes=len(value),
+        key=None if record.key is None else record.key[:KEPT_PART_BYTES],
+        value=value[:KEPT_VALUE_BYTES],
+        headers=[
+            (name, (content or b"")[:KEPT_PART_BYTES]) for name, content in record.headers[:KEPT_HEADERS]
+        ],
+    )
+    return Message("rejected", rejected.name.encode(), _encode(rejected))

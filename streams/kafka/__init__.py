@@ -1,0 +1,1 @@
+"""Kafka clients, consumers that follow whole topics, and the embedded broker."""

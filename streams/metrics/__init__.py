@@ -1,0 +1,1 @@
+"""The metrics of a worker, and the maximum number of their series."""

@@ -1,0 +1,1 @@
+"""The stage notify: delivers alerts to receivers."""

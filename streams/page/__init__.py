@@ -1,0 +1,1 @@
+"""The stage page: turns findings into alerts and retraining requests."""

@@ -1,0 +1,1 @@
+"""One worker process: start, connection to Faust, health and shutdown."""

@@ -1,0 +1,111 @@
+"""Probes mean progress: alive unless a restart would help, ready only when all that is assigned works."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from watchkeeper.streams.worker.health import AWAY_SECONDS, STUCK_SECONDS, Probes
+
+LONG_MS = round(STUCK_SECONDS * 1000) + 1
+
+
+class Scene:
+    """A worker with one keeper, as far as probes look at it, and a clock that the test sets."""
+
+    def __init__(self, stage: str = "evaluate") -> None:
+        self.now_ms = 0
+        self.keeper = SimpleNamespace(
+            stage=stage, source=f"{stage}/0", waiting={}, is_unsaved=False, progressed_ms=0
+        )
+        self.worker: Any = SimpleNamespace(
+            keepers={(stage, 0): self.keeper},
+            unrestored=set(),
+            broker_silence_ms=0,
+            app=SimpleNamespace(rebalancing=False, crashed=False),
+        )
+        registry: Any = SimpleNamespace(ready=SimpleNamespace(is_set=lambda: True), subjects=list, broken={})
+        self.probes = Probes(self.worker, registry, lambda: self.now_ms)
+
+    def passes(self, ms: int, beats: bool = True) -> None:
+        self.now_ms += ms
+        if beats:
+            self.probes.beat()
+
+    @property
+    def live(self) -> bool:
+        return self.probes.live().ok
+
+    @property
+    def ready(self) -> bool:
+        return self.probes.ready().ok
+
+
+def test_nothing_to_do_is_no_fault() -> None:
+    scene = Scene()
+    scene.keeper.waiting = {"profiles": 0}
+    scene.passes(LONG_MS)
+    assert scene.live
+    assert scene.ready
+
+
+def test_records_that_wait_while_nothing_is_done_are_a_fault() -> None:
+    scene = Scene()
+    scene.keeper.waiting = {"profiles": 3}
+    scene.passes(LONG_MS)
+    assert scene.probes.live().detail["stuck"] == ["evaluate/0"]
+    assert not scene.live
+    scene.keeper.progressed_ms = scene.now_ms
+    assert scene.live
+
+
+def test_what_is_not_saved_for_long_is_a_fault() -> None:
+    scene = Scene()
+    scene.keeper.is_unsaved = True
+    scene.passes(LONG_MS)
+    assert not scene.live
+
+
+def test_an_alertmanager_that_is_away_is_not_mended_by_a_restart() -> None:
+    scene = Scene("notify")
+    scene.keeper.is_unsaved = True
+    scene.keeper.waiting = {"alerts": 5}
+    scene.passes(LONG_MS)
+    assert scene.live
+
+
+def test_a_broker_that_is_away_makes_it_unready_and_leaves_it_alive() -> None:
+    scene = Scene()
+    scene.keeper.waiting, scene.keeper.is_unsaved = {"profiles": 3}, True
+    scene.worker.app.rebalancing = True
+    scene.worker.broker_silence_ms = round(AWAY_SECONDS * 1000)
+    scene.passes(LONG_MS)
+    health = scene.probes.live()
+    assert (health.ok, health.detail["broker_away"]) == (True, True)
+    assert not scene.ready
+    scene.worker.broker_silence_ms = 0  # it is back: the time without it does not count
+    scene.passes(LONG_MS // 2)
+    assert scene.live
+    scene.passes(LONG_MS)
+    assert not scene.live
+
+
+def test_a_loop_that_stands_still_is_a_fault() -> None:
+    scene = Scene()
+    scene.passes(LONG_MS, beats=False)
+    assert not scene.live
+
+
+def test_a_rebalance_that_does_not_end_is_a_fault() -> None:
+    scene = Scene()
+    scene.worker.app.rebalancing = True
+    scene.passes(LONG_MS)
+    assert not scene.live
+    assert not scene.ready
+
+
+def test_it_is_ready_once_all_that_is_assigned_is_restored() -> None:
+    scene = Scene()
+    scene.worker.unrestored = {("page", 1)}
+    health = scene.probes.ready()
+    assert (health.ok, health.detail["restoring"]) == (False, ["page/1"])
+    scene.worker.unrestored = set()
+    assert scene.ready
