@@ -8,6 +8,7 @@ import pytest
 from benchmarks.two_workers import main
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_it_measures_rates_and_rebalances(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"

@@ -109,6 +109,7 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600 + EVENTS // 500)
 def test_series_and_memory_stay_bounded_whatever_is_published() -> None:
     worker, sizes, resident = Worker(), [], []
@@ -138,6 +139,8 @@ def test_series_and_memory_stay_bounded_whatever_is_published() -> None:
     assert 0 < len(shown) <= MAX_SERIES
 
 
+@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_series_of_what_moved_away_are_gone() -> None:
     worker = Worker()
     for chunk, _ in zip(chunks(), range(8), strict=False):
