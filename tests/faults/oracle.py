@@ -146,9 +146,7 @@ def _interleaved(ingest: IngestFold, logs: dict[str, list[Record]], chunk: int) 
     return outputs
 
 
-def _stage(
-    inputs: Sequence[Message], topic: str, partitions: int, make: Callable[[], Fold]
-) -> list[Message]:
+def _stage(inputs: Sequence[Message], topic: str, partitions: int, make: Callable[[], Fold]) -> list[Message]:
     outputs: list[Message] = []
     for number in range(partitions):
         stage = make()
