@@ -52,3 +52,17 @@ def test_pytest_by_the_old_path_names_the_new_one() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "(a path for pytest begins with watchkeeper/schemas/)" in done.stdout
+
+
+def test_an_old_command_still_runs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "streams.cli", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Usage: watchkeeper" in done.stdout
+    assert "`streams` is now `watchkeeper.streams`" in done.stderr
+
+
+def test_a_module_that_has_moved_is_missing_and_no_error_of_ours() -> None:
+    done = run("import streams.no_such_module")
+    assert "ModuleNotFoundError: No module named 'streams.no_such_module'" in done.stderr

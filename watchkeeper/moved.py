@@ -7,9 +7,10 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import InspectLoader, Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from importlib.util import find_spec
+from types import CodeType, ModuleType
 
 __all__ = ["use_old_name"]
 
@@ -42,12 +43,14 @@ class _OldName(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if not fullname.startswith(self._old):
+        found = self._found(fullname)
+        if found is None:
             return None
-        return ModuleSpec(fullname, self)
+        is_package = found.submodule_search_locations is not None
+        return ModuleSpec(fullname, self, origin=found.origin, is_package=is_package)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        module = import_module(self._new + spec.name.removeprefix(self._old))
+        module = import_module(self._named(spec.name))
         spec.loader_state = module.__spec__
         return module
 
@@ -55,3 +58,15 @@ class _OldName(MetaPathFinder, Loader):
         # The import system has just given the module the spec of its old name.
         if module.__spec__ is not None:
             module.__spec__ = module.__spec__.loader_state
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """Return the code of a module, for `python -m`."""
+        found = self._found(fullname)
+        loader = None if found is None else found.loader
+        return loader.get_code(self._named(fullname)) if isinstance(loader, InspectLoader) else None
+
+    def _found(self, fullname: str) -> ModuleSpec | None:
+        return find_spec(self._named(fullname)) if fullname.startswith(self._old) else None
+
+    def _named(self, fullname: str) -> str:
+        return self._new + fullname.removeprefix(self._old)
