@@ -4,7 +4,7 @@ from math import hypot
 from typing import Any, NamedTuple
 
 from watchkeeper.detectors.checks import wording
-from watchkeeper.detectors.checks.judged import Judgement, no_data
+from watchkeeper.detectors.checks.judgement import Judgement, no_data
 from watchkeeper.detectors.checks.labels_statistics import statistics_of_labels
 from watchkeeper.detectors.checks.reference import reference_labels
 from watchkeeper.detectors.profiles.labels import LabelsProfile

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from watchkeeper.detectors.checks.drift import moved
 from watchkeeper.detectors.checks.drift.moved import Drift
 from watchkeeper.detectors.checks.judge_labels import judge_labels
-from watchkeeper.detectors.checks.judged import Judgement, no_data
+from watchkeeper.detectors.checks.judgement import Judgement, no_data
 from watchkeeper.detectors.checks.quality import (
     category_renamed,
     duplicates,

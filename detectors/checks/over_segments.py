@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from watchkeeper.detectors.checks.budget import level
-from watchkeeper.detectors.checks.judged import Judgement
+from watchkeeper.detectors.checks.judgement import Judgement
 from watchkeeper.schemas.findings import Check, Finding
 from watchkeeper.schemas.monitors import Monitor
 

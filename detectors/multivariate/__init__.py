@@ -1,7 +1,6 @@
 """Detects changes that no single column shows: in correlations, regions and embeddings; and ranks columns."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from watchkeeper.detectors.multivariate.moved_columns import (
     MovedColumn,
@@ -9,6 +8,7 @@ from watchkeeper.detectors.multivariate.moved_columns import (
     moved_columns,
     moved_segments,
 )
+from watchkeeper.lazy import lazy
 
 if TYPE_CHECKING:
     from watchkeeper.detectors.multivariate.classifier import ExplainedColumn, Explanation, explain
@@ -48,29 +48,26 @@ __all__ = [
     "squared_mmd",
 ]
 
-_LAZY = {
-    "Directions": "directions",
-    "Encoder": "encode",
-    "ExplainedColumn": "classifier",
-    "Explanation": "classifier",
-    "Fourier": "fourier",
-    "Mahalanobis": "mahalanobis",
-    "MeanEmbedding": "mean_embedding",
-    "Mmd": "mmd",
-    "MmdTest": "mmd",
-    "Novelty": "novelty",
-    "PcaError": "pca",
-    "RowScore": "row_score",
-    "ShortWindow": "short_window",
-    "Standard": "standard",
-    "cross_fitted": "row_score",
-    "explain": "classifier",
-    "squared_mmd": "mean_embedding",
-}
-"""Public names whose modules are imported at first use: they load scipy, and the engine's tables."""
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Public names whose modules are imported at first use: they load scipy, and the engine's tables.
+__getattr__ = lazy(
+    __name__,
+    {
+        "Directions": "directions",
+        "Encoder": "encode",
+        "ExplainedColumn": "classifier",
+        "Explanation": "classifier",
+        "Fourier": "fourier",
+        "Mahalanobis": "mahalanobis",
+        "MeanEmbedding": "mean_embedding",
+        "Mmd": "mmd",
+        "MmdTest": "mmd",
+        "Novelty": "novelty",
+        "PcaError": "pca",
+        "RowScore": "row_score",
+        "ShortWindow": "short_window",
+        "Standard": "standard",
+        "cross_fitted": "row_score",
+        "explain": "classifier",
+        "squared_mmd": "mean_embedding",
+    },
+)

@@ -8,8 +8,7 @@ if the means also wander with an autocorrelation of 0.95), one of 0.25 gives 0.4
 page of its own.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from watchkeeper.detectors.online.adwin import Adwin
 from watchkeeper.detectors.online.base import Detector
@@ -25,6 +24,7 @@ from watchkeeper.detectors.online.pane_adwin import PaneAdwin
 from watchkeeper.detectors.online.pane_page_hinkley import PanePageHinkley
 from watchkeeper.detectors.online.registry import DETECTORS
 from watchkeeper.detectors.online.risk import Risk
+from watchkeeper.lazy import lazy
 
 if TYPE_CHECKING:
     from watchkeeper.detectors.online.calibration import Calibrated, Tried, calibrate
@@ -55,19 +55,16 @@ __all__ = [
     "calibrate",
 ]
 
-_LAZY = {
-    "Calibrated": "calibration",
-    "Signal": "signals",
-    "SignalName": "signals",
-    "Tried": "calibration",
-    "Watch": "watch",
-    "WatchSummary": "watch",
-    "calibrate": "calibration",
-}
-"""Public names whose modules are imported at first use: they load scipy.stats or the profiles."""
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Public names whose modules are imported at first use: they load scipy.stats or the profiles.
+__getattr__ = lazy(
+    __name__,
+    {
+        "Calibrated": "calibration",
+        "Signal": "signals",
+        "SignalName": "signals",
+        "Tried": "calibration",
+        "Watch": "watch",
+        "WatchSummary": "watch",
+        "calibrate": "calibration",
+    },
+)

@@ -46,17 +46,7 @@ class Adwin(Stateful, kw_only=True):
     """State: `sums[k]` holds the sums of 2**k values each, the oldest first."""
 
     def update(self, value: float) -> bool:
-        """Process the next value and report whether it raises an alarm.
-
-        Args:
-            value: The next value, in [0, 1].
-
-        Returns:
-            Whether the value raises an alarm. The next value then starts a new search.
-
-        Raises:
-            ValueError: The value is outside [0, 1] or NaN.
-        """
+        """Process the next value; return whether it raises an alarm. See `Detector.update`."""
         checked(value)
         if self.score >= 1:
             self.reset()

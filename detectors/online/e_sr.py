@@ -68,17 +68,7 @@ class ESr(Struct):
         return log1p(sum(self.evidence) / len(self.evidence)) / log1p(self.arl)
 
     def update(self, value: float) -> bool:
-        """Process the next value and report whether it raises an alarm.
-
-        Args:
-            value: The next value, in [0, 1].
-
-        Returns:
-            Whether the value raises an alarm. The next value then starts a new search.
-
-        Raises:
-            ValueError: The value is outside [0, 1] or NaN.
-        """
+        """Process the next value; return whether it raises an alarm. See `Detector.update`."""
         checked(value)
         if self.score >= 1:
             self.reset()

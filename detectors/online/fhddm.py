@@ -44,17 +44,7 @@ class Fhddm(Stateful, kw_only=True):
     """State: the lowest mean of a full window since the last alarm."""
 
     def update(self, value: float) -> bool:
-        """Process the next value and report whether it raises an alarm.
-
-        Args:
-            value: The next value, in [0, 1].
-
-        Returns:
-            Whether the value raises an alarm. The next value then starts a new search.
-
-        Raises:
-            ValueError: The value is outside [0, 1] or NaN.
-        """
+        """Process the next value; return whether it raises an alarm. See `Detector.update`."""
         checked(value)
         if self.score >= 1:
             self.reset()

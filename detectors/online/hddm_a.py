@@ -40,17 +40,7 @@ class HddmA(Stateful, kw_only=True):
     """State: the mean of the values before the cut, x."""
 
     def update(self, value: float) -> bool:
-        """Process the next value and report whether it raises an alarm.
-
-        Args:
-            value: The next value, in [0, 1].
-
-        Returns:
-            Whether the value raises an alarm. The next value then starts a new search.
-
-        Raises:
-            ValueError: The value is outside [0, 1] or NaN.
-        """
+        """Process the next value; return whether it raises an alarm. See `Detector.update`."""
         checked(value)
         if self.score >= 1:
             self.reset()

@@ -33,17 +33,7 @@ class Taped(ABC):
         return 1.0 if self._detector.drift_detected else 0.0
 
     def update(self, value: float) -> bool:
-        """Process the next value and report whether it raises an alarm.
-
-        Args:
-            value: The next value, in [0, 1].
-
-        Returns:
-            Whether the value raises an alarm. The next value then starts a new search.
-
-        Raises:
-            ValueError: The value is outside [0, 1] or NaN.
-        """
+        """Process the next value; return whether it raises an alarm. See `Detector.update`."""
         checked(value)
         if self._detector.drift_detected:
             self.reset()

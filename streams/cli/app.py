@@ -1,11 +1,12 @@
 """The program `watchkeeper`: its commands, and its exit after a user error."""
 
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from watchkeeper import __version__
 from watchkeeper.streams.cli import (
     apply,
     broker,
@@ -52,7 +53,7 @@ app = typer.Typer(
 
 def _version(requested: bool) -> None:
     if requested:
-        typer.echo(version("watchkeeper"))
+        typer.echo(__version__)
         raise typer.Exit
 
 

@@ -1,11 +1,10 @@
 """Creates Prometheus metrics, and keeps their descriptions for the reference page."""
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-__all__ = ["PREFIX", "SECONDS", "Described", "MetricFactory", "program_version"]
+__all__ = ["PREFIX", "SECONDS", "Described", "MetricFactory"]
 
 PREFIX = "watchkeeper_"
 """The prefix of all metric names."""
@@ -49,11 +48,3 @@ class MetricFactory:
     ) -> tuple[str, str, tuple[str, ...]]:
         self.described.append(Described(PREFIX + name, kind, labels, text))
         return PREFIX + name, text, labels
-
-
-def program_version() -> str:
-    """Return the installed version of Watchkeeper, or `unknown` if it runs from source."""
-    try:
-        return version("watchkeeper")
-    except PackageNotFoundError:
-        return "unknown"

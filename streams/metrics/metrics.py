@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
+from watchkeeper import __version__
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.streams.fold.protocol import Message
-from watchkeeper.streams.metrics.factory import PREFIX, SECONDS, Described, MetricFactory, program_version
+from watchkeeper.streams.metrics.factory import PREFIX, SECONDS, Described, MetricFactory
 from watchkeeper.streams.metrics.series import LABELS, StatisticSeries
 from watchkeeper.streams.topics.flow import INGEST, NOTIFY, PAGE
 
@@ -63,7 +64,7 @@ class Metrics(MetricFactory):
         self._define_state()
         self._define_findings(max_series)
         ProcessCollector(registry=registry)
-        labels = {"version": program_version(), "python": python_version()}
+        labels = {"version": __version__, "python": python_version()}
         self._gauge("build_info", "Always 1. The labels show the versions.", *labels).labels(**labels).set(1)
 
     def _define_flow(self) -> None:

@@ -46,9 +46,8 @@ class Receiver:
         self.name = name
         self._deliverer = deliverer
         self._metrics = metrics
-        for (
-            outcome
-        ) in NOTIFICATION_OUTCOMES:  # exported from the start, so that Prometheus sees the rise from 0 to 1
+        # Exported from the start, so that Prometheus sees the rise from 0 to 1.
+        for outcome in NOTIFICATION_OUTCOMES:
             self._count(0, outcome)
 
     async def deliver(self, messages: list[Message], is_current: Callable[[], bool] = always) -> None:

@@ -6,5 +6,5 @@ Its calls never block and never break serving. It needs only `confluent-kafka` a
 from watchkeeper_client.counts import PublisherCounts
 from watchkeeper_client.publisher import Publisher
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __all__ = ["Publisher", "PublisherCounts"]

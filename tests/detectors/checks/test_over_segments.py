@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from watchkeeper.detectors.checks.budget import level
-from watchkeeper.detectors.checks.judged import Judgement
+from watchkeeper.detectors.checks.judgement import Judgement
 from watchkeeper.detectors.checks.over_segments import over_segments
 from watchkeeper.schemas.findings import Finding
 from watchkeeper.schemas.monitors import Monitor

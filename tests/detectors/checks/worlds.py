@@ -7,7 +7,7 @@ import numpy as np
 
 from watchkeeper.detectors.checks.build_reference import build_reference
 from watchkeeper.detectors.checks.judge_rows import judge_rows
-from watchkeeper.detectors.checks.judged import Judgement
+from watchkeeper.detectors.checks.judgement import Judgement
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
