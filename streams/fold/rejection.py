@@ -1,50 +1,15 @@
-"""Creates the records of the topic `rejected`: a record that a stage can't use, its place and the reason.
-
-If a worker rejects too many events, it stops.
-"""
+"""Creates the records of the topic `rejected`: a record that a stage can't use, its place and the reason."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from watchkeeper.schemas.rejections import KEPT_HEADERS, KEPT_PART_BYTES, KEPT_VALUE_BYTES, Reason, Rejection
-from watchkeeper.streams.errors import Unrecoverable
 from watchkeeper.streams.fold.protocol import Message, Record
 
 _encode = msgspec.msgpack.Encoder().encode
 T = TypeVar("T")
-
-
-class Excess(NamedTuple):
-    """The number of rejected events among the latest events, if it exceeds the limit."""
-
-    at: int
-    """The index in its chunk of the event that exceeded the limit."""
-    rejected: int
-    """Number of rejected events."""
-    events: int
-    """Number of events that were counted."""
-    reason: Reason
-    """The most frequent reason."""
-
-
-class RejectedShareHigh(Unrecoverable):
-    """Too many of the latest events were rejected. The worker must stop, and save nothing of this chunk.
-
-    Args:
-        event: The event that exceeded the limit, as `topic/partition/offset`.
-        why: What is wrong with that event.
-        excess: The numbers of events.
-    """
-
-    def __init__(self, event: str, why: str, excess: Excess) -> None:
-        super().__init__(f"{event}: {excess.rejected} of the last {excess.events} events were rejected")
-        self.event = event
-        """The event that exceeded the limit, as `topic/partition/offset`."""
-        self.why = why
-        """What is wrong with that event."""
-        self.excess = excess
 
 
 def readable(

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from watchkeeper.streams.fold.protocol import Record
-from watchkeeper.streams.fold.rejection import RejectedShareHigh, rejection
+from watchkeeper.streams.fold.rejected_share import RejectedShareHigh
+from watchkeeper.streams.fold.rejection import rejection
 from watchkeeper.streams.ingest.envelope import EventRefusal
 from watchkeeper.streams.ingest.partition import Partition
 from watchkeeper.streams.ingest.quarantine import UNWATCHED, Quarantine, RejectedLimit

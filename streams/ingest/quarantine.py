@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from watchkeeper.schemas.rejections import Reason
-from watchkeeper.streams.fold.rejection import Excess
+from watchkeeper.streams.fold.rejected_share import Excess
 
 UNWATCHED: frozenset[Reason] = frozenset({"unknown_model", "unknown_feature_view"})
 """Reasons that do not count. On a shared topic these events belong to other teams and are no errors."""

@@ -12,7 +12,7 @@ from watchkeeper.alerting.evidence import utc
 from watchkeeper.alerting.watchkeeper_alerts import rejected_share_alert
 from watchkeeper.schemas.alerts import Alert, Notice
 from watchkeeper.streams.fold.protocol import Message
-from watchkeeper.streams.fold.rejection import RejectedShareHigh
+from watchkeeper.streams.fold.rejected_share import RejectedShareHigh
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import known_topic, topic_name
 

@@ -13,7 +13,7 @@ from watchkeeper.streams.errors import Unrecoverable
 from watchkeeper.streams.fold.interfaces import Superseded
 from watchkeeper.streams.fold.keeper import Keeper
 from watchkeeper.streams.fold.outlet import KafkaOutlet, Sink
-from watchkeeper.streams.fold.rejection import RejectedShareHigh
+from watchkeeper.streams.fold.rejected_share import RejectedShareHigh
 from watchkeeper.streams.fold.store import KafkaStore
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.settings import Settings

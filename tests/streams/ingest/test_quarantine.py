@@ -13,7 +13,7 @@ from watchkeeper.schemas.rejections import REPLAY_HEADER, Reason
 from watchkeeper.streams.config.registry import Registry
 from watchkeeper.streams.config.state import Watched
 from watchkeeper.streams.fold.protocol import Record
-from watchkeeper.streams.fold.rejection import Excess, RejectedShareHigh
+from watchkeeper.streams.fold.rejected_share import Excess, RejectedShareHigh
 from watchkeeper.streams.ingest.quarantine import Quarantine, RejectedLimit
 from watchkeeper.streams.ingest.replays import REMEMBERED, Replays, origin_of
 from watchkeeper.streams.ingest.stage import IngestFold

@@ -9,7 +9,7 @@ import pytest
 from watchkeeper.alerting.alertmanager import payload
 from watchkeeper.schemas.alerts import Notice
 from watchkeeper.streams.fold.protocol import Message
-from watchkeeper.streams.fold.rejection import Excess, RejectedShareHigh
+from watchkeeper.streams.fold.rejected_share import Excess, RejectedShareHigh
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.worker import page_and_exit as too_many_rejected
 from watchkeeper.streams.worker.page_and_exit import (
