@@ -24,7 +24,7 @@ test: $(READY)
 
 ## test-long  run the slow tests, which `make test` skips
 test-long: $(READY)
-	@$(BIN)/pytest -m long $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder -m long $(ARGS)
 
 ## stack-test  run the stack of compose/ without Docker, and print the result of each panel and rule
 stack-test: $(READY)
