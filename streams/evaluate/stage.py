@@ -11,7 +11,7 @@ from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.schemas.times import BEGINNING_MS
 from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.evaluate.all_windows import AllWindows
-from watchkeeper.streams.evaluate.coverage import Coverage, cohort_start_ms, window
+from watchkeeper.streams.evaluate.label_coverage import LabelCoverage, cohort_start_ms, window
 from watchkeeper.streams.evaluate.merging import check_profile
 from watchkeeper.streams.evaluate.silence import Silence
 from watchkeeper.streams.evaluate.subject_windows import Output, SavedSubjectWindows
@@ -49,7 +49,7 @@ class EvaluateState(Struct):
     windows: list[SavedSubjectWindows] = field(default_factory=list, name="lanes")
     silences: dict[str, Silence] = field(default_factory=dict)
     """By subject."""
-    coverages: dict[str, dict[str, Coverage]] = field(default_factory=dict)
+    coverages: dict[str, dict[str, LabelCoverage]] = field(default_factory=dict)
     """By subject, then by version."""
     swept_ms: int = BEGINNING_MS
     """When idle subjects were advanced last, by the clocks of the sources."""
@@ -170,7 +170,7 @@ class EvaluateFold(BaseFold):
         if pane.version not in versions and len(versions) >= COVERAGES_MAX:
             versions = {name: each for name, each in versions.items() if each.predictions}
             self._coverages[pane.subject] = versions
-        coverage = versions.setdefault(pane.version, Coverage())
+        coverage = versions.setdefault(pane.version, LabelCoverage())
         coverage.add(pane.kind == "labels", bucket_ms, pane.rows)
 
     def _drop(self, key: WindowsKey) -> None:

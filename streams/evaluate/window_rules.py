@@ -11,7 +11,7 @@ from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
 from watchkeeper.streams.config.state import Watched
 from watchkeeper.streams.config.timeline import Revision, Timeline
-from watchkeeper.streams.evaluate.coverage import Expectation
+from watchkeeper.streams.evaluate.label_coverage import Expectation
 from watchkeeper.streams.evaluate.windows import WindowDurations
 
 

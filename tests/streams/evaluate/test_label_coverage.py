@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from watchkeeper.streams.config.timeline import Timeline
-from watchkeeper.streams.evaluate.coverage import CohortCoverage, Coverage, Expectation, window
+from watchkeeper.streams.evaluate.label_coverage import CohortCoverage, Expectation, LabelCoverage, window
 
 HOUR = 60
 WITHIN = 12 * HOUR
@@ -14,7 +14,7 @@ def wanted(share=None, min_labels=50, within_ms=WITHIN):
 
 def lived(hours, labels_until, lag=3, labelled=0.9, rows=lambda _: 100, batch=1, **expected):
     """Let hours pass; give the hour at which each cohort was judged, and whether it was bad."""
-    coverage, judged = Coverage(), []
+    coverage, judged = LabelCoverage(), []
     owed = {}
     for hour in range(hours):
         coverage.add(False, hour * HOUR, rows(hour))
@@ -75,7 +75,7 @@ def test_too_few_predictions_say_nothing():
 
 
 def test_the_share_of_the_reference_decides_where_it_is_known():
-    coverage = Coverage()
+    coverage = LabelCoverage()
     coverage.add(False, 0, 1000)
     coverage.add(True, 0, 400)
     ((end_ms, rows, finding, _),) = coverage.judge(13 * HOUR, wanted(share=0.9))
@@ -87,14 +87,14 @@ def test_the_share_of_the_reference_decides_where_it_is_known():
 
 
 def test_corrections_that_take_back_more_than_came_are_no_labels():
-    coverage = Coverage()
+    coverage = LabelCoverage()
     coverage.add(False, 0, 1000)
     coverage.add(True, 0, -3)
     assert coverage.judge(13 * HOUR, wanted())[0][2].value == 0
 
 
 def test_the_counts_stay_few():
-    coverage = Coverage()
+    coverage = LabelCoverage()
     for hour in range(1000):
         coverage.add(False, hour * HOUR, 100)
         coverage.add(True, hour * HOUR, 90)

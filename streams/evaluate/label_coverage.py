@@ -59,7 +59,7 @@ def cohort_start_ms(expected: Timeline[Expectation | None], time_ms: int) -> int
     return max(time_ms // wanted.window_ms * wanted.window_ms, from_ms) if wanted else None
 
 
-class Coverage(Struct):
+class LabelCoverage(Struct):
     """Counts of predictions and labels of one subject and version. The encoded struct is the snapshot.
 
     A cohort is the P predictions of one window of event time. All its labels are due `within_ms` later. They
