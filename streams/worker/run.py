@@ -1,6 +1,7 @@
 """Runs one worker process until a signal: registry, web server and Faust."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import socket
@@ -22,7 +23,7 @@ from watchkeeper.streams.topics.topics import topic_problems
 from watchkeeper.streams.worker.clock import SteadyClock
 from watchkeeper.streams.worker.health import Probes
 from watchkeeper.streams.worker.logs import start_logging
-from watchkeeper.streams.worker.shutdown import EXIT_STOPPED, Shutdown, give_up, leave
+from watchkeeper.streams.worker.shutdown import EXIT_STOPPED, SHUTDOWN_SECONDS, Shutdown, give_up, leave
 from watchkeeper.streams.worker.web import listen, start_web, web_app
 from watchkeeper.streams.worker.worker import Worker
 
@@ -123,4 +124,6 @@ async def _live(worker: faust.Worker, stop_requested: asyncio.Event, shutdown: S
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         running.result()
-    await worker.stop()
+    # After a crash, no signal ends the process if this stop hangs.
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(worker.stop(), SHUTDOWN_SECONDS)

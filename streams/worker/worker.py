@@ -113,8 +113,9 @@ class Worker:
             self._stopping = True
             await page_and_exit(error, self.settings, self._sinks[PAGING_SINK].deliver, self._clock_ms())
         except BaseException as error:
-            known = isinstance(error, Unrecoverable)
-            give_up("%s", error if known else f"a stage met an error: {error!r}", exc_info=not known)
+            if isinstance(error, Unrecoverable):
+                give_up("%s", error)
+            give_up("a stage met an error: %r", error, exc_info=True)
 
     def _drop(self, error: Superseded) -> None:
         """Drop the state of a partition that another worker has taken, and retake it after `RETAKE_MS`.
