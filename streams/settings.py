@@ -3,6 +3,7 @@
 Each setting is an environment variable: `WATCHKEEPER_` followed by its name in capitals.
 """
 
+import contextlib
 import os
 import ssl
 from collections.abc import Mapping
@@ -203,6 +204,14 @@ class Settings(BaseSettings):
                 ssl_context=self.ssl_context(),
             )
         return faust.SSLCredentials(context=self.ssl_context()) if self.uses_ssl else None
+
+    def secrets(self) -> list[str]:
+        """Return all secrets, so that no log contains them. A file that can't be read has none."""
+        found = [self._password(name) for name in ("sasl_password", "ssl_key_password")]
+        for file in (self.alertmanager_password_file, self.alertmanager_bearer_file):
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                found.append(file.read_text().strip() if file else None)
+        return [secret for secret in found if secret]
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """Return the TLS context, or None if the protocol does not use TLS."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.fold.protocol import Record, count_of
 from watchkeeper.streams.fold.rejected_share import RejectedShareHigh
 from watchkeeper.streams.fold.rejection import rejection
 from watchkeeper.streams.ingest.envelope import EventRefusal
@@ -53,7 +53,7 @@ class Gate:
         Raises:
             RejectedShareHigh: if too many of the last records of the topic were rejected.
         """
-        self._partition.accounts[topic].rejected += len(refused)
+        self._partition.accounts[topic].rejected += count_of(records[index] for index in refused)
         for index, (reason, why) in sorted(refused.items()):
             message = rejection(topic, self._number, records[index], reason, why, now_ms)
             self._partition.outputs.append(message)

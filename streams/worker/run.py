@@ -49,7 +49,7 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     Raises:
         UserError: The worker cannot start: a port is taken, a topic is missing or nothing can be read.
     """
-    start_logging(log_level)
+    start_logging(log_level, settings.secrets())
     shutdown = Shutdown()
     shutdown.watch()
     listening = listen(settings.web_host, settings.web_port)

@@ -93,7 +93,7 @@ def _log_thread_error(raised: threading.ExceptHookArgs) -> None:
 
 
 def _end_without_memory(raised: threading.ExceptHookArgs) -> None:
-    """End the process if a thread ran out of memory. Without that thread, the worker would only look alive."""
+    """End the process if a thread ran out of memory: without that thread, the worker is not whole."""
     if issubclass(raised.exc_type, MemoryError):
         give_up("a thread is out of memory: %r", raised.exc_value)
     threading.__excepthook__(raised)
