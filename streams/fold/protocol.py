@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from watchkeeper.streams.fold.rejected_share import RejectedShare
 from watchkeeper.streams.topics.flow import Destination
 
 LAST_OFFSET = 2**62
@@ -128,6 +129,9 @@ class Fold(Protocol):
     def end_unknown(self, topic: str) -> None:
         """Note that the end of a topic is unknown, because the broker is away."""
 
+    def rejected_shares(self) -> Sequence[RejectedShare]:
+        """Return the shares of rejected events that name no subject, where they are too large."""
+
 
 class BaseFold:
     """The defaults of most folds: the checkpoint holds the complete state, and ends of topics are ignored."""
@@ -146,3 +150,7 @@ class BaseFold:
 
     def end_unknown(self, topic: str) -> None:
         """Do nothing."""
+
+    def rejected_shares(self) -> Sequence[RejectedShare]:
+        """Return nothing."""
+        return ()

@@ -2,8 +2,8 @@
 
 aiokafka requires header names in UTF-8; Kafka does not. A single record with another header name would stop
 every worker that is assigned the partition. Here such a record is read without its headers. A batch that
-can't be read at all, or that is too large once decompressed, becomes one record. No stage can use that record, so
-it goes to `rejected`, and reading continues after it.
+can't be read at all, or that is too large once decompressed, becomes one record. No stage can use that record,
+so it goes to `rejected`, and reading continues after it.
 """
 
 import logging
@@ -112,7 +112,15 @@ class Batch:
         log.error("the batch of offsets %s to %s can't be read and is rejected: %r", first, last, error)
         kept, batch = bytes(self._written[:_VALUE_BYTES]), self._batch
         return UnreadBatch(
-            last, batch.max_timestamp, None, kept, (), batch.timestamp_type, first, len(self._written), str(error)
+            last,
+            batch.max_timestamp,
+            None,
+            kept,
+            (),
+            batch.timestamp_type,
+            first,
+            len(self._written),
+            str(error),
         )
 
 

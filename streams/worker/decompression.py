@@ -1,7 +1,7 @@
 """Decompresses batches up to a limit: a few kilobytes on the wire can be a gigabyte of one repeated letter.
 
-aiokafka's own functions return whatever comes out. These check the size while they decompress, or before, where
-the format states it.
+aiokafka's own functions return whatever comes out. These check the size while they decompress, or before,
+where the format states it.
 """
 
 import struct
@@ -79,7 +79,7 @@ def gzip_decode(payload: bytes) -> bytes:
 def snappy_decode(payload: bytes) -> bytes:
     """Decompress snappy, in the raw format or in that of Java. Each block starts with its size."""
     data = memoryview(payload).cast("B")
-    if not codec._detect_xerial_stream(data):
+    if not codec._detect_xerial_stream(data):  # noqa: SLF001 - it is what aiokafka itself asks
         _check_size(_snappy_bytes(data))
         return bytes(codec.snappy_decode(payload))
     at, size_bytes = _XERIAL_HEADER_BYTES, 0
@@ -118,7 +118,7 @@ def zstd_decode(payload: bytes) -> bytes:
 
 
 def _into_buffer(decompress: Callable[[bytes, bytearray], int], payload: bytes) -> bytes:
-    """Decompress into a buffer of limited size. A size that the data state about themselves is not trusted."""
+    """Decompress into a buffer of limited size. A size that the data state is not trusted."""
     size_bytes = min(BATCH_BYTES_MAX, max(_FIRST_BYTES, _USUAL_RATIO * len(payload)))
     while True:
         buffer = bytearray(size_bytes)

@@ -1,7 +1,7 @@
 """Logging of a worker, with repeated messages suppressed, and without secrets.
 
-While a broker is away, Kafka clients log the same message 60 times a second. At DEBUG, aiokafka logs each request
-as it is sent, also the one that contains the password.
+While a broker is away, Kafka clients log the same message 60 times a second. At DEBUG, aiokafka logs each
+request as it is sent, also the one that contains the password.
 """
 
 import base64
@@ -77,15 +77,15 @@ class Repeats(logging.Filter):
 
 
 class Secretive(logging.Formatter):
-    """Hides secrets in messages and tracebacks, also where Python escaped them or a login encoded them.
+    r"""Hides secrets in messages and tracebacks, also where Python escaped them or a login encoded them.
 
     Args:
         template: The template of a line.
         secrets: The secrets.
 
     >>> hide = Secretive("%(message)s", ["hunter2"])
-    >>> hide.format(logging.LogRecord("aiokafka", logging.DEBUG, "", 1, "%r", (b"\\0amy\\0hunter2",), None))
-    "b'\\\\x00amy\\\\x00********'"
+    >>> hide.format(logging.LogRecord("aiokafka", logging.DEBUG, "", 1, "%r", (b"\0amy\0hunter2",), None))
+    "b'\\x00amy\\x00********'"
     """
 
     def __init__(self, template: str, secrets: Collection[str]) -> None:

@@ -53,9 +53,10 @@ def test_the_limit_is_exact(name: str, more: int) -> None:
 @pytest.mark.parametrize("name", ENCODE)
 def test_what_is_cut_or_broken_is_an_error_and_not_too_large(name: str) -> None:
     packed = bytes(ENCODE[name](b"some words of a publisher " * 1000))
-    with pytest.raises(Exception) as cut:
+    with pytest.raises(
+        (ValueError, cramjam.DecompressionError), match=r"(?i)end|incomplete|truncated|corrupt|beyond"
+    ):
         DECODE[name](packed[: len(packed) // 2])
-    assert not isinstance(cut.value, BatchTooLarge)
 
 
 def test_gzip_of_several_members_counts_them_together() -> None:

@@ -53,7 +53,7 @@ from watchkeeper.streams.worker.logs import start_logging
 secrets = {secrets!r}
 start_logging({level!r}, secrets)
 for secret in secrets:
-    for name in ("aiokafka.conn", "aiokafka.client", "faust", "watchkeeper.worker", "aiohttp.client", "librdkafka"):
+    for name in ("aiokafka.conn", "aiokafka.client", "faust", "watchkeeper.worker", "aiohttp.client"):
         for level in (10, 20, 30, 40, 50):
             log = logging.getLogger(name)
             login = b"\\0amy\\0" + secret.encode()
