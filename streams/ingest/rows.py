@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.limits import MODEL_VERSION_MAX, short
 from watchkeeper.streams.ingest.intakes import Intake
 from watchkeeper.streams.ingest.panes import SEGMENTS_MAX, VERSIONS_MAX, PaneKey
 from watchkeeper.streams.ingest.partition import Partition
@@ -74,7 +75,7 @@ class VersionRows:
 def batches(partition: Partition, subject: str, rows: Rows) -> Iterator[tuple[VersionRows, Indices | None]]:
     """Split a subject's rows by version and revision; yield each part with its positions (None for all)."""
     for version, index in _by_version(rows.events):
-        name = partition.panes.name(VERSIONS_MAX, subject, version)
+        name = partition.panes.name(VERSIONS_MAX, subject, short(version, MODEL_VERSION_MAX))
         whole = rows if index is None else rows.take(index)
         runs = partition.subjects.intakes[subject].revisions.runs(whole.times)
         for intake, run in runs:

@@ -2,8 +2,8 @@
 
 aiokafka requires header names in UTF-8; Kafka does not. A single record with another header name would stop
 every worker that is assigned the partition. Here such a record is read without its headers. A batch that
-can't be read at all, or that is too large once decompressed, becomes one record. No stage can use that record,
-so it goes to `rejected`, and reading continues after it.
+can't be read at all, or that is too large once decompressed, becomes one record. No stage can use that
+record, so it goes to `rejected`, and reading continues after it.
 """
 
 import logging
