@@ -1,7 +1,9 @@
 """Decides which records of a chunk are folded, and rejects the others."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import get_args
 
+from watchkeeper.schemas.findings import Kind
 from watchkeeper.streams.fold.protocol import Record, count_of
 from watchkeeper.streams.fold.rejected_share import RejectedShare
 from watchkeeper.streams.fold.rejection import rejection
@@ -11,6 +13,9 @@ from watchkeeper.streams.ingest.partition import Partition
 from watchkeeper.streams.ingest.quarantine import UNWATCHED, Quarantine, RejectedLimit
 from watchkeeper.streams.ingest.replays import Replays, origin_of, replays_in
 from watchkeeper.streams.topics.topics import known_topic
+
+_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
+"""The kind of the events of each source topic: topics have the names of their kinds."""
 
 
 class Gate:
@@ -60,25 +65,24 @@ class Gate:
             self._partition.outputs.append(message)
         mistimed = [i for i, refusal in sorted(refused.items()) if refusal.reason == "time_out_of_range"]
         self._partition.mistimed.setdefault(topic, []).extend(records[i].offset for i in mistimed)
-        quarantine = self._partition.quarantines.setdefault(topic, Quarantine())
-        uncounted = self._uncounted(topic, records, refused)
-        reasons = {index: refusal.reason for index, refusal in refused.items()}
-        unnamed = self._unnamed(topic, records, refused, uncounted)
-        quarantine.take(len(records), reasons, uncounted, self._limit, unnamed)
+        self._tell(topic, records, refused)
 
-    def _unnamed(
-        self,
-        topic: str,
-        records: Sequence[Record],
-        refused: Mapping[int, EventRefusal],
-        uncounted: Container[int],
-    ) -> dict[int, str]:
-        """Return the refused events that name no watched subject: for each, its place and what is wrong."""
-        watched, unnamed = self._partition.subjects.intakes, {}
-        for index, refusal in refused.items():
-            if index not in uncounted and subject_named(topic, records[index], watched) is None:
-                unnamed[index] = f"{self._place(topic)}{records[index].offset}: {refusal.message}"
-        return unnamed
+    def _tell(self, topic: str, records: Sequence[Record], refused: Mapping[int, EventRefusal]) -> None:
+        """Count the refused events for the subject that each names; for the partition if it names none."""
+        uncounted, unnamed = self._uncounted(topic, records, refused), {}
+        watched, kind = self._partition.subjects.intakes, _KINDS[topic]
+        for index, (reason, why) in sorted(refused.items()):
+            if index in uncounted:
+                continue
+            sample = f"{self._place(topic)}{records[index].offset}: {why}"
+            subject = subject_named(topic, records[index], watched)
+            if subject is None:
+                unnamed[index] = sample
+            else:
+                self._partition.tallies.reject(kind, subject, reason, sample)
+        reasons = {index: refusal.reason for index, refusal in refused.items()}
+        quarantine = self._partition.quarantines.setdefault(topic, Quarantine())
+        quarantine.take(len(records), reasons, uncounted, self._limit, unnamed)
 
     def share(self, topic: str) -> float:
         """Return which share of the last events of a topic was rejected."""
