@@ -55,7 +55,7 @@ NAMES: dict[Check, AlertName] = {
         "data_quality",
         "critical",
         "Events rejected",
-        "Roll the publisher back or correct the monitor. Then run `watchkeeper rejected replay --model MODEL`.",
+        "Roll the publisher back or correct the monitor. Then: `watchkeeper rejected replay --model MODEL`.",
     ),
     "clock": AlertName(
         "PublisherClockWrong",

@@ -96,7 +96,7 @@ class IngestFold(BaseFold):
                     self._labels.add(matches)
                 self._rows[kind].add(batch, at, repeats)
             self._close(kind, subject, now_ms)
-        self.partition.join.bound()
+        self.partition.bound()
         return decoded.refused
 
     def _note_late_by_clock(
@@ -116,7 +116,7 @@ class IngestFold(BaseFold):
         for subject, _ in self._subjects.of_kind("labels"):
             self._close("labels", subject, now_ms)
         self.partition.accounts["labels"].accepted += len(truths)
-        self.partition.join.bound()
+        self.partition.bound()
         return refused
 
     def _in_time(self, truth: LabelValue, now_ms: int) -> LabelValue:
