@@ -24,7 +24,7 @@ class Evictable(Protocol):
 def evict(versions: Mapping[str, Sequence[Evictable]], most: int) -> dict[str, int]:
     """Forget the oldest predictions of the subjects with most, until at most `most` are left.
 
-    The subject counts, however many versions it has. So a subject with less than its equal part loses nothing.
+    The subject counts, however many versions it has: one with less than its equal part loses nothing.
 
     Args:
         versions: By subject, the waiting predictions of its versions.

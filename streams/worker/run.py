@@ -24,6 +24,7 @@ from watchkeeper.streams.worker.clock import SteadyClock
 from watchkeeper.streams.worker.health import Probes
 from watchkeeper.streams.worker.logs import start_logging
 from watchkeeper.streams.worker.shutdown import EXIT_STOPPED, SHUTDOWN_SECONDS, Shutdown, give_up, leave
+from watchkeeper.streams.worker.waits import WaitLog
 from watchkeeper.streams.worker.web import listen, start_web, web_app
 from watchkeeper.streams.worker.worker import Worker
 
@@ -52,6 +53,8 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     start_logging(log_level, settings.secrets())
     shutdown = Shutdown()
     shutdown.watch()
+    waits = WaitLog()
+    waits.watch()
     listening = listen(settings.web_host, settings.web_port)
     problems = topic_problems(settings)
     if problems:
@@ -73,7 +76,9 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     probes = Probes(worker, registry)
     worker.app.task(_web(listening, metrics, probes))
     worker.app.task(probes.beat_for_ever)
+    worker.app.task(waits.follow(worker))
     log.info("read %s monitors, joining the group", len(registry.subjects()))
+    waits.expect_group(settings)
     _run(worker.app, shutdown)
 
 

@@ -55,6 +55,7 @@ def test_a_bad_team_stops_nobody_and_its_owner_is_paged(settings: Settings, tmp_
         (window,) = wait_for_rows(settings, running, {"predictions": EVENTS}).values()
         assert window["subject"] == "good"
         assert worker.poll() is None, running.logs()
+        assert "\x1b" not in running.logs()  # no control characters
         apply(settings, monitor("risk", "team-b", "regression"))
         assert replay(settings) == EVENTS
         counted = wait_for_rows(settings, running, {"predictions": 2 * EVENTS}).values()
