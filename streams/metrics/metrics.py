@@ -91,7 +91,7 @@ class Metrics(MetricFactory):
         )
         self._rejected_share = self._gauge(
             "rejected_ratio",
-            "Share of the latest events that was rejected. WATCHKEEPER_REJECTED_SHARE_MAX limits it.",
+            "Share of the latest events that was rejected. Replays and events without a monitor do not count.",
             *("topic", "partition"),
         )
         self._rows = self._counter(

@@ -241,5 +241,6 @@ def test_what_tells_whether_the_broker_answers_is_where_we_look_for_it():
 def test_a_quiet_partition_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     """Faust would log an error for a partition whose last record is older than five minutes."""
     with caplog.at_level("DEBUG"):
-        assert ChunkConsumer.verify_event_path(object.__new__(ChunkConsumer), 1e9, TP("findings", 3)) is None
+        quiet = object.__new__(transport.ChunkConsumer)
+        quiet.verify_event_path(1e9, TP("findings", 3))
     assert caplog.records == []
