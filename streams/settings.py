@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     write_format: int = Field(default=2, ge=1, le=2)
     """Format of checkpoints and internal records. Set it to 1 while some workers can't read format 2."""
     rejected_share_max: float = Field(default=0.5, ge=0, le=1)
-    """Share of the latest events that may be rejected and name no model. Above it, a worker pages. 1: never."""
+    """Share of the latest events that may be rejected and name no model; above, a worker pages. 1: never."""
     rejected_events_min: int = Field(default=1000, ge=10, le=100_000)
     """Number of latest events, per topic and partition, in that share. With fewer, no worker pages."""
 

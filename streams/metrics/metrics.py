@@ -91,7 +91,7 @@ class Metrics(MetricFactory):
         )
         self._rejected_share = self._gauge(
             "rejected_ratio",
-            "Share of the latest events that was rejected. Replays and events without a monitor do not count.",
+            "Share of the latest events that was rejected, without replays and events without a monitor.",
             *("topic", "partition"),
         )
         self._rows = self._counter(
