@@ -115,7 +115,11 @@ def test_the_old_code_continues_from_what_this_code_wrote(registered: Any, tmp_p
     ended = go_on(THEN, live(_memory(), registered, until=12), tmp_path)
     assert ended.returncode == 0, ended.stderr
     told = msgspec.msgpack.decode((tmp_path / "told").read_bytes())
-    assert _comparable(told["outcome"]) == _comparable(golden.final(THEN))
+    found = _comparable(told["outcome"])
+    # The old code does not know the accounts of rejected events, and puts them aside.
+    aside = {name for name in found["rejected"] if name.startswith("profiles/")}
+    assert {found["rejected"].pop(name)["reason"] for name in aside} <= {"unreadable"}
+    assert found == _comparable(golden.final(THEN))
 
 
 def test_the_world_of_the_golden_files_is_rich() -> None:
