@@ -63,5 +63,5 @@ def _is_inside(consumer: Consumer, place: TopicPartition, offset: int, first: in
         if error is None or error.code() == KafkaError._PARTITION_EOF:
             return False
         if is_unreadable(message):
-            return message.offset() == first
+            return bool(message.offset() == first)
     return None
