@@ -10,10 +10,11 @@ from watchkeeper.schemas.findings import Kind
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.ingest.clock import time_ms
 from watchkeeper.streams.ingest.columnizer import times_ms
-from watchkeeper.streams.ingest.decode import LabelRow, decode_all
+from watchkeeper.streams.ingest.decode import DecodedChunk, EventDecoder, LabelDecoder, LabelRow, decode_all
 from watchkeeper.streams.ingest.early_labels import LabelValue
 from watchkeeper.streams.ingest.envelope import EventRefusal, unwatched
 from watchkeeper.streams.ingest.intakes import Subjects
+from watchkeeper.streams.ingest.quarantine import UNWATCHED
 from watchkeeper.streams.ingest.redecode import decode_in_time
 from watchkeeper.streams.ingest.rows import Rows
 
@@ -41,6 +42,29 @@ class Reading:
 
     def __init__(self, subjects: Subjects) -> None:
         self._subjects = subjects
+        self._ahead: tuple[object, Sequence[Record], DecodedChunk] | None = None
+        """What `has_unwatched` has decoded for the next call, with the decoder and the records."""
+
+    def has_unwatched(self, topic: str, records: Sequence[Record]) -> bool:
+        """Return whether a chunk has events of subjects without a monitor. Decoding it next costs nothing.
+
+        Args:
+            topic: The topic of the records.
+            records: The chunk.
+        """
+        decoder = self._subjects.labels if topic == "labels" else self._subjects.decoders[topic]
+        chunk = self._decode(decoder, records)
+        self._ahead = decoder, records, chunk
+        if topic == "labels":
+            watched = self._subjects.intakes
+            return any(row.model is not None and row.model not in watched for row in chunk.events)
+        return any(refusal.reason in UNWATCHED for refusal in chunk.refused.values())
+
+    def _decode(self, decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) -> DecodedChunk:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] is decoder and ahead[1] is records:
+            return ahead[2]
+        return decode_all(decoder, records)
 
     def rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> Decoded:
         """Decode predictions or features.
@@ -51,7 +75,7 @@ class Reading:
             now_ms: The current time in milliseconds since 1970, to refuse events that are ahead of it.
         """
         decoder = self._subjects.decoders[kind]
-        chunk = decode_all(decoder, records)
+        chunk = self._decode(decoder, records)
         if not chunk.events:
             return Decoded({}, chunk.refused)
         chunk, times = decode_in_time(decoder, records, chunk, times_ms(chunk.events))
@@ -94,7 +118,7 @@ class Reading:
         self, records: Sequence[Record], now_ms: int
     ) -> tuple[list[LabelValue], dict[int, EventRefusal]]:
         """Decode labels. Refusals are by index of record."""
-        events, at, _, refused = decode_all(self._subjects.labels, records)
+        events, at, _, refused = self._decode(self._subjects.labels, records)
         truths = []
         for index, event in zip(at, events, strict=True):
             truth = self._truth(event, records[index].offset, now_ms)

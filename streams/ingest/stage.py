@@ -82,6 +82,11 @@ class IngestFold(BaseFold):
         )
         self.gate.reject(topic, records, refused, now_ms)
 
+    def has_unwatched(self, topic: str, records: Sequence[Record]) -> bool:
+        """Return whether a chunk has events of subjects without a monitor."""
+        self._subjects.refresh()
+        return self._reading.has_unwatched(topic, records)
+
     def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
         decoded = self._reading.rows(kind, records, now_ms)
         for subject, rows in decoded.rows.items():

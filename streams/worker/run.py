@@ -68,7 +68,7 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     metrics = Metrics(CollectorRegistry(), settings.max_series, lambda: clock_ms() / 1000)
     metrics.follow_configuration(lambda: len(registry.broken))
     sinks = open_sinks(settings, metrics, json_pages, lambda: clock_ms() / 1000)
-    worker = Worker(settings, stages(settings, registry), sinks, metrics, clock_ms)
+    worker = Worker(settings, stages(settings, registry, clock_ms), sinks, metrics, clock_ms)
     probes = Probes(worker, registry)
     worker.app.task(_web(listening, metrics, probes))
     worker.app.task(probes.beat_for_ever)
