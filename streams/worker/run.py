@@ -19,6 +19,7 @@ from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.sinks import open_sinks
 from watchkeeper.streams.stages import stages
 from watchkeeper.streams.topics.topics import topic_problems
+from watchkeeper.streams.worker.acknowledging import Acknowledging
 from watchkeeper.streams.worker.clock import SteadyClock
 from watchkeeper.streams.worker.health import Probes
 from watchkeeper.streams.worker.logs import start_logging
@@ -72,6 +73,7 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     probes = Probes(worker, registry)
     worker.app.task(_web(listening, metrics, probes))
     worker.app.task(probes.beat_for_ever)
+    worker.app.task(Acknowledging(settings, registry, worker).write_for_ever)
     log.info("read %s monitors, joining the group", len(registry.subjects()))
     _run(worker.app, shutdown)
 
