@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from watchkeeper.schemas.subjects import PRODUCTION
+
 
 class DataWindow(BaseModel):
     """A span of event time."""
@@ -26,6 +28,8 @@ class RetrainingRequest(BaseModel):
     """The id of the decision."""
     model: str
     """The model."""
+    environment: str = PRODUCTION
+    """The environment in which it performs badly."""
     model_version: str
     """The version that performs badly."""
     requested_at: datetime

@@ -29,9 +29,7 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def stages(
-    settings: Settings, registry: Registry, clock_ms: Callable[[], int] = wall_ms
-) -> list[Stage[Any]]:
+def stages(settings: Settings, registry: Registry, clock_ms: Callable[[], int] = wall_ms) -> list[Stage[Any]]:
     """Return the stages, in the order in which data passes them.
 
     Args:
@@ -61,8 +59,9 @@ def stages(
 
 
 def observe_page(metrics: Metrics, number: int, fold: PageFold) -> None:
-    """Show the number of pages and the budget of each subject of a partition."""
+    """Show the number of pages and the budget of each subject of a partition, and nothing of removed ones."""
     metrics.observe_pages(number, fold.paging())
+    metrics.drop_unwatched()
 
 
 def observe_notify(metrics: Metrics, number: int, fold: NotifyFold) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from watchkeeper.schemas.subjects import split, subject_of
 from watchkeeper.streams.cli.changes import AppliedChange, DesiredState, EffectiveTime, plan
 from watchkeeper.streams.cli.connection import reach_topics
 from watchkeeper.streams.cli.current import read_configuration
@@ -36,8 +37,9 @@ def apply(
         list[str] | None,
         typer.Option(
             "--remove",
-            metavar="SUBJECT",
-            help="Stop monitoring this model or feature view.  Can be repeated.",
+            metavar="NAME[@ENVIRONMENT]",
+            help="Stop monitoring this model or feature view; the environment is production if none is named."
+            "  Can be repeated.",
         ),
     ] = None,
     effective_from: EffectiveFrom = None,
@@ -70,13 +72,14 @@ def apply(
     if not files and not remove:
         raise UserError("nothing to apply; give monitor files, or a subject with --remove")
     wanted = _read_all(files or [])
-    for subject in set(remove or []) & {each.monitor.subject for each in wanted}:
+    removed = [subject_of(*split(each)) for each in remove or []]
+    for subject in set(removed) & {each.monitor.subject for each in wanted}:
         raise UserError(f"{subject}: is both in a monitor file and in --remove; keep only one of them")
     settings = settings_of(broker, topic_prefix)
     reach_topics(settings, "monitors", "references")
     current = read_configuration(settings)
     when = EffectiveTime(time.time_ns() // 1_000_000, time_of(effective_from))
-    changes, records = plan(wanted, remove or [], current, when)
+    changes, records = plan(wanted, removed, current, when)
     in_force = None if dry_run else put_in_force(settings, records, wait)
     if as_json:
         print_json({"applied": not dry_run, "subjects": changes, "in_force": in_force})

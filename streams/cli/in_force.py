@@ -96,7 +96,9 @@ class _Acknowledgements:
             self._unknown = f"the topic {self._topic} can't be read ({why})"
 
     def _start(self) -> None:
-        self._waiting = set(self._consumer.list_topics(self._topic, _ANSWER_SECONDS).topics[self._topic].partitions)
+        self._waiting = set(
+            self._consumer.list_topics(self._topic, _ANSWER_SECONDS).topics[self._topic].partitions
+        )
         ends = [
             TopicPartition(self._topic, n, known_end(self._consumer, self._topic, n, _ANSWER_SECONDS))
             for n in sorted(self._waiting)
@@ -178,6 +180,6 @@ def sentence(found: InForce) -> str:
         return f"{done}, in all {found.partitions} partitions"
     return (
         f"published, but only {done}: after {found.waited_seconds:g} seconds, the workers of partitions "
-        f"{', '.join(map(str, found.not_yet))} have not read it. They read it when they can: see `/ready` of the "
-        "workers, and their logs. Workers of 0.1.0 never report that they have read a change"
+        f"{', '.join(map(str, found.not_yet))} have not read it. They read it when they can: see `/ready` of "
+        "the workers, and their logs. Workers of 0.1.0 never report that they have read a change"
     )

@@ -61,7 +61,9 @@ def read_unwatched(settings: Settings, watched: Iterable[str], since_ms: int) ->
     return count_unwatched(rejections, watched, since_ms)
 
 
-def count_unwatched(rejections: Iterable[Rejection], watched: Iterable[str], since_ms: int) -> list[Unwatched]:
+def count_unwatched(
+    rejections: Iterable[Rejection], watched: Iterable[str], since_ms: int
+) -> list[Unwatched]:
     """Count the rejections of subjects without a monitor.
 
     Args:

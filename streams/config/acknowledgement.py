@@ -1,7 +1,7 @@
 """The record in which the owner of a partition states how much of the configuration is in force there.
 
-It lies on the topic `checkpoints`, beside the checkpoints of the partition: workers may write there, and there
-is at most one record for each partition. `watchkeeper apply` waits for it.
+It lies on the topic `checkpoints`, beside the checkpoints of the partition. Workers may write there, and
+there is at most one record for each partition. `watchkeeper apply` waits for it.
 """
 
 from collections.abc import Mapping

@@ -17,13 +17,13 @@ __all__ = ["Hold", "NamesSubjects"]
 log = logging.getLogger("watchkeeper.configuration")
 
 CLOCKS_DIFFER_MS = 5_000
-"""How many ms the broker's clock may be behind the worker's. Chosen by hand: machines with NTP differ less."""
+"""How many ms the broker's clock may be behind the worker's. Chosen by hand: NTP keeps clocks closer."""
 REVISIONS_MS = 4_000
 """How many ms the configuration in force may be older than events of known subjects. Chosen by hand: less
 than `MARGIN_MS` of streams/config/changing.py, the shortest time from publishing a change to its effect."""
 WAIT_SECONDS = 10.0
-"""Longest time in seconds to hold a chunk back. Chosen by hand: a new leader is found in less; a longer outage
-of one partition of the configuration must not stop the monitors that are known."""
+"""Longest time in seconds to hold a chunk back. Chosen by hand: a new leader is found in less. A longer
+outage of the configuration must not stop the monitors that are known."""
 RETRY_MS = 10_000
 """Time in ms after a wait in vain in which no chunk waits. Chosen by hand: events flow during an outage."""
 _LOG_APPEND_TIME = 1

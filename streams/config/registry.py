@@ -31,7 +31,7 @@ _RETRY_SECONDS = 1.0
 _METADATA_SECONDS = 10.0
 """Timeout in seconds of requests for partitions and offsets. Chosen by hand."""
 _END_SECONDS = 1.0
-"""Timeout in seconds of a request for an end that a worker waits for. Chosen by hand: it holds events back."""
+"""Timeout in seconds of a request for an end. Chosen by hand: chunks of events wait for it."""
 
 
 class Registry:

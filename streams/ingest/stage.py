@@ -89,6 +89,7 @@ class IngestFold(BaseFold):
 
     def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
         decoded = self._reading.rows(kind, records, now_ms)
+        self.partition.accounts[kind].other_environment += len(decoded.others)
         for subject, rows in decoded.rows.items():
             if self.partition.clock(kind, subject).see(now_ms):
                 self.partition.send_times(kind, [subject], now_ms)
@@ -117,12 +118,13 @@ class IngestFold(BaseFold):
             self.partition.mistimed.setdefault(kind, []).extend(records[index].offset for index in at)
 
     def _fold_labels(self, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
-        truths, refused = self._reading.truths(records, now_ms)
+        truths, refused, others = self._reading.truths(records, now_ms)
         truths = [self._in_time(truth, now_ms) for truth in truths]
+        self.partition.accounts["labels"].other_environment += len(others)
         self._labels.add(self._labels.match(truths))
         for subject, _ in self._subjects.of_kind("labels"):
             self._close("labels", subject, now_ms)
-        self.partition.accounts["labels"].accepted += len(truths)
+        self.partition.accounts["labels"].accepted += len(records) - len(refused) - len(others)
         self.partition.join.bound()
         return refused
 
@@ -230,7 +232,7 @@ class IngestFold(BaseFold):
         now_ms = records[-1].timestamp if records else 0
         clocks = self.partition.needed_clocks.setdefault(topic, {})
         if topic == "labels":
-            truths, _ = self._reading.truths(records, now_ms + AHEAD_MS_MAX)
+            truths, _, _ = self._reading.truths(records, now_ms + AHEAD_MS_MAX)
             truths = [t for t in truths if t.model is None or self._was_admitted(topic, t.model, t.offset)]
             self._labels.match([_as_before(truth, clocks) for truth in truths])
             self._labels.forget_orphans()

@@ -67,7 +67,9 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     clock_ms = SteadyClock()
     disable_created_metrics()  # type: ignore[no-untyped-call]  # They would double the series.
     metrics = Metrics(CollectorRegistry(), settings.max_series, lambda: clock_ms() / 1000)
-    metrics.follow_configuration(lambda: len(registry.broken))
+    metrics.follow_configuration(
+        lambda: len(registry.broken), lambda subject: registry.get(subject) is not None
+    )
     sinks = open_sinks(settings, metrics, json_pages, lambda: clock_ms() / 1000)
     worker = Worker(settings, stages(settings, registry, clock_ms), sinks, metrics, clock_ms)
     probes = Probes(worker, registry)

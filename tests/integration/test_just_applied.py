@@ -25,7 +25,9 @@ windows: {{pane: PT1M, size: PT5M, lateness: PT0S}}
 def wait_for_accepted(settings: Settings, workers: Workers) -> None:
     """Wait until a replay of all events of one subject is counted: each event is in a window, or late."""
     deadline = time.monotonic() + 60
-    while len(rejected(settings)) != EVENTS or any(each.replayed is None for each in rejected(settings).values()):
+    while len(rejected(settings)) != EVENTS or any(
+        each.replayed is None for each in rejected(settings).values()
+    ):
         assert time.monotonic() < deadline, workers.logs()
         time.sleep(0.5)
 
