@@ -174,10 +174,10 @@ class EventDecoder:
         """Return the decoders of a model or feature view in an environment; None if no monitor watches it."""
         return self.subjects.get(subject_of(tag, environment))
 
-    def decode(self, record: Record) -> Row | EventRefusal | None:
+    def decode(self, record: Record) -> Row | EventRefusal | str:
         """Decode a record on the slow path: with an envelope, or features of a wrong type.
 
-        Return None if no monitor is for the event's environment, but one for another.
+        Return the name of the subject if no monitor is for the event's environment, but one for another.
         """
         if self.is_changing and is_bare(record) and (row := self._decode_in_time(record)) is not None:
             return row
@@ -191,7 +191,7 @@ class EventDecoder:
             return EventRefusal("invalid_event", "Expected `str | null` - at `$.environment`")
         subject = self.find(name, environment)
         if subject is None:
-            return None
+            return name
         try:
             return _in_time(subject, event).convert(event)
         except (msgspec.ValidationError, OverflowError) as error:
@@ -228,22 +228,23 @@ class Decoder(Protocol):
     def decode_fast(self) -> Callable[[bytes], Any]:
         """Decodes a valid event; raises one of `UNDECODABLE` for any other."""
 
-    def decode(self, record: Record) -> Row | EventRefusal | None:
-        """Decode a record on the slow path; None: no monitor is for its environment, but one for another."""
+    def decode(self, record: Record) -> Row | EventRefusal | str:
+        """Decode a record on the slow path. See `EventDecoder.decode`."""
 
 
 class DecodedChunk(NamedTuple):
     """The decoded events of a chunk, and the refusals.
 
     `at` has the index of each event's record. `wrong` has the features with a wrong type, and `refused` the
-    refusals, by index of record. `others` has the indices of records of environments that are not watched.
+    refusals, by index of record. `others` has the names of subjects whose events are of environments that are
+    not watched, by index of record.
     """
 
     events: list[Any]
     at: Sequence[int]
     wrong: dict[int, tuple[str, ...]]
     refused: dict[int, EventRefusal]
-    others: Sequence[int] = ()
+    others: Mapping[int, str] = {}
 
 
 def decode_all(decoder: Decoder, records: Sequence[Record]) -> DecodedChunk:
@@ -265,12 +266,12 @@ UNDECODABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, RecursionE
 def _decode_each(decoder: Decoder, records: Sequence[Record]) -> DecodedChunk:
     events: list[Any] = []
     at: list[int] = []
-    others: list[int] = []
+    others: dict[int, str] = {}
     chunk = DecodedChunk(events, at, {}, {}, others)
     for index, record in enumerate(records):
         row = _decode_one(decoder, record)
-        if row is None:
-            others.append(index)
+        if isinstance(row, str):
+            others[index] = row
             continue
         if isinstance(row, EventRefusal):
             chunk.refused[index] = row
@@ -282,7 +283,7 @@ def _decode_each(decoder: Decoder, records: Sequence[Record]) -> DecodedChunk:
     return chunk
 
 
-def _decode_one(decoder: Decoder, record: Record) -> Row | EventRefusal | None:
+def _decode_one(decoder: Decoder, record: Record) -> Row | EventRefusal | str:
     if is_bare(record):
         try:
             return Row(decoder.decode_fast(record.value or b""))

@@ -27,7 +27,7 @@ def by_environment(decoder: EventDecoder, records: Sequence[Record], chunk: Deco
     """
     if decoder.is_plain and _PRODUCTION.issuperset(map(_environment, chunk.events)):
         return chunk
-    others, gone = list(chunk.others), set()
+    others, gone = dict(chunk.others), set()
     for i, event in enumerate(chunk.events):
         decoded_by = decoder.by_struct[type(event)].value
         environment = event.environment or PRODUCTION
@@ -35,12 +35,12 @@ def by_environment(decoder: EventDecoder, records: Sequence[Record], chunk: Deco
             continue
         subject = decoder.find(decoded_by.tag, environment)
         if subject is None:
-            others.append(chunk.at[i])
+            others[chunk.at[i]] = decoded_by.tag
             gone.add(i)
             continue
         row = _decode(decoder, subject.latest, records[chunk.at[i]])
         if not isinstance(row, Row):
-            if row is not None:
+            if isinstance(row, EventRefusal):
                 chunk.refused[chunk.at[i]] = row
             gone.add(i)
             continue
@@ -52,10 +52,10 @@ def by_environment(decoder: EventDecoder, records: Sequence[Record], chunk: Deco
         return chunk
     left = [i for i in range(len(chunk.events)) if i not in gone]
     events, at = [chunk.events[i] for i in left], [chunk.at[i] for i in left]
-    return chunk._replace(events=events, at=at, others=sorted(others))
+    return chunk._replace(events=events, at=at, others=others)
 
 
-def _decode(decoder: EventDecoder, subject: SubjectDecoder, record: Record) -> Row | EventRefusal | None:
+def _decode(decoder: EventDecoder, subject: SubjectDecoder, record: Record) -> Row | EventRefusal | str:
     try:
         return Row(subject.decode_fast(record.value or b""))
     except UNDECODABLE:

@@ -37,8 +37,8 @@ class Decoded(NamedTuple):
     """For each decoded event, the index of its record."""
     events: Mapping[str, Sequence[int]] = {}
     """By subject, the index of each row's event in `at`."""
-    others: Sequence[int] = ()
-    """The indices of records of environments that no monitor watches."""
+    others: Mapping[int, str] = {}
+    """Of events of environments that no monitor watches, the names of the subjects by index of record."""
 
 
 class Reading:
@@ -121,21 +121,21 @@ class Reading:
 
     def truths(
         self, records: Sequence[Record], now_ms: int
-    ) -> tuple[list[LabelValue], dict[int, EventRefusal], list[int]]:
-        """Decode labels. Refusals, and those of environments that nobody watches, are by index of record.
+    ) -> tuple[list[LabelValue], dict[int, EventRefusal], dict[int, str]]:
+        """Decode labels. Refusals, and models of environments that nobody watches, are by index of record.
 
         A label without an environment is for each environment of its model.
         """
         events, at, _, refused, _ = self._decode(self._subjects.labels, records)
         truths: list[LabelValue] = []
-        others: list[int] = []
+        others: dict[int, str] = {}
         for index, event in zip(at, events, strict=True):
             subjects = self._subjects.of_label(event.model, event.environment)
             found = [self._truth(event, each, records[index].offset, now_ms) for each in subjects]
             if event.model is not None and event.model not in self._subjects.named:
                 found = [unwatched("model", event.model)]
-            elif not subjects:
-                others.append(index)
+            elif event.model is not None and not subjects:
+                others[index] = event.model
             good = [each for each in found if isinstance(each, LabelValue)]
             truths += good
             if found and not good:

@@ -33,7 +33,7 @@ def decode_in_time(
         names.add(name)
         row = _decode(decoder, decoder.subjects[name].at(int(times[i])), records[chunk.at[i]])
         if not isinstance(row, Row):
-            if row is not None:
+            if isinstance(row, EventRefusal):
                 chunk.refused[chunk.at[i]] = row
             gone.add(i)
             continue
@@ -57,7 +57,7 @@ def _stale(decoder: EventDecoder, events: Sequence[Any], times: Times) -> list[i
     return sorted(found)
 
 
-def _decode(decoder: EventDecoder, subject: SubjectDecoder, record: Record) -> Row | EventRefusal | None:
+def _decode(decoder: EventDecoder, subject: SubjectDecoder, record: Record) -> Row | EventRefusal | str:
     try:
         return Row(subject.decode_fast(record.value or b""))
     except UNDECODABLE:

@@ -5,6 +5,7 @@ event time. It sends a pane to evaluate once event time has passed the pane's en
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from operator import attrgetter
@@ -90,7 +91,7 @@ class IngestFold(BaseFold):
 
     def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
         decoded = self._reading.rows(kind, records, now_ms)
-        self.partition.accounts[kind].other_environment += len(decoded.others)
+        self._count_others(kind, decoded.others)
         for subject, rows in decoded.rows.items():
             if self.partition.clock(kind, subject).see(now_ms):
                 self.partition.send_times(kind, [subject], now_ms)
@@ -108,6 +109,13 @@ class IngestFold(BaseFold):
         self.partition.join.bound()
         return decoded.refused
 
+    def _count_others(self, kind: Kind, others: Mapping[int, str]) -> None:
+        """Count events of environments that nobody watches, for every subject of the name."""
+        self.partition.accounts[kind].other_environment += len(others)
+        for name, count in Counter(others.values()).items():
+            for subject in self._subjects.named[name]:
+                self.partition.tallies.of(subject).of(kind).other += count
+
     def _note_late_by_clock(
         self, kind: Kind, subject: str, records: Sequence[Record], decoded: Decoded
     ) -> None:
@@ -121,7 +129,7 @@ class IngestFold(BaseFold):
     def _fold_labels(self, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
         truths, refused, others = self._reading.truths(records, now_ms)
         truths = [self._in_time(truth, now_ms) for truth in truths]
-        self.partition.accounts["labels"].other_environment += len(others)
+        self._count_others("labels", others)
         self._labels.add(self._labels.match(truths))
         for subject, _ in self._subjects.of_kind("labels"):
             self._close("labels", subject, now_ms)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.streams.ingest.test_stage import MONITOR, NOW_MS, label, panes, prediction, records, rejections
 from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.profiles import SubjectAccount, ToEvaluate
 from watchkeeper.streams.config.registry import Registry
 from watchkeeper.streams.config.state import Watched
 from watchkeeper.streams.fold.protocol import Record
@@ -186,3 +187,18 @@ def test_the_wire_has_the_field() -> None:
 
     for event in (Prediction, Label, FeatureEvent):
         assert "environment" in {field.name for field in msgspec.structs.fields(event)}
+
+
+def test_a_subject_of_which_only_other_environments_come_is_reported() -> None:
+    ingest = fold_of(PRODUCTION)
+    ingest.fold("predictions", records(mixed()), NOW_MS)
+    assert accounts(ingest.outputs()) == []  # a shared topic is no trouble
+    lost = fold_of(PRODUCTION)
+    lost.fold("predictions", records([prediction(i, i, environment="prod") for i in range(5)]), NOW_MS)
+    assert accounts(lost.outputs()) == [("risk", 5)]
+
+
+def accounts(messages: list[Any]) -> list[tuple[str, int]]:
+    decoded = [msgspec.msgpack.decode(m.value, type=ToEvaluate) for m in messages if m.topic == "profiles"]
+    found = [each for each in decoded if isinstance(each, SubjectAccount)]
+    return [(each.subject, each.kinds["predictions"].other) for each in found]
