@@ -3,16 +3,16 @@
 import threading
 from collections.abc import Mapping
 
-__all__ = ["Place", "Progress"]
+__all__ = ["Place", "ReadProgress"]
 
 Place = tuple[str, int]
 """A partition of the configuration: the name of the topic without its prefix, and the number."""
 
 
-class Progress:
+class ReadProgress:
     """The offsets up to which records are in force. One thread advances them, others wait for them.
 
-    >>> progress = Progress()
+    >>> progress = ReadProgress()
     >>> progress.advance({("monitors", 0): 7})
     >>> progress.reach({("monitors", 0): 8}, asked_ms=40, seconds=0), progress.up_to_ms
     (False, 0)

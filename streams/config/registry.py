@@ -8,7 +8,7 @@ from typing import Self
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from watchkeeper.schemas.times import END_MS
-from watchkeeper.streams.config.progress import Place, Progress
+from watchkeeper.streams.config.progress import Place, ReadProgress
 from watchkeeper.streams.config.state import Configuration, Watched
 from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.kafka.client import BrokerError, known_end
@@ -47,11 +47,11 @@ class Registry:
         self._watched: dict[str, Timeline[Watched]] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="registry", daemon=True)
-        self._consumer: Consumer | None = None
         self._asking = threading.Lock()
-        """Held while a thread uses the consumer, so that it is not closed meanwhile."""
+        self._asker: Consumer | None = None
+        """It asks for the ends of the topics. The one that reads would ask only once its fetch has ended."""
         self._places: dict[Place, TopicPartition] = {}
-        self.progress = Progress()
+        self.progress = ReadProgress()
         """How far both topics are read and in force."""
         self.ready = threading.Event()
         """Set once both topics have been read to their ends."""
@@ -104,11 +104,13 @@ class Registry:
     def _ends(self) -> dict[Place, int] | None:
         """Ask the broker for the ends of both topics; None if it does not answer."""
         with self._asking:
-            if self._consumer is None:
+            if self._stopping.is_set() or not self._places:
                 return None
+            if self._asker is None:
+                self._asker = follow(self._settings)
             try:
                 return {
-                    place: known_end(self._consumer, tp.topic, tp.partition, _END_SECONDS)
+                    place: known_end(self._asker, tp.topic, tp.partition, _END_SECONDS)
                     for place, tp in self._places.items()
                 }
             except BrokerError as error:
@@ -124,6 +126,10 @@ class Registry:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+        with self._asking:
+            if self._asker is not None:
+                self._asker.close()
+                self._asker = None
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -151,9 +157,7 @@ class Registry:
                 self.progress.advance(offsets)
                 self.ready.set()
         finally:
-            with self._asking:
-                self._consumer = None
-                consumer.close()
+            consumer.close()
 
     def _learn(
         self, configuration: Configuration, message: Message, behind: Behind, offsets: dict[Place, int]
@@ -179,7 +183,7 @@ class Registry:
                 raise KafkaException(found.error)
             places |= {(name, number): TopicPartition(topic, number) for number in found.partitions}
         behind = Behind(consumer, {(tp.topic, tp.partition) for tp in places.values()}, _METADATA_SECONDS)
-        self._places, self._consumer = places, consumer
+        self._places = places
         return behind
 
     def _put_in_force(self, subjects: set[str]) -> None:

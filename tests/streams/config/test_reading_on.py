@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from watchkeeper.schemas.monitors import Monitor
-from watchkeeper.streams.config.progress import Progress
+from watchkeeper.streams.config.progress import ReadProgress
 from watchkeeper.streams.config.reading_on import RETRY_MS, REVISIONS_MS, Hold
 from watchkeeper.streams.config.registry import Registry
 from watchkeeper.streams.fold.protocol import Record
@@ -37,7 +37,7 @@ class SlowRegistry:
     """A registry whose topics are read when the broker answers."""
 
     def __init__(self, up_to_ms: int, answers: bool = True) -> None:
-        self.progress = Progress()
+        self.progress = ReadProgress()
         self.progress.up_to_ms = up_to_ms
         self.answers = answers
         self.asked: list[int] = []
