@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from watchkeeper.detectors.tasks import task_of
-from watchkeeper.schemas.events import Time
+from watchkeeper.schemas.events import PredictionId, Time
 from watchkeeper.schemas.monitors import Feature, Monitor
 from watchkeeper.schemas.subjects import PRODUCTION, subject_of
 from watchkeeper.streams.config.timeline import Timeline
@@ -127,7 +127,7 @@ def _field(name: str, feature: Feature) -> tuple[Any, Any]:
 
 def _prediction_fields(output: type[Struct]) -> list[Any]:
     return [
-        ("prediction_id", str),
+        ("prediction_id", PredictionId),
         ("prediction", output),
         ("model_version", str, "unversioned"),
         ("segments", dict[str, str] | None, None),

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from watchkeeper.schemas.events import LabelValue, Time
+from watchkeeper.schemas.events import LabelValue, PredictionId, Time
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.ingest.decode import Row
 from watchkeeper.streams.ingest.envelope import EventRefusal, open_event
@@ -12,7 +12,7 @@ from watchkeeper.streams.ingest.envelope import EventRefusal, open_event
 class LabelRow(Struct, frozen=True):
     """A decoded label event, with the fields of `watchkeeper.schemas.events.Label` that ingest needs."""
 
-    prediction_id: str
+    prediction_id: PredictionId
     label_time: Time
     label: LabelValue | UnsetType = UNSET
     model: str | None = None
