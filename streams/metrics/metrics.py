@@ -16,7 +16,8 @@ from watchkeeper import __version__
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.streams.fold.protocol import Message
-from watchkeeper.streams.metrics.factory import PREFIX, SECONDS, Described, MetricFactory
+from watchkeeper.streams.metrics.factory import PREFIX, SECONDS, Described
+from watchkeeper.streams.metrics.process import ProcessMetrics
 from watchkeeper.streams.metrics.series import LABELS, StatisticSeries
 from watchkeeper.streams.topics.flow import INGEST, NOTIFY, PAGE
 
@@ -38,7 +39,7 @@ _decode_reason = msgspec.msgpack.Decoder(_Reason).decode
 _decode_statistics = msgspec.json.Decoder(WindowStatistics).decode
 
 
-class Metrics(MetricFactory):
+class Metrics(ProcessMetrics):
     """The metrics of one worker. The settings, the monitors or `max_series` bound the number of series.
 
     Args:
@@ -62,6 +63,7 @@ class Metrics(MetricFactory):
         self._paging: dict[Owner, Mapping[str, tuple[int, float]]] = {}
         self._define_flow()
         self._define_state()
+        self._define_worker()
         self._define_findings(max_series)
         ProcessCollector(registry=registry)
         labels = {"version": __version__, "python": python_version()}
@@ -103,6 +105,11 @@ class Metrics(MetricFactory):
             "Records of an input that are not folded yet, including those of open transactions.",
             *("stage", "topic", "partition"),
         )
+        self._lag_age = self._gauge(
+            "lag_seconds",
+            "Most seconds that the first record of an input has waited to be folded; 0 without lag.",
+            *("stage", "topic", "partition"),
+        )
 
     def _define_state(self) -> None:
         self._saving = self._histogram("checkpoint_seconds", "Time to save one checkpoint.", "stage")
@@ -115,18 +122,6 @@ class Metrics(MetricFactory):
         self._watermark = self._gauge(
             "watermark_timestamp_seconds", "Event time up to which panes are closed.", "kind", "partition"
         )
-        self._ignored = self._gauge(
-            "config_ignored_records",
-            "Broken records on `monitors` and `references`. The previous revisions stay in force.",
-        )
-
-    def follow_configuration(self, ignored: Callable[[], int]) -> None:
-        """Show the number of broken configuration records.
-
-        Args:
-            ignored: Returns the number. It is called whenever the metrics are read.
-        """
-        self._ignored.set_function(ignored)
 
     def _define_findings(self, max_series: int) -> None:
         self._statistic = self._gauge(
@@ -188,9 +183,20 @@ class Metrics(MetricFactory):
         """Record that all folded records are saved now."""
         self._owned_series((stage, partition), self._saved, stage, str(partition)).set(self._clock_seconds())
 
-    def observe_lag(self, stage: str, topic: str, partition: int, records: int) -> None:
-        """Set the number of waiting records of an input, and show its row counter even at 0."""
+    def observe_lag(
+        self, stage: str, topic: str, partition: int, records: int, age_seconds: float = 0.0
+    ) -> None:
+        """Set the lag of an input, and show its row counter even at 0.
+
+        Args:
+            stage: The stage that reads it.
+            topic: The topic, without the prefix.
+            partition: The partition.
+            records: The number of records that wait.
+            age_seconds: How long the first of them has waited.
+        """
         self._owned_series((stage, partition), self._lag, stage, topic, str(partition)).set(records)
+        self._owned_series((stage, partition), self._lag_age, stage, topic, str(partition)).set(age_seconds)
         self._owned_series((stage, partition), self._rows, stage, topic, str(partition))
 
     def observe_watermark(self, kind: str, partition: int, event_time_ms: int) -> None:

@@ -55,7 +55,7 @@ def series_bound(
         flows: The stages that the worker runs.
 
     >>> series_bound(partitions=4, subjects=2, max_series=20_000).total
-    20508
+    20535
     """
     cardinality = _cardinalities(partitions, subjects, flows)
     described = Metrics(CollectorRegistry()).described
@@ -76,6 +76,10 @@ def _cardinalities(partitions: int, subjects: int, flows: Sequence[Flow]) -> dic
         "outputs_total": sum(len(flow.destinations) for flow in flows),
         "last_row_timestamp_seconds": inputs * partitions,
         "lag_records": inputs * partitions,
+        "lag_seconds": inputs * partitions,
+        "joining_seconds": 1,
+        "unrestored_partitions": 1,
+        "broker_silence_seconds": 1,
         "checkpoint_seconds": stages * PER_HISTOGRAM,
         "checkpoint_bytes": stages * partitions,
         "checkpoint_last_timestamp_seconds": stages * partitions,

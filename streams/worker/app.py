@@ -56,3 +56,9 @@ def make_app(settings: Settings) -> faust.App:
         web_tables_enabled=False,
         web_router_enabled=False,
     )
+
+
+def is_connecting(app: faust.App) -> bool:
+    """Whether Faust has created the client of its consumer. Before that, nothing can be asked of it."""
+    # The property `app.consumer` would create the consumer, in whatever thread asks.
+    return app._consumer is not None and app._consumer._thread._consumer is not None
