@@ -60,5 +60,5 @@ def make_app(settings: Settings) -> faust.App:
 
 def is_connecting(app: faust.App) -> bool:
     """Whether Faust has created the client of its consumer. Before that, nothing can be asked of it."""
-    # The property `app.consumer` would create the consumer, in whatever thread asks.
-    return app._consumer is not None and app._consumer._thread._consumer is not None
+    consumer = app._consumer  # noqa: SLF001 - the public property creates it, in whatever thread asks
+    return consumer is not None and consumer.has_client
