@@ -3,6 +3,7 @@
 `streams/topics/flow.py` declares what each stage reads, writes and delivers to.
 """
 
+from functools import partial
 from typing import Any
 
 from watchkeeper.streams.config.registry import Registry
@@ -18,7 +19,7 @@ from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.stage import Stage
 from watchkeeper.streams.topics.flow import EVALUATE, INGEST, NOTIFY, PAGE
 
-__all__ = ["observe_notify", "observe_page", "stages"]
+__all__ = ["observe_evaluate", "observe_notify", "observe_page", "stages"]
 
 
 def stages(settings: Settings, registry: Registry) -> list[Stage[Any]]:
@@ -33,7 +34,11 @@ def stages(settings: Settings, registry: Registry) -> list[Stage[Any]]:
             lambda number: IngestFold(number, settings.partitions, registry, idle_ms, limit, subjects),
             observe_saved=observe_ingest,
         ),
-        Stage(EVALUATE, lambda number: EvaluateFold(registry, sources, number)),
+        Stage(
+            EVALUATE,
+            lambda number: EvaluateFold(registry, sources, number),
+            observe_saved=partial(observe_evaluate, registry),
+        ),
         Stage(
             PAGE,
             lambda number: PageFold(registry, settings.runbooks, number),
@@ -41,6 +46,11 @@ def stages(settings: Settings, registry: Registry) -> list[Stage[Any]]:
         ),
         Stage(NOTIFY, lambda number: NotifyFold(number=number), observe_changed=observe_notify),
     ]
+
+
+def observe_evaluate(registry: Registry, metrics: Metrics, number: int, fold: EvaluateFold) -> None:
+    """Show the read coverage of a partition's subjects, and forget those that are not watched any more."""
+    metrics.observe_subjects(number, fold.read_coverages(), lambda name: registry.get(name) is not None)
 
 
 def observe_page(metrics: Metrics, number: int, fold: PageFold) -> None:

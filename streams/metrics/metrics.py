@@ -16,10 +16,12 @@ from watchkeeper import __version__
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.streams.fold.protocol import Message
+from watchkeeper.streams.metrics.budgets import BudgetMetrics
 from watchkeeper.streams.metrics.factory import PREFIX, SECONDS, Described
-from watchkeeper.streams.metrics.process import ProcessMetrics
+from watchkeeper.streams.metrics.lag_ages import LagAges
 from watchkeeper.streams.metrics.series import LABELS, StatisticSeries
-from watchkeeper.streams.topics.flow import INGEST, NOTIFY, PAGE
+from watchkeeper.streams.metrics.subjects import SubjectMetrics
+from watchkeeper.streams.topics.flow import EVALUATE, INGEST, NOTIFY, PAGE
 
 __all__ = ["PREFIX", "SECONDS", "Described", "Metrics"]
 
@@ -39,7 +41,7 @@ _decode_reason = msgspec.msgpack.Decoder(_Reason).decode
 _decode_statistics = msgspec.json.Decoder(WindowStatistics).decode
 
 
-class Metrics(ProcessMetrics):
+class Metrics(SubjectMetrics, BudgetMetrics):
     """The metrics of one worker. The settings, the monitors or `max_series` bound the number of series.
 
     Args:
@@ -56,14 +58,15 @@ class Metrics(ProcessMetrics):
     ) -> None:
         super().__init__(registry)
         self._clock_seconds = clock_seconds
+        self._ages = LagAges()
         self._owned: dict[Owner, dict[tuple[Any, tuple[str, ...]], Any]] = {}
         self._totals: Multiset[tuple[Counter, tuple[str, ...]]] = Multiset()
         self._status: dict[str, tuple[Owner, str]] = {}
         self._alerts: dict[Owner, list[dict[str, str]]] = {}
-        self._paging: dict[Owner, Mapping[str, tuple[int, float]]] = {}
         self._define_flow()
         self._define_state()
         self._define_worker()
+        self._define_subjects()
         self._define_findings(max_series)
         ProcessCollector(registry=registry)
         labels = {"version": __version__, "python": python_version()}
@@ -88,6 +91,12 @@ class Metrics(ProcessMetrics):
         self._rejected_share = self._gauge(
             "rejected_ratio",
             "Share of the latest events that was rejected. WATCHKEEPER_REJECTED_SHARE_MAX limits it.",
+            *("topic", "partition"),
+        )
+        self._difference = self._gauge(
+            "account_difference_records",
+            "Folded records without an outcome in `events_total`, since the worker took the partition. "
+            "Another value than 0 is a fault of Watchkeeper.",
             *("topic", "partition"),
         )
         self._rows = self._counter(
@@ -137,16 +146,7 @@ class Metrics(ProcessMetrics):
         self._firing = self._gauge(
             "alerts_firing", "Alerts that are firing.", "alertname", "severity", "subject"
         )
-        self._pages = self._gauge(
-            "budget_period_pages",
-            "Pages that began in the period of the budget, `false_pages.per`, up to the newest window.",
-            "subject",
-        )
-        self._allowed = self._gauge(
-            "budget_false_pages",
-            "Number of pages in that period that may be false on average, `false_pages.at_most`.",
-            "subject",
-        )
+        self._define_budgets()
         self._changes = self._counter(
             "alerts_total", "Alerts that started to fire or were resolved.", "alertname", "status"
         )
@@ -157,7 +157,9 @@ class Metrics(ProcessMetrics):
             *("receiver", "outcome"),
         )
 
-    def observe_chunk(self, stage: str, topic: str, partition: int, rows: int, seconds: float) -> None:
+    def observe_chunk(
+        self, stage: str, topic: str, partition: int, rows: int, seconds: float, appended_ms: int = 0
+    ) -> None:
         """Count a folded chunk.
 
         Args:
@@ -166,8 +168,10 @@ class Metrics(ProcessMetrics):
             partition: The partition of the chunk.
             rows: The number of records that were new.
             seconds: The time that folding took.
+            appended_ms: When the last of them was appended.
         """
         self._owned_series((stage, partition), self._rows, stage, topic, str(partition)).inc(rows)
+        self._ages.note(topic, partition, appended_ms / 1000)
         if rows:
             last = self._owned_series((stage, partition), self._last_row, stage, topic, str(partition))
             last.set(self._clock_seconds())
@@ -183,18 +187,9 @@ class Metrics(ProcessMetrics):
         """Record that all folded records are saved now."""
         self._owned_series((stage, partition), self._saved, stage, str(partition)).set(self._clock_seconds())
 
-    def observe_lag(
-        self, stage: str, topic: str, partition: int, records: int, age_seconds: float = 0.0
-    ) -> None:
-        """Set the lag of an input, and show its row counter even at 0.
-
-        Args:
-            stage: The stage that reads it.
-            topic: The topic, without the prefix.
-            partition: The partition.
-            records: The number of records that wait.
-            age_seconds: How long the first of them has waited.
-        """
+    def observe_lag(self, stage: str, topic: str, partition: int, records: int) -> None:
+        """Set the number and age of waiting records of an input, and show its row counter even at 0."""
+        age_seconds = self._ages.seconds(topic, partition, records, self._clock_seconds())
         self._owned_series((stage, partition), self._lag, stage, topic, str(partition)).set(records)
         self._owned_series((stage, partition), self._lag_age, stage, topic, str(partition)).set(age_seconds)
         self._owned_series((stage, partition), self._rows, stage, topic, str(partition))
@@ -214,6 +209,10 @@ class Metrics(ProcessMetrics):
         """Set the share of the latest events of a topic's partition that was rejected."""
         self._owned_series((INGEST.name, partition), self._rejected_share, topic, str(partition)).set(share)
 
+    def observe_account_difference(self, topic: str, partition: int, records: int) -> None:
+        """Set the number of folded records of a topic's partition without an outcome. It must be 0."""
+        self._owned_series((INGEST.name, partition), self._difference, topic, str(partition)).set(records)
+
     def observe_labels(self, partition: int, totals: Mapping[str, int]) -> None:
         """Set the account of a partition's labels: all labels since the first, by outcome."""
         for outcome, total in totals.items():
@@ -224,7 +223,9 @@ class Metrics(ProcessMetrics):
         for message in messages:
             self._outputs.labels(stage, message.topic).inc()
             if message.topic == "statistics":
-                self._series.show(_decode_statistics(message.value), (stage, partition))
+                window = _decode_statistics(message.value)
+                self._series.show(window, (stage, partition))
+                self.observe_window(partition, window, self._clock_seconds())
             elif message.topic == "rejected":
                 rejection = _decode_reason(message.value)
                 self._rejected.labels(rejection.topic, rejection.reason).inc()
@@ -244,9 +245,12 @@ class Metrics(ProcessMetrics):
             metric.remove(*labels)
             self._totals.pop((metric, labels), None)
         self._series.forget(owner)
+        self._ages.forget(partition)
         self._status = {each: at for each, at in self._status.items() if at[0] != owner}
-        if self._paging.pop(owner, None) is not None:
-            self._show_pages()
+        if stage == EVALUATE.name:
+            self.forget_subjects(partition)
+        if stage == PAGE.name:
+            self.forget_pages(partition)
         if self._alerts.pop(owner, None) is not None:
             self._show_firing()
 
@@ -260,17 +264,6 @@ class Metrics(ProcessMetrics):
         for labels in (labels for alerts in self._alerts.values() for labels in alerts):
             subject = labels.get("model") or labels.get("feature_view", "")
             self._firing.labels(labels["alertname"], labels["severity"], subject).inc()
-
-    def observe_pages(self, partition: int, subjects: Mapping[str, tuple[int, float]]) -> None:
-        """Set the number of pages and the budget of each subject of a partition of page."""
-        self._paging[PAGE.name, partition] = subjects
-        self._show_pages()
-
-    def _show_pages(self) -> None:
-        for index, metric in enumerate((self._pages, self._allowed)):
-            metric.clear()
-            for subject, shown in (item for each in self._paging.values() for item in each.items()):
-                metric.labels(subject).set(shown[index])
 
     def _observe_alert(self, alert: Alert, owner: Owner) -> None:
         _, before = self._status.get(alert.fingerprint, (owner, ""))

@@ -55,7 +55,7 @@ def series_bound(
         flows: The stages that the worker runs.
 
     >>> series_bound(partitions=4, subjects=2, max_series=20_000).total
-    20535
+    20571
     """
     cardinality = _cardinalities(partitions, subjects, flows)
     described = Metrics(CollectorRegistry()).described
@@ -77,6 +77,10 @@ def _cardinalities(partitions: int, subjects: int, flows: Sequence[Flow]) -> dic
         "last_row_timestamp_seconds": inputs * partitions,
         "lag_records": inputs * partitions,
         "lag_seconds": inputs * partitions,
+        "account_difference_records": len(sources(flows)) * partitions,
+        "read_coverage_ratio": subjects,
+        "window_last_timestamp_seconds": subjects,
+        "window_seconds": subjects,
         "joining_seconds": 1,
         "unrestored_partitions": 1,
         "broker_silence_seconds": 1,

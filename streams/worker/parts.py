@@ -12,7 +12,6 @@ from typing import Any
 from watchkeeper.streams.fold.keeper import Keeper
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.worker.clock import elapsed_ms
-from watchkeeper.streams.worker.lag import LagAges
 
 PART_SECONDS = 0.25
 """Seconds that folding one part may take. Chosen by hand: a larger number delays the other stages, a smaller
@@ -61,14 +60,12 @@ class Parts:
         app: The Faust app. It knows the current generation of the group.
         clock_ms: Returns the current time, since 1970.
         metrics: The metrics of the worker.
-        ages: It is told when the folded records were appended.
     """
 
-    def __init__(self, app: Any, clock_ms: Callable[[], int], metrics: Metrics, ages: LagAges) -> None:
+    def __init__(self, app: Any, clock_ms: Callable[[], int], metrics: Metrics) -> None:
         self._app = app
         self._clock_ms = clock_ms
         self._metrics = metrics
-        self._ages = ages
         self._pace = Pace()
 
     async def fold(self, keeper: Keeper, topic: str, chunk: Any) -> AsyncIterator[None]:
@@ -89,8 +86,8 @@ class Parts:
             seconds = time.perf_counter() - began
             keeper.progressed_ms = elapsed_ms()
             self._pace.note(keeper.source, len(part), seconds)
-            self._ages.note(topic, keeper.partition, part[-1].timestamp)
-            self._metrics.observe_chunk(keeper.stage, topic, keeper.partition, rows, seconds)
+            place = keeper.stage, topic, keeper.partition
+            self._metrics.observe_chunk(*place, rows, seconds, part[-1].timestamp)
             del part
             yield
             await asyncio.sleep(0)  # a stream with buffered chunks never suspends by itself

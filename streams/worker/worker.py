@@ -22,7 +22,6 @@ from watchkeeper.streams.topics.flow import PAGING_SINK, SinkName, TopicName
 from watchkeeper.streams.topics.topics import topic_name
 from watchkeeper.streams.worker.app import is_connecting, make_app
 from watchkeeper.streams.worker.clock import SteadyClock, elapsed_ms
-from watchkeeper.streams.worker.lag import LagAges
 from watchkeeper.streams.worker.page_and_exit import page_and_exit
 from watchkeeper.streams.worker.parts import Parts
 from watchkeeper.streams.worker.pauses import Pauses
@@ -84,8 +83,7 @@ class Worker:
         self._restoring: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._saving: dict[Keeper, asyncio.Task[None]] = {}
         self._folds_ticked_ms = 0
-        self._ages = LagAges()
-        self._parts = Parts(self.app, self._clock_ms, metrics, self._ages)
+        self._parts = Parts(self.app, self._clock_ms, metrics)
         self._connect()
 
     def _connect(self) -> None:
@@ -281,8 +279,7 @@ class Worker:
         at = self.app.consumer.next_offset(tp, keeper.position(topic))
         # Records of an open transaction count as lag, although they may still be aborted.
         keeper.waiting[topic], lag = (max(0, end - at) for end in ends)
-        age = self._ages.seconds(topic, tp.partition, lag, now_ms)
-        self._metrics.observe_lag(stage.name, topic, tp.partition, lag, age)
+        self._metrics.observe_lag(stage.name, topic, tp.partition, lag)
         if lag == 0:
             keeper.fold.caught_up(topic, now_ms)
 

@@ -10,7 +10,6 @@ from faust.types import TP
 
 from watchkeeper.streams.ingest.stage import IngestFold
 from watchkeeper.streams.worker import transport
-from watchkeeper.streams.worker.lag import LagAges
 from watchkeeper.streams.worker.worker import Worker
 
 LABELS = TP("labels", 0)
@@ -98,11 +97,10 @@ class Lag:
         worker.keepers = {("ingest", 0): self.keeper}  # type: ignore[dict-item]
         worker.app = SimpleNamespace(consumer=consumer)  # type: ignore[assignment]
         worker._metrics = SimpleNamespace(observe_lag=self._observe)  # type: ignore[assignment]
-        worker._ages = LagAges()
         worker._follow_lag(LABELS, 0)
 
     def _observe(self, *given: Any) -> None:
-        self.records = given[-2]
+        self.records = given[-1]
 
 
 def test_after_the_end_of_a_transaction_a_partition_is_caught_up():
