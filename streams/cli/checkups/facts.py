@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.profiles import PublisherClock
 from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.streams.ingest.accounts import Account, LabelAccount
 from watchkeeper.streams.ingest.clock import Clock
 
-__all__ = ["Facts", "Group", "IngestFacts", "Input", "LastWindow", "Member", "Saved"]
+__all__ = ["Facts", "Group", "IngestFacts", "Input", "LastWindow", "Member", "Saved", "Trouble"]
 
 Place = tuple[str, int]
 """A topic without its prefix, or a stage; and the number of a partition."""
@@ -76,6 +77,15 @@ class IngestFacts(NamedTuple):
     """By kind and subject."""
 
 
+class Trouble(NamedTuple):
+    """What evaluate knows of a subject whose events were late or rejected lately."""
+
+    read_coverage: float | None
+    """The share of its events that are in statistics, in its last judged account; None: there is none yet."""
+    clocks: Mapping[str, PublisherClock]
+    """By publisher (`ce_source`), the differences of event and append time since then."""
+
+
 class LastWindow(NamedTuple):
     """The newest closed window of a subject."""
 
@@ -100,6 +110,8 @@ class Facts(NamedTuple):
     """By subject, as far as the newest records of `statistics` tell."""
     alerts: Sequence[tuple[Alert, int]]
     """The newest state of each alert, and when it was appended."""
+    troubles: Mapping[str, Trouble]
+    """By subject."""
     rejections: Sequence[Rejection]
     """The newest records of `rejected`."""
     unreadable: Sequence[str] = ()

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.profiles import KindAccount
 from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.streams.cli.checkups.facts import (
     Facts,
@@ -21,8 +22,10 @@ from watchkeeper.streams.cli.checkups.facts import (
     Member,
     Place,
     Saved,
+    Trouble,
 )
 from watchkeeper.streams.cli.checkups.tails import Tail, first_unread, newest
+from watchkeeper.streams.evaluate.accounts import Accounts
 from watchkeeper.streams.fold import checkpoint
 from watchkeeper.streams.fold.checkpoint import Checkpoint, UnreadableCheckpoint
 from watchkeeper.streams.fold.parts import Assembly
@@ -30,7 +33,7 @@ from watchkeeper.streams.ingest.accounts import Account, LabelAccount
 from watchkeeper.streams.ingest.clock import Clock
 from watchkeeper.streams.kafka.client import admin_client
 from watchkeeper.streams.settings import Settings
-from watchkeeper.streams.topics.flow import FLOWS, INGEST, TopicName
+from watchkeeper.streams.topics.flow import EVALUATE, FLOWS, INGEST, TopicName
 from watchkeeper.streams.topics.topics import topic_name
 
 __all__ = ["read_facts"]
@@ -53,8 +56,13 @@ class _IngestState(msgspec.Struct):
     clocks: list[tuple[Kind, str, Clock]]
 
 
+class _EvaluateState(msgspec.Struct):
+    accounts: Accounts = msgspec.field(default_factory=Accounts)
+
+
 _decode_window = msgspec.json.Decoder(_Window).decode
 _decode_ingest = msgspec.msgpack.Decoder(_IngestState).decode
+_decode_evaluate = msgspec.msgpack.Decoder(_EvaluateState).decode
 _decode_rejection = msgspec.msgpack.Decoder(Rejection).decode
 
 
@@ -75,10 +83,16 @@ def read_facts(settings: Settings, there: ClusterMetadata) -> Facts:
     ingest = {
         number: _ingest_facts(each.state) for (stage, number), _, _, each in kept if stage == INGEST.name
     }
+    troubles = {
+        subject: trouble
+        for (stage, _), _, _, each in kept
+        if stage == EVALUATE.name
+        for subject, trouble in _troubles(each.state)
+    }
     inputs = _inputs(settings, admin, there, saved, unreadable)
     windows, alerts = _windows(tails["statistics"]), list(_alerts(tails["alerts"]))
     rejections = [_decode_rejection(each.value()) for each in tails["rejected"] if each.value()]
-    return Facts(now_ms, group, inputs, saved, ingest, windows, alerts, rejections, unreadable)
+    return Facts(now_ms, group, inputs, saved, ingest, windows, alerts, troubles, rejections, unreadable)
 
 
 def _tails(
@@ -139,6 +153,16 @@ def _ingest_facts(state: bytes) -> IngestFacts:
     decoded = _decode_ingest(state)
     clocks = {(kind, subject): clock for kind, subject, clock in decoded.clocks}
     return IngestFacts(decoded.accounts, decoded.labels, clocks)
+
+
+def _troubles(state: bytes) -> Iterator[tuple[str, Trouble]]:
+    """Yield the subjects whose events were late or rejected lately."""
+    accounts = _decode_evaluate(state).accounts
+    for subject in accounts.coverages.keys() | accounts.subjects.keys():
+        total = KindAccount()
+        for each in accounts.subjects[subject].kinds.values() if subject in accounts.subjects else ():
+            total.add(each)
+        yield subject, Trouble(accounts.coverages.get(subject), total.clocks)
 
 
 def _inputs(

@@ -9,6 +9,7 @@ from watchkeeper.streams.cli.checkups.facts import Facts
 from watchkeeper.streams.cli.checkups.group import check_group
 from watchkeeper.streams.cli.checkups.lag import check_checkpoints, check_lag, check_log
 from watchkeeper.streams.cli.checkups.outcomes import check_outcomes, check_rejections, check_unwatched
+from watchkeeper.streams.cli.checkups.publishers import check_clocks, check_coverage
 from watchkeeper.streams.cli.checkups.windows import check_labels, check_windows
 
 __all__ = ["check_work"]
@@ -29,6 +30,8 @@ def check_work(facts: Facts, monitors: Mapping[str, Monitor]) -> Iterator[Checku
     yield from check_windows(facts, monitors)
     yield from check_labels(facts, monitors)
     yield from check_outcomes(facts)
+    yield from check_coverage(facts)
+    yield from check_clocks(facts)
     yield from check_rejections(facts)
     yield from check_unwatched(facts, monitors)
     yield from check_alerts(facts)

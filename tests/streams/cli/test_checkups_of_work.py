@@ -6,6 +6,7 @@ import pytest
 
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.profiles import PublisherClock
 from watchkeeper.schemas.rejections import Reason, Rejection
 from watchkeeper.streams.cli.checkups.checkup import Checkup, worst_first
 from watchkeeper.streams.cli.checkups.facts import (
@@ -16,6 +17,7 @@ from watchkeeper.streams.cli.checkups.facts import (
     LastWindow,
     Member,
     Saved,
+    Trouble,
 )
 from watchkeeper.streams.cli.checkups.lag import WAIT_MS
 from watchkeeper.streams.cli.checkups.work import check_work
@@ -42,7 +44,7 @@ READ = [
 ]
 PLACES = frozenset((each.topic, each.partition) for each in READ)
 WORKERS = [Member("/10.0.0.1", frozenset(sorted(PLACES)[::2])), Member("/10.0.0.2", PLACES)]
-FRESH = Facts(NOW_MS, Group("watchkeeper", "empty", []), [], {}, {}, {}, [], [])
+FRESH = Facts(NOW_MS, Group("watchkeeper", "empty", []), [], {}, {}, {}, [], {}, [])
 """An installation whose topics were just created."""
 
 
@@ -63,6 +65,7 @@ HEALTHY = Facts(
     {0: ingest(predictions=clock(), labels=clock()), 1: ingest()},
     {"risk": LastWindow(NOW_MS - HOUR_MS, NOW_MS - 5_000)},
     [],
+    {},
     [],
 )
 
@@ -178,6 +181,17 @@ def test_late_rejected_and_unwatched_events_are_warnings() -> None:
     assert "12 of c34; apply a monitor" in found(unwatched, "warn")[0]
     early = HEALTHY._replace(rejections=[rejection("unknown_model", model="risk")])
     assert "came before their monitor: 1 of risk" in found(early, "warn")[0]
+
+
+def test_a_subject_that_is_judged_on_a_part_of_its_events_is_a_failure() -> None:
+    clocks = {"scorer-7": PublisherClock(events=9, most_ms=3_000_000), "scorer-8": PublisherClock(events=9)}
+    troubled = HEALTHY._replace(troubles={"risk": Trouble(0.3, clocks), "other": Trouble(0.95, {})})
+    [low] = found(troubled, "fail")
+    assert "risk (30%)" in low
+    assert "other" not in low
+    [clock] = found(troubled, "warn")
+    assert "scorer-7 of risk (50 min)" in clock
+    assert "scorer-8" not in clock
 
 
 def test_what_could_not_be_read_is_a_warning_and_alerts_are_counted() -> None:
