@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 10.0
 hand: an ordinary start or rebalance takes less."""
 
 
-class Waiting(NamedTuple):
+class Awaited(NamedTuple):
     """What a worker waits for before it can work, and since when."""
 
     what: str
@@ -56,7 +56,7 @@ class Probes:
         self._elapsed_ms = elapsed_ms
         self._began_ms = self._beat_ms = self._settled_ms = elapsed_ms()
         self._has_joined = False
-        self._waiting = Waiting("", self._beat_ms)
+        self._waiting = Awaited("", self._beat_ms)
         self._log_at_seconds = PATIENCE_SECONDS
 
     async def note_joined(self) -> None:
@@ -131,7 +131,7 @@ class Probes:
         """Note what the worker waits for, and log it if it waits for long."""
         what = self._awaited()
         if what != self._waiting.what:
-            self._waiting, self._log_at_seconds = Waiting(what, now_ms), PATIENCE_SECONDS
+            self._waiting, self._log_at_seconds = Awaited(what, now_ms), PATIENCE_SECONDS
         seconds = (now_ms - self._waiting.since_ms) / 1000
         if what and seconds >= self._log_at_seconds:
             self._log_at_seconds = 2 * seconds

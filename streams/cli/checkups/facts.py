@@ -10,13 +10,13 @@ from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.streams.ingest.accounts import Account, LabelAccount
 from watchkeeper.streams.ingest.clock import Clock
 
-__all__ = ["Facts", "Group", "IngestFacts", "Input", "LastWindow", "Member", "Saved", "Trouble"]
+__all__ = ["Facts", "WorkerGroup", "IngestFacts", "Input", "LastWindow", "GroupMember", "Saved", "Trouble"]
 
 Place = tuple[str, int]
 """A topic without its prefix, or a stage; and the number of a partition."""
 
 
-class Member(NamedTuple):
+class GroupMember(NamedTuple):
     """One worker in the group."""
 
     host: str
@@ -24,13 +24,13 @@ class Member(NamedTuple):
     """The partitions of topics that are assigned to it."""
 
 
-class Group(NamedTuple):
+class WorkerGroup(NamedTuple):
     """The consumer group of the workers."""
 
     name: str
     state: str
     """As the broker names it, in lower case: stable, empty, preparing_rebalancing, ..."""
-    members: Sequence[Member]
+    members: Sequence[GroupMember]
     """It is empty where the broker does not report the members."""
 
 
@@ -99,7 +99,7 @@ class Facts(NamedTuple):
     """Everything that the checks of the work look at."""
 
     now_ms: int
-    group: Group | None
+    group: WorkerGroup | None
     """None: the broker did not describe it; `unreadable` says why."""
     inputs: Sequence[Input]
     saved: Mapping[Place, Saved]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from watchkeeper.streams.cli.checkups.checkup import Checkup, ago, named
-from watchkeeper.streams.cli.checkups.facts import Facts, Group
+from watchkeeper.streams.cli.checkups.facts import Facts, WorkerGroup
 from watchkeeper.streams.cli.checkups.lag import oldest_ms
 
 __all__ = ["check_group"]
@@ -31,7 +31,7 @@ def check_group(facts: Facts) -> Iterator[Checkup]:
         yield _stable(facts, group)
 
 
-def _without_workers(facts: Facts, group: Group) -> Checkup:
+def _without_workers(facts: Facts, group: WorkerGroup) -> Checkup:
     if not facts.saved:
         return Checkup(
             "warn", f"group {group.name}: no worker has saved anything yet; run: watchkeeper worker"
@@ -43,7 +43,7 @@ def _without_workers(facts: Facts, group: Group) -> Checkup:
     )
 
 
-def _rebalancing(facts: Facts, group: Group) -> Checkup:
+def _rebalancing(facts: Facts, group: WorkerGroup) -> Checkup:
     what = f"group {group.name}: {group.state}: workers are joining, and nothing is read"
     since_ms = oldest_ms(facts.inputs)
     waited_ms = 0 if since_ms is None else facts.now_ms - since_ms
@@ -56,7 +56,7 @@ def _rebalancing(facts: Facts, group: Group) -> Checkup:
     )
 
 
-def _stable(facts: Facts, group: Group) -> Checkup:
+def _stable(facts: Facts, group: WorkerGroup) -> Checkup:
     owned = {place for member in group.members for place in member.places}
     lacking = sorted({(each.topic, each.partition) for each in facts.inputs} - owned) if owned else []
     if lacking:

@@ -15,11 +15,11 @@ from watchkeeper.schemas.profiles import KindAccount
 from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.streams.cli.checkups.facts import (
     Facts,
-    Group,
+    WorkerGroup,
     IngestFacts,
     Input,
     LastWindow,
-    Member,
+    GroupMember,
     Place,
     Saved,
     Trouble,
@@ -109,7 +109,7 @@ def _tails(
     return {name: tail.messages for name, tail in tails.items()}
 
 
-def _group(settings: Settings, admin: AdminClient, unreadable: list[str]) -> Group | None:
+def _group(settings: Settings, admin: AdminClient, unreadable: list[str]) -> WorkerGroup | None:
     name = settings.topic_prefix + settings.application
     try:
         described = admin.describe_consumer_groups([name], request_timeout=_ANSWER_SECONDS)
@@ -118,7 +118,7 @@ def _group(settings: Settings, admin: AdminClient, unreadable: list[str]) -> Gro
         unreadable.append(f"the consumer group {name} can't be looked at: {error.args[0].str()}")
         return None
     members = [
-        Member(
+        GroupMember(
             member.host,
             frozenset(
                 (place.topic.removeprefix(settings.topic_prefix), place.partition)
@@ -127,7 +127,7 @@ def _group(settings: Settings, admin: AdminClient, unreadable: list[str]) -> Gro
         )
         for member in found.members
     ]
-    return Group(name, found.state.name.lower(), members)
+    return WorkerGroup(name, found.state.name.lower(), members)
 
 
 def _checkpoints(

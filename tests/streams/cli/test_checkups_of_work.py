@@ -11,11 +11,11 @@ from watchkeeper.schemas.rejections import Reason, Rejection
 from watchkeeper.streams.cli.checkups.checkup import Checkup, worst_first
 from watchkeeper.streams.cli.checkups.facts import (
     Facts,
-    Group,
+    WorkerGroup,
     IngestFacts,
     Input,
     LastWindow,
-    Member,
+    GroupMember,
     Saved,
     Trouble,
 )
@@ -43,8 +43,8 @@ READ = [
     for number in (0, 1)
 ]
 PLACES = frozenset((each.topic, each.partition) for each in READ)
-WORKERS = [Member("/10.0.0.1", frozenset(sorted(PLACES)[::2])), Member("/10.0.0.2", PLACES)]
-FRESH = Facts(NOW_MS, Group("watchkeeper", "empty", []), [], {}, {}, {}, [], {}, [])
+WORKERS = [GroupMember("/10.0.0.1", frozenset(sorted(PLACES)[::2])), GroupMember("/10.0.0.2", PLACES)]
+FRESH = Facts(NOW_MS, WorkerGroup("watchkeeper", "empty", []), [], {}, {}, {}, [], {}, [])
 """An installation whose topics were just created."""
 
 
@@ -59,7 +59,7 @@ def ingest(late: int = 0, **clocks: Clock) -> IngestFacts:
 
 HEALTHY = Facts(
     NOW_MS,
-    Group("watchkeeper", "stable", WORKERS),
+    WorkerGroup("watchkeeper", "stable", WORKERS),
     READ,
     {(flow.name, number): Saved(NOW_MS - 900, {}, 100) for flow in FLOWS for number in (0, 1)},
     {0: ingest(predictions=clock(), labels=clock()), 1: ingest()},
@@ -118,7 +118,7 @@ def test_records_that_wait_for_long_are_a_failure_at_any_stage(stage: str) -> No
 
 
 def test_workers_that_hang_in_joining_are_a_failure_once_records_wait() -> None:
-    joining = HEALTHY._replace(group=Group("watchkeeper", "preparing_rebalancing", WORKERS))
+    joining = HEALTHY._replace(group=WorkerGroup("watchkeeper", "preparing_rebalancing", WORKERS))
     assert found(joining, "fail") == []
     assert "run the command again" in found(joining, "warn")[0]
     hang = joining._replace(inputs=waiting(61_000))
@@ -126,16 +126,18 @@ def test_workers_that_hang_in_joining_are_a_failure_once_records_wait() -> None:
 
 
 def test_a_group_without_workers_is_a_failure_when_there_were_some() -> None:
-    gone = HEALTHY._replace(group=Group("watchkeeper", "empty", []), inputs=waiting(5_000))
+    gone = HEALTHY._replace(group=WorkerGroup("watchkeeper", "empty", []), inputs=waiting(5_000))
     assert found(gone, "fail") == [
         "group watchkeeper: no worker is a member, and 900 records wait; run: watchkeeper worker"
     ]
 
 
 def test_a_partition_that_no_worker_owns_is_a_failure() -> None:
-    lone = HEALTHY._replace(group=Group("watchkeeper", "stable", [Member("/h", PLACES - {("labels", 1)})]))
+    lone = HEALTHY._replace(
+        group=WorkerGroup("watchkeeper", "stable", [GroupMember("/h", PLACES - {("labels", 1)})])
+    )
     assert "no worker owns labels/1" in found(lone, "fail")[0]
-    unknown = HEALTHY._replace(group=Group("watchkeeper", "stable", []))
+    unknown = HEALTHY._replace(group=WorkerGroup("watchkeeper", "stable", []))
     assert found(unknown, "fail") == []
 
 
