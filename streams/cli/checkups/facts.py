@@ -10,7 +10,7 @@ from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.streams.ingest.accounts import Account, LabelAccount
 from watchkeeper.streams.ingest.clock import Clock
 
-__all__ = ["Facts", "WorkerGroup", "IngestFacts", "Input", "LastWindow", "GroupMember", "Saved", "Trouble"]
+__all__ = ["Facts", "GroupMember", "IngestFacts", "Input", "LastWindow", "Saved", "Trouble", "WorkerGroup"]
 
 Place = tuple[str, int]
 """A topic without its prefix, or a stage; and the number of a partition."""

@@ -15,14 +15,14 @@ from watchkeeper.schemas.profiles import KindAccount
 from watchkeeper.schemas.rejections import Rejection
 from watchkeeper.streams.cli.checkups.facts import (
     Facts,
-    WorkerGroup,
+    GroupMember,
     IngestFacts,
     Input,
     LastWindow,
-    GroupMember,
     Place,
     Saved,
     Trouble,
+    WorkerGroup,
 )
 from watchkeeper.streams.cli.checkups.tails import Tail, first_unread, newest
 from watchkeeper.streams.evaluate.accounts import Accounts

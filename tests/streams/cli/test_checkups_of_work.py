@@ -11,13 +11,13 @@ from watchkeeper.schemas.rejections import Reason, Rejection
 from watchkeeper.streams.cli.checkups.checkup import Checkup, worst_first
 from watchkeeper.streams.cli.checkups.facts import (
     Facts,
-    WorkerGroup,
+    GroupMember,
     IngestFacts,
     Input,
     LastWindow,
-    GroupMember,
     Saved,
     Trouble,
+    WorkerGroup,
 )
 from watchkeeper.streams.cli.checkups.lag import WAIT_MS
 from watchkeeper.streams.cli.checkups.work import check_work
