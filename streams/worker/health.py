@@ -5,7 +5,6 @@ and it does not speed up a worker that is busy. The checks are answered by anoth
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,17 +17,12 @@ from watchkeeper.streams.worker.worker import Worker
 
 __all__ = ["AWAY_SECONDS", "STUCK_SECONDS", "Probes"]
 
-log = logging.getLogger("watchkeeper.health")
-
 STUCK_SECONDS = 60.0
 """Seconds without progress after which a worker is stuck. Chosen by hand: slow work against late restarts."""
 AWAY_SECONDS = 15.0
 """Seconds without an answer after which the broker counts as down: three requests (`METADATA_MS`)."""
 BEAT_SECONDS = 1.0
 """Seconds between two heartbeats. Chosen by hand: far less than `STUCK_SECONDS`."""
-PATIENCE_SECONDS = 10.0
-"""Seconds that a worker waits before it logs what for. It logs again whenever the time has doubled. Chosen by
-hand: an ordinary start or rebalance takes less."""
 
 
 class Awaited(NamedTuple):
@@ -57,7 +51,6 @@ class Probes:
         self._began_ms = self._beat_ms = self._settled_ms = elapsed_ms()
         self._has_joined = False
         self._waiting = Awaited("", self._beat_ms)
-        self._log_at_seconds = PATIENCE_SECONDS
 
     async def note_joined(self) -> None:
         """Record that the worker has joined the group for the first time. Faust starts its tasks then."""
@@ -128,14 +121,10 @@ class Probes:
         return any(keeper.waiting.values()) or keeper.is_unsaved
 
     def _note_waiting(self, now_ms: int) -> None:
-        """Note what the worker waits for, and log it if it waits for long."""
+        """Note what the worker waits for, and since when. `waits.py` logs it."""
         what = self._awaited()
         if what != self._waiting.what:
-            self._waiting, self._log_at_seconds = Awaited(what, now_ms), PATIENCE_SECONDS
-        seconds = (now_ms - self._waiting.since_ms) / 1000
-        if what and seconds >= self._log_at_seconds:
-            self._log_at_seconds = 2 * seconds
-            log.warning("waiting for %s, since %.0f s", what, seconds)
+            self._waiting = Awaited(what, now_ms)
 
     def _awaited(self) -> str:
         """Return what keeps the worker from working; an empty text if nothing does."""

@@ -1,7 +1,6 @@
 """Probes mean progress: alive unless a restart would help, ready only when all that is assigned works."""
 
 import asyncio
-import logging
 from types import SimpleNamespace
 from typing import Any
 
@@ -164,27 +163,17 @@ def test_a_large_checkpoint_that_waits_to_be_saved_is_no_fault() -> None:
         ({"unrestored": {("page", 1)}}, "checkpoints of page/1"),
     ],
 )
-def test_what_a_worker_waits_for_is_told_with_since_when(
-    change: dict[str, Any], awaited: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_a_worker_waits_for_is_told_with_since_when(change: dict[str, Any], awaited: str) -> None:
     scene = Scene()
     for name, value in change.items():
         setattr(scene.worker, name, value)
-    with caplog.at_level(logging.WARNING, "watchkeeper.health"):
-        scene.passes(45_000)
+    scene.passes(45_000)
     detail = scene.probes.ready().detail
     assert awaited in detail["waits_for"]
     assert 43 < detail["waits_seconds"] <= 45
-    assert [record.getMessage().rpartition("since ")[2] for record in caplog.records] == [
-        "10 s",
-        "20 s",
-        "40 s",
-    ]
-    assert awaited in caplog.records[0].getMessage()
 
 
-def test_who_waits_for_nothing_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_who_waits_for_nothing_says_nothing() -> None:
     scene = Scene()
     scene.passes(LONG_MS)
     assert scene.probes.ready().detail["waits_for"] == ""
-    assert caplog.records == []
