@@ -1,6 +1,7 @@
 """`watchkeeper doctor`: check everything that a worker needs, and the work itself."""
 
 import os
+import threading
 from collections.abc import Iterator
 
 import typer
@@ -18,7 +19,7 @@ from watchkeeper.streams.cli.checkups.reading import read_facts
 from watchkeeper.streams.cli.connection import reach
 from watchkeeper.streams.cli.current import read_configuration
 from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
-from watchkeeper.streams.cli.output import print_json
+from watchkeeper.streams.cli.output import note, print_json
 from watchkeeper.streams.config.state import Configuration
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.kafka.embedded import CLUSTER_ID
@@ -29,6 +30,8 @@ __all__ = ["doctor"]
 
 EXIT_FAILED_CHECK = 1
 """Exit code if a check failed."""
+PATIENCE_SECONDS = 5.0
+"""Seconds after which the command says that it is still reading. Chosen by hand: people wait that long."""
 EMBEDDED = (
     "this is the embedded broker, for trials: it loses everything when it ends, and the clocks of publishers "
     "set the times of its records"
@@ -50,7 +53,11 @@ def doctor(broker: Broker = None, topic_prefix: TopicPrefix = None, as_json: AsJ
       watchkeeper doctor --broker kafka:9092 --json
     """  # noqa: D301
     settings = settings_of(broker, topic_prefix)
+    telling = threading.Timer(PATIENCE_SECONDS, note, ["still reading the newest records of each topic …"])
+    telling.daemon = True
+    telling.start()
     checkups = worst_first([*check_environment(os.environ), *_check(settings)])
+    telling.cancel()
     if as_json:
         print_json(checkups)
     else:
