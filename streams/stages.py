@@ -5,6 +5,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from watchkeeper.streams.config.reading_on import Hold
@@ -21,7 +22,7 @@ from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.stage import Stage
 from watchkeeper.streams.topics.flow import EVALUATE, INGEST, NOTIFY, PAGE
 
-__all__ = ["observe_notify", "observe_page", "stages"]
+__all__ = ["observe_evaluate", "observe_notify", "observe_page", "stages"]
 
 
 def wall_ms() -> int:
@@ -48,7 +49,11 @@ def stages(settings: Settings, registry: Registry, clock_ms: Callable[[], int] =
             ready=Hold(registry, clock_ms).until_read,
             observe_saved=observe_ingest,
         ),
-        Stage(EVALUATE, lambda number: EvaluateFold(registry, sources, number)),
+        Stage(
+            EVALUATE,
+            lambda number: EvaluateFold(registry, sources, number),
+            observe_saved=partial(observe_evaluate, registry),
+        ),
         Stage(
             PAGE,
             lambda number: PageFold(registry, settings.runbooks, number),
@@ -56,6 +61,11 @@ def stages(settings: Settings, registry: Registry, clock_ms: Callable[[], int] =
         ),
         Stage(NOTIFY, lambda number: NotifyFold(number=number), observe_changed=observe_notify),
     ]
+
+
+def observe_evaluate(registry: Registry, metrics: Metrics, number: int, fold: EvaluateFold) -> None:
+    """Show the read coverage of a partition's subjects, and forget those that are not watched any more."""
+    metrics.observe_subjects(number, fold.read_coverages(), lambda name: registry.get(name) is not None)
 
 
 def observe_page(metrics: Metrics, number: int, fold: PageFold) -> None:

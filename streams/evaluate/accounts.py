@@ -34,6 +34,13 @@ class OpenAccount(Struct):
         """The number of events, without repeats."""
         return sum(each.published for each in self.kinds.values())
 
+    @property
+    def read_coverage(self) -> float:
+        """The share of the events of the monitor's environment that are in statistics."""
+        accepted = sum(each.accepted for each in self.kinds.values())
+        meant = sum(each.published - each.other for each in self.kinds.values())
+        return accepted / meant if meant else 1.0
+
     def add(self, message: SubjectAccount) -> None:
         """Add the account of one partition."""
         for kind, account in message.kinds.items():
@@ -58,6 +65,13 @@ class Accounts(Struct):
 
     subjects: dict[str, OpenAccount] = {}
     """By subject."""
+    coverages: dict[str, float] = {}
+    """By subject, the read coverage of its last judged account."""
+
+    @property
+    def held(self) -> tuple[dict[str, OpenAccount], dict[str, float]]:
+        """What is held by subject."""
+        return self.subjects, self.coverages
 
     def note(self, message: SubjectAccount) -> OpenAccount:
         """Add one message; return the open account of its subject."""
@@ -80,6 +94,7 @@ class Accounts(Struct):
         if not account.is_due(now_ms, milliseconds(monitor.windows.size)):
             return None
         del self.subjects[subject]
+        self.coverages[subject] = account.read_coverage
         findings = judge_account(account.kinds, account.samples, monitor.sensitivity)
         kind: Kind = "predictions" if monitor.model else "features"
         start_ms = min(end_ms - 1, end_ms - (now_ms - account.began_ms))

@@ -111,7 +111,7 @@ class EvaluateFold(BaseFold):
         """Forget subjects that are no longer watched. Only watermarks advance time."""
         for key in [each.key for each in self._windows if not self._is_watched(each.key.subject)]:
             self._drop(key)
-        for held in (self._silences, self._coverages, self._accounts.subjects):
+        for held in (self._silences, self._coverages, *self._accounts.held):
             for subject in [subject for subject in held if not self._is_watched(subject)]:
                 del held[subject]
         self._watermarks.forget(self._is_watched)
@@ -149,6 +149,10 @@ class EvaluateFold(BaseFold):
         self.lost = saved.lost
         self._accounts = saved.accounts
         self.size_bytes = 0
+
+    def read_coverages(self) -> dict[str, float]:
+        """Return the read coverage of each subject with events that were late or rejected lately."""
+        return self._accounts.coverages
 
     def _is_watched(self, subject: str) -> bool:
         return self._registry.get(subject) is not None

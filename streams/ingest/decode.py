@@ -45,8 +45,16 @@ class _Nothing(Struct, tag_field="model", tag="\0"):
     """A second member of the union: a union of one struct would accept an event that names no model."""
 
 
+class _NothingElse(Struct, tag_field="model", tag="\0\0"):
+    """A third member of the union, which has one struct only while there is no monitor."""
+
+
 class _NoView(Struct, tag_field="feature_view", tag="\0"):
     """A second member of the union of feature views."""
+
+
+class _NoViewElse(Struct, tag_field="feature_view", tag="\0\0"):
+    """A third member of the union of feature views."""
 
 
 class _NamedSubject(Struct):
@@ -160,7 +168,7 @@ class EventDecoder:
     def prefer(self, subjects: Iterable[SubjectDecoder]) -> None:
         """Try these revisions first. Copies of the decoder do not change."""
         self._first = self._first | {subject.tag: subject for subject in subjects}
-        unused = _Nothing if self._tag_field == "model" else _NoView
+        unused: Any = _Nothing | _NothingElse if self._tag_field == "model" else _NoView | _NoViewElse
         structs = (subject.struct for subject in self._first.values())
         union: Any = functools.reduce(operator.or_, structs, unused)
         self.decode_fast = msgspec.json.Decoder(union).decode

@@ -11,6 +11,8 @@ def observe_ingest(metrics: Metrics, number: int, fold: IngestFold) -> None:
     for topic, account in fold.partition.accounts.items():
         metrics.observe_events(topic, number, msgspec.structs.asdict(account))
         metrics.observe_rejected_share(topic, number, fold.gate.share(topic))
+    for topic, records in fold.check.differences(fold.partition.accounts).items():
+        metrics.observe_account_difference(topic, number, records)
     labels = msgspec.structs.asdict(fold.partition.labels)
     metrics.observe_labels(number, {**labels, "evicted": fold.partition.join.evicted})
     for subject, quotas in fold.partition.exceeded.rows.items():

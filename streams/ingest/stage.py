@@ -15,6 +15,7 @@ from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.times import BEGINNING_MS, END_MS
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
 from watchkeeper.streams.fold.rejected_share import RejectedShare
+from watchkeeper.streams.ingest.account_check import AccountCheck
 from watchkeeper.streams.ingest.clock import Clock
 from watchkeeper.streams.ingest.early_labels import LabelValue
 from watchkeeper.streams.ingest.envelope import EventRefusal
@@ -57,6 +58,7 @@ class IngestFold(BaseFold):
         self._idle_ms = idle_ms
         self._subjects = Subjects(registry, common)
         self.partition = Partition(number, partitions, self._subjects)
+        self.check = AccountCheck(self.partition.accounts)
         self.gate = Gate(self.partition, number, limit)
         self._reading = Reading(self._subjects)
         self._labels = LabelsIntake(self.partition)
@@ -71,6 +73,7 @@ class IngestFold(BaseFold):
         if not records:
             return
         self._subjects.refresh()
+        self.check.note(topic, len(records))
         self.partition.admit_from(topic, records[0].offset)
         records = self.gate.admit(topic, records)
         refused = (
@@ -231,6 +234,7 @@ class IngestFold(BaseFold):
     def restore(self, state: bytes) -> None:
         """Load a snapshot. `remember` restores the waiting predictions."""
         self.partition.restore(state)
+        self.check = AccountCheck(self.partition.accounts)
 
     def needs(self) -> Mapping[str, int]:
         """Return the offsets from which predictions and labels must be read again."""

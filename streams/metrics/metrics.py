@@ -17,10 +17,12 @@ from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.schemas.subjects import split
 from watchkeeper.streams.fold.protocol import Message
-from watchkeeper.streams.metrics.factory import PREFIX, SECONDS, Described, MetricFactory
+from watchkeeper.streams.metrics.factory import PREFIX, SECONDS, Described
+from watchkeeper.streams.metrics.lag_ages import LagAges
 from watchkeeper.streams.metrics.series import LABELS, StatisticSeries
 from watchkeeper.streams.metrics.subject_gauges import SubjectGauges
-from watchkeeper.streams.topics.flow import INGEST, NOTIFY, PAGE
+from watchkeeper.streams.metrics.subjects import SubjectMetrics
+from watchkeeper.streams.topics.flow import EVALUATE, INGEST, NOTIFY, PAGE
 
 __all__ = ["PREFIX", "SECONDS", "Described", "Metrics"]
 
@@ -40,7 +42,7 @@ _decode_reason = msgspec.msgpack.Decoder(_Reason).decode
 _decode_statistics = msgspec.json.Decoder(WindowStatistics).decode
 
 
-class Metrics(MetricFactory):
+class Metrics(SubjectMetrics):
     """The metrics of one worker. The settings, the monitors or `max_series` bound the number of series.
 
     Args:
@@ -57,11 +59,14 @@ class Metrics(MetricFactory):
     ) -> None:
         super().__init__(registry)
         self._clock_seconds = clock_seconds
+        self._ages = LagAges()
         self._owned: dict[Owner, dict[tuple[Any, tuple[str, ...]], Any]] = {}
         self._totals: Multiset[tuple[Counter, tuple[str, ...]]] = Multiset()
         self._status: dict[str, tuple[Owner, str]] = {}
         self._define_flow()
         self._define_state()
+        self._define_worker()
+        self._define_subjects()
         self._define_findings(max_series)
         ProcessCollector(registry=registry)
         build = self._gauge("build_info", "Always 1. The labels show the versions.", "version", "python")
@@ -94,6 +99,12 @@ class Metrics(MetricFactory):
             "Share of the latest events that was rejected, without replays and events without a monitor.",
             *("topic", "partition"),
         )
+        self._difference = self._gauge(
+            "account_difference_records",
+            "Folded records without an outcome in `events_total`, since the worker took the partition. "
+            "Another value than 0 is a fault of Watchkeeper.",
+            *("topic", "partition"),
+        )
         self._rows = self._counter(
             "rows_total", "Records folded by a stage of this worker.", "stage", "topic", "partition"
         )
@@ -109,6 +120,11 @@ class Metrics(MetricFactory):
             "Records of an input that are not folded yet, including those of open transactions.",
             *("stage", "topic", "partition"),
         )
+        self._lag_age = self._gauge(
+            "lag_seconds",
+            "Most seconds that the first record of an input has waited to be folded; 0 without lag.",
+            *("stage", "topic", "partition"),
+        )
 
     def _define_state(self) -> None:
         self._saving = self._histogram("checkpoint_seconds", "Time to save one checkpoint.", "stage")
@@ -121,48 +137,23 @@ class Metrics(MetricFactory):
         self._watermark = self._gauge(
             "watermark_timestamp_seconds", "Event time up to which panes are closed.", "kind", "partition"
         )
-        self._ignored = self._gauge(
-            "config_ignored_records",
-            "Broken records on `monitors` and `references`. The previous revisions stay in force.",
-        )
 
     def follow_configuration(
-        self, ignored: Callable[[], int], is_watched: Callable[[str], bool] = lambda _: True
+        self, ignored: Callable[[], int], is_watched: Callable[[str], bool] = bool
     ) -> None:
-        """Show the number of broken configuration records, and no statistics of removed monitors.
-
-        Args:
-            ignored: Returns the number. It is called whenever the metrics are read.
-            is_watched: Returns whether a subject has a monitor.
-        """
-        self._ignored.set_function(ignored)
+        """Show the number of broken configuration records, and no statistics of removed monitors."""
+        super().follow_configuration(ignored)
         self._series.is_watched = is_watched
 
     def _define_findings(self, max_series: int) -> None:
-        self._statistic = self._gauge(
-            "statistic",
-            "A statistic of the newest window. docs/reference/statistics.md lists all statistics.",
-            *LABELS,
-        )
+        text = "A statistic of the newest window. docs/reference/statistics.md lists all statistics."
+        self._statistic = self._gauge("statistic", text, *LABELS)
         dropped = self._counter(
             "statistic_series_dropped_total",
             "Statistics not shown because of WATCHKEEPER_MAX_SERIES. The topic has all of them.",
         )
         self._series = StatisticSeries(self._statistic, dropped, max_series)
-        firing = self._gauge(
-            "alerts_firing", "Alerts that are firing.", "alertname", "severity", "subject", "environment"
-        )
-        pages = self._gauge(
-            "budget_period_pages",
-            "Pages that began in the period of the budget, `false_pages.per`, up to the newest window.",
-            *("subject", "environment"),
-        )
-        allowed = self._gauge(
-            "budget_false_pages",
-            "Number of pages in that period that may be false on average, `false_pages.at_most`.",
-            *("subject", "environment"),
-        )
-        self._subjects = SubjectGauges(firing, pages, allowed)
+        self._subjects = SubjectGauges(self._gauge)
         self._changes = self._counter(
             "alerts_total", "Alerts that started to fire or were resolved.", "alertname", "status"
         )
@@ -175,7 +166,9 @@ class Metrics(MetricFactory):
             *("receiver", "outcome"),
         )
 
-    def observe_chunk(self, stage: str, topic: str, partition: int, rows: int, seconds: float) -> None:
+    def observe_chunk(
+        self, stage: str, topic: str, partition: int, rows: int, seconds: float, appended_ms: int = 0
+    ) -> None:
         """Count a folded chunk.
 
         Args:
@@ -184,8 +177,10 @@ class Metrics(MetricFactory):
             partition: The partition of the chunk.
             rows: The number of records that were new.
             seconds: The time that folding took.
+            appended_ms: When the last of them was appended.
         """
         self._owned_series((stage, partition), self._rows, stage, topic, str(partition)).inc(rows)
+        self._ages.note(topic, partition, appended_ms / 1000)
         if rows:
             last = self._owned_series((stage, partition), self._last_row, stage, topic, str(partition))
             last.set(self._clock_seconds())
@@ -202,8 +197,10 @@ class Metrics(MetricFactory):
         self._owned_series((stage, partition), self._saved, stage, str(partition)).set(self._clock_seconds())
 
     def observe_lag(self, stage: str, topic: str, partition: int, records: int) -> None:
-        """Set the number of waiting records of an input, and show its row counter even at 0."""
+        """Set the number and age of waiting records of an input, and show its row counter even at 0."""
+        age_seconds = self._ages.seconds(topic, partition, records, self._clock_seconds())
         self._owned_series((stage, partition), self._lag, stage, topic, str(partition)).set(records)
+        self._owned_series((stage, partition), self._lag_age, stage, topic, str(partition)).set(age_seconds)
         self._owned_series((stage, partition), self._rows, stage, topic, str(partition))
 
     def observe_watermark(self, kind: str, partition: int, event_time_ms: int) -> None:
@@ -220,6 +217,10 @@ class Metrics(MetricFactory):
         """Set the share of the latest events of a topic's partition that was rejected."""
         self._owned_series((INGEST.name, partition), self._rejected_share, topic, str(partition)).set(share)
 
+    def observe_account_difference(self, topic: str, partition: int, records: int) -> None:
+        """Set the number of folded records of a topic's partition without an outcome. It must be 0."""
+        self._owned_series((INGEST.name, partition), self._difference, topic, str(partition)).set(records)
+
     def observe_exceeded(self, partition: int, subject: str, quota: str, total: int) -> None:
         """Set how many rows of a subject went beyond one of its quotas."""
         self._raise_to(total, self._exceeded, partition, str(partition), subject, quota)
@@ -234,7 +235,9 @@ class Metrics(MetricFactory):
         for message in messages:
             self._outputs.labels(stage, message.topic).inc()
             if message.topic == "statistics":
-                self._series.show(_decode_statistics(message.value), (stage, partition))
+                window = _decode_statistics(message.value)
+                self._series.show(window, (stage, partition))
+                self.observe_window(partition, window, self._clock_seconds())
             elif message.topic == "rejected":
                 rejection = _decode_reason(message.value)
                 self._rejected.labels(rejection.topic, rejection.reason).inc()
@@ -258,8 +261,11 @@ class Metrics(MetricFactory):
             metric.remove(*labels)
             self._totals.pop((metric, labels), None)
         self._series.forget(owner)
+        self._ages.forget(partition)
         self._status = {each: at for each, at in self._status.items() if at[0] != owner}
         self._subjects.forget(owner)
+        if stage == EVALUATE.name:
+            self.forget_subjects(partition)
 
     def observe_firing(self, partition: int, alerts: Sequence[dict[str, str]]) -> None:
         """Set the firing alerts of a partition of notify, by their labels."""

@@ -60,7 +60,7 @@ def series_bound(
         flows: The stages that the worker runs.
 
     >>> series_bound(partitions=4, subjects=2, max_series=20_000).total
-    20550
+    20595
     """
     cardinality = _cardinalities(partitions, subjects, flows)
     described = Metrics(CollectorRegistry()).described
@@ -82,6 +82,14 @@ def _cardinalities(partitions: int, subjects: int, flows: Sequence[Flow]) -> dic
         "outputs_total": sum(len(flow.destinations) for flow in flows),
         "last_row_timestamp_seconds": inputs * partitions,
         "lag_records": inputs * partitions,
+        "lag_seconds": inputs * partitions,
+        "account_difference_records": len(sources(flows)) * partitions,
+        "read_coverage_ratio": subjects,
+        "window_last_timestamp_seconds": subjects,
+        "window_seconds": subjects,
+        "joining_seconds": 1,
+        "unrestored_partitions": 1,
+        "broker_silence_seconds": 1,
         "checkpoint_seconds": stages * PER_HISTOGRAM,
         "checkpoint_bytes": stages * partitions,
         "checkpoint_last_timestamp_seconds": stages * partitions,

@@ -1,6 +1,6 @@
 """Gauges by subject that are set as a whole: alerts that fire, and pages with their budget."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from prometheus_client import Gauge
 
@@ -13,14 +13,25 @@ class SubjectGauges:
     """Sums what the stages and partitions of a worker know of each subject.
 
     Args:
-        firing: The gauge of alerts, with the labels alertname, severity, subject and environment.
-        pages: The gauge of pages, with the labels subject and environment.
-        allowed: The gauge of pages that may be false, with the same labels.
+        gauge: Makes a gauge of a name, a text and labels.
     """
 
-    def __init__(self, firing: Gauge, pages: Gauge, allowed: Gauge) -> None:
-        self._firing = firing
-        self._budget = (pages, allowed)
+    def __init__(self, gauge: Callable[..., Gauge]) -> None:
+        self._firing = gauge(
+            "alerts_firing", "Alerts that are firing.", "alertname", "severity", "subject", "environment"
+        )
+        self._budget = (
+            gauge(
+                "budget_period_pages",
+                "Pages that began in the period of the budget, `false_pages.per`, up to the newest window.",
+                *("subject", "environment"),
+            ),
+            gauge(
+                "budget_false_pages",
+                "Number of pages in that period that may be false on average, `false_pages.at_most`.",
+                *("subject", "environment"),
+            ),
+        )
         self._alerts: dict[Hashable, list[dict[str, str]]] = {}
         self._paging: dict[Hashable, Mapping[str, tuple[int, float]]] = {}
 

@@ -29,7 +29,7 @@ _READ: dict[Component, tuple[TopicName, ...]] = {
     "publisher": (),
     "canary": ("alerts", *_CONFIGURATION),
     "operator": (*SOURCES, *_CONFIGURATION, "rejected", "checkpoints"),
-    "admin": _CONFIGURATION,
+    "admin": tuple(TOPICS),
 }
 """The topics that each component reads. A worker also reads those of its stages."""
 _WRITE: dict[Component, tuple[TopicName, ...]] = {
@@ -98,7 +98,8 @@ def _rights(
 
 def _groups(settings: Settings, component: Component) -> list[str]:
     """Return the consumer groups: that of the workers, and that of clients that commit nothing."""
-    own = [settings.topic_prefix + settings.application] if component == "worker" else []
+    looks = component in ("worker", "admin")  # `watchkeeper doctor` looks at the group of the workers
+    own = [settings.topic_prefix + settings.application] if looks else []
     return list(dict.fromkeys([settings.application, *own]))
 
 

@@ -56,3 +56,9 @@ def make_app(settings: Settings) -> faust.App:
         web_tables_enabled=False,
         web_router_enabled=False,
     )
+
+
+def is_connecting(app: faust.App) -> bool:
+    """Whether Faust has created the client of its consumer. Before that, nothing can be asked of it."""
+    consumer = app._consumer  # noqa: SLF001 - the public property creates it, in whatever thread asks
+    return consumer is not None and consumer.has_client

@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import socket
-from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import faust
@@ -26,7 +24,7 @@ from watchkeeper.streams.worker.health import Probes
 from watchkeeper.streams.worker.logs import start_logging
 from watchkeeper.streams.worker.shutdown import EXIT_STOPPED, SHUTDOWN_SECONDS, Shutdown, give_up, leave
 from watchkeeper.streams.worker.waits import WaitLog
-from watchkeeper.streams.worker.web import listen, start_web, web_app
+from watchkeeper.streams.worker.web import listen, serve_in_thread, web_app
 from watchkeeper.streams.worker.worker import Worker
 
 log = logging.getLogger("watchkeeper.run")
@@ -77,31 +75,26 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     sinks = open_sinks(settings, metrics, json_pages, lambda: clock_ms() / 1000)
     worker = Worker(settings, stages(settings, registry, clock_ms), sinks, metrics, clock_ms)
     probes = Probes(worker, registry)
-    worker.app.task(_web(listening, metrics, probes))
-    worker.app.task(probes.beat_for_ever)
+    metrics.follow_worker(probes.joining_seconds, lambda: len(worker.unrestored), probes.silence_seconds)
+    # Not in the event loop: Faust starts tasks only after the first join, and a busy loop answers late.
+    address = serve_in_thread(web_app(metrics, probes.live, probes.ready), listening)
+    log.info("metrics at %s/metrics", address)
+    worker.app.task(probes.note_joined)
     worker.app.task(Acknowledging(settings, registry, worker).write_for_ever)
     worker.app.task(waits.follow(worker))
     log.info("read %s monitors, joining the group", len(registry.subjects()))
     waits.expect_group(settings)
-    _run(worker.app, shutdown)
+    _run(worker.app, shutdown, probes)
 
 
-def _web(listening: socket.socket, metrics: Metrics, probes: Probes) -> Callable[[], Awaitable[None]]:
-    async def serve() -> None:
-        _, address = await start_web(web_app(metrics, probes.live, probes.ready), listening)
-        log.info("metrics at %s/metrics", address)
-
-    return serve
-
-
-def _run(app: faust.App, shutdown: Shutdown) -> NoReturn:
+def _run(app: faust.App, shutdown: Shutdown, probes: Probes) -> NoReturn:
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = faust_worker(app, loop)
     stop_requested = asyncio.Event()
     shutdown.stop_by(lambda: loop.call_soon_threadsafe(stop_requested.set))
     try:
-        loop.run_until_complete(_live(worker, stop_requested, shutdown))
+        loop.run_until_complete(_live(worker, stop_requested, shutdown, probes))
     except KafkaConnectionError as error:  # Only at the start; later, Faust retries.
         log.critical(
             "no Kafka broker answers any more, and the worker has not started; start it again: %s", error
@@ -125,9 +118,12 @@ def faust_worker(app: faust.App, loop: asyncio.AbstractEventLoop) -> faust.Worke
     return worker
 
 
-async def _live(worker: faust.Worker, stop_requested: asyncio.Event, shutdown: Shutdown) -> None:
+async def _live(
+    worker: faust.Worker, stop_requested: asyncio.Event, shutdown: Shutdown, probes: Probes
+) -> None:
     """Run Faust until a stop is requested, or until Faust ends because of a crash."""
     shutdown.listen()
+    beating = asyncio.ensure_future(probes.beat_for_ever())
     running = asyncio.ensure_future(worker.start())
     stopping = asyncio.ensure_future(stop_requested.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -136,3 +132,4 @@ async def _live(worker: faust.Worker, stop_requested: asyncio.Event, shutdown: S
     # After a crash, no signal ends the process if this stop hangs.
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(worker.stop(), SHUTDOWN_SECONDS)
+    beating.cancel()

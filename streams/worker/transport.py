@@ -187,6 +187,11 @@ class ChunkConsumer(driver.Consumer):
         return (end if stable is None or stable < 0 else min(stable, end)), end
 
     @property
+    def has_client(self) -> bool:
+        """Whether the client that talks to the broker exists. Before that, nothing can be asked of it."""
+        return self._thread._consumer is not None
+
+    @property
     def silence_ms(self) -> int:
         """Milliseconds since a broker last answered. The client sends a request every `app.METADATA_MS`."""
         if self._thread._consumer is None:  # The client has sent no request yet.

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -11,7 +12,7 @@ from prometheus_client.exposition import choose_encoder
 
 from watchkeeper.streams.errors import UserError
 
-__all__ = ["Health", "listen", "start_web", "web_app"]
+__all__ = ["Health", "listen", "serve_in_thread", "start_web", "web_app"]
 
 
 class HasRegistry(Protocol):
@@ -95,3 +96,19 @@ async def start_web(app: web.Application, listening: socket.socket) -> tuple[web
     await web.SockSite(runner, listening).start()
     host, port = listening.getsockname()[:2]
     return runner, f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def serve_in_thread(app: web.Application, listening: socket.socket) -> str:
+    """Serve an app in a thread of its own, so that it also answers while the caller's event loop is busy.
+
+    Args:
+        app: The app. Its functions are called in that thread.
+        listening: What `listen` returned.
+
+    Returns:
+        The URL of the server. It runs until the process ends.
+    """
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="web", daemon=True).start()
+    _, address = asyncio.run_coroutine_threadsafe(start_web(app, listening), loop).result()
+    return address

@@ -19,8 +19,9 @@ from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.stage import Stage, check_stages
 from watchkeeper.streams.topics.flow import PAGING_SINK, SinkName, TopicName
 from watchkeeper.streams.topics.topics import topic_name
-from watchkeeper.streams.worker.app import make_app
+from watchkeeper.streams.worker.app import is_connecting, make_app
 from watchkeeper.streams.worker.clock import SteadyClock, elapsed_ms
+from watchkeeper.streams.worker.parts import Parts
 from watchkeeper.streams.worker.pauses import Pauses
 from watchkeeper.streams.worker.shutdown import give_up
 from watchkeeper.streams.worker.stage_metrics import Observer, named
@@ -81,6 +82,7 @@ class Worker:
         self._restoring: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._saving: dict[Keeper, asyncio.Task[None]] = {}
         self._folds_ticked_ms = 0
+        self._parts = Parts(self.app, self._clock_ms, metrics)
         self._rejections = UnnamedRejections(settings, sinks[PAGING_SINK].deliver)
         self._connect()
 
@@ -136,15 +138,9 @@ class Worker:
         if (keeper := await self._wait_for_keeper(stage, message.partition)) is not None:
             await stage.ready(keeper.fold, topic, message.value)
             keeper = await self._wait_for_keeper(stage, message.partition)  # it may have been dropped
-        if keeper is None or message.generation_id != self.app.consumer_generation_id:
-            return
-        began = time.perf_counter()
-        rows = await keeper.take(topic, message.value, chunk.ack, self._clock_ms())
-        # Free the folded records: the chunk itself stays in memory until it is acknowledged.
-        chunk.value = message.value = None
-        keeper.progressed_ms = elapsed_ms()
-        self._metrics.observe_chunk(stage.name, topic, message.partition, rows, time.perf_counter() - began)
-        await self._save_if_due(keeper)
+        if keeper is not None:
+            async for _ in self._parts.fold(keeper, topic, chunk):
+                await self._save_if_due(keeper)
 
     async def _wait_for_keeper(self, stage: Stage[Any], partition: int) -> Keeper | None:
         """Return the keeper once the partition is restored; None if the group has a new generation before."""
@@ -259,11 +255,13 @@ class Worker:
     @property
     def broker_silence_ms(self) -> int:
         """Milliseconds since a broker last answered."""
-        return int(self.app.consumer.silence_ms)
+        return int(self.app.consumer.silence_ms) if is_connecting(self.app) else 0
 
     @property
     def unrestored(self) -> set[tuple[str, int]]:
         """The assigned stages and partitions that are not restored yet."""
+        if not is_connecting(self.app):
+            return set()
         assigned = [tp for tp in self.app.consumer.assignment() if tp.topic in self._topics]
         return {(self._topics[tp.topic][0].name, tp.partition) for tp in assigned} - self.keepers.keys()
 

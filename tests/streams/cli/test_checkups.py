@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from watchkeeper.streams.cli import checkups
 from watchkeeper.streams.cli.checkups import Checkup, check_topics
+from watchkeeper.streams.cli.checkups import topics as module
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import TOPICS
 
@@ -18,7 +18,7 @@ def found(monkeypatch: pytest.MonkeyPatch, **changes: dict[str, str]) -> list[Ch
     configs = {topic.name: topic.config() for topic in TOPICS.values()}
     for name, change in changes.items():
         configs[name] |= change
-    monkeypatch.setattr(checkups, "_configs", lambda *_: configs)
+    monkeypatch.setattr(module, "_configs", lambda *_: configs)
     return list(check_topics(Settings(partitions=4), THERE))  # type: ignore[arg-type]
 
 

@@ -124,6 +124,7 @@ def test_a_forgotten_partition_takes_only_its_own_series_along(metrics: Metrics)
         "watchkeeper_checkpoint_last_timestamp_seconds",
         "watchkeeper_checkpoint_bytes",
         "watchkeeper_lag_records",
+        "watchkeeper_lag_seconds",
         "watchkeeper_rows_total",
         "watchkeeper_rows_created",
     }
@@ -187,7 +188,18 @@ def test_two_workers_in_one_process_do_not_share_metrics() -> None:
 
 
 def test_names_follow_the_conventions_of_prometheus(metrics: Metrics) -> None:
-    units = ("_seconds", "_bytes", "_records", "_ratio", "_total", "_info", "_firing", "_statistic", "_pages")
+    units = (
+        "_seconds",
+        "_bytes",
+        "_records",
+        "_ratio",
+        "_total",
+        "_info",
+        "_firing",
+        "_statistic",
+        "_pages",
+        "_partitions",
+    )
     assert [each.name for each in metrics.described if not each.name.endswith(units)] == []
     assert all(each.name.endswith("_total") == (each.kind == "counter") for each in metrics.described)
 

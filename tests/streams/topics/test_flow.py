@@ -29,7 +29,7 @@ from watchkeeper.streams.metrics.series_bound import series_bound
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.sinks import SINKS
 from watchkeeper.streams.stage import Stage, check_stages, nothing
-from watchkeeper.streams.stages import observe_notify, observe_page, stages
+from watchkeeper.streams.stages import observe_evaluate, observe_notify, observe_page, stages
 from watchkeeper.streams.topics.access import rights
 from watchkeeper.streams.topics.flow import (
     DESTINATIONS,
@@ -153,11 +153,11 @@ def test_settings_reach_the_folds() -> None:
 
 def test_each_fold_has_its_metrics() -> None:
     assert {
-        stage.name: (stage.observe_saved, stage.observe_changed)
+        stage.name: (getattr(stage.observe_saved, "func", stage.observe_saved), stage.observe_changed)
         for stage in stages(Settings(), Registry.fixed({}))
     } == {
         "ingest": (observe_ingest, nothing),
-        "evaluate": (nothing, nothing),
+        "evaluate": (observe_evaluate, nothing),
         "page": (nothing, observe_page),
         "notify": (nothing, observe_notify),
     }

@@ -1,12 +1,14 @@
 """The web server answers Prometheus and whatever runs the worker."""
 
+from urllib.request import urlopen
+
 import pytest
 from aiohttp import ClientSession
 from prometheus_client import CollectorRegistry
 
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.metrics.metrics import Metrics
-from watchkeeper.streams.worker.web import Health, listen, start_web, web_app
+from watchkeeper.streams.worker.web import Health, listen, serve_in_thread, start_web, web_app
 
 pytestmark = pytest.mark.asyncio
 
@@ -56,3 +58,12 @@ async def test_a_port_that_is_taken_is_told_in_a_sentence() -> None:
 async def test_a_host_that_is_not_ours_is_told_in_a_sentence() -> None:
     with pytest.raises(UserError, match=r"no-such-host.invalid:6066 can't be listened on .*WEB_HOST"):
         listen("no-such-host.invalid", 6066)
+
+
+async def test_probes_are_answered_while_the_event_loop_is_busy() -> None:
+    metrics = Metrics(CollectorRegistry())
+    app = web_app(metrics, lambda: Health(True, {}), lambda: Health(True, {}))
+    address = serve_in_thread(app, listen("127.0.0.1", 0))
+    for path in ("/live", "/ready", "/metrics"):  # this call blocks the loop: served by it, it would not end
+        with urlopen(address + path, timeout=30) as answer:  # noqa: ASYNC210, S310
+            assert answer.status == 200
