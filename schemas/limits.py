@@ -55,7 +55,7 @@ TEXT_LIMITS = (
     TextLimit("model_version", MODEL_VERSION_MAX, "cut"),
     TextLimit("segments", SEGMENT_VALUE_MAX, "cut"),
     TextLimit("features", CATEGORY_MAX, "cut"),
-    TextLimit("environment", ENVIRONMENT_MAX, "cut"),
+    TextLimit("environment", ENVIRONMENT_MAX, "unknown"),
     TextLimit("ce_source", PUBLISHER_MAX, "cut"),
 )
 """The limits of all texts that workers keep. Other fields and headers are not kept."""
