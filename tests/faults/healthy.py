@@ -79,8 +79,18 @@ def pages_at_most(count: int, days: float) -> int:
     return int(poisson.ppf(SURE, count * days / BUDGET_DAYS))
 
 
-def healthy(brokers: Cluster, count: int, days: float, folder: Path) -> Report:
-    """Run a healthy fleet on running brokers."""
+def healthy(
+    brokers: Cluster, count: int, days: float, folder: Path, seconds: float = REPLAY_SECONDS
+) -> Report:
+    """Run a healthy fleet on running brokers.
+
+    Args:
+        brokers: The brokers.
+        count: The number of models.
+        days: Days of event time.
+        folder: For the monitors, the references and the logs of the workers.
+        seconds: How long the events are published.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     settings = scene_settings(brokers, "healthy").model_copy(update={"idle_seconds": IDLE_SECONDS})
     create_topics(settings)
@@ -94,7 +104,7 @@ def healthy(brokers: Cluster, count: int, days: float, folder: Path) -> Report:
         for _ in range(WORKERS):
             fleet.start()
         assert wait_until(lambda: all(w.joined() for w in fleet.alive()), START_SECONDS), "no worker started"
-        publish(settings, stream)
+        publish(settings, stream, seconds)
         for topics in (("predictions", "labels"), ("profiles",), ("findings",)):
             places = ends(settings, topics)
             assert wait_until(lambda: recoveries.reached(places), FINISH_SECONDS), f"{topics}: not done"  # noqa: B023
@@ -119,11 +129,11 @@ def apply(settings: Settings, files: list[Path]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def publish(settings: Settings, stream: list[Sent]) -> None:
+def publish(settings: Settings, stream: list[Sent], seconds: float) -> None:
     """Publish a stream in order, at an even pace of event time."""
     sender = producer(settings)
     began, first = time.monotonic(), stream[0].at
-    pace = REPLAY_SECONDS / max(1.0, (stream[-1].at - first).total_seconds())
+    pace = seconds / max(1.0, (stream[-1].at - first).total_seconds())
     for each in stream:
         while (left := began + (each.at - first).total_seconds() * pace - time.monotonic()) > 0:
             sender.poll(min(left, 0.05))
@@ -135,7 +145,7 @@ def publish(settings: Settings, stream: list[Sent]) -> None:
 def _report(settings: Settings, fleet: Fleet, events: int, at_most: int) -> Report:
     run = found(settings)
     alerts = [json.loads(value) for value in run.outputs["alerts"]]
-    raised = {(each["fingerprint"], each["began"]): each["labels"] for each in alerts}
+    raised = {(each["fingerprint"], each["started_at"]): each["labels"] for each in alerts}
     counts = Counter((each["model"], each["alertname"], each["severity"]) for each in raised.values())
     troubles = list(fleet.troubles)
     for (model, name, severity), times in sorted(counts.items()):
@@ -155,12 +165,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.healthy", description=__doc__)
     parser.add_argument("--models", type=int, default=30, help="number of models (default 30)")
     parser.add_argument("--days", type=float, default=3.0, help="days of event time (default 3)")
+    parser.add_argument("--seconds", type=float, default=REPLAY_SECONDS, help="length of the replay")
     parser.add_argument("--brokers", choices=["kafka", "embedded"], default="kafka", help="brokers to use")
     parser.add_argument("--keep", type=Path, help="keep the files and the workers' logs in this folder")
     given = parser.parse_args()
     folder = given.keep or Path(tempfile.mkdtemp(prefix="watchkeeper-healthy-"))
     with cluster(given.brokers) as brokers:
-        report = healthy(brokers, given.models, given.days, folder)
+        report = healthy(brokers, given.models, given.days, folder, given.seconds)
     for (model, name, severity), times in sorted(report.alerts.items()):
         console.print(f"{model}: {name} ({severity}) {times}", highlight=False, markup=False)
     for trouble in report.troubles:
