@@ -2,8 +2,8 @@
 
     python -m tests.faults.held
 
-The stream is live: event times are the time of publication. Partitions become idle within two seconds. One
-topic is held back for longer than that, and after a silence labels come before their predictions.
+One stream is live: event times are the time of publication. Partitions become idle within two seconds. One
+topic is held back for longer than that. Two more models publish an hour of rows at once, labels first.
 """
 
 import argparse
@@ -38,16 +38,24 @@ COUNTED_SECONDS = 120.0
 SETTLE_SECONDS = 20.0
 """How long the end of the stream may take to become idle and close, chosen by hand: ten idle times."""
 
-MONITOR = Monitor.model_validate(
-    {
-        "model": "live",
-        "owner": {"team": "ml"},
-        "task": "binary-classification",
-        "features": {"age": {"type": "number"}},
-        "windows": {"pane": "PT1S", "size": "PT10S", "lateness": "PT15S"},
-        "labels": {"expected_within": "PT1M"},
-    }
-)
+MONITORS = [
+    Monitor.model_validate(
+        {
+            "model": model,
+            "owner": {"team": "ml"},
+            "task": "binary-classification",
+            "features": {"age": {"type": "number"}},
+            "windows": {"pane": pane, "size": size, "lateness": lateness},
+            "labels": {"expected_within": "PT1M"},
+        }
+    )
+    for model, pane, size, lateness in (
+        ("live", "PT1S", "PT10S", "PT15S"),
+        ("quiet", "PT1M", "PT10M", "PT1M"),
+        ("new", "PT1M", "PT10M", "PT1M"),
+    )
+]
+"""A live model, one that sends an hour of rows at once after a silence, and one that begins so."""
 
 
 class Span(NamedTuple):
@@ -74,13 +82,37 @@ SPANS = [
 """The stream. Between the spans nothing is published."""
 
 
-def schedule() -> Iterator[tuple[float, float, str, int]]:
-    """Yield each record: when it is published, its time, its topic and its row."""
+AN_HOUR = 3000
+"""Rows of the past hour that are published at once, chosen by hand."""
+
+
+class Sent(NamedTuple):
+    """One record: when it is published, and its time, in seconds since the beginning."""
+
+    due: float
+    at: float
+    topic: str
+    model: str
+    row: int
+
+
+def schedule() -> Iterator[Sent]:
+    """Yield all records."""
     for number, span in enumerate(SPANS):
         for index in range(round((span.end - span.begin) * PER_SECOND)):
             at, row = span.begin + index / PER_SECOND, number * 100_000 + index
-            yield at + span.predictions_after, at, "predictions", row
-            yield at + span.labels_after, at, "labels", row
+            yield from _pair(at + span.predictions_after, at + span.labels_after, at, "live", row)
+    for index in range(AN_HOUR):
+        at = -3600 + index
+        yield from _pair(0.0, 0.0, at - 3600, "quiet", index)
+        # Labels come a second before their predictions.
+        yield from _pair(26.0, 25.0, at, "quiet", AN_HOUR + index)
+        yield from _pair(28.0, 27.0, at, "new", index)
+
+
+def _pair(predicted: float, labelled: float, at: float, model: str, row: int) -> Iterator[Sent]:
+    yield Sent(predicted, at, "predictions", model, row)
+    yield Sent(labelled, at, "labels", model, row)
 
 
 def held(brokers: Cluster, folder: Path) -> list[str]:
@@ -90,7 +122,8 @@ def held(brokers: Cluster, folder: Path) -> list[str]:
     settings = settings.model_copy(update={"idle_seconds": IDLE_SECONDS})
     create_topics(settings)
     sender = producer(settings)
-    sender.produce(topic_name(settings, "monitors"), MONITOR.model_dump_json(), MONITOR.subject)
+    for monitor in MONITORS:
+        sender.produce(topic_name(settings, "monitors"), monitor.model_dump_json(), monitor.subject)
     assert sender.flush(30) == 0
     fleet, recoveries = Fleet(settings, folder), Recoveries(settings)
     with contextlib.closing(fleet), contextlib.closing(recoveries):
@@ -122,20 +155,21 @@ def publish(settings: Settings) -> int:
     sender = producer(settings, **{"linger.ms": 5})
     records = sorted(schedule())
     began, start = time.monotonic(), datetime.now(UTC)
-    for due, at, topic, row in records:
-        while (left := began + due - time.monotonic()) > 0:
+    for each in records:
+        while (left := began + each.due - time.monotonic()) > 0:
             sender.poll(min(left, 0.02))
-        value = _value(topic, row, (start + timedelta(seconds=at)).isoformat())
-        sender.produce(topic_name(settings, topic), value, f"r{row}")
+        key = f"{each.model}{each.row}"
+        value = _value(each, key, (start + timedelta(seconds=each.at)).isoformat())
+        sender.produce(topic_name(settings, each.topic), value, key)
     assert sender.flush(60) == 0
     return len(records)
 
 
-def _value(topic: str, row: int, at: str) -> bytes:
-    event = {"prediction_id": f"r{row}", "model": "live"}
-    if topic == "labels":
-        return msgspec.json.encode(event | {"label_time": at, "label": row % 3 == 0})
-    output = {"prediction": {"score": row % 100 / 100}, "features": {"age": row % 90}}
+def _value(each: Sent, key: str, at: str) -> bytes:
+    event = {"prediction_id": key, "model": each.model}
+    if each.topic == "labels":
+        return msgspec.json.encode(event | {"label_time": at, "label": each.row % 3 == 0})
+    output = {"prediction": {"score": each.row % 100 / 100}, "features": {"age": each.row % 90}}
     return msgspec.json.encode(event | output | {"model_version": "1", "event_time": at})
 
 
