@@ -17,7 +17,7 @@ import yaml
 
 REFERENCE_ROWS = 3000
 REFERENCE_DAYS = (0.2, 14, 3)
-"""How long the reference took, of one model after another, chosen by hand: far more and far fewer rows an hour
+"""Days of the reference, of one model after another, chosen by hand: far more and far fewer rows an hour
 than the stream has."""
 ROWS_AN_HOUR = (60, 90, 150, 240, 400)
 """Mean rows in a window, of one model after another, chosen by hand: a window with 30 is judged."""
