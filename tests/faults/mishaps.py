@@ -41,8 +41,8 @@ TOLD = {
     "traffic_doubled": Told("traffic", frozenset({"VolumeChange"})),
 }
 """For each kind of a publisher's fault, what on-call must be told. The other kinds must change nothing."""
-REJECTED = {"bad_team": "invalid_event", "clock_ahead": "time_ahead"}
-"""For each kind whose events are set aside, the reason that `rejected` must give for every one of them."""
+REJECTED = {"bad_team": (b'"team-b"', "invalid_event"), "clock_ahead": (b'"clocks"', "time_ahead")}
+"""For each kind whose events are set aside, the model and the reason that `rejected` must give for each."""
 
 
 class Mishaps:
@@ -107,12 +107,11 @@ def miscounted(happened: Counter[str], run: Outcome) -> list[str]:
         happened: How often each kind of fault was injected.
         run: What the run published.
     """
-    reasons = Counter(reason for reason, _ in run.rejected.values())
-    troubles = [
-        f"{kind}: {reasons[reason]} events rejected as {reason}, of {happened[kind] * BAD}"
-        for kind, reason in REJECTED.items()
-        if reasons[reason] < happened[kind] * BAD
-    ]
+    troubles = []
+    for kind, (model, reason) in REJECTED.items():
+        count = sum(why == reason and model in value for why, value in run.rejected.values())
+        if count != happened[kind] * BAD:
+            troubles.append(f"{kind}: {count} events rejected as {reason}, of {happened[kind] * BAD}")
     late, late_at_most = run.accounts["labels late"], happened["repeats"] * REPEATED
     if late > late_at_most:
         troubles.append(f"{late} labels were late; only {late_at_most} repeated ones can have been")
