@@ -112,6 +112,9 @@ def miscounted(happened: Counter[str], run: Outcome) -> list[str]:
         count = sum(why == reason and model in value for why, value in run.rejected.values())
         if count != happened[kind] * BAD:
             troubles.append(f"{kind}: {count} events rejected as {reason}, of {happened[kind] * BAD}")
+    staged = happened["environment"] * BAD
+    if run.accounts.get("other_environment", 0) != staged:
+        troubles.append(f"environment: {run.accounts.get('other_environment', 0)} counted, of {staged}")
     late, late_at_most = run.accounts["labels late"], happened["repeats"] * REPEATED
     if late > late_at_most:
         troubles.append(f"{late} labels were late; only {late_at_most} repeated ones can have been")

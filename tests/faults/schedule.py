@@ -24,7 +24,7 @@ HELD_AT_FIRST_SECONDS = 1.5
 HELD_TOPICS = 3
 """The topics that publishers write: any of them can be held back."""
 TRAFFIC = {"traffic_lost": 1, "traffic_doubled": 1}
-TRAFFIC_AT_SECONDS = 9.0, 13.0
+TRAFFIC_AT_SECONDS = 12.0, 14.0
 """When the traffic of a model changes, of `SECONDS`: after enough whole windows to know what is usual."""
 
 LASTS_SECONDS = {
