@@ -97,8 +97,7 @@ def healthy(
     fleet_of_models = models(count)
     apply(settings, [write_files(model, folder) for model in fleet_of_models])
     end = datetime.now(UTC) - timedelta(minutes=1)
-    stream = [each for model in fleet_of_models for each in _records(model, end, days)]
-    stream.sort(key=lambda each: each.at)  # the records of one batch keep their order
+    stream = sorted(each for model in fleet_of_models for each in _records(model, end, days))
     fleet = Fleet(settings, folder)
     recoveries = Recoveries(settings)
     with contextlib.closing(fleet), contextlib.closing(recoveries):

@@ -52,9 +52,10 @@ class Healthy(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """One record, and when it is published."""
+    """One record, when it is published, and its time. Sorted, the records of a batch are in order of time."""
 
     at: datetime
+    time: datetime
     topic: str
     key: str
     value: bytes
@@ -173,7 +174,7 @@ def _row(model: Healthy, number: int, at: datetime, end: datetime, source: rando
         "prediction": {_output_name(model): output},
         "latency_ms": round(source.expovariate(0.05), 3),
     }
-    yield Sent(_sent(model, at, source), "predictions", key, msgspec.json.encode(prediction))
+    yield Sent(_sent(model, at, source), at, "predictions", key, msgspec.json.encode(prediction))
     known = at + timedelta(minutes=source.uniform(*LABEL_MINUTES))
     if model.has_labels and known < end:
         label = {
@@ -182,7 +183,7 @@ def _row(model: Healthy, number: int, at: datetime, end: datetime, source: rando
             "label": _label(model, output, source),
             "label_time": known.isoformat(timespec="milliseconds"),
         }
-        yield Sent(_sent(model, known, source), "labels", key, msgspec.json.encode(label))
+        yield Sent(_sent(model, known, source), known, "labels", key, msgspec.json.encode(label))
 
 
 def _sent(model: Healthy, at: datetime, source: random.Random) -> datetime:

@@ -69,14 +69,11 @@ def test_a_ruin_that_is_not_told_or_not_counted_is_found() -> None:
 
 def test_healthy_batches_come_in_order_of_event_time() -> None:
     [batch] = [model for model in models(2) if model.batch_minutes]
-    sent = list(records(batch, START, START.replace(day=2)))
+    sent = sorted(records(batch, START, START.replace(day=2)))
     assert len(sent) > 500
-    times = [
-        json.loads(each.value)["event_time"]
-        for each in sorted(sent, key=lambda each: each.at)
-        if each.topic == "predictions"
-    ]
-    assert times == sorted(times)
+    for topic in ("predictions", "labels"):
+        times = [each.time for each in sent if each.topic == topic]
+        assert times == sorted(times)
     assert all(each.at.minute % batch.batch_minutes == 0 for each in sent)
 
 
