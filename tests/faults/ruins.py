@@ -65,7 +65,8 @@ def overtaken(settings: Settings) -> int:
     cuts, gone = [], 0
     for number in range(settings.partitions):
         offsets = [m.offset() or 0 for m in read_to_end(settings, name, number)]
-        unread = [offset for offset in offsets if offset >= committed(settings, name, number)]
+        read = committed(settings, name, number)
+        unread = [offset for offset in offsets if offset >= read]
         if unread:
             lost = len(unread) // GONE_SHARE
             gone += lost
