@@ -13,6 +13,7 @@ from typing import get_args
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.times import BEGINNING_MS, END_MS
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
+from watchkeeper.streams.fold.rejected_share import RejectedShare
 from watchkeeper.streams.ingest.clock import Clock
 from watchkeeper.streams.ingest.early_labels import LabelValue
 from watchkeeper.streams.ingest.envelope import EventRefusal
@@ -65,11 +66,7 @@ class IngestFold(BaseFold):
         self._in_sight_ms: dict[Kind, int] = {}
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
-        """Fold a chunk of one topic. Records that can't be used go to `rejected`.
-
-        Raises:
-            RejectedShareHigh: if too many are rejected. The state in memory must not be saved then.
-        """
+        """Fold a chunk of one topic. Records that can't be used go to `rejected`."""
         if not records:
             return
         self._subjects.refresh()
@@ -99,7 +96,7 @@ class IngestFold(BaseFold):
                     self._labels.add(matches)
                 self._rows[kind].add(batch, at, repeats)
             self._close(kind, subject, now_ms)
-        self.partition.join.bound()
+        self.partition.bound()
         return decoded.refused
 
     def _note_late_by_clock(
@@ -119,7 +116,7 @@ class IngestFold(BaseFold):
         for subject, _ in self._subjects.of_kind("labels"):
             self._close("labels", subject, now_ms)
         self.partition.accounts["labels"].accepted += len(truths)
-        self.partition.join.bound()
+        self.partition.bound()
         return refused
 
     def _in_time(self, truth: LabelValue, now_ms: int) -> LabelValue:
@@ -207,6 +204,10 @@ class IngestFold(BaseFold):
         """Return panes, watermarks and rejections since the last call."""
         outputs, self.partition.outputs = self.partition.outputs, []
         return outputs
+
+    def rejected_shares(self) -> Sequence[RejectedShare]:
+        """Return the shares of rejected events without a subject that exceed the limit."""
+        return self.gate.excesses()
 
     def snapshot(self) -> bytes:
         """Encode the state of the partition."""
