@@ -30,7 +30,7 @@ class Ruin(NamedTuple):
     inject: Callable[[Settings], int]
     """Do it. Return how many unread events are gone for good."""
     changes: frozenset[str]
-    """One of these changes of a log must be counted."""
+    """One of these changes of a log must be counted; empty if partitions that nobody reads must be."""
     running: bool
     """Whether workers run meanwhile."""
     unread: bool = False
