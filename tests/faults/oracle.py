@@ -22,7 +22,6 @@ from watchkeeper.streams.fold.checkpoint import decode
 from watchkeeper.streams.fold.formats import SEQUENCE_HEADER, SOURCE_HEADER
 from watchkeeper.streams.fold.parts import Assembly
 from watchkeeper.streams.fold.protocol import Fold, Message, Record
-from watchkeeper.streams.fold.store import _record
 from watchkeeper.streams.ingest.accounts import Account
 from watchkeeper.streams.ingest.partition import Partition, PartitionState
 from watchkeeper.streams.ingest.stage import IngestFold
@@ -87,7 +86,10 @@ class Monitors:
 def read_log(settings: Settings, topic: str) -> Log:
     """Read all records of a topic, by partition."""
     return {
-        number: [_record(m) for m in read_to_end(settings, topic_name(settings, topic), number)]
+        number: [
+            Record(m.offset(), m.timestamp()[1], m.key(), m.value(), m.headers() or ())
+            for m in read_to_end(settings, topic_name(settings, topic), number)
+        ]
         for number in range(settings.partitions)
     }
 
