@@ -2,7 +2,7 @@
 # ARGS passes options to the program of a target: make demo ARGS='--json out.json'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-long stack-test secure-test faults fuzz check docs bench bench-detection bench-detection-cost bench-fdr bench-measures bench-multivariate bench-recovery lock clean
+.PHONY: help venv demo test test-long stack-test secure-test faults ruin healthy fuzz check docs bench bench-detection bench-detection-cost bench-fdr bench-measures bench-multivariate bench-recovery lock clean
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -39,6 +39,14 @@ SEEDS ?= 50
 FIRST_SEED ?= 1
 faults: $(READY)
 	@$(BIN)/python -m tests.faults --seeds $(SEEDS) --first-seed $(FIRST_SEED) $(ARGS)
+
+## ruin    change the logs under checkpoints, and check that it is told and counted: ARGS='--kinds overtaken'
+ruin: $(READY)
+	@$(BIN)/python -m tests.faults.ruin $(ARGS)
+
+## healthy  replay three days of 30 new and healthy models; almost nothing may fire: ARGS='--models 4 --days 1'
+healthy: $(READY)
+	@$(BIN)/python -m tests.faults.healthy $(ARGS)
 
 ## fuzz    search for input that breaks a decoder: ARGS='-k events'
 fuzz: $(READY)

@@ -108,13 +108,15 @@ class EvaluateFold(BaseFold):
         return message
 
     def tick(self, now_ms: int) -> None:
-        """Forget subjects that are no longer watched. Only watermarks advance time."""
+        """Forget subjects that are no longer watched, and judge accounts. Only watermarks advance time."""
         for key in [each.key for each in self._windows if not self._is_watched(each.key.subject)]:
             self._drop(key)
         for held in (self._silences, self._coverages, *self._accounts.held):
             for subject in [subject for subject in held if not self._is_watched(subject)]:
                 del held[subject]
         self._watermarks.forget(self._is_watched)
+        for subject in sorted(self._accounts.subjects):
+            self._judge_account(subject, now_ms)
 
     def outputs(self) -> list[Message]:
         """Return the statistics and findings since the last call."""
@@ -196,14 +198,16 @@ class EvaluateFold(BaseFold):
             self._advance(subject)
 
     def _note_account(self, message: SubjectAccount) -> None:
-        watched = self._registry.get(message.subject)
-        if watched is None:
-            return
-        self._accounts.note(message)
-        silence, time_ms = self._silences.get(message.subject), message.now_ms
+        if self._is_watched(message.subject):
+            self._accounts.note(message)
+            self._judge_account(message.subject, message.now_ms)
+
+    def _judge_account(self, subject: str, now_ms: int) -> None:
+        watched = self._registry.get(subject)
+        silence, time_ms = self._silences.get(subject), now_ms
         if silence is not None and silence.event_ms > BEGINNING_MS:
-            time_ms = silence.event_now_ms(True, max(message.now_ms, silence.arrived_ms))
-        found = self._accounts.take(message.subject, watched.at(time_ms).monitor, message.now_ms, time_ms)
+            time_ms = silence.event_now_ms(True, max(now_ms, silence.arrived_ms))
+        found = watched and self._accounts.take(subject, watched.at(time_ms).monitor, now_ms, time_ms)
         self._send([found] if found else [])
 
     def _idle_subjects(self) -> set[str]:

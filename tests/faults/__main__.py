@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=50, help="number of schedules (default 50)")
     parser.add_argument("--first-seed", type=int, default=1, help="seed of the first schedule (default 1)")
     parser.add_argument("--brokers", choices=["kafka", "embedded"], default="kafka", help="brokers to use")
+    parser.add_argument("--kinds", nargs="+", default=[], help="only these kinds of faults (default all)")
     parser.add_argument("--json", type=Path, help="also write the results to this file")
     parser.add_argument("--keep", type=Path, help="keep the workers' logs in this folder")
     parser.add_argument("--list", action="store_true", help="also print the faults of each schedule")
@@ -38,7 +39,7 @@ def main() -> int:
     with cluster(given.brokers) as brokers:
         console.print(f"{given.seeds} schedules on {brokers.what}; logs in {folder}")
         for seed in range(given.first_seed, given.first_seed + given.seeds):
-            result = run(brokers, seed, folder / f"{given.brokers}-{seed}")
+            result = run(brokers, seed, folder / f"{given.brokers}-{seed}", kinds=given.kinds)
             results.append(result)
             _print(result, given.list)
     _summary(results)

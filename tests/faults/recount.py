@@ -12,6 +12,8 @@ from watchkeeper.streams.fold.protocol import Record
 
 POSSIBLE_MS = 946_684_800_000, 4_102_444_800_000
 """The years 2000 to 2100. Events outside are rejected."""
+PRODUCTION = "production"
+"""The environment of an event that names none, and of all monitors of the stream."""
 Window = tuple[int, str | None]
 """Start of the window, and segment."""
 
@@ -33,6 +35,8 @@ def _count(records: Iterable[Record], monitor: Monitor, counts: Counter[Window])
     for record in records:
         event = _parse(record.value)
         if event is None or event.get("model") != monitor.model or "event_time" not in event:
+            continue
+        if event.get("environment", PRODUCTION) != PRODUCTION:
             continue
         at = round(datetime.fromisoformat(event["event_time"]).timestamp() * 1000)
         if not POSSIBLE_MS[0] <= at < POSSIBLE_MS[1]:

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,11 +15,13 @@ from confluent_kafka.admin import AdminClient
 from tests.alertmanager import RealAlertmanager, installed_alertmanager
 from tests.faults.cluster import Cluster
 from tests.faults.fleet import Fleet, wrong_clock
+from tests.faults.mishaps import Mishaps, miscounted, untold
+from tests.faults.neighbours import NEIGHBOURS
 from tests.faults.oracle import EVENTS, Difference, Outcome, compare, expect, found
 from tests.faults.publisher import Publisher
 from tests.faults.receiver import Webhook
 from tests.faults.recovery import THE_END, Places, Recoveries, Recovery
-from tests.faults.schedule import RECEIVER, SAVES, STREAM, WORKER, Fault, Schedule, draw
+from tests.faults.schedule import PUBLISHERS, RECEIVER, SAVES, STREAM, TRAFFIC, WORKER, Fault, Schedule, draw
 from tests.faults.stream import ALERTS_AT_LEAST, MONITORS
 from tests.faults.worker import PLANT
 from watchkeeper.schemas.alerts import Alert
@@ -35,9 +37,12 @@ FINISH_SECONDS = 600.0
 """How long the workers may take to fold the rest after the stream has ended."""
 NOTIFIED_SECONDS = 300.0
 """How long all notifications may take: longer than a notification needs to repeat, and to expire."""
+TOLD_SECONDS = 90.0
+"""How long on-call may wait to be told of a publisher's fault after the stream has ended."""
 INTERNAL = ("profiles", "findings", "alerts")
 FEWEST_WORKERS, MOST_WORKERS = 1, 4
 PARTITIONS = 4
+WATCHED = [*MONITORS, *NEIGHBOURS]
 
 
 class Result(NamedTuple):
@@ -69,7 +74,7 @@ class Result(NamedTuple):
         return self.difference.is_none and not self.troubles
 
 
-class Scene:
+class Scene(Mishaps):
     """Everything that runs during one schedule."""
 
     def __init__(
@@ -209,14 +214,25 @@ class Scene:
         self._alertmanager.start()
 
 
-def run(cluster: Cluster, seed: int, folder: Path, plant: str | None = None) -> Result:
-    """Run one schedule on running brokers. `plant` names a bug to plant in the workers."""
+def run(
+    cluster: Cluster, seed: int, folder: Path, plant: str | None = None, kinds: Collection[str] = ()
+) -> Result:
+    """Run one schedule on running brokers.
+
+    Args:
+        cluster: The brokers.
+        seed: The seed of the schedule and of the stream.
+        folder: For the logs of the workers.
+        plant: A bug to plant in the workers.
+        kinds: Only these kinds of faults; empty for all.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     settings = scene_settings(cluster, "faults", session_timeout_seconds=3, checkpoint_seconds=0.5)
     inside = settings.model_copy(update={"broker": cluster.inside})
     create_topics(inside)
     try:
-        return _run(cluster, settings, inside, draw(seed, SECONDS, _possible(cluster)), folder, plant)
+        possible = [kind for kind in _possible(cluster) if not kinds or kind in kinds]
+        return _run(cluster, settings, inside, draw(seed, SECONDS, possible), folder, plant)
     finally:
         cluster.heal()
         _delete_topics(inside)
@@ -247,7 +263,9 @@ def scene_fleet(settings: Settings, folder: Path, alertmanager: RealAlertmanager
 
 
 def _possible(cluster: Cluster) -> list[str]:
-    kinds = {*WORKER, *SAVES, *STREAM, *RECEIVER, *cluster.faults}
+    kinds = {*WORKER, *SAVES, *STREAM, *RECEIVER, *PUBLISHERS, *TRAFFIC, *cluster.faults}
+    if cluster.kind == "embedded":
+        kinds.discard("clock_ahead")  # without the broker's time, the clocks of workers decide, and they jump
     return sorted(kinds - (set() if wrong_clock() else {"clock"}))
 
 
@@ -272,10 +290,11 @@ def _run(
                 "workers did not start"
             )
             scene.begin()
-            threads = [scene.publisher.thread]
-            threads += [threading.Thread(target=scene.lane, args=[lane]) for lane in schedule.lanes]
+            threads = [threading.Thread(target=scene.lane, args=[lane]) for lane in schedule.lanes]
             for thread in threads:
                 thread.start()
+            threads.append(scene.publisher.thread)
+            scene.publisher.thread.start()
             for thread in threads:
                 thread.join()
             scene.finish()
@@ -283,11 +302,14 @@ def _run(
             if not fleet.alive():
                 fleet.start()
             _wait(scene, inside)
-            expected = expect(inside, MONITORS)
+            expected = expect(inside, WATCHED)
+            wait_until(lambda: not untold(scene.happened, found(inside)), TOLD_SECONDS)
             wait_until(lambda: _all_notified(webhook, expected), NOTIFIED_SECONDS)
             fleet.alive()
             fleet.stop_all()
+    outcome = found(inside)
     troubles = [*fleet.troubles, *alert_troubles(expected, webhook)]
+    troubles += [*untold(scene.happened, outcome), *miscounted(scene.happened, outcome)]
     return Result(
         schedule,
         sum(scene.publisher.published.values()),
@@ -295,7 +317,7 @@ def _run(
         scene.recoveries.seen,
         time.monotonic() - began,
         fleet.slowest_stop_seconds,
-        compare(found(inside), expected),
+        compare(outcome, expected),
         troubles,
         folder,
     )
@@ -304,7 +326,7 @@ def _run(
 def apply(settings: Settings) -> None:
     """Apply the monitors of the stream."""
     sender = producer(settings)
-    for monitor in MONITORS:
+    for monitor in WATCHED:
         sender.produce(topic_name(settings, "monitors"), monitor.model_dump_json(), monitor.subject)
     assert sender.flush(30) == 0
 

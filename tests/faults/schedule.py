@@ -11,6 +11,21 @@ BROKER = {"broker_killed": 2, "broker_frozen": 2, "outage": 2, "cut": 4, "slow":
 SAVES = {"frozen_in_save": 1}
 STREAM = {"poison": 2, "repeats": 3, "stall": 1}
 RECEIVER = {"alertmanager_down": 1}
+PUBLISHERS = {
+    "held_back": 3,
+    "clock_ahead": 2,
+    "clock_behind": 2,
+    "bad_team": 1,
+    "environment": 1,
+    "label_flood": 1,
+}
+HELD_AT_FIRST_SECONDS = 1.5
+"""How long one topic is held back at the beginning, chosen by hand: nearly three minutes of event time."""
+HELD_TOPICS = 3
+"""The topics that publishers write: any of them can be held back."""
+TRAFFIC = {"traffic_lost": 1, "traffic_doubled": 1}
+TRAFFIC_AT_SECONDS = 12.0, 14.0
+"""When the traffic of a model changes, of `SECONDS`: after enough whole windows to know what is usual."""
 
 LASTS_SECONDS = {
     "frozen": (4.0, 5.5),  # longer than the group waits for a silent worker
@@ -21,6 +36,9 @@ LASTS_SECONDS = {
     "slow": (1.0, 3.0),
     "stall": (0.5, 2.0),
     "alertmanager_down": (2.0, 6.0),
+    "held_back": (0.5, 3.0),  # up to five minutes of event time
+    "traffic_lost": (5.0, 6.0),  # at least three whole windows
+    "traffic_doubled": (5.0, 6.0),
 }
 CLOCK_JUMPS_SECONDS = (-86_400, -3600, -60, -5, 5, 60, 3600, 86_400)
 
@@ -77,7 +95,22 @@ def draw(seed: int, seconds: float, possible: Sequence[str]) -> Schedule:
     while sum(map(len, lanes)) < FAULTS_AT_LEAST:
         at = source.uniform(1.0, seconds)
         lanes[0] = sorted([*lanes[0], Fault(at, "killed", 0.0, source.randrange(12), 0.0)])
-    return Schedule(seed, lanes)
+    return Schedule(seed, [*lanes, *_mishaps(seed, possible, seconds)])
+
+
+def _mishaps(seed: int, possible: Sequence[str], seconds: float) -> Iterator[list[Fault]]:
+    """Yield the lanes of the publishers' faults, from generators of their own for the same reason."""
+    source = random.Random(f"publishers {seed}")  # noqa: S311
+    faults = list(_lane(source, PUBLISHERS, possible, HELD_AT_FIRST_SECONDS, seconds, (0.5, 2.5)))
+    if "held_back" in possible:
+        # Before the first prediction is read, nothing is known of the model.
+        faults.insert(0, Fault(0.0, "held_back", HELD_AT_FIRST_SECONDS, seed % HELD_TOPICS, 0.0))
+    yield faults
+    source = random.Random(f"traffic {seed}")  # noqa: S311
+    kinds = [kind for kind in TRAFFIC if kind in possible]
+    if kinds:
+        at, kind = source.uniform(*TRAFFIC_AT_SECONDS), source.choice(kinds)
+        yield [Fault(round(at, 2), kind, round(source.uniform(*LASTS_SECONDS[kind]), 2), 0, 0.0)]
 
 
 def _lane(

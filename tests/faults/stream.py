@@ -73,6 +73,7 @@ class Event(NamedTuple):
     topic: str
     key: str
     value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def stream(seed: int, minutes: int = MINUTES, per_minute: int = PER_MINUTE) -> list[Event]:
@@ -91,7 +92,7 @@ def _events(source: random.Random, minutes: int, per_minute: int) -> Iterator[Ev
         if row % 500 == 333:
             strange = msgspec.json.decode(prediction) | {"prediction_id": f"s{row}"}
             strange["event_time"] = _IMPOSSIBLE[row // 500 % 2]
-            yield Event(published, "predictions", f"p{row}", _encode(**strange))
+            yield Event(published, "predictions", f"p{row}", encode(**strange))
         if row % 250 == 249:
             yield Event(published + 0.05, "predictions", f"p{row}", prediction)
         label_at = at + source.uniform(0.5, 1) * LABEL_AFTER_SECONDS / 60
@@ -106,11 +107,11 @@ def _prediction(row: int, at: float, source: random.Random) -> bytes:
     age: float | None = round(source.gauss(40, 8), 1)
     if int(at) in _NULLS and row % 3:
         age = None
-    return _encode(
+    return encode(
         prediction_id=f"p{row}",
         model="risk",
         model_version="1",
-        event_time=_time(at),
+        event_time=time_of(at),
         features={
             "age": age,
             "income": income * 100 if int(at) in _CENTS else income,
@@ -124,8 +125,11 @@ def _prediction(row: int, at: float, source: random.Random) -> bytes:
 def _label(row: int, at: float, label_at: float, source: random.Random) -> bytes:
     # The label agrees with the score four times out of five, except while the relation is reversed.
     agrees = source.random() < (0.2 if int(at) in _FLIPPED else 0.8)
-    return _encode(
-        prediction_id=f"p{row}", model="risk", label_time=_time(label_at), label=(_score(row) > 0.5) == agrees
+    return encode(
+        prediction_id=f"p{row}",
+        model="risk",
+        label_time=time_of(label_at),
+        label=(_score(row) > 0.5) == agrees,
     )
 
 
@@ -135,9 +139,9 @@ def _score(row: int) -> float:
 
 def _customer(at: float, source: random.Random) -> bytes:
     tier = "platinum" if int(at) in _STRANGE and source.random() < 0.5 else source.choice(["basic", "gold"])
-    return _encode(
+    return encode(
         feature_view="customers",
-        event_time=_time(at),
+        event_time=time_of(at),
         features={"visits": source.randrange(100), "tier": tier},
     )
 
@@ -150,18 +154,20 @@ def closing(keys: dict[int, str]) -> list[Event]:
     for key in keys.values():
         prediction = msgspec.json.decode(_prediction(0, at, source)) | {"prediction_id": key}
         events += [
-            Event(at, "predictions", key, _encode(**prediction)),
+            Event(at, "predictions", key, encode(**prediction)),
             Event(at, "features", key, _customer(at, source)),
             Event(
-                at, "labels", key, _encode(prediction_id=key, model="risk", label_time=_time(at), label=True)
+                at, "labels", key, encode(prediction_id=key, model="risk", label_time=time_of(at), label=True)
             ),
         ]
     return events
 
 
-def _encode(**event: Any) -> bytes:
+def encode(**event: Any) -> bytes:
+    """Return an event as JSON."""
     return msgspec.json.encode(event)
 
 
-def _time(minute: float) -> str:
+def time_of(minute: float) -> str:
+    """Return the event time of a minute of the stream."""
     return (START + timedelta(minutes=minute)).isoformat(timespec="milliseconds")

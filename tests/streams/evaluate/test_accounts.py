@@ -58,6 +58,20 @@ def test_good_accounts_after_the_trouble_are_judged_too_so_that_its_alert_resolv
     assert [[each.check for each in window.findings] for window in told(fold)] == [["late"], []]
 
 
+def test_the_last_events_of_a_publisher_are_judged_though_nothing_follows():
+    fold = EvaluateFold(REGISTRY, SOURCES)
+    send(fold, 0, rejected=500)
+    fold.tick(START + WAIT_MS - 1)
+    assert told(fold) == []
+    fold.tick(START + WAIT_MS)
+    assert [each.check for window in told(fold) for each in window.findings] == ["rejected"]
+    send(fold, 2 * WAIT_MS, rejected=3)
+    fold.tick(START + 61 * WAIT_MS)
+    assert told(fold) == []
+    fold.tick(START + 62 * WAIT_MS)
+    assert [each.value for window in told(fold) for each in window.findings] == [1.0]
+
+
 def test_what_is_not_judged_yet_survives_a_restart():
     fold, again = EvaluateFold(REGISTRY, SOURCES), EvaluateFold(REGISTRY, SOURCES)
     send(fold, 0, late=EVENTS_ENOUGH - 1)
