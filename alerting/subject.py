@@ -6,12 +6,12 @@ before depends on chance. So each window changes only alerts of its own kind. Wi
 nothing that labels wrote, and windows of labels read what predictions wrote as it was at their own end.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 
 from msgspec import Struct, field
 
 from watchkeeper.alerting.causes import Cause, Causes, group
-from watchkeeper.alerting.faults import FaultHistory
+from watchkeeper.alerting.faults import FaultHistory, label_wait_ms
 from watchkeeper.alerting.names import BROKEN, NAMES
 from watchkeeper.alerting.pages import PageHistory
 from watchkeeper.alerting.retraining import RetrainingState
@@ -20,12 +20,14 @@ from watchkeeper.alerting.versions import Answering, Versions
 from watchkeeper.alerting.wording import AlertContext, firing_alert, resolved_alert
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.durations import milliseconds
-from watchkeeper.schemas.findings import Check, Kind, WindowFindings
+from watchkeeper.schemas.findings import EXPLAINED_BY, OUTPUT_CHECKS, Check, Kind, WindowFindings
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.retraining import RetrainingRequest
 
 LABEL_CHECKS: frozenset[Check] = frozenset({"performance", "labels_late"})
 """Checks of windows of labels."""
+DATA_FAULT = "A data-quality fault explains it."
+"""Why an alert is over that another one explains now."""
 ROW_CHECKS: frozenset[Check] = frozenset(CHECKS) - LABEL_CHECKS
 """Checks of windows of predictions and features."""
 
@@ -84,10 +86,11 @@ class SubjectAlerts(Struct):
         end_ms = window.window_end_ms
         self.pages.advance(end_ms)
         self._versions(window.kind).see(window)
-        observe(self.symptoms, window, monitor.sensitivity)
+        output_faults = self._output_faults(window, monitor)
+        observe(self.symptoms, window, monitor.sensitivity, output_faults)
         answering = self._forget_gone(window, monitor)
         causes, over = self._group(window.kind, monitor, answering)
-        resolved = self._resolve(causes, over, answering, end_ms)
+        resolved = self._resolve(causes, over, answering, end_ms, output_faults)
         self._note_faults(causes, end_ms)
         faults = self.faults.as_of(end_ms)
         context = AlertContext(monitor, answering.current, faults, end_ms, runbooks)
@@ -150,12 +153,27 @@ class SubjectAlerts(Struct):
         candidates = [item for item in self.incidents.items() if item[0].check in ended]
         return causes, sorted((item for item in candidates if item[0] not in causes), key=_by_name)
 
+    def _output_faults(self, window: WindowFindings, monitor: Monitor) -> set[Check]:
+        """Return the faults of the model's output that a window of labels knows. They explain its checks."""
+        if window.kind != "labels":
+            return set()
+        since_ms = window.window_start_ms - label_wait_ms(monitor)
+        known = self.faults.as_of(window.window_end_ms).within(since_ms, window.window_end_ms)
+        names = {fault.alertname for fault in known}
+        return {check for check in OUTPUT_CHECKS if NAMES[check].alertname in names}
+
     def _resolve(
-        self, causes: Causes, over: list[tuple[Cause, OpenIncident]], answering: Answering, at_ms: int
+        self,
+        causes: Causes,
+        over: list[tuple[Cause, OpenIncident]],
+        answering: Answering,
+        at_ms: int,
+        faults: Set[Check],
     ) -> list[Alert]:
         alerts = []
         for cause, incident in over:
-            why = self._why_over(cause, causes, answering)
+            is_explained = bool(EXPLAINED_BY.get(cause.check, frozenset()) & faults)
+            why = DATA_FAULT if is_explained else self._why_over(cause, causes, answering)
             alerts.append(resolved_alert(incident.published(), incident.until_ms, at_ms, why))
             del self.incidents[cause]
             if cause.check in BROKEN and not cause.shadow:
@@ -193,7 +211,7 @@ class SubjectAlerts(Struct):
             return f"Version {cause.version} no longer answers for the model."
         explained = explained_features(self.symptoms, answering.current or "", cause.check)
         if cause.feature in explained or (explained and cause.check == "drift"):
-            return "A data-quality fault explains it."
+            return DATA_FAULT
         return "It was not detected again."
 
 

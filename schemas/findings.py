@@ -12,6 +12,10 @@ Check = Literal[
     "volume",  # far fewer or more events than its own recent windows
     "latency",  # serving latency far above its own recent windows
     "duplicates",  # the same prediction_id published again
+    "prediction_missing",  # the model's output is absent far more often than before
+    "prediction_wrong_type",  # the model's output is of another type than the task's
+    "prediction_out_of_range",  # the model's output is outside the range of its task
+    "prediction_stuck",  # the model's output is one constant value, while it varied before
     "unit_change",  # a number in another unit: a known conversion maps the recent windows onto this one
     "category_renamed",  # a new category took the share of one that vanished
     "missing",  # values absent far more often than before
@@ -26,10 +30,15 @@ Check = Literal[
 ]
 """What can be wrong."""
 QUALITY_CHECKS: tuple[Check, ...] = (
-    "silent", "volume", "latency", "duplicates", "unit_change", "category_renamed", "missing",
+    "silent", "volume", "latency", "duplicates", "prediction_missing", "prediction_wrong_type",
+    "prediction_out_of_range", "prediction_stuck", "unit_change", "category_renamed", "missing",
     "wrong_type", "out_of_range", "unseen_category", "stuck",
 )  # fmt: skip
 """Checks of the data and the traffic, in contrast to performance and drift."""
+OUTPUT_CHECKS: tuple[Check, ...] = (
+    "prediction_missing", "prediction_wrong_type", "prediction_out_of_range", "prediction_stuck",
+)  # fmt: skip
+"""Checks of the model's own output. A broken output explains bad performance and late labels, too."""
 
 DISTORTING: tuple[Check, ...] = (
     "unit_change", "category_renamed", "missing", "wrong_type", "out_of_range", "stuck",
@@ -39,11 +48,16 @@ EXPLAINED_BY: dict[Check, frozenset[Check]] = {
     "out_of_range": frozenset({"unit_change"}),
     "unseen_category": frozenset({"category_renamed"}),
     "stuck": frozenset({"unit_change", "out_of_range", "unseen_category"}),
-    "prediction_drift": frozenset(DISTORTING),
+    "prediction_stuck": frozenset({"prediction_out_of_range"}),
+    "performance": frozenset(OUTPUT_CHECKS),
+    "labels_late": frozenset({"prediction_missing", "prediction_wrong_type"}),
+    "prediction_drift": frozenset({*OUTPUT_CHECKS, *DISTORTING}),
     "drift": frozenset({*DISTORTING, "unseen_category"}),
 }
 """For a check, the checks that explain it: while one of them is bad for a feature, the check of the same
-feature needs no alert of its own. Prediction drift is explained by a fault of any feature."""
+feature needs no alert of its own. Prediction drift is explained by a fault of any feature.
+
+The checks of labels are explained by faults of the output that were known at the end of their window."""
 
 State = Literal["ok", "bad", "no_data"]
 """The result of a check in one window. `no_data` is never `ok`."""

@@ -15,6 +15,7 @@ from watchkeeper.detectors.checks.quality import (
     latency,
     missing,
     out_of_range,
+    output,
     stuck,
     unit_change,
     unseen_category,
@@ -74,6 +75,13 @@ STREAM_CHECKS: dict[Check, StreamCheck] = {
     "duplicates": StreamCheck(duplicates.check),
 }
 """The checks of whole rows."""
+OUTPUT_RULES: dict[Check, StreamCheck] = {
+    "prediction_missing": StreamCheck(output.missing, output.applies),
+    "prediction_wrong_type": StreamCheck(output.wrong_type, output.applies),
+    "prediction_out_of_range": StreamCheck(output.out_of_range, output.applies),
+    "prediction_stuck": StreamCheck(output.constant, output.varied),
+}
+"""The checks of the model's output. Any of them explains its drift."""
 
 
 def judge_rows(
@@ -110,6 +118,7 @@ def judge_rows(
     drifts = {feature: moved.of_feature(window, case.reference, feature) for feature in monitor.features}
     prediction = moved.of_output(window, case.reference)
     checked = [check for check, rule in STREAM_CHECKS.items() if rule.applies(case)]
+    checked += [check for check, rule in OUTPUT_RULES.items() if rule.applies(case)]
     checked += [check for check, rule in FEATURE_CHECKS.items() if rule.applies(case)]
     if monitor.reference is not None or reference is not None:
         checked += ["prediction_drift", "drift"] if monitor.model else ["drift"]
@@ -134,8 +143,18 @@ def _findings(
             for feature, drift in drifts.items()
             for finding in _of_feature(case, checked, feature, drift)
         ]
+        findings += _of_output(case, checked)
         findings += _of_reference(case, checked, drifts, prediction)
     return [finding for finding in findings if finding is not None]
+
+
+def _of_output(case: Case, checked: Container[Check]) -> list[Finding]:
+    """Find the unexplained faults of the output."""
+    found = [rule.find(case) for check, rule in OUTPUT_RULES.items() if check in checked]
+    faults = {fault.check: fault for fault in found if fault is not None}
+    return [
+        fault for check, fault in faults.items() if not EXPLAINED_BY.get(check, frozenset()) & set(faults)
+    ]
 
 
 def _of_feature(case: Case, checked: list[Check], feature: str, drift: Drift | None) -> list[Finding]:

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct, field
 
 from watchkeeper.schemas.findings import Kind
-from watchkeeper.schemas.profiles import Pane, ToEvaluate, Watermark
+from watchkeeper.schemas.profiles import LabelsCounts, Pane, ToEvaluate, Watermark
 from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.schemas.times import BEGINNING_MS
 from watchkeeper.streams.config.timeline import Timeline
@@ -28,6 +28,7 @@ COVERAGES_MAX = 100
 """Number of versions of one subject whose labels are counted. Beyond it, versions that wait for no labels are
 forgotten. Chosen by hand; it bounds the state."""
 
+_labels_decoder = msgspec.msgpack.Decoder(LabelsCounts)
 _decoder: "msgspec.msgpack.Decoder[ToEvaluate]" = msgspec.msgpack.Decoder(ToEvaluate)
 
 
@@ -171,7 +172,7 @@ class EvaluateFold(BaseFold):
             versions = {name: each for name, each in versions.items() if each.predictions}
             self._coverages[pane.subject] = versions
         coverage = versions.setdefault(pane.version, LabelCoverage())
-        coverage.add(pane.kind == "labels", bucket_ms, pane.rows)
+        coverage.add(pane.kind == "labels", bucket_ms, _arrived(pane))
 
     def _drop(self, key: WindowsKey) -> None:
         self._windows.drop(key)
@@ -277,3 +278,14 @@ class EvaluateFold(BaseFold):
             else:
                 target = partition_of(each.subject, len(self._sources))
                 self._outputs.append(Message("findings", key, msgspec.msgpack.encode(each), target))
+
+
+def _arrived(pane: Pane) -> int:
+    """Return the rows of a pane. Labels of predictions without a usable output arrived, too."""
+    if pane.kind != "labels":
+        return pane.rows
+    try:
+        counts = _labels_decoder.decode(pane.profile)
+    except msgspec.DecodeError:  # of an unknown layout: its window counts it as unreadable
+        return pane.rows
+    return counts.labels + counts.unusable

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from watchkeeper.detectors.profiles.layout import OUTPUT
 from watchkeeper.detectors.tasks import task_of
 from watchkeeper.schemas.events import LabelValue, Time
 from watchkeeper.schemas.monitors import Feature, Monitor
@@ -34,7 +35,7 @@ _NAN = float("nan")
 
 
 class Row(NamedTuple):
-    """A decoded event of a declared subject. `wrong` names the features with a wrong type."""
+    """A decoded event of a declared subject. `wrong` names what has a wrong type: features, or `OUTPUT`."""
 
     event: Any
     wrong: tuple[str, ...] = ()
@@ -99,7 +100,7 @@ class SubjectDecoder:
         return msgspec.json.Decoder(self.struct).decode
 
     def convert(self, event: dict[str, Any]) -> Row:
-        """Build a row without the features that have a wrong type.
+        """Build a row without the features, and without the output, that have a wrong type.
 
         Raises:
             msgspec.ValidationError: if another field is missing or has a wrong type.
@@ -116,7 +117,16 @@ class SubjectDecoder:
                 valid[name] = given[name]
             else:
                 wrong.append(name)
+        output = event.get("prediction")
+        if self.monitor.model and isinstance(output, Mapping) and not self._has_number(output):
+            event = {**event, "prediction": {**output, self.task.output_field: None}}
+            wrong.append(OUTPUT)
         return Row(msgspec.convert({**event, "features": valid}, self.struct), tuple(wrong))
+
+    def _has_number(self, output: Mapping[str, Any]) -> bool:
+        """Whether the output is a number or absent."""
+        value = output.get(self.task.output_field)
+        return value is None or _is_number(value)
 
 
 def _field(name: str, feature: Feature) -> tuple[Any, Any]:
@@ -138,10 +148,14 @@ def _prediction_fields(output: type[Struct]) -> list[Any]:
 
 def _fits(value: Any, feature: Feature) -> bool:
     if feature.type in ("number", "integer"):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return False
-        return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**1023
+        return _is_number(value)
     return isinstance(value, bool if feature.type == "boolean" else str)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**1023
 
 
 class EventDecoder:

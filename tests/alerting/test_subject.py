@@ -494,3 +494,25 @@ def test_every_explanation_comes_before_what_it_explains():
 
 def test_what_distorts_a_feature_is_what_pages_for_its_data():
     assert set(DISTORTING) == BROKEN - {"duplicates"}
+
+
+@pytest.mark.parametrize("check", ["performance", "labels_late"])
+def test_a_missing_output_explains_what_labels_show(check):
+    session = Session()
+    session.take(*(window(hour, bad("prediction_missing")) for hour in range(4)))
+    labels = [window(hour, bad(check), kind="labels") for hour in range(4)]
+    assert session.take(*labels) == []
+
+
+def test_what_labels_show_is_told_once_the_output_is_whole_again():
+    session = Session()
+    session.take(window(0, bad("prediction_missing")), *(window(hour) for hour in range(1, 8)))
+    labels = [window(hour, bad("performance"), kind="labels") for hour in range(8)]
+    assert summaries(session.take(*labels)) == ["firing ModelPerformanceDegraded 1"]
+
+
+def test_a_feature_cannot_be_taken_for_the_output():
+    features = {"prediction": {"type": "number"}}
+    session = Session(features=features)
+    alerts = session.take(window(0, bad("missing", "prediction"), bad("prediction_missing")))
+    assert {alert.labels["alertname"] for alert in alerts} == {"FeatureMissing", "PredictionMissing"}

@@ -14,6 +14,7 @@ from watchkeeper.detectors.checks.judge_rows import FEATURE_CHECKS, judge_rows
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.schemas.findings import OUTPUT_CHECKS
 
 NOW = DAYS + 8
 STATISTICS = Path(__file__).parents[3] / "docs" / "reference" / "statistics.md"
@@ -106,6 +107,7 @@ def test_all_checks_of_a_window_with_a_past_are_made(world):
     judged = world.judge(day(NOW))
     assert set(judged.checked) == {
         *FEATURE_CHECKS,
+        *OUTPUT_CHECKS,
         "volume",
         "latency",
         "duplicates",
