@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.alerting.windows import Session, bad, no_data, summaries, window
 from watchkeeper.alerting.names import BROKEN, NAMES
 from watchkeeper.alerting.subject import SubjectAlerts
-from watchkeeper.schemas.findings import DISTORTING, EXPLAINED_BY, Check
+from watchkeeper.schemas.findings import DISTORTING, EXPLAINED_BY, OUTPUT_CHECKS, Check
 
 
 def test_a_fault_fires_once_and_resolves_after_two_good_windows():
@@ -464,18 +464,28 @@ EXPLANATIONS = {
     "out_of_range": "unit_change",
     "unseen_category": "category_renamed",
     "stuck": "unit_change out_of_range unseen_category",
-    "prediction_drift": "unit_change category_renamed missing wrong_type out_of_range stuck",
+    "prediction_stuck": "prediction_out_of_range",
+    "prediction_drift": (
+        "unit_change category_renamed missing wrong_type out_of_range stuck prediction_missing "
+        "prediction_wrong_type prediction_out_of_range prediction_stuck"
+    ),
     "drift": "unit_change category_renamed missing wrong_type out_of_range stuck unseen_category",
 }
 """What a reader of the docs expects: for a check, the faults of the same feature that explain it."""
+OF_LABELS = {
+    "performance": "prediction_missing prediction_wrong_type prediction_out_of_range prediction_stuck",
+    "labels_late": "prediction_missing prediction_wrong_type",
+}
+"""For a check of labels, the faults of the output that explain it."""
 
 
 @pytest.mark.parametrize(
     ("check", "cause"), [(check, cause) for check, causes in EXPLANATIONS.items() for cause in causes.split()]
 )
 def test_a_check_needs_no_alert_while_a_fault_of_the_feature_explains_it(check, cause):
-    found = bad(check) if check == "prediction_drift" else bad(check, "temp")
-    for fault, alerts in ([bad(cause, "temp")], 0), ([], 1):
+    found = bad(check) if check.startswith("prediction") else bad(check, "temp")
+    explains = bad(cause) if cause.startswith("prediction") else bad(cause, "temp")
+    for fault, alerts in ([explains], 0), ([], 1):
         session = Session()
         session.take(*(window(hour, *fault) for hour in range(2)))
         lines = summaries(session.take(*(window(hour, *fault, found) for hour in range(2, 8))))
@@ -483,7 +493,8 @@ def test_a_check_needs_no_alert_while_a_fault_of_the_feature_explains_it(check, 
 
 
 def test_nothing_else_explains_anything():
-    assert {check: set(causes.split()) for check, causes in EXPLANATIONS.items()} == EXPLAINED_BY
+    expected = EXPLANATIONS | OF_LABELS
+    assert {check: set(causes.split()) for check, causes in expected.items()} == EXPLAINED_BY
 
 
 def test_every_explanation_comes_before_what_it_explains():
@@ -493,13 +504,15 @@ def test_every_explanation_comes_before_what_it_explains():
 
 
 def test_what_distorts_a_feature_is_what_pages_for_its_data():
-    assert set(DISTORTING) == BROKEN - {"duplicates"}
+    assert set(DISTORTING) == BROKEN - {"duplicates", *OUTPUT_CHECKS}
 
 
-@pytest.mark.parametrize("check", ["performance", "labels_late"])
-def test_a_missing_output_explains_what_labels_show(check):
+@pytest.mark.parametrize(
+    ("check", "cause"), [(check, cause) for check, causes in OF_LABELS.items() for cause in causes.split()]
+)
+def test_a_fault_of_the_output_explains_what_labels_show(check, cause):
     session = Session()
-    session.take(*(window(hour, bad("prediction_missing")) for hour in range(4)))
+    session.take(*(window(hour, bad(cause)) for hour in range(4)))
     labels = [window(hour, bad(check), kind="labels") for hour in range(4)]
     assert session.take(*labels) == []
 
