@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.profiles import Watermark
 from watchkeeper.schemas.times import BEGINNING_MS
@@ -16,6 +17,7 @@ from watchkeeper.streams.ingest.panes import Panes, SavedPane
 from watchkeeper.streams.ingest.quarantine import Quarantine
 from watchkeeper.streams.ingest.replays import Replays
 from watchkeeper.streams.ingest.spans import PaneGrid
+from watchkeeper.streams.ingest.tally import SubjectTally, Tallies
 from watchkeeper.streams.topics.partitioning import partition_of
 
 MISTIMED_MAX = 100_000
@@ -36,6 +38,7 @@ class PartitionState(msgspec.Struct):
     quarantines: dict[str, Quarantine] = {}
     mistimed: dict[str, list[int]] = {}
     since: dict[str, dict[str, int]] = {}
+    tallies: dict[str, SubjectTally] = {}
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -60,6 +63,7 @@ class Partition:
         self.join = Join()
         self.accounts = {topic: Account() for topic in ("predictions", "labels", "features")}
         self.labels = LabelAccount()
+        self.tallies = Tallies(self.source)
         self.replays: dict[str, Replays] = {}
         self.quarantines: dict[str, Quarantine] = {}
         self.mistimed: dict[str, list[int]] = {}
@@ -140,6 +144,15 @@ class Partition:
             times = {kind: {subject: clock.closed_ms}}
             self._send(subject, _encode(Watermark(self.source, now_ms, times, {kind: idle} if idle else {})))
 
+    def send_accounts(self, now_ms: int) -> None:
+        """Send the accounts of subjects with trouble to evaluate."""
+        for report in self.tallies.reports(now_ms, self._window_ms):
+            self._send(report.subject, _encode(report))
+
+    def _window_ms(self, subject: str) -> int | None:
+        intake = self.subjects.intakes.get(subject)
+        return milliseconds(intake.watched.latest.monitor.windows.size) if intake else None
+
     def heartbeat(self, now_ms: int) -> list[Message]:
         """Return a message to each partition of evaluate if any subject is idle: those are still idle."""
         if not any(clock.idle for clock in self.clocks.values()):
@@ -172,6 +185,7 @@ class Partition:
             self.quarantines,
             self.mistimed,
             self.since,
+            self.tallies.saved(),
         )
         return _encode(saved)
 
@@ -186,6 +200,7 @@ class Partition:
         self.quarantines = saved.quarantines
         self.mistimed = saved.mistimed
         self.since = saved.since
+        self.tallies = Tallies(self.source, saved.tallies)
         self.needs = saved.needs
         self.needed_clocks = {
             topic: {name: Clock(latest_ms=ms) for name, ms in clocks.items()}

@@ -81,6 +81,7 @@ class IngestFold(BaseFold):
             else self._fold_rows("features" if topic == "features" else "predictions", records, now_ms)
         )
         self.gate.reject(topic, records, refused, now_ms)
+        self.partition.send_accounts(now_ms)
 
     def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
         decoded = self._reading.rows(kind, records, now_ms)
@@ -146,9 +147,10 @@ class IngestFold(BaseFold):
             self._labels.expire(subject)
 
     def tick(self, now_ms: int) -> None:
-        """Record when the partition began to be read. Idle time counts from the first call."""
+        """Record when the partition began to be read, from which idle time counts; send what is due."""
         if self._began_ms is None:
             self._began_ms = now_ms
+        self.partition.send_accounts(now_ms)
 
     def caught_up(self, topic: str, now_ms: int) -> None:
         """Record that a topic is read to its end: subjects without rows for a while are idle, not behind."""
