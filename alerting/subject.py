@@ -10,6 +10,7 @@ from collections.abc import Collection, Set
 
 from msgspec import Struct, field
 
+from watchkeeper.alerting.acceptance import accepted_by, forget_accepted
 from watchkeeper.alerting.causes import Cause, Causes, group
 from watchkeeper.alerting.faults import FaultHistory, label_wait_ms
 from watchkeeper.alerting.names import BROKEN, NAMES
@@ -64,11 +65,16 @@ class SubjectAlerts(Struct):
     """The versions that recently had labels."""
     pages: PageHistory = field(default_factory=PageHistory)
     """When pages began."""
+    whole_traffic: bool = False
+    """Whether traffic is judged for the subject as a whole; False in what older versions saved."""
 
     def __post_init__(self) -> None:
         if self.versions.seen and not self.versions.past:  # saved by a version that kept both in one
             self.labelled = self.versions.without_labels()
             self.versions.note(0)
+        if not self.whole_traffic:  # saved by a version that judged the traffic of each version
+            self.symptoms = {spot: each for spot, each in self.symptoms.items() if not _is_old(spot)}
+            self.whole_traffic = True
 
     def take(
         self, window: WindowFindings, monitor: Monitor, runbooks: str
@@ -88,9 +94,10 @@ class SubjectAlerts(Struct):
         self._versions(window.kind).see(window)
         output_faults = self._output_faults(window, monitor)
         observe(self.symptoms, window, monitor.sensitivity, output_faults)
+        forget_accepted(self.symptoms, window)
         answering = self._forget_gone(window, monitor)
         causes, over = self._group(window.kind, monitor, answering)
-        resolved = self._resolve(causes, over, answering, end_ms, output_faults)
+        resolved = self._resolve(causes, over, answering, window, output_faults)
         self._note_faults(causes, end_ms)
         faults = self.faults.as_of(end_ms)
         context = AlertContext(monitor, answering.current, faults, end_ms, runbooks)
@@ -167,13 +174,14 @@ class SubjectAlerts(Struct):
         causes: Causes,
         over: list[tuple[Cause, OpenIncident]],
         answering: Answering,
-        at_ms: int,
+        window: WindowFindings,
         faults: Set[Check],
     ) -> list[Alert]:
-        alerts = []
+        alerts, at_ms = [], window.window_end_ms
         for cause, incident in over:
             is_explained = bool(EXPLAINED_BY.get(cause.check, frozenset()) & faults)
-            why = DATA_FAULT if is_explained else self._why_over(cause, causes, answering)
+            by = accepted_by(cause, window)
+            why = DATA_FAULT if is_explained else by or self._why_over(cause, causes, answering)
             alerts.append(resolved_alert(incident.published(), incident.until_ms, at_ms, why))
             del self.incidents[cause]
             if cause.check in BROKEN and not cause.shadow:
@@ -229,6 +237,10 @@ def _republish(incident: OpenIncident, now: Alert, at_ms: int) -> list[Alert]:
 def _words(alert: Alert) -> dict[str, str]:
     """Return all annotations but the bare numbers, which change with each window."""
     return alert.annotations | {"evidence": ""}
+
+
+def _is_old(spot: Spot) -> bool:
+    return spot.check == "volume" and spot.version != ""
 
 
 def _is_covered(cause: Cause, causes: Collection[Cause]) -> bool:

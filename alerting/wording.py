@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from watchkeeper.alerting.acceptance import how_it_ends
 from watchkeeper.alerting.causes import Cause
 from watchkeeper.alerting.evidence import as_data, in_words, ranked, readable_time, utc
 from watchkeeper.alerting.faults import DataFault, FaultHistory, label_wait_ms
@@ -115,10 +116,11 @@ def _annotations(cause: Cause, order: list[tuple[Spot, Symptom]], context: Alert
     name, monitor = NAMES[cause.check], context.monitor
     features = _unique(spot.feature for spot, _ in order)
     segments = _unique(spot.segment for spot, _ in order)
+    ends = how_it_ends(cause.check, monitor, fingerprint(labels_of(cause, monitor)))
     likely = "; ".join(map(fault_in_words, _likely_faults(cause, order, context)))
     annotations = {
         "summary": f"{name.title}: {_where(cause, monitor, features)}",
-        "description": _description(cause, order, features, segments, likely),
+        "description": _description(cause, order, features, segments, likely, ends),
         "action": name.action,
         "runbook_url": runbook_url(monitor, name.alertname, context.runbooks),
         "dashboard_url": str(monitor.dashboard or ""),
@@ -147,7 +149,12 @@ def _where(cause: Cause, monitor: Monitor, features: list[str]) -> str:
 
 
 def _description(
-    cause: Cause, order: list[tuple[Spot, Symptom]], features: list[str], segments: list[str], likely: str
+    cause: Cause,
+    order: list[tuple[Spot, Symptom]],
+    features: list[str],
+    segments: list[str],
+    likely: str,
+    ends: str,
 ) -> str:
     sentences = [" ".join(_unique(finding.explanation for finding in order[0][1].findings))]
     if len(features) > 1:
@@ -158,6 +165,8 @@ def _description(
         sentences.append("Only a replaced version shows the fault.")
     if likely:
         sentences.append(f"Likely cause: {likely}.")
+    if ends:
+        sentences.append(ends)
     return " ".join(sentences)
 
 

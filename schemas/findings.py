@@ -96,7 +96,20 @@ class Finding(Struct, frozen=True, omit_defaults=True):
     """More numbers, by name."""
 
 
-class WindowFindings(Struct, frozen=True):
+class Accepted(Struct, frozen=True, omit_defaults=True):
+    """A changed state that is the new normal from this window on."""
+
+    check: Check
+    """The check that it was bad for."""
+    segment: str | None = None
+    """`dimension=value`; None for all rows and all segments."""
+    feature: str | None = None
+    """The feature; None for the subject itself, or for all features."""
+    by: str = ""
+    """Who accepted it: a person, or `sensitivity.new_normal_after`."""
+
+
+class WindowFindings(Struct, frozen=True, omit_defaults=True):
     """All findings of one closed window. A check in `checked` without a finding was ok."""
 
     subject: str
@@ -115,3 +128,5 @@ class WindowFindings(Struct, frozen=True):
     """The results that are not ok."""
     checked: list[Check]
     """The checks that were made."""
+    accepted: list[Accepted] = []
+    """The changes that are normal from this window on."""

@@ -19,7 +19,6 @@ from watchkeeper.detectors.checks.quality import (
     stuck,
     unit_change,
     unseen_category,
-    volume,
     wrong_type,
 )
 from watchkeeper.detectors.checks.quality.share_rise import is_rising
@@ -70,7 +69,6 @@ FEATURE_CHECKS: dict[Check, FeatureCheck] = {
 """The checks of one feature, in order of precedence. Any fault of a feature explains its drift.
 `EXPLAINED_BY` lists which faults explain which others."""
 STREAM_CHECKS: dict[Check, StreamCheck] = {
-    "volume": StreamCheck(volume.check, volume.applies),
     "latency": StreamCheck(latency.check, latency.applies),
     "duplicates": StreamCheck(duplicates.check),
 }
@@ -101,7 +99,7 @@ def judge_rows(
         reference: The reference, if there is one.
         window: The rows of the window.
         recent: The rows of the recent windows, if there are any. If they are made of sealed spans, they show
-            how windows vary, which the checks of volume and stuck values need.
+            how windows vary, which the check of stuck values needs.
         segment: The segment that the rows belong to; None: all rows.
         moved_features: The features whose change the engine is sure of; only these can drift. None: the
             engine does not watch these rows.
@@ -136,7 +134,7 @@ def _findings(
     findings = [STREAM_CHECKS[check].find(case) for check in checked if check in STREAM_CHECKS]
     if case.window.rows < SHARE_ROWS_MIN:
         few = f"{case.where}{case.window.rows} rows are too few to judge; {SHARE_ROWS_MIN} are needed."
-        findings += [no_data(check, few, case.segment) for check in checked if check != "volume"]
+        findings += [no_data(check, few, case.segment) for check in checked]
     else:
         findings += [
             finding

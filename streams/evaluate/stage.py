@@ -16,6 +16,7 @@ from watchkeeper.streams.evaluate.label_coverage import LabelCoverage, arrived, 
 from watchkeeper.streams.evaluate.merging import check_profile
 from watchkeeper.streams.evaluate.silence import Silence
 from watchkeeper.streams.evaluate.subject_windows import Output, SavedSubjectWindows
+from watchkeeper.streams.evaluate.traffic import SubjectTraffic, with_traffic
 from watchkeeper.streams.evaluate.watermarks import SubjectReport, Watermarks
 from watchkeeper.streams.evaluate.window_rules import MonitorHistory, RulesCache, WindowRules, WindowsKey
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
@@ -56,6 +57,8 @@ class EvaluateState(Struct):
     """When idle subjects were advanced last, by the clocks of the sources."""
     lost: LostRecords = field(default_factory=LostRecords)
     accounts: Accounts = field(default_factory=Accounts)
+    traffic: dict[str, SubjectTraffic] = field(default_factory=dict)
+    """By subject."""
 
 
 class EvaluateFold(BaseFold):
@@ -101,17 +104,15 @@ class EvaluateFold(BaseFold):
             WindowsKey(message.subject, message.version, message.kind, message.layout)
         )
         layout = timeline.at(message.start_ms).layout if timeline is not None else None
-        if layout is not None:
-            check_profile(
-                message, layout
-            )  # checked only in a window, it could not be rejected with its bytes
+        if layout is not None:  # checked only in a window, it could not be rejected with its bytes
+            check_profile(message, layout)
         return message
 
     def tick(self, now_ms: int) -> None:
         """Forget subjects that are no longer watched. Only watermarks advance time."""
         for key in [each.key for each in self._windows if not self._is_watched(each.key.subject)]:
             self._drop(key)
-        for held in (self._silences, self._coverages, self._accounts.subjects):
+        for held in (self._silences, self._coverages, self._accounts.subjects, self._traffic):
             for subject in [subject for subject in held if not self._is_watched(subject)]:
                 del held[subject]
         self._watermarks.forget(self._is_watched)
@@ -131,6 +132,7 @@ class EvaluateFold(BaseFold):
             self._swept_ms,
             self.lost,
             self._accounts,
+            self._traffic,
         )
         state = msgspec.msgpack.encode(saved)
         self.size_bytes = len(state)
@@ -148,6 +150,7 @@ class EvaluateFold(BaseFold):
         self._swept_ms = saved.swept_ms
         self.lost = saved.lost
         self._accounts = saved.accounts
+        self._traffic = saved.traffic
         self.size_bytes = 0
 
     def _is_watched(self, subject: str) -> bool:
@@ -221,11 +224,11 @@ class EvaluateFold(BaseFold):
 
     def _advance(self, subject: str) -> None:
         """Close and judge everything of a subject that is due."""
-        self._send(self._closed(subject, "predictions"))
-        self._send(self._closed(subject, "features"))
+        watched, silence = self._registry.get(subject), self._silences.get(subject)
+        rows = self._closed(subject, "predictions") + self._closed(subject, "features")
+        self._send(with_traffic(self._traffic, subject, rows, watched))
         labels = self._closed(subject, "labels") + self._judge_coverage(subject)
         self._send(sorted(labels, key=lambda each: each.window_end_ms))
-        watched, silence = self._registry.get(subject), self._silences.get(subject)
         if watched is not None and silence is not None:
             idle = self._watermarks.of(silence.kind, subject).idle
             clock_ms = self._watermarks.clock_ms(self._sources)

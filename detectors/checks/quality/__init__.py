@@ -14,7 +14,6 @@ from watchkeeper.detectors.checks.quality import (
     stuck,
     unit_change,
     unseen_category,
-    volume,
     wrong_type,
 )
 from watchkeeper.detectors.checks.quality.proportions import rise_p_value
@@ -39,6 +38,5 @@ __all__ = [
     "stuck",
     "unit_change",
     "unseen_category",
-    "volume",
     "wrong_type",
 ]

@@ -6,7 +6,16 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-HOUR_MS, DAY_MS, WEEK_MS = 3_600_000, 86_400_000, 7 * 86_400_000
+from watchkeeper.detectors.checks.quality.season import (
+    DAY_MS,
+    HOUR_MS,
+    WEEK_MS,
+    Slot,
+    seen,
+    slot_of,
+    update,
+)
+
 CHANGES = (0.005, 0.05, 0.2, 0.5, 2.0, 5.0, 20.0)
 """The ratios of the rows to the expected ones that are bet on. Chosen by hand: from half of the rows to none,
 and from twice to twenty times as many. A change counts from half way to the nearest: 0.7 or 1.4 times."""
@@ -20,8 +29,6 @@ _SLACK = 2.0
 _LEVEL_GAIN, _MEAN_GAIN = 0.5, 0.05
 """The weight of the newest window in the level of the last windows, and in that of many. Chosen by hand: a
 larger weight follows growth sooner and carries more noise; of the two, the one with smaller errors counts."""
-_SEASON_GAIN = 0.5
-"""The weight of the newest day (or week) in what is expected at an hour. Chosen by hand, as above."""
 _SPREAD_GAIN = 0.02
 """The least weight of the newest error in a spread. Chosen by hand: a memory of fifty windows holds the steep
 hours of a day."""
@@ -30,8 +37,8 @@ _PRIOR_SD, _PRIOR_WINDOWS = 0.2, 4
 _LEAST_SD = 0.03
 """The smallest spread, as a share of the rows. Chosen by hand: no service is steadier for long."""
 _UNSEEN_PER_HOUR = 1.0
-"""How far traffic may move in an hour whose season is not known, as a logarithm. Chosen by hand: from night to
-day a service gets several times its rows within a few hours."""
+"""How far traffic may move in an hour whose season is not known, as a logarithm. Chosen by hand: from
+night to day a service gets several times its rows within a few hours."""
 _COMPARABLE = 2.0
 """How many times the variance of the best forecast another one may have and still count. Chosen by hand: more
 gives more ways to be ordinary."""
@@ -85,20 +92,9 @@ class Spread(Struct, array_like=True):
         self.excess += (excess - self.excess) / self.errors
 
     def variance(self) -> float:
-        """Give the variance of the next error, beyond that of a Poisson process; chance may make it negative."""
+        """Give the variance of the next error, beyond that of a Poisson process. It may be negative."""
         total = _PRIOR_WINDOWS * _PRIOR_SD**2 + self.errors * self.excess
         return total / (_PRIOR_WINDOWS + self.errors)
-
-
-class Slot(Struct, array_like=True):
-    """What is expected at one hour of the day or of the week."""
-
-    thousandths: int
-    """The mean logarithm of the rows and a half, times 1000."""
-    first: int
-    """The first day (or week) in which it was seen, counted from 1970."""
-    last: int
-    """The last day (or week) in which it was seen."""
 
 
 class Waiting(Struct, array_like=True):
@@ -113,13 +109,15 @@ class Waiting(Struct, array_like=True):
 class Rate(Struct):
     """The traffic of one subject or segment: what is expected, and the evidence of a change.
 
-    The logarithm of the rows is forecast in up to three ways: as in the windows before (`level` or `mean`), as
-    at this hour on earlier days (`day`), and as at this hour of earlier weeks (`week`). Each knows how wrong it
-    was so far. Once the hour was seen in two weeks, the best way decides; until then only a window that is
-    unusual in every way counts. What was unusual and went away by itself is remembered for its hour: it is an
-    excuse for the same hour of later days and weeks, so that the first weekend is told at most once. Evidence is the product of likelihood ratios, at least 1 (CUSUM, in the form of an
-    e-detector): healthy windows reach a limit of L less often than once in L windows for each of `CHANGES`, if
-    errors are independent with these tails.
+    The logarithm of the rows is forecast in up to four ways: as in the last windows (`level`), as in many
+    windows (`mean`), as at this hour on earlier days (`day`), and as at this hour of earlier weeks (`week`).
+    Each knows how wrong it was so far. Only a window that is unusual in every good way counts, and, until its
+    hour was seen in two weeks, by its season. What was unusual and went away by itself is an excuse for the
+    same hour of later days and weeks: the first weekend is told at most once.
+
+    Evidence is the product of likelihood ratios, at least 1 (CUSUM, in the form of an e-detector): healthy
+    windows reach a limit of L less often than once in L windows for each of `CHANGES`, if errors are
+    independent with these tails.
 
     Paper: Shin, Ramdas and Rinaldo (2023), E-detectors: a nonparametric framework for sequential change
     detection. Cost: 30 us a window.
@@ -165,10 +163,14 @@ class Rate(Struct):
         if self.learned < WARM_UP:
             self._learn(Waiting(start_ms, rows, excess), size_ms)
             return None
-        bets = [min(each.bet(log_rows, change) for each in self._deciding(known, start_ms, size_ms)) for change in CHANGES]
+        bets = [
+            min(each.bet(log_rows, change) for each in self._deciding(known, start_ms, size_ms))
+            for change in CHANGES
+        ]
         most = log(limit * len(CHANGES))
         self.evidence = [
-            min(max(0.0, wealth) + bet, most + _SLACK) for wealth, bet in zip(self.evidence, bets, strict=True)
+            min(max(0.0, wealth) + bet, most + _SLACK)
+            for wealth, bet in zip(self.evidence, bets, strict=True)
         ]
         if max(self.evidence) < _QUIET:
             self._end_doubt(start_ms, size_ms)
@@ -190,7 +192,7 @@ class Rate(Struct):
         self.waiting = None
         for name, excess in window.excess.items():
             self.doubted.setdefault(name, Spread()).add(excess)
-        _update(self.unusual, window.start_ms, size_ms, WEEK_MS, log(window.rows + 0.5))
+        update(self.unusual, window.start_ms, size_ms, WEEK_MS, log(window.rows + 0.5))
 
     def _end_doubt(self, start_ms: int, size_ms: int) -> None:
         """Keep what was unusual as an excuse. What never was bad belongs to the ordinary errors."""
@@ -236,7 +238,7 @@ class Rate(Struct):
         """
         if self.level is None:
             return []
-        day, week = _seen(self.days, start_ms, size_ms, DAY_MS), _seen(self.weeks, start_ms, size_ms, WEEK_MS)
+        day, week = seen(self.days, start_ms, size_ms, DAY_MS), seen(self.weeks, start_ms, size_ms, WEEK_MS)
         is_seen = day is not None or week is not None
         unseen_sd = 0.0 if is_seen else _UNSEEN_PER_HOUR * min(1.0, size_ms / HOUR_MS)
         found = [
@@ -266,7 +268,7 @@ class Rate(Struct):
 
     def _deciding(self, known: list[Forecast], start_ms: int, size_ms: int) -> list[Forecast]:
         """Return the good forecasts, and until this hour was seen in two weeks those of the season, too."""
-        place = _slot(start_ms, size_ms, WEEK_MS)
+        place = slot_of(start_ms, size_ms, WEEK_MS)
         slot = self.weeks.get(place) if place is not None else None
         is_sure = slot is not None and slot.first < slot.last
         most = _COMPARABLE * max(_LEAST_SD**2, min(each.own for each in known))
@@ -281,37 +283,9 @@ class Rate(Struct):
             self.level = self.mean = log_rows
         self.level += _LEVEL_GAIN * (log_rows - self.level)
         self.mean += max(_MEAN_GAIN, 1 / (self.learned + 1)) * (log_rows - self.mean)
-        _update(self.days, window.start_ms, size_ms, DAY_MS, log_rows)
-        _update(self.weeks, window.start_ms, size_ms, WEEK_MS, log_rows)
+        update(self.days, window.start_ms, size_ms, DAY_MS, log_rows)
+        update(self.weeks, window.start_ms, size_ms, WEEK_MS, log_rows)
         self.learned = min(self.learned + 1, WARM_UP)
-
-
-def _slot(start_ms: int, size_ms: int, period_ms: int) -> int | None:
-    """Return the place of a window in the day or week; None where windows do not divide it.
-
-    >>> _slot(DAY_MS + 90 * 60_000, 60_000, DAY_MS), _slot(WEEK_MS - 1, DAY_MS, WEEK_MS)
-    (1, 6)
-    """
-    slot_ms = max(size_ms, HOUR_MS)
-    return None if period_ms % slot_ms or slot_ms == period_ms else start_ms % period_ms // slot_ms
-
-
-def _seen(slots: dict[int, Slot], start_ms: int, size_ms: int, period_ms: int) -> float | None:
-    """Return what is expected at this hour, if it was seen on an earlier day (or in an earlier week)."""
-    place = _slot(start_ms, size_ms, period_ms)
-    slot = slots.get(place) if place is not None else None
-    return slot.thousandths / 1000 if slot is not None and slot.first < start_ms // period_ms else None
-
-
-def _update(slots: dict[int, Slot], start_ms: int, size_ms: int, period_ms: int, log_rows: float) -> None:
-    place = _slot(start_ms, size_ms, period_ms)
-    if place is None:
-        return
-    now = start_ms // period_ms
-    slot = slots.setdefault(place, Slot(round(1000 * log_rows), now, now))
-    slot.last = now
-    gain = 1 - (1 - _SEASON_GAIN) ** min(1.0, size_ms / HOUR_MS)
-    slot.thousandths += round(gain * (1000 * log_rows - slot.thousandths))
 
 
 def _own_of(forecast: Forecast) -> float:
