@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.alerting.windows import Session, bad, no_data, summaries, window
 from watchkeeper.alerting.names import BROKEN, NAMES
 from watchkeeper.alerting.subject import SubjectAlerts
-from watchkeeper.schemas.findings import DISTORTING, EXPLAINED_BY, OUTPUT_CHECKS, Check
+from watchkeeper.schemas.findings import DISTORTING, EXPLAINED_BY, OUTPUT_CHECKS, Accepted, Check
 
 
 def test_a_fault_fires_once_and_resolves_after_two_good_windows():
@@ -522,6 +522,44 @@ def test_what_labels_show_is_told_once_the_output_is_whole_again():
     session.take(window(0, bad("prediction_missing")), *(window(hour) for hour in range(1, 8)))
     labels = [window(hour, bad("performance"), kind="labels") for hour in range(8)]
     assert summaries(session.take(*labels)) == ["firing ModelPerformanceDegraded 1"]
+
+
+@pytest.mark.parametrize("check", ["volume", "latency", "duplicates"])
+def test_an_alert_says_that_it_does_not_become_normal_by_itself(check):
+    (alert,) = Session().take(window(0, bad(check)))
+    assert f"watchkeeper accept {alert.fingerprint}" in alert.annotations["description"]
+    assert "does not become normal by itself" in alert.annotations["description"]
+    (stated,) = Session(sensitivity={"new_normal_after": "P2D"}).take(window(0, bad(check)))
+    assert "becomes normal when it has lasted 2 days" in stated.annotations["description"]
+
+
+@pytest.mark.parametrize(("reference", "can"), [({"file": "x.csv"}, False), (None, True)])
+def test_a_fault_that_the_reference_decides_cannot_be_accepted(reference, can):
+    (alert,) = Session(reference=reference).take(window(0, bad("missing", "temp")))
+    assert ("watchkeeper accept" in alert.annotations["description"]) is can
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [("alice", "Accepted as the new normal by alice."), ("sensitivity.new_normal_after", "so long")],
+)
+def test_what_is_accepted_resolves_at_once_and_says_why(by, words):
+    session = Session()
+    session.take(window(0, bad("latency"), bad("latency", segment="origin=EWR"), bad("duplicates")))
+    accepted = [Accepted("latency", None, None, by), Accepted("latency", "origin=EWR", None, by)]
+    (alert,) = session.take(msgspec.structs.replace(window(1, bad("duplicates")), accepted=accepted))
+    assert (alert.status, alert.labels["alertname"]) == ("resolved", "LatencyHigh")
+    assert words in alert.annotations["resolution"]
+
+
+def test_traffic_that_an_older_version_judged_by_version_is_resolved():
+    session = Session()
+    (alert,) = session.take(window(0, bad("volume")))
+    old = msgspec.msgpack.decode(msgspec.msgpack.encode(session.subject))
+    del old["whole_traffic"]
+    session.subject = msgspec.convert(old, SubjectAlerts)
+    (resolved,) = session.take(window(1))
+    assert (resolved.fingerprint, resolved.status) == (alert.fingerprint, "resolved")
 
 
 def test_a_feature_cannot_be_taken_for_the_output():

@@ -79,7 +79,7 @@ def test_a_moved_score_is_prediction_drift(world):
 def test_few_rows_are_no_data_and_never_ok(world):
     judged = world.judge(day(NOW, 12))
     reported = {each.check for each in judged.findings if each.state == "no_data"}
-    assert reported == set(judged.checked) - {"volume"}
+    assert reported == set(judged.checked)
     assert (
         "12 rows are too few" in next(each for each in judged.findings if each.state == "no_data").explanation
     )
@@ -108,7 +108,6 @@ def test_all_checks_of_a_window_with_a_past_are_made(world):
     assert set(judged.checked) == {
         *FEATURE_CHECKS,
         *OUTPUT_CHECKS,
-        "volume",
         "latency",
         "duplicates",
         "drift",
