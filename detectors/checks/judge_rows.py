@@ -124,7 +124,7 @@ def judge_rows(
         statistics=[*statistics_of_rows(case), *statistics_of_drift(drifts, prediction)],
         findings=_findings(case, checked, drifts, prediction),
         checked=checked,
-        rising=is_rising(case),
+        rising=is_rising(case) or duplicates.is_rising(case) or latency.is_rising(case),
     )
 
 

@@ -77,14 +77,20 @@ def is_rising(case: Case) -> bool:
         case: The window and what it is compared with.
     """
     return any(
-        _rises(RowShare(getattr(now, kind), now.rows), past_shares(case, feature, kind))
+        rises(RowShare(getattr(now, kind), now.rows), past_shares(case, feature, kind))
         for feature in (*case.monitor.features, OUTPUT)
         if (now := summary_of(case.window, feature)) is not None and now.rows >= SHARE_ROWS_MIN
         for kind in get_args(BrokenKind)
     )
 
 
-def _rises(now: RowShare, pasts: Sequence[RowShare]) -> bool:
+def rises(now: RowShare, pasts: Sequence[RowShare]) -> bool:
+    """Whether a share is larger than in every past, beyond chance, and there are recent windows among these.
+
+    Args:
+        now: The share in the window.
+        pasts: The shares in the past.
+    """
     return (
         RECENT in {past.name for past in pasts}
         and now.value > max(past.most for past in pasts)

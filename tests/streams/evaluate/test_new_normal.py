@@ -129,6 +129,18 @@ def test_a_fault_becomes_normal_after_the_time_that_the_monitor_states(check):
     assert {each.by for _, each in of.accepted()} == {"sensitivity.new_normal_after"}
 
 
+@pytest.mark.parametrize(
+    ("check", "half", "whole"),
+    [
+        ("duplicates", {"duplicates": 0.03}, {"duplicates": 0.056}),
+        ("latency", {"slower": 1.4}, {"slower": 2.2}),
+    ],
+)
+def test_the_window_in_which_a_fault_begins_is_not_learned(check, half, whole):
+    of = Live().live(0, 60).live(60, 65, **half).live(65, 85, **whole)
+    assert [end for end, segment in of.bad(check) if segment is None] == [70, 75, 80, 85]
+
+
 def test_accepting_one_change_leaves_the_others_bad():
     fault = {"duplicates": 0.25, "slower": 4.0}
     of = Live().live(0, BEGINS).live(BEGINS, 100, **fault)
