@@ -197,8 +197,9 @@ class SubjectAlerts(Struct):
     def _publish(self, causes: Causes, context: AlertContext) -> list[Alert]:
         alerts = []
         for cause, members in sorted(causes.items(), key=_by_name):
-            now = firing_alert(cause, members, context)
             incident = self.incidents.get(cause)
+            known = incident.published().fingerprint if incident is not None else None
+            now = firing_alert(cause, members, context, known)
             until_ms = max(symptom.until_ms for symptom in members.values())
             if incident is None:
                 self.incidents[cause] = OpenIncident(now.model_dump_json(), until_ms, context.at_ms)

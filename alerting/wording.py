@@ -34,22 +34,24 @@ class AlertContext(NamedTuple):
     """The folder of the runbooks, for monitors that name none."""
 
 
-def firing_alert(cause: Cause, members: Symptoms, context: AlertContext) -> Alert:
+def firing_alert(cause: Cause, members: Symptoms, context: AlertContext, known: str | None = None) -> Alert:
     """Return the alert of a cause in its current state.
 
     Args:
         cause: What the alert is about.
         members: The symptoms of the cause.
         context: The monitor, the faults and the time.
+        known: The fingerprint under which it is open; None: it is new.
     """
     labels = labels_of(cause, context.monitor)
     order = ranked(members, context.current)
+    identity = known or fingerprint(labels)
     return Alert(
-        fingerprint=fingerprint(labels),
+        fingerprint=identity,
         status="firing",
         pages=labels["severity"] == "critical",
         labels=labels,
-        annotations=_annotations(cause, order, context),
+        annotations=_annotations(cause, order, context, identity),
         started_at=utc(min(symptom.since_ms for symptom in members.values())),
         updated_at=utc(context.at_ms),
         evidence=as_data(order),
@@ -112,11 +114,13 @@ def resolved_alert(alert: Alert, until_ms: int, at_ms: int, why: str) -> Alert:
     return alert.model_copy(update=changes)
 
 
-def _annotations(cause: Cause, order: list[tuple[Spot, Symptom]], context: AlertContext) -> dict[str, str]:
+def _annotations(
+    cause: Cause, order: list[tuple[Spot, Symptom]], context: AlertContext, identity: str
+) -> dict[str, str]:
     name, monitor = NAMES[cause.check], context.monitor
     features = _unique(spot.feature for spot, _ in order)
     segments = _unique(spot.segment for spot, _ in order)
-    ends = how_it_ends(cause.check, monitor, fingerprint(labels_of(cause, monitor)))
+    ends = how_it_ends(cause.check, monitor, identity)
     likely = "; ".join(map(fault_in_words, _likely_faults(cause, order, context)))
     annotations = {
         "summary": f"{name.title}: {_where(cause, monitor, features)}",
