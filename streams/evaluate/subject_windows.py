@@ -95,8 +95,7 @@ class SubjectWindows:
         bets = dict(self._bets if self._engines is None else self._engines.save())
         return SavedSubjectWindows(
             self.key, self.windows, self._recent, self.counts, signals, self._baseline_ms,
-            self._passed_ms, self._streaks, bets.pop(ALL, None), bets,
-            self._accepted_revision,
+            self._passed_ms, self._streaks, bets.pop(ALL, None), bets, self._accepted_revision,
         )  # fmt: skip
 
     def is_over(self, reached_ms: int, timeline: Timeline[WindowRules]) -> bool:
@@ -261,9 +260,8 @@ class SubjectWindows:
         layout: Layout,
     ) -> None:
         spans = rules.spans
-        abnormal = new_normal.not_yet_normal(
-            self._streaks, new_normal.WINDOWS * spans.size_ms // spans.every_ms
-        )
+        windows = new_normal.WINDOWS * spans.size_ms // spans.every_ms
+        abnormal = new_normal.not_yet_normal(self._streaks, windows)
         abnormal |= judgement.unusual_traffic | {each.segment for each in accepted}
         over = self.windows.settle(closed, judgement.broken | abnormal, spans)
         if self.key.kind == "labels":

@@ -97,7 +97,7 @@ class Spread(Struct, array_like=True):
         return total / (_PRIOR_WINDOWS + self.errors)
 
 
-class Waiting(Struct, array_like=True):
+class OrdinaryWindow(Struct, array_like=True):
     """An ordinary window that is learned once the next one is ordinary, too."""
 
     start_ms: int
@@ -137,7 +137,7 @@ class Rate(Struct):
     """The logarithm of the evidence of each of `CHANGES`."""
     learned: int = 0
     """Number of windows that were learned, at most `WARM_UP`."""
-    waiting: Waiting | None = None
+    waiting: OrdinaryWindow | None = None
     """The last ordinary window."""
     doubted: dict[str, Spread] = {}
     """The errors of the windows that are unusual now, by way to forecast."""
@@ -161,7 +161,7 @@ class Rate(Struct):
         log_rows, known = log(rows + 0.5), self.forecasts(start_ms, size_ms)
         excess = self._errors(log_rows, known)
         if self.learned < WARM_UP:
-            self._learn(Waiting(start_ms, rows, excess), size_ms)
+            self._learn(OrdinaryWindow(start_ms, rows, excess), size_ms)
             return None
         bets = [
             min(each.bet(log_rows, change) for each in self._deciding(known, start_ms, size_ms))
@@ -176,9 +176,9 @@ class Rate(Struct):
             self._end_doubt(start_ms, size_ms)
             if self.waiting is not None:
                 self._learn(self.waiting, size_ms)
-            self.waiting = Waiting(start_ms, rows, excess)
+            self.waiting = OrdinaryWindow(start_ms, rows, excess)
         else:
-            self._doubt(Waiting(start_ms, rows, excess), size_ms)
+            self._doubt(OrdinaryWindow(start_ms, rows, excess), size_ms)
         bad = any(wealth >= most and bet > 0 for wealth, bet in zip(self.evidence, bets, strict=True))
         if not bad:
             self.bad_since_ms = None
@@ -187,7 +187,7 @@ class Rate(Struct):
         self.bad_since_ms = start_ms if self.bad_since_ms is None else self.bad_since_ms
         return self.expected(known)
 
-    def _doubt(self, window: Waiting, size_ms: int) -> None:
+    def _doubt(self, window: OrdinaryWindow, size_ms: int) -> None:
         """Learn neither what is unusual nor the window before, in which it may have begun."""
         self.waiting = None
         for name, excess in window.excess.items():
@@ -275,7 +275,7 @@ class Rate(Struct):
         seasonal = [each for each in known if each.name in ("day", "week") and not is_sure]
         return [*seasonal, *(each for each in known if each.own <= most and each not in seasonal)]
 
-    def _learn(self, window: Waiting, size_ms: int) -> None:
+    def _learn(self, window: OrdinaryWindow, size_ms: int) -> None:
         log_rows = log(window.rows + 0.5)
         for name, excess in window.excess.items():
             self.spreads.setdefault(name, Spread()).add(excess)
