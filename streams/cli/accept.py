@@ -85,7 +85,8 @@ def _accept(
     if watched is None:
         raise UserError(f"{subject}: is not monitored, so nothing of it can be accepted")
     monitor = watched.at(when.now_ms).monitor
-    if not can_be_accepted(acceptance.check, monitor):
+    has_reference = monitor.reference is not None or bool(current.references(subject))
+    if not can_be_accepted(acceptance.check, has_reference):
         raise UserError(
             f"{name} of {subject}: compares with the reference; to accept the change, build a new reference "
             "from rows that have it, and apply it"

@@ -533,10 +533,9 @@ def test_an_alert_says_that_it_does_not_become_normal_by_itself(check):
     assert "becomes normal when it has lasted 2 days" in stated.annotations["description"]
 
 
-@pytest.mark.parametrize(("reference", "can"), [({"file": "x.csv"}, False), (None, True)])
-def test_a_fault_that_the_reference_decides_cannot_be_accepted(reference, can):
-    (alert,) = Session(reference=reference).take(window(0, bad("missing", "temp")))
-    assert ("watchkeeper accept" in alert.annotations["description"]) is can
+def test_nobody_is_asked_to_accept_broken_data():
+    (alert,) = Session().take(window(0, bad("missing", "temp")))
+    assert "accept" not in alert.annotations["description"]
 
 
 @pytest.mark.parametrize(
