@@ -15,6 +15,7 @@ from watchkeeper.streams.ingest.intakes import Subjects
 from watchkeeper.streams.ingest.join import Join
 from watchkeeper.streams.ingest.panes import Panes, SavedPane
 from watchkeeper.streams.ingest.quarantine import Quarantine
+from watchkeeper.streams.ingest.quotas import Exceeded
 from watchkeeper.streams.ingest.replays import Replays
 from watchkeeper.streams.ingest.spans import PaneGrid
 from watchkeeper.streams.ingest.tally import SubjectTally, Tallies
@@ -39,6 +40,7 @@ class PartitionState(msgspec.Struct):
     mistimed: dict[str, list[int]] = {}
     since: dict[str, dict[str, int]] = {}
     tallies: dict[str, SubjectTally] = {}
+    exceeded: Exceeded = msgspec.field(default_factory=Exceeded)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -61,6 +63,7 @@ class Partition:
         self.clocks: dict[tuple[Kind, str], Clock] = {}
         self.panes = Panes()
         self.join = Join()
+        self.exceeded = Exceeded()
         self.accounts = {topic: Account() for topic in ("predictions", "labels", "features")}
         self.labels = LabelAccount()
         self.tallies = Tallies(self.source)
@@ -144,6 +147,11 @@ class Partition:
             times = {kind: {subject: clock.closed_ms}}
             self._send(subject, _encode(Watermark(self.source, now_ms, times, {kind: idle} if idle else {})))
 
+    def bound(self) -> None:
+        """Forget waiting predictions and labels beyond the limit, and count them."""
+        for subject, forgotten in self.join.bound().items():
+            self.exceeded.add(subject, "waiting", forgotten)
+
     def send_accounts(self, now_ms: int) -> None:
         """Send the accounts of subjects with trouble to evaluate."""
         for report in self.tallies.reports(now_ms, self._window_ms):
@@ -186,6 +194,7 @@ class Partition:
             self.mistimed,
             self.since,
             self.tallies.saved(),
+            self.exceeded,
         )
         return _encode(saved)
 
@@ -201,6 +210,7 @@ class Partition:
         self.mistimed = saved.mistimed
         self.since = saved.since
         self.tallies = Tallies(self.source, saved.tallies)
+        self.exceeded = saved.exceeded
         self.needs = saved.needs
         self.needed_clocks = {
             topic: {name: Clock(latest_ms=ms) for name, ms in clocks.items()}
