@@ -12,6 +12,7 @@ from watchkeeper.alerting.names import NAMES
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.findings import Check
 from watchkeeper.schemas.revisions import Acceptance, MonitorRecord
+from watchkeeper.schemas.subjects import subject_of
 from watchkeeper.streams.cli.changes import EffectiveTime
 from watchkeeper.streams.cli.connection import reach, reach_topics
 from watchkeeper.streams.cli.current import ConfigRecord, read_configuration, send_configuration
@@ -59,7 +60,8 @@ def accept(
     settings = settings_of(broker, topic_prefix)
     reach_topics(settings, "monitors", "references", "alerts")
     labels = _find(settings, alert).labels
-    subject, check = labels.get("model") or labels.get("feature_view", ""), CHECKS.get(labels["alertname"])
+    name, check = labels.get("model") or labels.get("feature_view", ""), CHECKS.get(labels["alertname"])
+    subject = subject_of(name, labels.get("environment"))
     when = EffectiveTime(time.time_ns() // 1_000_000, time_of(effective_from))
     current = read_configuration(settings)
     if check is None:

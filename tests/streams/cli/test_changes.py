@@ -128,11 +128,13 @@ def test_an_alert_is_accepted_by_its_fingerprint(
     before, after = read_configuration(settings).monitor_revisions("flight-delay")
     assert (after.monitor, after.takes_effect_at_ms is not None) == (before.monitor, True)
     assert after.accepted == [Acceptance(check="volume", segment="origin=EWR", by="alice")]
+    send_alert(settings, "5e00000000000000", alertname="LatencyHigh", environment="staging")
+    assert "flight-delay@staging: is not monitored" in command("accept", "5e", code=2).stderr
     for alert, why in {
         "3f9": "2 alerts begin with",
         "3f9b": "compares with the reference",
         "4": "is resolved; there is nothing to accept",
-        "5": "no alert has the fingerprint",
+        "6": "no alert has the fingerprint",
     }.items():
         assert why in command("accept", alert, code=2).stderr
     command("accept", "3f9a", "--by", "bob", "--dry-run")
