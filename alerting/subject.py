@@ -6,12 +6,13 @@ before depends on chance. So each window changes only alerts of its own kind. Wi
 nothing that labels wrote, and windows of labels read what predictions wrote as it was at their own end.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 
 from msgspec import Struct, field
 
+from watchkeeper.alerting.acceptance import accepted_by, forget_accepted
 from watchkeeper.alerting.causes import Cause, Causes, group
-from watchkeeper.alerting.faults import FaultHistory
+from watchkeeper.alerting.faults import FaultHistory, label_wait_ms
 from watchkeeper.alerting.names import BROKEN, NAMES
 from watchkeeper.alerting.pages import PageHistory
 from watchkeeper.alerting.retraining import RetrainingState
@@ -20,12 +21,14 @@ from watchkeeper.alerting.versions import Answering, Versions
 from watchkeeper.alerting.wording import AlertContext, firing_alert, resolved_alert
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.durations import milliseconds
-from watchkeeper.schemas.findings import Check, Kind, WindowFindings
+from watchkeeper.schemas.findings import EXPLAINED_BY, OUTPUT_CHECKS, Check, Kind, WindowFindings
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.retraining import RetrainingRequest
 
 LABEL_CHECKS: frozenset[Check] = frozenset({"performance", "labels_late"})
 """Checks of windows of labels."""
+DATA_FAULT = "A data-quality fault explains it."
+"""Why an alert is over that another one explains now."""
 ROW_CHECKS: frozenset[Check] = frozenset(CHECKS) - LABEL_CHECKS
 """Checks of windows of predictions and features."""
 
@@ -62,11 +65,16 @@ class SubjectAlerts(Struct):
     """The versions that recently had labels."""
     pages: PageHistory = field(default_factory=PageHistory)
     """When pages began."""
+    whole_traffic: bool = False
+    """Whether traffic is judged for the subject as a whole; False in what older versions saved."""
 
     def __post_init__(self) -> None:
         if self.versions.seen and not self.versions.past:  # saved by a version that kept both in one
             self.labelled = self.versions.without_labels()
             self.versions.note(0)
+        if not self.whole_traffic:  # saved by a version that judged the traffic of each version
+            self.symptoms = {spot: each for spot, each in self.symptoms.items() if not _is_old(spot)}
+            self.whole_traffic = True
 
     def take(
         self, window: WindowFindings, monitor: Monitor, runbooks: str
@@ -84,10 +92,12 @@ class SubjectAlerts(Struct):
         end_ms = window.window_end_ms
         self.pages.advance(end_ms)
         self._versions(window.kind).see(window)
-        observe(self.symptoms, window, monitor.sensitivity)
+        output_faults = self._output_faults(window, monitor)
+        observe(self.symptoms, window, monitor.sensitivity, output_faults)
+        forget_accepted(self.symptoms, window)
         answering = self._forget_gone(window, monitor)
         causes, over = self._group(window.kind, monitor, answering)
-        resolved = self._resolve(causes, over, answering, end_ms)
+        resolved = self._resolve(causes, over, answering, window, output_faults)
         self._note_faults(causes, end_ms)
         faults = self.faults.as_of(end_ms)
         context = AlertContext(monitor, answering.current, faults, end_ms, runbooks)
@@ -150,12 +160,28 @@ class SubjectAlerts(Struct):
         candidates = [item for item in self.incidents.items() if item[0].check in ended]
         return causes, sorted((item for item in candidates if item[0] not in causes), key=_by_name)
 
+    def _output_faults(self, window: WindowFindings, monitor: Monitor) -> set[Check]:
+        """Return the faults of the model's output that a window of labels knows. They explain its checks."""
+        if window.kind != "labels":
+            return set()
+        since_ms = window.window_start_ms - label_wait_ms(monitor)
+        known = self.faults.as_of(window.window_end_ms).within(since_ms, window.window_end_ms)
+        names = {fault.alertname for fault in known}
+        return {check for check in OUTPUT_CHECKS if NAMES[check].alertname in names}
+
     def _resolve(
-        self, causes: Causes, over: list[tuple[Cause, OpenIncident]], answering: Answering, at_ms: int
+        self,
+        causes: Causes,
+        over: list[tuple[Cause, OpenIncident]],
+        answering: Answering,
+        window: WindowFindings,
+        faults: Set[Check],
     ) -> list[Alert]:
-        alerts = []
+        alerts, at_ms = [], window.window_end_ms
         for cause, incident in over:
-            why = self._why_over(cause, causes, answering)
+            is_explained = bool(EXPLAINED_BY.get(cause.check, frozenset()) & faults)
+            by = accepted_by(cause, window)
+            why = DATA_FAULT if is_explained else by or self._why_over(cause, causes, answering)
             alerts.append(resolved_alert(incident.published(), incident.until_ms, at_ms, why))
             del self.incidents[cause]
             if cause.check in BROKEN and not cause.shadow:
@@ -171,8 +197,9 @@ class SubjectAlerts(Struct):
     def _publish(self, causes: Causes, context: AlertContext) -> list[Alert]:
         alerts = []
         for cause, members in sorted(causes.items(), key=_by_name):
-            now = firing_alert(cause, members, context)
             incident = self.incidents.get(cause)
+            known = incident.published().fingerprint if incident is not None else None
+            now = firing_alert(cause, members, context, known)
             until_ms = max(symptom.until_ms for symptom in members.values())
             if incident is None:
                 self.incidents[cause] = OpenIncident(now.model_dump_json(), until_ms, context.at_ms)
@@ -193,7 +220,7 @@ class SubjectAlerts(Struct):
             return f"Version {cause.version} no longer answers for the model."
         explained = explained_features(self.symptoms, answering.current or "", cause.check)
         if cause.feature in explained or (explained and cause.check == "drift"):
-            return "A data-quality fault explains it."
+            return DATA_FAULT
         return "It was not detected again."
 
 
@@ -211,6 +238,10 @@ def _republish(incident: OpenIncident, now: Alert, at_ms: int) -> list[Alert]:
 def _words(alert: Alert) -> dict[str, str]:
     """Return all annotations but the bare numbers, which change with each window."""
     return alert.annotations | {"evidence": ""}
+
+
+def _is_old(spot: Spot) -> bool:
+    return spot.check == "volume" and spot.version != ""
 
 
 def _is_covered(cause: Cause, causes: Collection[Cause]) -> bool:

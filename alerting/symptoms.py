@@ -5,7 +5,7 @@ That is one fault, not three. When the explanation ends, counting starts at zero
 fault left behind can fire or stay.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple, get_args
 
 from msgspec import Struct
@@ -59,18 +59,25 @@ Symptoms = dict[Spot, Symptom]
 """All symptoms of one subject."""
 
 
-def observe(symptoms: Symptoms, window: WindowFindings, sensitivity: Sensitivity) -> None:
+def observe(
+    symptoms: Symptoms, window: WindowFindings, sensitivity: Sensitivity, faults: Set[Check] = frozenset()
+) -> None:
     """Update the symptoms with one window.
 
     Args:
         symptoms: The symptoms of the subject, which are updated.
         window: The findings of the window.
         sensitivity: The `sensitivity` of the monitor.
+        faults: The faults of the data that were known at the end of a window of labels. They explain its
+            checks: what windows of predictions have made known since depends on chance.
     """
     found = _by_spot(window)
     spots = sorted({*found, *(spot for spot in symptoms if _is_of(spot, window))}, key=_order)
     for check in CHECKS:
-        explained = explained_features(symptoms, window.version, check)
+        if window.kind == "labels":
+            explained: set[str | None] = {None} if EXPLAINED_BY.get(check, frozenset()) & faults else set()
+        else:
+            explained = explained_features(symptoms, window.version, check)
         for spot in spots:
             if spot.check == check and spot.feature in explained:
                 symptoms.pop(spot, None)

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from watchkeeper.alerting.acceptance import how_it_ends
 from watchkeeper.alerting.causes import Cause
 from watchkeeper.alerting.evidence import as_data, in_words, ranked, readable_time, utc
 from watchkeeper.alerting.faults import DataFault, FaultHistory, label_wait_ms
@@ -34,22 +35,24 @@ class AlertContext(NamedTuple):
     """The folder of the runbooks, for monitors that name none."""
 
 
-def firing_alert(cause: Cause, members: Symptoms, context: AlertContext) -> Alert:
+def firing_alert(cause: Cause, members: Symptoms, context: AlertContext, known: str | None = None) -> Alert:
     """Return the alert of a cause in its current state.
 
     Args:
         cause: What the alert is about.
         members: The symptoms of the cause.
         context: The monitor, the faults and the time.
+        known: The fingerprint under which it is open; None: it is new.
     """
     labels = labels_of(cause, context.monitor)
     order = ranked(members, context.current)
+    identity = known or fingerprint(labels)
     return Alert(
-        fingerprint=fingerprint(labels),
+        fingerprint=identity,
         status="firing",
         pages=labels["severity"] == "critical",
         labels=labels,
-        annotations=_annotations(cause, order, context),
+        annotations=_annotations(cause, order, context, identity),
         started_at=utc(min(symptom.since_ms for symptom in members.values())),
         updated_at=utc(context.at_ms),
         evidence=as_data(order),
@@ -113,14 +116,17 @@ def resolved_alert(alert: Alert, until_ms: int, at_ms: int, why: str) -> Alert:
     return alert.model_copy(update=changes)
 
 
-def _annotations(cause: Cause, order: list[tuple[Spot, Symptom]], context: AlertContext) -> dict[str, str]:
+def _annotations(
+    cause: Cause, order: list[tuple[Spot, Symptom]], context: AlertContext, identity: str
+) -> dict[str, str]:
     name, monitor = NAMES[cause.check], context.monitor
     features = _unique(spot.feature for spot, _ in order)
     segments = _unique(spot.segment for spot, _ in order)
+    ends = how_it_ends(cause.check, monitor, identity)
     likely = "; ".join(map(fault_in_words, _likely_faults(cause, order, context)))
     annotations = {
         "summary": f"{name.title}: {_where(cause, monitor, features)}",
-        "description": _description(cause, order, features, segments, likely),
+        "description": _description(cause, order, features, segments, likely, ends),
         "action": name.action.replace(MODEL, shlex.quote(monitor.subject)),
         "runbook_url": runbook_url(monitor, name.alertname, context.runbooks),
         "dashboard_url": str(monitor.dashboard or ""),
@@ -149,7 +155,12 @@ def _where(cause: Cause, monitor: Monitor, features: list[str]) -> str:
 
 
 def _description(
-    cause: Cause, order: list[tuple[Spot, Symptom]], features: list[str], segments: list[str], likely: str
+    cause: Cause,
+    order: list[tuple[Spot, Symptom]],
+    features: list[str],
+    segments: list[str],
+    likely: str,
+    ends: str,
 ) -> str:
     sentences = [" ".join(_unique(finding.explanation for finding in order[0][1].findings))]
     if len(features) > 1:
@@ -160,6 +171,8 @@ def _description(
         sentences.append("Only a replaced version shows the fault.")
     if likely:
         sentences.append(f"Likely cause: {likely}.")
+    if ends:
+        sentences.append(ends)
     return " ".join(sentences)
 
 

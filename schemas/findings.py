@@ -15,6 +15,10 @@ Check = Literal[
     "late",  # too large a share of events came after their pane had closed
     "latency",  # serving latency far above its own recent windows
     "duplicates",  # the same prediction_id published again
+    "prediction_missing",  # the model's output is absent far more often than before
+    "prediction_wrong_type",  # the model's output is of another type than the task's
+    "prediction_out_of_range",  # the model's output is outside the range of its task
+    "prediction_stuck",  # the model's output is one constant value, while it varied before
     "unit_change",  # a number in another unit: a known conversion maps the recent windows onto this one
     "category_renamed",  # a new category took the share of one that vanished
     "missing",  # values absent far more often than before
@@ -29,10 +33,15 @@ Check = Literal[
 ]
 """What can be wrong."""
 QUALITY_CHECKS: tuple[Check, ...] = (
-    "silent", "volume", "rejected", "clock", "late", "latency", "duplicates", "unit_change",
+    "silent", "volume", "rejected", "clock", "late", "latency", "duplicates", "prediction_missing",
+    "prediction_wrong_type", "prediction_out_of_range", "prediction_stuck", "unit_change",
     "category_renamed", "missing", "wrong_type", "out_of_range", "unseen_category", "stuck",
 )  # fmt: skip
 """Checks of the data and the traffic, in contrast to performance and drift."""
+OUTPUT_CHECKS: tuple[Check, ...] = (
+    "prediction_missing", "prediction_wrong_type", "prediction_out_of_range", "prediction_stuck",
+)  # fmt: skip
+"""Checks of the model's own output. A broken output explains bad performance and late labels, too."""
 
 DISTORTING: tuple[Check, ...] = (
     "unit_change", "category_renamed", "missing", "wrong_type", "out_of_range", "stuck",
@@ -43,11 +52,16 @@ EXPLAINED_BY: dict[Check, frozenset[Check]] = {
     "out_of_range": frozenset({"unit_change"}),
     "unseen_category": frozenset({"category_renamed"}),
     "stuck": frozenset({"unit_change", "out_of_range", "unseen_category"}),
-    "prediction_drift": frozenset(DISTORTING),
+    "prediction_stuck": frozenset({"prediction_out_of_range"}),
+    "performance": frozenset(OUTPUT_CHECKS),
+    "labels_late": frozenset({"prediction_missing", "prediction_wrong_type"}),
+    "prediction_drift": frozenset({*OUTPUT_CHECKS, *DISTORTING}),
     "drift": frozenset({*DISTORTING, "unseen_category"}),
 }
 """For a check, the checks that explain it: while one of them is bad for a feature, the check of the same
-feature needs no alert of its own. Prediction drift is explained by a fault of any feature."""
+feature needs no alert of its own. Prediction drift is explained by a fault of any feature.
+
+The checks of labels are explained by faults of the output that were known at the end of their window."""
 
 State = Literal["ok", "bad", "no_data"]
 """The result of a check in one window. `no_data` is never `ok`."""
@@ -82,7 +96,20 @@ class Finding(Struct, frozen=True, omit_defaults=True):
     """More numbers, by name."""
 
 
-class WindowFindings(Struct, frozen=True):
+class Accepted(Struct, frozen=True, omit_defaults=True):
+    """A changed state that is the new normal from this window on."""
+
+    check: Check
+    """The check that it was bad for."""
+    segment: str | None = None
+    """`dimension=value`; None for all rows and all segments."""
+    feature: str | None = None
+    """The feature; None for the subject itself, or for all features."""
+    by: str = ""
+    """Who accepted it: a person, or `sensitivity.new_normal_after`."""
+
+
+class WindowFindings(Struct, frozen=True, omit_defaults=True):
     """All findings of one closed window. A check in `checked` without a finding was ok."""
 
     subject: str
@@ -101,3 +128,5 @@ class WindowFindings(Struct, frozen=True):
     """The results that are not ok."""
     checked: list[Check]
     """The checks that were made."""
+    accepted: list[Accepted] = []
+    """The changes that are normal from this window on."""

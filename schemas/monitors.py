@@ -221,6 +221,8 @@ class Sensitivity(Section):
     """Consecutive bad windows before a data-quality alert fires (drift and performance: one more)."""
     resolve_after: Many = 2
     """Consecutive good windows before an alert resolves."""
+    new_normal_after: Positive | None = None
+    """A changed state (traffic, latency, repeats) that lasts this long becomes normal. Default: never."""
     silent_after: Positive | None = None
     """A subject without events for this long, by the workers' clock, is a fault. Default: two windows."""
 

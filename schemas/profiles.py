@@ -239,6 +239,8 @@ class RowsCounts(Struct, array_like=True):
     """The histogram of serving latency: bucket, count, bucket, count, ..."""
     spans: SpansCounts | None = None
     """How spans varied; only in a baseline that consists of spans."""
+    labelled: Count = 0
+    """Rows with a label of the model and no score (or value)."""
 
 
 class LabelsCounts(Struct, array_like=True):

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 from pydantic import Field, model_validator
 
+from watchkeeper.schemas.findings import Check
 from watchkeeper.schemas.monitors import Monitor, Section
 from watchkeeper.schemas.references import Reference
 from watchkeeper.schemas.times import LATEST_MS
@@ -25,6 +26,19 @@ class _FormatField(Struct):
     format: int = 0
 
 
+class Acceptance(Section):
+    """A changed state that the owner has accepted as the new normal."""
+
+    check: Check
+    """The check whose alert it raised."""
+    segment: str | None = None
+    """`dimension=value`; None for all rows and all segments."""
+    feature: str | None = None
+    """The feature; None for the subject itself, or for all features."""
+    by: str = ""
+    """Who accepted it."""
+
+
 class MonitorRevision(Section):
     """A monitor, and when it takes effect."""
 
@@ -34,6 +48,8 @@ class MonitorRevision(Section):
     """Event time from which it is in force, in ms since 1970; None: from the beginning."""
     monitor: Monitor
     """The monitor."""
+    accepted: list[Acceptance] = Field(default=[])
+    """What is accepted from the first window of this revision on."""
 
 
 class MonitorRecord(Section):

@@ -15,10 +15,10 @@ from watchkeeper.detectors.checks.quality import (
     latency,
     missing,
     out_of_range,
+    output,
     stuck,
     unit_change,
     unseen_category,
-    volume,
     wrong_type,
 )
 from watchkeeper.detectors.checks.quality.share_rise import is_rising
@@ -69,11 +69,17 @@ FEATURE_CHECKS: dict[Check, FeatureCheck] = {
 """The checks of one feature, in order of precedence. Any fault of a feature explains its drift.
 `EXPLAINED_BY` lists which faults explain which others."""
 STREAM_CHECKS: dict[Check, StreamCheck] = {
-    "volume": StreamCheck(volume.check, volume.applies),
     "latency": StreamCheck(latency.check, latency.applies),
     "duplicates": StreamCheck(duplicates.check),
 }
 """The checks of whole rows."""
+OUTPUT_RULES: dict[Check, StreamCheck] = {
+    "prediction_missing": StreamCheck(output.missing, output.applies),
+    "prediction_wrong_type": StreamCheck(output.wrong_type, output.applies),
+    "prediction_out_of_range": StreamCheck(output.out_of_range, output.applies),
+    "prediction_stuck": StreamCheck(output.constant, output.varied),
+}
+"""The checks of the model's output. Any of them explains its drift."""
 
 
 def judge_rows(
@@ -93,7 +99,7 @@ def judge_rows(
         reference: The reference, if there is one.
         window: The rows of the window.
         recent: The rows of the recent windows, if there are any. If they are made of sealed spans, they show
-            how windows vary, which the checks of volume and stuck values need.
+            how windows vary, which the check of stuck values needs.
         segment: The segment that the rows belong to; None: all rows.
         moved_features: The features whose change the engine is sure of; only these can drift. None: the
             engine does not watch these rows.
@@ -110,6 +116,7 @@ def judge_rows(
     drifts = {feature: moved.of_feature(window, case.reference, feature) for feature in monitor.features}
     prediction = moved.of_output(window, case.reference)
     checked = [check for check, rule in STREAM_CHECKS.items() if rule.applies(case)]
+    checked += [check for check, rule in OUTPUT_RULES.items() if rule.applies(case)]
     checked += [check for check, rule in FEATURE_CHECKS.items() if rule.applies(case)]
     if monitor.reference is not None or reference is not None:
         checked += ["prediction_drift", "drift"] if monitor.model else ["drift"]
@@ -117,7 +124,7 @@ def judge_rows(
         statistics=[*statistics_of_rows(case), *statistics_of_drift(drifts, prediction)],
         findings=_findings(case, checked, drifts, prediction),
         checked=checked,
-        rising=is_rising(case),
+        rising=is_rising(case) or duplicates.is_rising(case) or latency.is_rising(case),
     )
 
 
@@ -127,15 +134,25 @@ def _findings(
     findings = [STREAM_CHECKS[check].find(case) for check in checked if check in STREAM_CHECKS]
     if case.window.rows < SHARE_ROWS_MIN:
         few = f"{case.where}{case.window.rows} rows are too few to judge; {SHARE_ROWS_MIN} are needed."
-        findings += [no_data(check, few, case.segment) for check in checked if check != "volume"]
+        findings += [no_data(check, few, case.segment) for check in checked]
     else:
         findings += [
             finding
             for feature, drift in drifts.items()
             for finding in _of_feature(case, checked, feature, drift)
         ]
+        findings += _of_output(case, checked)
         findings += _of_reference(case, checked, drifts, prediction)
     return [finding for finding in findings if finding is not None]
+
+
+def _of_output(case: Case, checked: Container[Check]) -> list[Finding]:
+    """Find the unexplained faults of the output."""
+    found = [rule.find(case) for check, rule in OUTPUT_RULES.items() if check in checked]
+    faults = {fault.check: fault for fault in found if fault is not None}
+    return [
+        fault for check, fault in faults.items() if not EXPLAINED_BY.get(check, frozenset()) & set(faults)
+    ]
 
 
 def _of_feature(case: Case, checked: list[Check], feature: str, drift: Drift | None) -> list[Finding]:

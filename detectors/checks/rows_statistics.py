@@ -73,6 +73,7 @@ def _moments(number: NumberSummary, feature: str) -> Iterator[Statistic]:
 def _of_output(output: NumberSummary | None) -> Iterator[Statistic]:
     if output is not None:
         yield Statistic("prediction_missing_ratio", output.missing / max(1, output.rows))
+        yield Statistic("prediction_wrong_type_ratio", output.wrong_type / max(1, output.rows))
         yield Statistic("prediction_out_of_range_ratio", output.outside / max(1, output.rows))
         yield Statistic("prediction_mean", output.mean)
         yield Statistic("prediction_sd", output.sd)

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from watchkeeper.detectors.checks.budget import level
+from watchkeeper.detectors.profiles.layout import OUTPUT
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 from watchkeeper.detectors.profiles.spans import Broken, SpanExtremes
@@ -100,15 +101,17 @@ class Case:
 
 
 def number_of(profile: RowsProfile | None, feature: str) -> NumberSummary | None:
-    """Summarise a numeric feature.
+    """Summarise a numeric feature, or the output.
 
     Args:
         profile: The rows, if there are any.
-        feature: The feature.
+        feature: The feature; `OUTPUT` is the model's output.
 
     Returns:
         The summary; None if the profile has no numeric feature of this name.
     """
+    if profile is not None and feature == OUTPUT:
+        return profile.output
     if profile is None or feature not in profile.layout.numeric:
         return None
     return profile.number(feature)

@@ -30,12 +30,14 @@ class Columns:
     categories: list[list[str | None]]
     """A list for each category or boolean feature ("true", "false"). None is no usable value."""
     wrong_type: Bools | None = None
-    """Whether a value is of a wrong type, shape (numeric, then category features; rows). None: no value
-    is."""
+    """Whether a value is of a wrong type, shape (numeric, then category features, then, if it is known, the
+    output; rows). None: no value is."""
     scores: Floats | None = None
     """The score of a classification or the value of a regression, shape (rows,). NaN is none."""
     latency_ms: Floats | None = None
     """The serving latency in milliseconds, shape (rows,). NaN is none."""
+    labelled: Bools | None = None
+    """Whether the model published a label, shape (rows,). None: it is not known, or not asked."""
 
     def take(self, index: NDArray[Any]) -> Self:
         """Select rows.
@@ -50,6 +52,7 @@ class Columns:
             wrong_type=None if self.wrong_type is None else self.wrong_type[:, index],
             scores=None if self.scores is None else self.scores[index],
             latency_ms=None if self.latency_ms is None else self.latency_ms[index],
+            labelled=None if self.labelled is None else self.labelled[index],
         )
 
     def chunks(self, rows: int) -> "list[Columns]":
@@ -70,6 +73,7 @@ class Columns:
             wrong_type=None if self.wrong_type is None else self.wrong_type[:, span],
             scores=None if self.scores is None else self.scores[span],
             latency_ms=None if self.latency_ms is None else self.latency_ms[span],
+            labelled=None if self.labelled is None else self.labelled[span],
         )
 
 

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from watchkeeper.detectors.profiles import buckets, fixed_point
 from watchkeeper.detectors.profiles.columns import Columns, Floats
-from watchkeeper.detectors.profiles.fixed_point import unpack
 from watchkeeper.detectors.profiles.labels import LabelsProfile
-from watchkeeper.detectors.profiles.layout import Layout
+from watchkeeper.detectors.profiles.layout import OUTPUT, Layout
+from watchkeeper.detectors.profiles.reading import read_categories, read_numbers
 from watchkeeper.detectors.profiles.spans import SpanExtremes
 from watchkeeper.detectors.profiles.summaries import CategorySummary, NumberSummary
 from watchkeeper.detectors.profiles.unseen import Unseen
 from watchkeeper.detectors.profiles.validation import check_rows
-from watchkeeper.schemas.profiles import CategoryCounts, NumberCounts, RowsCounts
+from watchkeeper.schemas.profiles import RowsCounts
 
 __all__ = ["LabelsProfile", "RowsProfile"]
 
@@ -61,8 +61,8 @@ class RowsProfile:
         """The rows in each bin, shape (numbers, layout.width)."""
         self.out_of_range: Counts = np.zeros(numbers, np.int64)
         """The rows out of the declared range, shape (numbers,)."""
-        self.wrong_type: Counts = np.zeros(len(layout.numeric) + categories, np.int64)
-        """The rows with a value of a wrong type, shape (numeric, then category features,)."""
+        self.wrong_type: Counts = np.zeros(len(layout.numeric) + categories + 1, np.int64)
+        """The rows with a value of a wrong type, shape (numeric, then category features, then output,)."""
         self.lowest: Floats = np.full(numbers, np.inf)
         self.highest: Floats = np.full(numbers, -np.inf)
         """The smallest and the largest values, shape (numbers,)."""
@@ -79,6 +79,8 @@ class RowsProfile:
         """The serving latencies in the buckets of `buckets.py`, shape (buckets.COUNT,)."""
         self.spans = SpanExtremes()
         """The variation of the sealed spans that were merged into this profile."""
+        self.labelled = 0
+        """Number of rows with a label of the model and no output."""
 
     @classmethod
     def empty(cls, layout: Layout) -> Self:
@@ -112,6 +114,8 @@ class RowsProfile:
     def seal(self) -> None:
         """Mark the rows as one span of time. Merged spans keep the variation from span to span."""
         numbers = {name: self.number(name) for name in self.layout.numeric}
+        if (output := self.output) is not None:
+            numbers[OUTPUT] = output
         categories = {name: self.category(name) for name in self.layout.categorical}
         self.spans = SpanExtremes.of(self.rows, {**numbers, **categories})
 
@@ -121,9 +125,11 @@ class RowsProfile:
         for index, column in enumerate(columns.categories):
             self._add_category(index, column)
         if columns.wrong_type is not None:
-            self.wrong_type += np.count_nonzero(columns.wrong_type, axis=1)
+            self.wrong_type[: len(columns.wrong_type)] += np.count_nonzero(columns.wrong_type, axis=1)
         if columns.latency_ms is not None:
             self.latency += buckets.bucket_counts(columns.latency_ms)
+        if columns.labelled is not None and columns.scores is not None:
+            self.labelled += int(np.count_nonzero(np.isnan(columns.scores) & columns.labelled))
 
     def _add_numbers(self, values: Floats) -> None:
         if not len(values):
@@ -188,6 +194,7 @@ class RowsProfile:
             kept.merge(others)
         self.latency += other.latency
         self.spans.merge(other.spans)
+        self.labelled += other.labelled
 
     def number(self, name: str) -> NumberSummary:
         """Summarise one numeric feature.
@@ -206,7 +213,7 @@ class RowsProfile:
         features = len(self.layout.numeric)
         return NumberSummary(
             rows=self.rows,
-            wrong_type=int(self.wrong_type[index]) if index < features else 0,
+            wrong_type=int(self.wrong_type[index if index < features else -1]),
             outside=int(self.out_of_range[index]),
             shape=self.layout.numbers[index],
             bins=self.bins[index, : len(self.layout.edges[index]) + 1],
@@ -256,6 +263,7 @@ class RowsProfile:
                 categories=[self.category(name).to_wire() for name in names],
                 latency=buckets.to_pairs(self.latency),
                 spans=self.spans.to_wire(),
+                labelled=self.labelled,
             )
         )
 
@@ -275,26 +283,8 @@ class RowsProfile:
         profile = cls(layout)
         profile.rows, profile.duplicates, profile.late = counts.rows, counts.duplicates, counts.late
         profile.first_ms, profile.last_ms = counts.first_ms, counts.last_ms
-        profile._read_numbers(counts.numbers)
-        profile._read_categories(counts.categories)
+        read_numbers(profile, counts.numbers)
+        read_categories(profile, counts.categories)
         profile.latency = buckets.from_pairs(counts.latency, buckets.COUNT)
-        profile.spans = SpanExtremes.from_wire(counts.spans)
+        profile.spans, profile.labelled = SpanExtremes.from_wire(counts.spans), counts.labelled
         return profile
-
-    def _read_numbers(self, numbers: list[NumberCounts]) -> None:
-        for index, counts in enumerate(numbers):
-            self.bins[index, : len(counts.bins)] = counts.bins
-            self.out_of_range[index] = counts.out_of_range
-            if index < len(self.layout.numeric):
-                self.wrong_type[index] = counts.wrong_type
-            self.totals[index], self.squares[index] = unpack(counts.total), unpack(counts.squares)
-            if counts.lowest is not None and counts.highest is not None:
-                self.lowest[index], self.highest[index] = counts.lowest, counts.highest
-
-    def _read_categories(self, categories: list[CategoryCounts]) -> None:
-        for index, counts in enumerate(categories):
-            known, unusable = self.layout.known[index], self.rows - sum(counts.known) - counts.unseen
-            self.known[index].update(dict(zip(known, counts.known, strict=True)))
-            self.known[index][None] = unusable
-            self.unseen[index] = Unseen(counts.unseen, counts.kept)
-            self.wrong_type[len(self.layout.numeric) + index] = counts.wrong_type

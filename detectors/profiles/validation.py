@@ -52,6 +52,7 @@ def check_rows(counts: RowsCounts, layout: Layout) -> None:
         (counts.first_ms is None) == (counts.last_ms is None),
         "it has only one of the first and last event times",
     )
+    require(counts.labelled <= counts.rows, "it has more rows with only a label than rows")
     if counts.spans is not None:
         _check_spans(counts.spans)
 

@@ -86,6 +86,8 @@ class Task(ABC, Generic[Profile]):
     """The struct that an event's `prediction` is decoded as. It rejects outputs that the task cannot have."""
     output_field: ClassVar[str]
     """The field of `prediction` that holds the output."""
+    answers_with_label: ClassVar[bool] = False
+    """Whether a model may publish a label instead of the output."""
     label_is: ClassVar[str] = "true, false or a number"
     """What a label must be: completes the sentence "the label must be ..."."""
     profile: type[Profile]

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from math import log
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from watchkeeper.detectors.online.signals import SHARE_TOLERANCE, Sample, Signal
@@ -19,6 +18,7 @@ from watchkeeper.detectors.profiles.validation import require, total_of_pairs
 from watchkeeper.detectors.tasks import estimates as performance
 from watchkeeper.detectors.tasks.base import ERROR, NO_LABEL, Bins, LabelSignal, Measured, Task
 from watchkeeper.detectors.tasks.estimates import Estimate
+from watchkeeper.schemas.events import Output
 from watchkeeper.schemas.profiles import LabelsCounts
 from watchkeeper.schemas.statistics import Statistic
 
@@ -34,22 +34,12 @@ _RESIDUAL_SHARE = 0.3
 hand: a larger share detects lost calibration earlier and wrong answers later."""
 _LEAST = float(np.finfo(float).eps)
 """Smallest distance of a score from 0 and 1 in the log loss: the machine epsilon, as in scikit-learn."""
+_TOLERANCE = 1e-6
+"""How far a score may be outside 0 to 1 and still count as 0 or 1 for a label. Chosen by hand: a score of
+single precision is less far outside by rounding."""
 _MIDDLES = (np.arange(SCORE_BINS) + 0.5) / SCORE_BINS
 """The middle of each bin of the score, shape (SCORE_BINS,)."""
 _published = attrgetter("prediction.label")
-
-
-class ScoredOutput(Struct, frozen=True):
-    """The fields of `watchkeeper.schemas.events.Output`, with the score restricted to 0 to 1."""
-
-    score: Annotated[float, Meta(ge=0, le=1)] | None = None
-    """The probability of the positive class."""
-    label: bool | int | str | None = None
-    """The model's own answer."""
-    value: float | None = None
-    """Not used by this task."""
-    probabilities: dict[str, float] | list[float] | None = None
-    """Not used by this task."""
 
 
 class BinaryLabels(LabelsProfile):
@@ -81,7 +71,8 @@ class BinaryLabels(LabelsProfile):
         return int(self.confusion[1] + self.confusion[2])
 
     def _usable(self, scores: Floats, labels: Floats, predicted: Floats) -> Bools:
-        usable: Bools = np.isin(labels, (0.0, 1.0)) & (~np.isnan(scores) | ~np.isnan(predicted))
+        possible = (scores >= -_TOLERANCE) & (scores <= 1 + _TOLERANCE)
+        usable: Bools = np.isin(labels, (0.0, 1.0)) & (possible | np.isnan(scores) & ~np.isnan(predicted))
         return usable
 
     def _count(self, scores: Floats, labels: Floats, predicted: Floats, sign: int) -> None:
@@ -218,8 +209,9 @@ class BinaryClassification(Task[BinaryLabels]):
     """The output is a score from 0 to 1, judged by how well it separates the classes and by its loss."""
 
     name = "binary-classification"
-    output_struct = ScoredOutput
+    output_struct = Output
     output_field = "score"
+    answers_with_label = True
     profile = BinaryLabels
     metrics = {  # noqa: RUF012 - the protocol declares it a Mapping
         "auroc": Measured(_auroc, "higher", 0.05, most=1.0),

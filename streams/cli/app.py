@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from watchkeeper import __version__
 from watchkeeper.streams.cli import (
+    accept,
     apply,
     broker,
     calibrate,
@@ -70,8 +71,8 @@ def watchkeeper(
 
 
 COMMANDS = (
-    worker.worker, apply.apply, publish.publish, doctor.doctor, canary.canary, calibrate.calibrate,
-    broker.broker,
+    worker.worker, apply.apply, accept.accept, publish.publish, doctor.doctor, canary.canary,
+    calibrate.calibrate, broker.broker,
 )  # fmt: skip
 for plugin in entry_points(group="watchkeeper.commands"):
     app.command()(plugin.load())

@@ -9,13 +9,21 @@ from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
 from watchkeeper.schemas.revisions import (
     FORMAT,
+    Acceptance,
     MonitorRecord,
     MonitorRevision,
     ReferenceRecord,
     ReferenceRevision,
 )
 from watchkeeper.streams.cli.current import ConfigRecord
-from watchkeeper.streams.config.changing import Start, newest, next_start, start_at_or_after, with_revision
+from watchkeeper.streams.config.changing import (
+    MARGIN_MS,
+    Start,
+    newest,
+    next_start,
+    start_at_or_after,
+    with_revision,
+)
 from watchkeeper.streams.config.state import Configuration, reference_key
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.kafka.client import MAX_MESSAGE_BYTES
@@ -119,7 +127,12 @@ def _change(
         records.append(_reference_record(reference, current, when, start))
     if state != "unchanged":
         revisions = current.monitor_revisions(subject)
-        revision = MonitorRevision(revision=_next(revisions), takes_effect_at_ms=_at(start), monitor=monitor)
+        revision = MonitorRevision(
+            revision=_next(revisions),
+            takes_effect_at_ms=_at(start),
+            monitor=monitor,
+            accepted=_still_to_accept(revisions, when),
+        )
         amends = with_revision(revisions, revision, when.now_ms if when else 0)
         value = _fitting(amends, lambda kept: MonitorRecord(revisions=kept).encode(), subject)
         records.append(ConfigRecord("monitors", subject, value))
@@ -128,6 +141,13 @@ def _change(
             start = start if len(records) > 1 else None
     cuts = list(start.cuts) if start else []
     return AppliedChange(subject, state, of_reference, details, _at(start), cuts), records
+
+
+def _still_to_accept(revisions: Sequence[MonitorRevision], when: EffectiveTime | None) -> list[Acceptance]:
+    """Return the acceptances of pending changes, which the new revision replaces."""
+    now_ms = when.now_ms if when else 0
+    pending = [each for each in revisions if (each.takes_effect_at_ms or 0) >= now_ms + MARGIN_MS]
+    return [acceptance for each in pending for acceptance in each.accepted] if when else []
 
 
 def _kind(monitor: Monitor) -> str:

@@ -11,7 +11,13 @@ from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
-from watchkeeper.schemas.revisions import MonitorRecord, MonitorRevision, ReferenceRecord, ReferenceRevision
+from watchkeeper.schemas.revisions import (
+    Acceptance,
+    MonitorRecord,
+    MonitorRevision,
+    ReferenceRecord,
+    ReferenceRevision,
+)
 from watchkeeper.schemas.times import BEGINNING_MS
 from watchkeeper.streams.config.timeline import Timeline
 
@@ -28,6 +34,8 @@ class Watched:
     references: Mapping[str | None, Reference] = field(default_factory=dict)
     revision: int = 0
     """The number of the monitor's revision."""
+    accepted: tuple[Acceptance, ...] = ()
+    """What the revision accepts as the new normal, from its first window on."""
     _layouts: dict[str | None, Layout] = field(default_factory=dict, repr=False, compare=False)
 
     def reference(self, version: str | None) -> Reference | None:
@@ -167,7 +175,7 @@ def _watched(
     at = _in_force(monitors, time_ms) or monitors[0]
     found = {version: _in_force(known, time_ms) for version, known in references.items()}
     compared = {version: each.reference for version, each in found.items() if each is not None}
-    return Watched(at.monitor, compared, at.revision)
+    return Watched(at.monitor, compared, at.revision, tuple(at.accepted))
 
 
 def _in_force(revisions: list[R], time_ms: int) -> R | None:

@@ -21,8 +21,8 @@ from watchkeeper.streams.evaluate.windows import ALL, ClosedWindow
 SEGMENTS_MAX = 50
 """The most segments of a window that are judged: the largest. Chosen by hand; it bounds the time and the
 statistics of a window."""
-ADAPTING: frozenset[Check] = frozenset({"volume", "latency", "duplicates"})
-"""The checks of traffic. A lasting change of traffic becomes the new normal; broken data never does."""
+SERVING: frozenset[Check] = frozenset({"latency", "duplicates"})
+"""The checks of how events are served, which have the recent windows alone for a baseline."""
 DRIFT: frozenset[Check] = frozenset({"drift", "prediction_drift"})
 """The checks of drift."""
 _SIGNALS: Mapping[Check, str] = {
@@ -52,12 +52,12 @@ class WindowJudgement(NamedTuple):
     @property
     def broken(self) -> set[str]:
         """The segments with broken data."""
-        return self._bad(frozenset(QUALITY_CHECKS) - ADAPTING)
+        return self._bad(frozenset(QUALITY_CHECKS) - SERVING)
 
     @property
     def unusual_traffic(self) -> set[str]:
-        """The segments with a fault of traffic."""
-        return self._bad(ADAPTING)
+        """The segments that are served in another way than before."""
+        return self._bad(SERVING)
 
     @property
     def drifting(self) -> set[str]:

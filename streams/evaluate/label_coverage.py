@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
+import msgspec
 from msgspec import Struct, field
 
 from watchkeeper.schemas.findings import Finding, WindowFindings
+from watchkeeper.schemas.profiles import LabelsCounts, Pane
 from watchkeeper.streams.config.timeline import Timeline
 
 EXPECTED_SHARE_MIN = 0.5
@@ -13,6 +15,7 @@ gaps and also reports ordinary delays."""
 EXPECTED_MIN = 50
 """Minimum number of expected labels that are judged. With 50 expected, fewer than half arrive by chance in 3
 of 100,000 cohorts, by Poisson's distribution."""
+_decoder = msgspec.msgpack.Decoder(LabelsCounts)
 
 
 class Expectation(NamedTuple):
@@ -47,6 +50,17 @@ class CohortCoverage(NamedTuple):
     """None if enough labels arrived."""
     window_ms: int
     """The length of the cohort."""
+
+
+def arrived(pane: Pane) -> int:
+    """Return the rows of a pane. Labels of predictions without a usable output arrived, too."""
+    if pane.kind != "labels":
+        return pane.rows
+    try:
+        counts = _decoder.decode(pane.profile)
+    except msgspec.DecodeError:  # of an unknown layout: its window counts it as unreadable
+        return pane.rows
+    return counts.labels + counts.unusable
 
 
 def cohort_start_ms(expected: Timeline[Expectation | None], time_ms: int) -> int | None:

@@ -4,6 +4,7 @@ from msgspec import Struct, field
 
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.schemas.findings import Check
 from watchkeeper.streams.evaluate.merging import merged
 from watchkeeper.streams.evaluate.windows import ALL
 
@@ -66,6 +67,26 @@ class Recent(Struct):
         for segment in list(self.segments)[: max(0, len(self.segments) - 1 - SEGMENTS_MAX)]:
             if segment != ALL:
                 del self.segments[segment]
+
+    def accept(self, segment: str, check: Check, window: RowsProfile, size_ms: int) -> None:
+        """Make a window the baseline of one check, and keep that of the others.
+
+        Args:
+            segment: The segment.
+            check: The check that finds the window bad. If it is about values, the whole baseline begins anew.
+            window: The rows of the window.
+            size_ms: The length of a window.
+        """
+        past = self.profile(segment, window.layout)
+        if past is None or check not in ("latency", "duplicates"):
+            past = RowsProfile.decode(window.encode(), window.layout)
+            past.seal()
+        elif check == "latency":
+            past.latency = window.latency
+        else:
+            past.duplicates = round(window.duplicates / max(1, window.rows) * past.rows)
+        self.segments.pop(segment, None)
+        self.segments[segment] = Generations(current=past.encode(), span_ms=size_ms)
 
     def profile(self, segment: str, layout: Layout) -> RowsProfile | None:
         """Return the merged recent windows of a segment; None if there are none."""

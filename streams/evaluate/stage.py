@@ -12,10 +12,11 @@ from watchkeeper.schemas.times import BEGINNING_MS
 from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.evaluate.accounts import Accounts
 from watchkeeper.streams.evaluate.all_windows import AllWindows
-from watchkeeper.streams.evaluate.label_coverage import LabelCoverage, cohort_start_ms, window
+from watchkeeper.streams.evaluate.label_coverage import LabelCoverage, arrived, cohort_start_ms, window
 from watchkeeper.streams.evaluate.merging import check_profile
 from watchkeeper.streams.evaluate.silence import Silence
 from watchkeeper.streams.evaluate.subject_windows import Output, SavedSubjectWindows
+from watchkeeper.streams.evaluate.traffic import SubjectTraffic, with_traffic
 from watchkeeper.streams.evaluate.watermarks import SubjectReport, Watermarks
 from watchkeeper.streams.evaluate.window_rules import MonitorHistory, RulesCache, WindowRules, WindowsKey
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
@@ -56,6 +57,8 @@ class EvaluateState(Struct):
     """When idle subjects were advanced last, by the clocks of the sources."""
     lost: LostRecords = field(default_factory=LostRecords)
     accounts: Accounts = field(default_factory=Accounts)
+    traffic: dict[str, SubjectTraffic] = field(default_factory=dict)
+    """By subject."""
 
 
 class EvaluateFold(BaseFold):
@@ -101,17 +104,15 @@ class EvaluateFold(BaseFold):
             WindowsKey(message.subject, message.version, message.kind, message.layout)
         )
         layout = timeline.at(message.start_ms).layout if timeline is not None else None
-        if layout is not None:
-            check_profile(
-                message, layout
-            )  # checked only in a window, it could not be rejected with its bytes
+        if layout is not None:  # checked only in a window, it could not be rejected with its bytes
+            check_profile(message, layout)
         return message
 
     def tick(self, now_ms: int) -> None:
         """Forget subjects that are no longer watched, and judge accounts. Only watermarks advance time."""
         for key in [each.key for each in self._windows if not self._is_watched(each.key.subject)]:
             self._drop(key)
-        for held in (self._silences, self._coverages, *self._accounts.held):
+        for held in (self._silences, self._coverages, *self._accounts.held, self._traffic):
             for subject in [subject for subject in held if not self._is_watched(subject)]:
                 del held[subject]
         self._watermarks.forget(self._is_watched)
@@ -133,6 +134,7 @@ class EvaluateFold(BaseFold):
             self._swept_ms,
             self.lost,
             self._accounts,
+            self._traffic,
         )
         state = msgspec.msgpack.encode(saved)
         self.size_bytes = len(state)
@@ -150,6 +152,7 @@ class EvaluateFold(BaseFold):
         self._swept_ms = saved.swept_ms
         self.lost = saved.lost
         self._accounts = saved.accounts
+        self._traffic = saved.traffic
         self.size_bytes = 0
 
     def read_coverages(self) -> dict[str, float]:
@@ -183,7 +186,7 @@ class EvaluateFold(BaseFold):
             versions = {name: each for name, each in versions.items() if each.predictions}
             self._coverages[pane.subject] = versions
         coverage = versions.setdefault(pane.version, LabelCoverage())
-        coverage.add(pane.kind == "labels", bucket_ms, pane.rows)
+        coverage.add(pane.kind == "labels", bucket_ms, arrived(pane))
 
     def _drop(self, key: WindowsKey) -> None:
         self._windows.drop(key)
@@ -229,11 +232,11 @@ class EvaluateFold(BaseFold):
 
     def _advance(self, subject: str) -> None:
         """Close and judge everything of a subject that is due."""
-        self._send(self._closed(subject, "predictions"))
-        self._send(self._closed(subject, "features"))
+        watched, silence = self._registry.get(subject), self._silences.get(subject)
+        rows = self._closed(subject, "predictions") + self._closed(subject, "features")
+        self._send(with_traffic(self._traffic, subject, rows, watched))
         labels = self._closed(subject, "labels") + self._judge_coverage(subject)
         self._send(sorted(labels, key=lambda each: each.window_end_ms))
-        watched, silence = self._registry.get(subject), self._silences.get(subject)
         if watched is not None and silence is not None:
             idle = self._watermarks.of(silence.kind, subject).idle
             clock_ms = self._watermarks.clock_ms(self._sources)

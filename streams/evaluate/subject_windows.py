@@ -4,18 +4,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct, field
 
-from watchkeeper.detectors.checks.reference import reference_labels, reference_rows
-from watchkeeper.detectors.online.signals import (
-    Sample,
-    SignalName,
-    row_samples,
-    row_signals,
-)
 from watchkeeper.detectors.online.watch import SavedSignal, Watch, WatchSummary
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import LabelsProfile, RowsProfile
-from watchkeeper.detectors.tasks import labels_of, task_of
-from watchkeeper.schemas.findings import Kind, WindowFindings
+from watchkeeper.detectors.tasks import labels_of
+from watchkeeper.schemas.findings import WindowFindings
 from watchkeeper.schemas.profiles import Pane
 from watchkeeper.schemas.statistics import Statistic, WindowStatistics
 from watchkeeper.schemas.times import BEGINNING_MS
@@ -24,6 +17,8 @@ from watchkeeper.streams.evaluate import new_normal
 from watchkeeper.streams.evaluate.engines import Engines
 from watchkeeper.streams.evaluate.judgement import WindowJudgement, counts, judge_window, with_alarms
 from watchkeeper.streams.evaluate.merging import merged
+from watchkeeper.streams.evaluate.new_normal import NewNormal
+from watchkeeper.streams.evaluate.online import samples_of, watch_of
 from watchkeeper.streams.evaluate.recent import Recent
 from watchkeeper.streams.evaluate.window_rules import WindowRules, WindowsKey
 from watchkeeper.streams.evaluate.windows import ALL, ClosedWindow, OpenWindows, Part, PassedPane
@@ -69,6 +64,8 @@ class SavedSubjectWindows(Struct):
     """The encoded state of the engine's bets on all rows."""
     segment_engines: dict[str, bytes] = {}
     """Segment -> the encoded state of the engine's bets on it."""
+    accepted_revision: int = 0
+    """The last revision of the monitor whose acceptances were applied."""
 
 
 Output = WindowStatistics | WindowFindings
@@ -87,6 +84,7 @@ class SubjectWindows:
         self._baseline_ms = saved.baseline_ms
         self._passed_ms = saved.passed_ms
         self._streaks = saved.streaks
+        self._accepted_revision = saved.accepted_revision
         self._watch: Watch | None = None
         self._engines: Engines | None = None
         self._bets = {} if saved.engine is None else {ALL: saved.engine, **saved.segment_engines}
@@ -97,7 +95,7 @@ class SubjectWindows:
         bets = dict(self._bets if self._engines is None else self._engines.save())
         return SavedSubjectWindows(
             self.key, self.windows, self._recent, self.counts, signals, self._baseline_ms,
-            self._passed_ms, self._streaks, bets.pop(ALL, None), bets,
+            self._passed_ms, self._streaks, bets.pop(ALL, None), bets, self._accepted_revision,
         )  # fmt: skip
 
     def is_over(self, reached_ms: int, timeline: Timeline[WindowRules]) -> bool:
@@ -179,7 +177,7 @@ class SubjectWindows:
         if watch is None or rules.layout is None:
             return
         profile = self._merged(passed.part, rules.layout)
-        watch.feed(_samples(profile), passed.end_ms)
+        watch.feed(samples_of(profile), passed.end_ms)
         if self._engines is not None:
             self._engines.feed(ALL, profile, passed.end_ms - rules.spans.pane_ms, passed.end_ms)
 
@@ -190,7 +188,7 @@ class SubjectWindows:
             signals = self._signals if built_ms == self._baseline_ms else []
             bets = self._bets if built_ms == self._baseline_ms else {}
             self._engines, self._bets = Engines.of(rules, self.key.kind, bets), {}
-            self._watch, self._signals, self._baseline_ms = _watch(self.key.kind, rules), [], built_ms
+            self._watch, self._signals, self._baseline_ms = watch_of(self.key.kind, rules), [], built_ms
             if self._watch is not None:
                 self._watch.restore(signals)
         elif self._engines is not None and not self._engines.suit(rules.monitor):
@@ -216,6 +214,7 @@ class SubjectWindows:
         judgement = judge_window(
             self.key.kind, rules.layout, rules, closed, uncounted.late_rows, self._recent, bets.moved
         )
+        judgement, accepted = self._accept(judgement, rules)
         more = counts(
             dropped_rows=uncounted.dropped_rows, ignored_segments=len(closed.parts) - len(judgement.judged)
         )
@@ -227,9 +226,10 @@ class SubjectWindows:
             self.key.subject, self.key.version, self.key.kind, closed.start_ms, closed.end_ms,
             closed.parts.get(ALL, Part()).rows,
             with_alarms(judgement.findings, bets.alarms(concluded.alarms)), judgement.checked,
+            [each.as_data() for each in accepted],
         )  # fmt: skip
         engines.clear(bets, judgement.findings)
-        self._settle(closed, judgement, rules, rules.layout)
+        self._settle(closed, judgement, accepted, rules, rules.layout)
 
     def _bet_on_segments(self, closed: ClosedWindow, rules: WindowRules, layout: Layout) -> Engines:
         """Feed the engine with the rows of each segment since the previous window."""
@@ -241,17 +241,33 @@ class SubjectWindows:
                     engines.feed(segment, self._merged(parts[segment], layout), start_ms, end_ms)
         return engines
 
+    def _accept(
+        self, judgement: WindowJudgement, rules: WindowRules
+    ) -> tuple[WindowJudgement, list[NewNormal]]:
+        """Count how long changes have lasted, and take those that are accepted for normal."""
+        self._streaks = new_normal.longer_streaks(self._streaks, judgement)
+        is_new, self._accepted_revision = rules.revision > self._accepted_revision, rules.revision
+        stated = rules.accepted if is_new else ()
+        accepted = new_normal.accepted(self._streaks, judgement, stated, rules)
+        return new_normal.without(judgement, accepted), accepted
+
     def _settle(
-        self, closed: ClosedWindow, judgement: WindowJudgement, rules: WindowRules, layout: Layout
+        self,
+        closed: ClosedWindow,
+        judgement: WindowJudgement,
+        accepted: list[NewNormal],
+        rules: WindowRules,
+        layout: Layout,
     ) -> None:
         spans = rules.spans
-        self._streaks = new_normal.longer_streaks(self._streaks, judgement)
-        abnormal = new_normal.not_yet_normal(
-            self._streaks, new_normal.WINDOWS * spans.size_ms // spans.every_ms
-        )
+        windows = new_normal.WINDOWS * spans.size_ms // spans.every_ms
+        abnormal = new_normal.not_yet_normal(self._streaks, windows)
+        abnormal |= judgement.unusual_traffic | {each.segment for each in accepted}
         over = self.windows.settle(closed, judgement.broken | abnormal, spans)
         if self.key.kind == "labels":
             return
+        for each in accepted:
+            self._recent.accept(each.segment, each.check, judgement.profiles[each.segment], spans.size_ms)
         if spans.grain_ms == spans.size_ms:  # the grain that is over is the window just judged
             healthy = {segment for parts in over for segment in parts}
             past = {name: profile for name, profile in judgement.profiles.items() if name in healthy}
@@ -282,19 +298,3 @@ class SubjectWindows:
             key.subject, key.version, segment or None, key.kind, start_ms, end_ms, rows, statistics,
             rules.revision,
         )  # fmt: skip
-
-
-def _watch(kind: Kind, rules: WindowRules) -> Watch | None:
-    if kind == "labels":
-        labels = reference_labels(rules.reference, None)
-        if labels is None:
-            return None
-        return Watch(task_of(labels.layout.binning.task).online_signals(labels))
-    rows = reference_rows(rules.reference, None)
-    return Watch(row_signals(rows)) if rows is not None else None
-
-
-def _samples(profile: RowsProfile | LabelsProfile) -> dict[SignalName, Sample]:
-    if isinstance(profile, LabelsProfile):
-        return task_of(profile.layout.binning.task).online_samples(profile)
-    return row_samples(profile)

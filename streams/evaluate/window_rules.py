@@ -9,6 +9,7 @@ from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
+from watchkeeper.schemas.revisions import Acceptance
 from watchkeeper.streams.config.state import Watched
 from watchkeeper.streams.config.timeline import Revision, Timeline
 from watchkeeper.streams.evaluate.label_coverage import Expectation
@@ -41,6 +42,8 @@ class WindowRules(NamedTuple):
     reference: Reference | None
     revision: int = 0
     """The number of the monitor's revision."""
+    accepted: tuple[Acceptance, ...] = ()
+    """What the revision accepts as the new normal, from its first window on."""
 
 
 class RulesCache:
@@ -88,7 +91,7 @@ def _rules_of(revision: Revision[Watched], key: WindowsKey, history: Sequence[Wa
     for each in (watched, *reversed(history)):
         found = _with_layout(each, key)
         if found is not None:
-            return WindowRules(monitor, spans, *found, watched.revision)
+            return WindowRules(monitor, spans, *found, watched.revision, watched.accepted)
     return WindowRules(monitor, spans, None, None, watched.revision)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.detectors.profiles.columns import Columns
+from watchkeeper.detectors.profiles.layout import OUTPUT
 from watchkeeper.schemas.limits import SEGMENT_VALUE_MAX, short
 from watchkeeper.schemas.times import BEGINNING_MS, END_MS
 from watchkeeper.streams.ingest.clock import time_ms
@@ -18,6 +19,7 @@ MISSING_SEGMENT = "missing"
 """The value of a segment dimension for events that have none."""
 _features = attrgetter("features")
 _latency_ms = attrgetter("latency_ms")
+_label = attrgetter("prediction.label")
 
 
 class Columnizer:
@@ -30,7 +32,7 @@ class Columnizer:
         self.categorical = [name for name, f in features.items() if f.type in ("category", "boolean")]
         self._numbers_of = [attrgetter(subject.attributes[name]) for name in self.numeric]
         self._categories_of = [attrgetter(subject.attributes[name]) for name in self.categorical]
-        self._row = {name: i for i, name in enumerate((*self.numeric, *self.categorical))}
+        self._row = {name: i for i, name in enumerate((*self.numeric, *self.categorical, OUTPUT))}
         self._integers = [i for i, name in enumerate(self.numeric) if features[name].type == "integer"]
         self._booleans = {name for name in self.categorical if features[name].type == "boolean"}
         self._segments = subject.monitor.segments
@@ -47,6 +49,7 @@ class Columnizer:
         features = list(map(_features, events))
         numbers = self._numbers(features)
         wrong_type = self._wrong_type(numbers, wrong)
+        scores = self.scores(events)
         return Columns(
             rows=len(events),
             numbers=numbers,
@@ -55,13 +58,22 @@ class Columnizer:
                 for name, get in zip(self.categorical, self._categories_of, strict=True)
             ],
             wrong_type=wrong_type,
-            scores=self.scores(events),
+            scores=scores,
+            labelled=self._labelled(events, scores),
             latency_ms=_floats(list(map(_latency_ms, events))) if self._is_model else None,
         )
 
     def scores(self, events: Sequence[Any]) -> NDArray[np.float64] | None:
         """Return the model's output of each event; None for a feature view."""
         return self._task.outputs(events) if self._is_model else None
+
+    def _labelled(
+        self, events: Sequence[Any], scores: NDArray[np.float64] | None
+    ) -> NDArray[np.bool_] | None:
+        """Return which events have a label of the model; None if each has an output."""
+        if scores is None or not self._task.answers_with_label or not np.isnan(scores).any():
+            return None
+        return np.array([label is not None for label in map(_label, events)], np.bool_)
 
     def published_labels(self, events: Sequence[Any]) -> list[float]:
         """Return the predicted label in each event; NaN where there is none."""

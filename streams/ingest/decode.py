@@ -7,7 +7,6 @@ the slow path, which distinguishes a broken event (rejected) from a broken featu
 
 import contextlib
 import functools
-import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 from msgspec import Struct
 
+from watchkeeper.detectors.profiles.layout import OUTPUT
 from watchkeeper.detectors.tasks import task_of
 from watchkeeper.schemas.events import PredictionId, Time
 from watchkeeper.schemas.monitors import Feature, Monitor
@@ -30,12 +30,13 @@ from watchkeeper.streams.ingest.envelope import (
     open_event,
     unwatched,
 )
+from watchkeeper.streams.ingest.values import fits, is_number
 
 _NAN = float("nan")
 
 
 class Row(NamedTuple):
-    """A decoded event of a declared subject. `wrong` names the features with a wrong type."""
+    """A decoded event of a declared subject. `wrong` names what has a wrong type: features, or `OUTPUT`."""
 
     event: Any
     wrong: tuple[str, ...] = ()
@@ -106,7 +107,7 @@ class SubjectDecoder:
         return msgspec.json.Decoder(self.struct).decode
 
     def convert(self, event: dict[str, Any]) -> Row:
-        """Build a row without the features that have a wrong type.
+        """Build a row without the features, and without the output, that have a wrong type.
 
         Raises:
             msgspec.ValidationError: if another field is missing or has a wrong type.
@@ -119,11 +120,20 @@ class SubjectDecoder:
         for name, feature in self.features.items():
             if name not in given or given[name] is None:
                 continue
-            if _fits(given[name], feature):
+            if fits(given[name], feature):
                 valid[name] = given[name]
             else:
                 wrong.append(name)
+        output = event.get("prediction")
+        if self.monitor.model and isinstance(output, Mapping) and not self._has_number(output):
+            event = {**event, "prediction": {**output, self.task.output_field: None}}
+            wrong.append(OUTPUT)
         return Row(msgspec.convert({**event, "features": valid}, self.struct), tuple(wrong))
+
+    def _has_number(self, output: Mapping[str, Any]) -> bool:
+        """Whether the output is a number or absent."""
+        value = output.get(self.task.output_field)
+        return value is None or is_number(value)
 
 
 def _field(name: str, feature: Feature) -> tuple[Any, Any]:
@@ -141,14 +151,6 @@ def _prediction_fields(output: type[Struct]) -> list[Any]:
         ("segments", dict[str, str] | None, None),
         ("latency_ms", float | None, None),
     ]
-
-
-def _fits(value: Any, feature: Feature) -> bool:
-    if feature.type in ("number", "integer"):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return False
-        return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**1023
-    return isinstance(value, bool if feature.type == "boolean" else str)
 
 
 class EventDecoder:

@@ -15,7 +15,7 @@ COMPONENTS: dict[Component, str] = {
     "worker": "watchkeeper worker",
     "publisher": "a service that publishes its events",
     "canary": "watchkeeper canary",
-    "operator": "watchkeeper apply, reference, rejected",
+    "operator": "watchkeeper apply, accept, reference, rejected",
     "admin": "watchkeeper topics create, doctor",
 }
 """The commands or programs of each component, as the reference lists them."""
@@ -28,7 +28,7 @@ _READ: dict[Component, tuple[TopicName, ...]] = {
     "worker": (*_CONFIGURATION, "checkpoints"),
     "publisher": (),
     "canary": ("alerts", *_CONFIGURATION),
-    "operator": (*SOURCES, *_CONFIGURATION, "rejected", "checkpoints"),
+    "operator": (*SOURCES, *_CONFIGURATION, "alerts", "rejected", "checkpoints"),
     "admin": tuple(TOPICS),
 }
 """The topics that each component reads. A worker also reads those of its stages."""

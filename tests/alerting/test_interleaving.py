@@ -17,6 +17,7 @@ HOURS = 24
 ROW_FINDINGS = [bad("missing", "temp"), bad("stuck", "x1"), bad("unit_change", "temp"), bad("drift", "x2")]
 ROW_FINDINGS += [
     bad("prediction_drift"),
+    bad("prediction_missing"),
     bad("missing", "temp", "origin=EWR"),
     bad("silent"),
     no_data("missing"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.alerting.windows import Session, bad, no_data, summaries, window
 from watchkeeper.alerting.names import BROKEN, NAMES
 from watchkeeper.alerting.subject import SubjectAlerts
-from watchkeeper.schemas.findings import DISTORTING, EXPLAINED_BY, Check
+from watchkeeper.schemas.findings import DISTORTING, EXPLAINED_BY, OUTPUT_CHECKS, Accepted, Check
 
 
 def test_a_fault_fires_once_and_resolves_after_two_good_windows():
@@ -465,18 +465,28 @@ EXPLANATIONS = {
     "out_of_range": "unit_change",
     "unseen_category": "category_renamed",
     "stuck": "unit_change out_of_range unseen_category",
-    "prediction_drift": "unit_change category_renamed missing wrong_type out_of_range stuck",
+    "prediction_stuck": "prediction_out_of_range",
+    "prediction_drift": (
+        "unit_change category_renamed missing wrong_type out_of_range stuck prediction_missing "
+        "prediction_wrong_type prediction_out_of_range prediction_stuck"
+    ),
     "drift": "unit_change category_renamed missing wrong_type out_of_range stuck unseen_category",
 }
 """What a reader of the docs expects: for a check, the faults of the same feature that explain it."""
+OF_LABELS = {
+    "performance": "prediction_missing prediction_wrong_type prediction_out_of_range prediction_stuck",
+    "labels_late": "prediction_missing prediction_wrong_type",
+}
+"""For a check of labels, the faults of the output that explain it."""
 
 
 @pytest.mark.parametrize(
     ("check", "cause"), [(check, cause) for check, causes in EXPLANATIONS.items() for cause in causes.split()]
 )
 def test_a_check_needs_no_alert_while_a_fault_of_the_feature_explains_it(check, cause):
-    found = bad(check) if check == "prediction_drift" else bad(check, "temp")
-    for fault, alerts in ([bad(cause, "temp")], 0), ([], 1):
+    found = bad(check) if check.startswith("prediction") else bad(check, "temp")
+    explains = bad(cause) if cause.startswith("prediction") else bad(cause, "temp")
+    for fault, alerts in ([explains], 0), ([], 1):
         session = Session()
         session.take(*(window(hour, *fault) for hour in range(2)))
         lines = summaries(session.take(*(window(hour, *fault, found) for hour in range(2, 8))))
@@ -484,7 +494,8 @@ def test_a_check_needs_no_alert_while_a_fault_of_the_feature_explains_it(check, 
 
 
 def test_nothing_else_explains_anything():
-    assert {check: set(causes.split()) for check, causes in EXPLANATIONS.items()} == EXPLAINED_BY
+    expected = EXPLANATIONS | OF_LABELS | {"late": "clock"}
+    assert {check: set(causes.split()) for check, causes in expected.items()} == EXPLAINED_BY
 
 
 def test_every_explanation_comes_before_what_it_explains():
@@ -494,4 +505,65 @@ def test_every_explanation_comes_before_what_it_explains():
 
 
 def test_what_distorts_a_feature_is_what_pages_for_its_data():
-    assert set(DISTORTING) == BROKEN - {"duplicates"}
+    assert set(DISTORTING) == BROKEN - {"duplicates", "rejected", "clock", "late", *OUTPUT_CHECKS}
+
+
+@pytest.mark.parametrize(
+    ("check", "cause"), [(check, cause) for check, causes in OF_LABELS.items() for cause in causes.split()]
+)
+def test_a_fault_of_the_output_explains_what_labels_show(check, cause):
+    session = Session()
+    session.take(*(window(hour, bad(cause)) for hour in range(4)))
+    labels = [window(hour, bad(check), kind="labels") for hour in range(4)]
+    assert session.take(*labels) == []
+
+
+def test_what_labels_show_is_told_once_the_output_is_whole_again():
+    session = Session()
+    session.take(window(0, bad("prediction_missing")), *(window(hour) for hour in range(1, 8)))
+    labels = [window(hour, bad("performance"), kind="labels") for hour in range(8)]
+    assert summaries(session.take(*labels)) == ["firing ModelPerformanceDegraded 1"]
+
+
+@pytest.mark.parametrize("check", ["volume", "latency", "duplicates"])
+def test_an_alert_says_that_it_does_not_become_normal_by_itself(check):
+    (alert,) = Session().take(window(0, bad(check)))
+    assert f"watchkeeper accept {alert.fingerprint}" in alert.annotations["description"]
+    assert "does not become normal by itself" in alert.annotations["description"]
+    (stated,) = Session(sensitivity={"new_normal_after": "P2D"}).take(window(0, bad(check)))
+    assert "becomes normal when it has lasted 2 days" in stated.annotations["description"]
+
+
+def test_nobody_is_asked_to_accept_broken_data():
+    (alert,) = Session().take(window(0, bad("missing", "temp")))
+    assert "accept" not in alert.annotations["description"]
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [("alice", "Accepted as the new normal by alice."), ("sensitivity.new_normal_after", "so long")],
+)
+def test_what_is_accepted_resolves_at_once_and_says_why(by, words):
+    session = Session()
+    session.take(window(0, bad("latency"), bad("latency", segment="origin=EWR"), bad("duplicates")))
+    accepted = [Accepted("latency", None, None, by), Accepted("latency", "origin=EWR", None, by)]
+    (alert,) = session.take(msgspec.structs.replace(window(1, bad("duplicates")), accepted=accepted))
+    assert (alert.status, alert.labels["alertname"]) == ("resolved", "LatencyHigh")
+    assert words in alert.annotations["resolution"]
+
+
+def test_traffic_that_an_older_version_judged_by_version_is_resolved():
+    session = Session()
+    (alert,) = session.take(window(0, bad("volume")))
+    old = msgspec.msgpack.decode(msgspec.msgpack.encode(session.subject))
+    del old["whole_traffic"]
+    session.subject = msgspec.convert(old, SubjectAlerts)
+    (resolved,) = session.take(window(1))
+    assert (resolved.fingerprint, resolved.status) == (alert.fingerprint, "resolved")
+
+
+def test_a_feature_cannot_be_taken_for_the_output():
+    features = {"prediction": {"type": "number"}}
+    session = Session(features=features)
+    alerts = session.take(window(0, bad("missing", "prediction"), bad("prediction_missing")))
+    assert {alert.labels["alertname"] for alert in alerts} == {"FeatureMissing", "PredictionMissing"}

@@ -29,8 +29,9 @@ def monitor(model: str, team: str, task: str) -> Monitor:
 
 
 def prediction(model: str, row: int) -> tuple[str, str, bytes]:
-    """A score in percent: valid for a regression, invalid for a classifier."""
+    """A prediction; that of the bad team has a latency in words."""
     event = {"prediction_id": f"{model}-{row}", "model": model, "event_time": at(row)}
+    event |= {"latency_ms": "slow"} if model == "risk" else {}
     output = {"value": row % 70, "score": 50}
     value = json.dumps({**event, "features": {"age": row % 90}, "prediction": output}).encode()
     return "predictions", f"{model}-{row}", value
@@ -56,12 +57,9 @@ def test_a_bad_team_stops_nobody_and_its_owner_is_paged(settings: Settings, tmp_
         assert window["subject"] == "good"
         assert worker.poll() is None, running.logs()
         assert "\x1b" not in running.logs()  # no control characters
-        apply(settings, monitor("risk", "team-b", "regression"))
         assert replay(settings) == EVENTS
-        counted = wait_for_rows(settings, running, {"predictions": 2 * EVENTS}).values()
-    ages = {each["subject"]: mean(each, "age") for each in counted}
-    assert ages == {name: pytest.approx(sum(row % 90 for row in range(EVENTS)) / EVENTS) for name in ages}
-    assert ages.keys() == {"good", "risk"}
+        until(lambda: len(rejected(settings)) == 2 * EVENTS, running)
+    assert mean(window, "age") == pytest.approx(sum(row % 90 for row in range(EVENTS)) / EVENTS)
 
 
 def alerts(settings: Settings) -> list[dict[str, Any]]:

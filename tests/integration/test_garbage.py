@@ -34,7 +34,7 @@ GARBAGE: list[tuple[Reason, str, bytes | None]] = [
     ("malformed_json", "predictions", prediction(1, features={"age": float("nan")})),
     ("empty", "predictions", None),
     ("empty", "labels", b""),
-    ("invalid_event", "predictions", prediction(1, prediction={"score": "high"})),
+    ("invalid_event", "predictions", prediction(1, prediction="high")),
     ("invalid_event", "predictions", b"[1, 2, 3]"),
     ("invalid_event", "labels", b'{"prediction_id": "p1", "label_time": 1767225600000}'),
     ("unknown_model", "predictions", prediction(1, model="nobody-knows-me")),

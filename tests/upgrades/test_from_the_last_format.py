@@ -25,8 +25,10 @@ CHANGED: dict[str, set[str]] = {
 }
 """Fields that are new, or have a new wording, since format 1, by topic."""
 MEASURES = ("psi", "psi_excess", "jensen_shannon", "hellinger", "total_variation", "wasserstein")
-DROPPED = {"orphan_labels", *MEASURES, *(f"prediction_{name}" for name in MEASURES)}
-"""Statistics that were removed (an orphan belongs to no version and window) or are measured better now."""
+DROPPED = {
+    "orphan_labels", "prediction_wrong_type_ratio", *MEASURES, *(f"prediction_{name}" for name in MEASURES)
+}  # fmt: skip
+"""Statistics that were removed (an orphan belongs to no version), are new, or are measured better now."""
 COMPARED_OTHERWISE = {"missing", "wrong_type", "out_of_range"}
 """Checks that compare only with the reference now; before, they compared with recent windows too."""
 REWORDED = {"summary", "description", "action", "resolution"}

@@ -10,10 +10,10 @@ from watchkeeper.detectors.checks.quality import (
     latency,
     missing,
     out_of_range,
+    output,
     stuck,
     unit_change,
     unseen_category,
-    volume,
     wrong_type,
 )
 from watchkeeper.detectors.checks.quality.proportions import rise_p_value
@@ -31,12 +31,12 @@ __all__ = [
     "latency",
     "missing",
     "out_of_range",
+    "output",
     "past_shares",
     "rise_p_value",
     "share_rise",
     "stuck",
     "unit_change",
     "unseen_category",
-    "volume",
     "wrong_type",
 ]

@@ -12,6 +12,9 @@ from watchkeeper.schemas.findings import Finding
 
 _FACTOR = 2.0
 """The smallest ratio of the percentiles that is a finding. Chosen by hand: smaller rises are common."""
+_RISING_FACTOR, _RISING = 1.25, 1e-4
+"""The smallest ratio, and the significance, of a rise that keeps a window out of the recent windows for a
+while: a fault may have begun in it. Chosen by hand: smaller rises are common."""
 _SHARE = 0.95
 """The percentile of latencies that is compared, as a share."""
 
@@ -60,6 +63,19 @@ def check(case: Case) -> Finding | None:
         segment=case.segment,
         evidence={"now_ms": _quantiles(case.window), "before_ms": _quantiles(past.profile)},
     )
+
+
+def is_rising(case: Case) -> bool:
+    """Whether the latency rose beyond chance and by a quarter, even if too little for a finding.
+
+    Args:
+        case: The window and what it is compared with.
+    """
+    past, now = case.recent, case.window.latency_quantile_ms(_SHARE)
+    if past is None or now is None or past.latency.sum() < SHARE_ROWS_MIN:
+        return False
+    before = past.latency_quantile_ms(_SHARE)
+    return before is not None and now >= _RISING_FACTOR * before and _rise(case.window, past) <= _RISING
 
 
 def _rise(window: RowsProfile, past: RowsProfile) -> float:

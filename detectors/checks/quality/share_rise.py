@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, get_args
 from watchkeeper.detectors.checks import wording
 from watchkeeper.detectors.checks.quality.proportions import rise_p_value
 from watchkeeper.detectors.checks.window_case import RECENT, REFERENCE, Case, summary_of
+from watchkeeper.detectors.profiles.layout import OUTPUT
 from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 from watchkeeper.detectors.profiles.spans import BrokenKind
 from watchkeeper.schemas.findings import Check, Finding
@@ -14,7 +15,12 @@ _RISING = 1e-4
 """Significance of a rise that keeps a window out of the recent windows, even without a finding. Chosen by
 hand: larger than the level of a finding, so that a slow rise does not raise its own limit."""
 
-_DECIDED_BY_REFERENCE: frozenset[Check] = frozenset({"missing", "wrong_type", "out_of_range"})
+_DECIDED_BY_REFERENCE: frozenset[Check] = frozenset(
+    {
+        "missing", "wrong_type", "out_of_range", "prediction_missing", "prediction_wrong_type",
+        "prediction_out_of_range",
+    }
+)  # fmt: skip
 """The checks that compare with the reference alone where there is one."""
 
 
@@ -71,14 +77,20 @@ def is_rising(case: Case) -> bool:
         case: The window and what it is compared with.
     """
     return any(
-        _rises(RowShare(getattr(now, kind), now.rows), past_shares(case, feature, kind))
-        for feature in case.monitor.features
+        rises(RowShare(getattr(now, kind), now.rows), past_shares(case, feature, kind))
+        for feature in (*case.monitor.features, OUTPUT)
         if (now := summary_of(case.window, feature)) is not None and now.rows >= SHARE_ROWS_MIN
         for kind in get_args(BrokenKind)
     )
 
 
-def _rises(now: RowShare, pasts: Sequence[RowShare]) -> bool:
+def rises(now: RowShare, pasts: Sequence[RowShare]) -> bool:
+    """Whether a share is larger than in every past, beyond chance, and there are recent windows among these.
+
+    Args:
+        now: The share in the window.
+        pasts: The shares in the past.
+    """
     return (
         RECENT in {past.name for past in pasts}
         and now.value > max(past.most for past in pasts)
@@ -98,7 +110,7 @@ def share_rise(
     Args:
         case: The window and what it is compared with.
         check: The check that the finding belongs to.
-        feature: The feature, or None for a property of whole rows.
+        feature: The feature, `OUTPUT`, or None for a property of whole rows.
         what: The start of the explanation, such as "temp is missing".
         now: The share in the window.
         pasts: The shares in the past, by `past_shares`.
@@ -123,7 +135,7 @@ def share_rise(
         value=now.value,
         threshold=before.most + least,
         p_value=p_value,
-        feature=feature,
+        feature=feature or None,
         segment=case.segment,
         evidence=_evidence(now, known),
     )

@@ -11,7 +11,7 @@ from watchkeeper.detectors.profiles.layout import BINS
 from watchkeeper.detectors.profiles.sample_size import SHARE_ROWS_MIN
 from watchkeeper.detectors.profiles.spans import LIMIT_SPANS_MIN
 from watchkeeper.detectors.profiles.summaries import NumberSummary
-from watchkeeper.schemas.findings import Finding
+from watchkeeper.schemas.findings import Check, Finding
 
 _COMMON = 0.5
 """The largest share of the past that a stuck value may have. Chosen by hand: a run of a common value is often
@@ -56,6 +56,21 @@ def check(case: Case, feature: str) -> Finding | None:
     """
     if case.spans is None or not applies(case) or case.spans.constant.get(feature):
         return None
+    return find(case, "stuck", feature, feature)
+
+
+def find(case: Case, check: Check, feature: str, what: str) -> Finding | None:
+    """Find one value in all rows of a window that is rare in the past.
+
+    Args:
+        case: The window and what it is compared with.
+        check: The check that the finding belongs to.
+        feature: The feature; `OUTPUT` is the model's output.
+        what: The name of the value in the explanation.
+
+    Returns:
+        A finding, or None.
+    """
     run = _number_run(case, feature) or _category_run(case, feature)
     if (
         run is None
@@ -67,15 +82,15 @@ def check(case: Case, feature: str) -> Finding | None:
     if p_value > case.level_of(feature):
         return None
     return Finding(
-        check="stuck",
+        check=check,
         state="bad",
         explanation=(
-            f"{case.where}{feature} has the value {run.value} in all {run.rows} rows; "
+            f"{case.where}{what} has the value {run.value} in all {run.rows} rows; "
             f"at most {wording.share(run.share)} of past rows had it."
         ),
         value=float(run.rows),
         p_value=p_value,
-        feature=feature,
+        feature=feature or None,
         segment=case.segment,
         evidence={"stuck_at": run.value, "rows": run.rows, "share_before": wording.tidy(run.share)},
     )

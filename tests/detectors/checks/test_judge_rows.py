@@ -14,6 +14,7 @@ from watchkeeper.detectors.checks.judge_rows import FEATURE_CHECKS, judge_rows
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.detectors.profiles.rows import RowsProfile
+from watchkeeper.schemas.findings import OUTPUT_CHECKS
 
 NOW = DAYS + 8
 STATISTICS = Path(__file__).parents[3] / "docs" / "reference" / "statistics.md"
@@ -78,7 +79,7 @@ def test_a_moved_score_is_prediction_drift(world):
 def test_few_rows_are_no_data_and_never_ok(world):
     judged = world.judge(day(NOW, 12))
     reported = {each.check for each in judged.findings if each.state == "no_data"}
-    assert reported == set(judged.checked) - {"volume"}
+    assert reported == set(judged.checked)
     assert (
         "12 rows are too few" in next(each for each in judged.findings if each.state == "no_data").explanation
     )
@@ -106,7 +107,7 @@ def test_all_checks_of_a_window_with_a_past_are_made(world):
     judged = world.judge(day(NOW))
     assert set(judged.checked) == {
         *FEATURE_CHECKS,
-        "volume",
+        *OUTPUT_CHECKS,
         "latency",
         "duplicates",
         "drift",

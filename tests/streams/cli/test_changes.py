@@ -1,15 +1,19 @@
 """When changes by `apply` and `reference build` take effect, on a real broker."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
 from tests.streams.cli.cli_runs import MONITOR, rows, run, write_csv, write_monitor
-from watchkeeper.schemas.revisions import MonitorRecord, MonitorRevision
+from watchkeeper.schemas.alerts import Alert
+from watchkeeper.schemas.revisions import Acceptance, MonitorRecord, MonitorRevision
 from watchkeeper.streams.cli.current import read_configuration
+from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.topics import topic_name
 
 Command = Callable[..., Result]
 
@@ -109,3 +113,40 @@ def test_a_record_holds_what_fits_and_reports_what_does_not(
     monkeypatch.setattr("watchkeeper.streams.cli.changes.RECORD_BYTES_MAX", 100)
     path.write_text(MONITOR)
     assert "at most 100 fit; declare less" in command("apply", path, code=2).stderr
+
+
+def test_an_alert_is_accepted_by_its_fingerprint(
+    command: Command, settings: Settings, tmp_path: Path
+) -> None:
+    write_csv(tmp_path / "rows.csv", rows())
+    command("apply", write_monitor(tmp_path, "reference: {file: rows.csv}\n"))
+    send_alert(settings, "3f9a1c0b52d7e684", alertname="VolumeChange", segment="origin=EWR")
+    send_alert(settings, "3f9b000000000000", alertname="FeatureMissing", feature="distance")
+    send_alert(settings, "4000000000000000", "resolved", alertname="LatencyHigh")
+    printed = command("accept", "3f9a", "--by", "alice").stdout
+    assert "flight-delay: VolumeChange, only origin=EWR accepted as the new normal by alice" in printed
+    before, after = read_configuration(settings).monitor_revisions("flight-delay")
+    assert (after.monitor, after.takes_effect_at_ms is not None) == (before.monitor, True)
+    assert after.accepted == [Acceptance(check="volume", segment="origin=EWR", by="alice")]
+    send_alert(settings, "5e00000000000000", alertname="LatencyHigh", environment="staging")
+    assert "flight-delay@staging: is not monitored" in command("accept", "5e", code=2).stderr
+    for alert, why in {
+        "3f9": "2 alerts begin with",
+        "3f9b": "compares with the reference",
+        "4": "is resolved; there is nothing to accept",
+        "6": "no alert has the fingerprint",
+    }.items():
+        assert why in command("accept", alert, code=2).stderr
+    command("accept", "3f9a", "--by", "bob", "--dry-run")
+    assert len(read_configuration(settings).monitor_revisions("flight-delay")) == 2
+
+
+def send_alert(settings: Settings, fingerprint: str, status: str = "firing", **labels: str) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    alert = Alert(
+        fingerprint=fingerprint, status=status, pages=False, labels={"model": "flight-delay", **labels},
+        annotations={}, started_at=at, updated_at=at,
+    )  # fmt: skip
+    sender = producer(settings)
+    sender.produce(topic_name(settings, "alerts"), alert.model_dump_json().encode(), fingerprint.encode())
+    assert sender.flush(20) == 0

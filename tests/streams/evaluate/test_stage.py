@@ -220,17 +220,6 @@ def test_a_fault_that_begins_within_a_window_is_told_from_the_windows_before_it(
     assert [end for end, _, _, segment in found if segment is None] == list(range(first, 81, 5))
 
 
-def test_traffic_that_stays_low_is_a_new_normal_after_eight_windows(rng):
-    of = watched(rows_per_min=40, segments=[])
-    folding = evaluating(of)
-    live(folding, of, rng, 0, 40, n=20)
-    told = live(folding, of, rng, 40, 60, n=3)
-    folding = restarted(folding, of)
-    told += live(folding, of, rng, 60, 140, n=3)
-    found = [end for end, _, _, segment in checks(told, "volume") if segment is None]
-    assert found == list(range(45, 90, 5))
-
-
 def test_rolling_windows_end_every_so_often_and_their_past_does_not_overlap_them(rng):
     of = Watched(monitor(windows={"pane": "PT1M", "size": "PT5M", "every": "PT1M", "lateness": "PT0S"}), {})
     folding = evaluating(of)

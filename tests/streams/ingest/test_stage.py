@@ -111,7 +111,6 @@ GARBAGE = {
     "empty": [None, b""],
     "invalid_event": [
         b"[1, 2]", b"7", {"model": "risk"}, {k: v for k, v in prediction(1, 1).items() if k != "model"},
-        prediction(1, 1, prediction={"score": 1.5}), prediction(1, 1, prediction={"score": "high"}),
         prediction(1, 1, features=[1]), prediction(1, 1, event_time="2026-01-01"),
         prediction(1, 1, prediction_id=5),
     ],
@@ -136,6 +135,28 @@ def test_garbage_is_rejected_with_its_reason_and_found_again(reason):
     assert all(r.message and r.topic == "predictions" for r in found)
     account = ingest.partition.accounts["predictions"]
     assert (account.accepted, account.rejected) == (2, len(GARBAGE[reason]))
+
+
+def test_a_broken_output_counts_against_the_output_and_not_the_event():
+    ingest = fold()
+    outputs = [
+        {"score": 0.5},
+        {"score": 37.5},
+        {"score": "0.5"},
+        {"score": True},
+        {"score": None},
+        {},
+        {"label": 1},
+    ]
+    events = [prediction(i, 1, prediction=output) for i, output in enumerate(outputs)]
+    ingest.fold("predictions", records(events), NOW_MS)
+    ingest.fold("predictions", records([prediction(9, 200)], 9), NOW_MS)
+    profile = rows_of(next(p for p in panes(ingest.outputs()) if p.segment is None))
+    output = profile.output
+    assert (output.rows, output.usable, output.outside) == (7, 2, 1)
+    assert (output.wrong_type, output.missing, profile.labelled) == (2, 3, 1)
+    account = ingest.partition.accounts["predictions"]
+    assert (account.accepted, account.rejected) == (8, 0)
 
 
 def test_a_wrong_type_counts_against_the_feature_and_not_the_event():

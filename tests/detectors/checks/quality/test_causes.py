@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from tests.detectors.checks.worlds import DAYS, ROWS, World, day, declare
-from watchkeeper.schemas.findings import QUALITY_CHECKS
+from watchkeeper.schemas.findings import OUTPUT_CHECKS, QUALITY_CHECKS
 
 NOW = DAYS + 8
+OF_ROWS_ELSEWHERE = {"silent", "volume", "rejected", "clock", "late", *OUTPUT_CHECKS}
+"""Checks of the stream, and of the output (`test_output.py`)."""
 
 
 @pytest.fixture(scope="module")
@@ -260,19 +262,6 @@ def test_stuck_is_not_judged_where_it_is_not_known_how_windows_vary():
     assert "stuck" not in judged.checked
 
 
-def test_far_fewer_or_more_rows_are_named(world):
-    finding = only(world.faults(day(NOW, 40)), "volume")
-    assert "40 rows arrived" in finding.explanation
-    only(world.faults(day(NOW, ROWS * 6)), "volume")
-    assert world.faults(day(NOW, ROWS * 4)) == []
-    assert world.faults(day(NOW, ROWS // 4)) == []
-
-
-def test_no_rows_at_all_are_a_fault_of_volume(world):
-    finding = only(world.faults(day(NOW, 0)), "volume")
-    assert finding.value == 0
-
-
 def test_slow_serving_is_named(world):
     finding = only(world.faults(day(NOW, latency_ms=lambda x: x * 3)), "latency")
     assert finding.evidence["now_ms"]["p50"] > 2 * finding.evidence["before_ms"]["p50"]
@@ -305,5 +294,5 @@ def test_sensitivity_decides_how_large_a_fault_must_be():
 
 def test_every_check_of_rows_has_a_planted_fault_here():
     here = Path(__file__).read_text()
-    of_rows = [check for check in QUALITY_CHECKS if check != "silent"]
+    of_rows = [check for check in QUALITY_CHECKS if check not in OF_ROWS_ELSEWHERE]
     assert [check for check in of_rows if f'"{check}"' not in here] == []
