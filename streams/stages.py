@@ -27,10 +27,13 @@ def stages(settings: Settings, registry: Registry) -> list[Stage[Any]]:
     limit = RejectedLimit(settings.rejected_share_max, settings.rejected_events_min)
     subjects = Subjects(registry)
     idle_ms = round(settings.idle_seconds * 1000)
+    early_ms = round(settings.early_labels_seconds * 1000)
     return [
         Stage(
             INGEST,
-            lambda number: IngestFold(number, settings.partitions, registry, idle_ms, limit, subjects),
+            lambda number: IngestFold(
+                number, settings.partitions, registry, idle_ms, limit, subjects, early_ms
+            ),
             observe_saved=observe_ingest,
         ),
         Stage(EVALUATE, lambda number: EvaluateFold(registry, sources, number)),

@@ -7,20 +7,20 @@ import numpy as np
 
 from watchkeeper.detectors.tasks import Task, read_label
 from watchkeeper.schemas.findings import Kind
-from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.schemas.times import LATEST_MS
+from watchkeeper.streams.fold.protocol import LOG_APPEND_TIME, Record
 from watchkeeper.streams.ingest.clock import time_ms
 from watchkeeper.streams.ingest.columnizer import times_ms
-from watchkeeper.streams.ingest.decode import LabelRow, decode_all
+from watchkeeper.streams.ingest.decode import EventDecoder, LabelRow, decode_all
 from watchkeeper.streams.ingest.early_labels import LabelValue
-from watchkeeper.streams.ingest.envelope import EventRefusal, unwatched
+from watchkeeper.streams.ingest.envelope import EventRefusal, publisher, unwatched
 from watchkeeper.streams.ingest.intakes import Subjects
 from watchkeeper.streams.ingest.redecode import decode_in_time
 from watchkeeper.streams.ingest.rows import Rows
+from watchkeeper.streams.ingest.spans import AHEAD_MS, Times
 
 EARLIEST_MS = 946_684_800_000
 """Earliest valid time of an event: 2000-01-01. An earlier one is usually in a wrong unit."""
-AHEAD_MS_MAX = 3_600_000
-"""How many ms the time of an event may be ahead of now. Chosen by hand; later times close panes early."""
 LABEL_MAX = 1e300
 """Largest absolute value of a label. Chosen by hand, far below the largest float."""
 
@@ -34,6 +34,8 @@ class Decoded(NamedTuple):
     """For each decoded event, the index of its record."""
     events: Mapping[str, Sequence[int]] = {}
     """By subject, the index of each row's event in `at`."""
+    ahead: bool = False
+    """Whether an event's time is later than its bound."""
 
 
 class Reading:
@@ -42,13 +44,13 @@ class Reading:
     def __init__(self, subjects: Subjects) -> None:
         self._subjects = subjects
 
-    def rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> Decoded:
+    def rows(self, kind: Kind, records: Sequence[Record], bounds: Times) -> Decoded:
         """Decode predictions or features.
 
         Args:
             kind: The kind of the records.
             records: The chunk.
-            now_ms: The current time in milliseconds since 1970, to refuse events that are ahead of it.
+            bounds: For each record, how far it may move event time.
         """
         decoder = self._subjects.decoders[kind]
         chunk = decode_all(decoder, records)
@@ -56,7 +58,12 @@ class Reading:
             return Decoded({}, chunk.refused)
         chunk, times = decode_in_time(decoder, records, chunk, times_ms(chunk.events))
         events, at, wrong, refused = chunk
-        good = self._in_range(events, at, times, refused, now_ms)
+        limits = bounds if len(at) == len(records) else bounds[list(at)]
+        ahead = bool((times > limits).any())
+        reach = np.minimum(times, limits) if ahead else None
+        bad = self._bad_times(decoder, events, times, limits if ahead else None)
+        refused.update({at[i]: _bad_time(records[at[i]], *why) for i, why in bad.items()})
+        good = range(len(events)) if not bad else [i for i in range(len(events)) if i not in bad]
         grouped: dict[str, list[int]] = {}
         names = {struct: decoder.by_struct[struct].value.name for struct in set(map(type, events))}
         if len(names) == 1:
@@ -72,58 +79,114 @@ class Reading:
                 times if whole else times[index],
                 {new: wrong[at[old]] for new, old in enumerate(index) if at[old] in wrong} if wrong else {},
                 records[0].offset,
+                reach if whole or reach is None else reach[index],
             )
-        return Decoded(rows, refused, at, grouped)
+        return Decoded(rows, refused, at, grouped, ahead)
 
-    def _in_range(
-        self,
-        events: Sequence[Any],
-        at: Sequence[int],
-        times: "np.ndarray[Any, np.dtype[np.int64]]",
-        refused: dict[int, EventRefusal],
-        now_ms: int,
-    ) -> Sequence[int]:
-        """Refuse events with an impossible time; return the indices of the others."""
-        bad: dict[int, EventRefusal] = {}
-        for i in np.flatnonzero((times < EARLIEST_MS) | (times > now_ms + AHEAD_MS_MAX)).tolist():
-            bad[i] = _bad_time("event_time", int(times[i]))
-        refused.update({at[i]: refusal for i, refusal in bad.items()})
-        return range(len(events)) if not bad else [i for i in range(len(events)) if i not in bad]
+    def _bad_times(
+        self, decoder: EventDecoder, events: Sequence[Any], times: Times, limits: Times | None
+    ) -> dict[int, "BadTime"]:
+        """Return why the time of some events is impossible, by index of event."""
+        bad = {
+            i: BadTime("event_time", int(times[i]))
+            for i in np.flatnonzero((times < EARLIEST_MS) | (times > LATEST_MS)).tolist()
+        }
+        if limits is None:
+            return bad
+        for i in np.flatnonzero((times > limits) & (times <= LATEST_MS)).tolist():
+            ahead_ms = self._ahead_ms(decoder.by_struct[type(events[i])].value.name, int(times[i]))
+            if times[i] > limits[i] + ahead_ms:
+                bad[i] = BadTime("event_time", int(times[i]), int(limits[i]), ahead_ms)
+        return bad
+
+    def _ahead_ms(self, model: str | None, time_ms: int) -> int:
+        """Return how far an event may be ahead: an event that names no subject, as far as that of any."""
+        intakes = self._subjects.intakes
+        named = intakes.values() if model is None else [intakes[model]]
+        return max((each.revisions.at(time_ms).spans.ahead_ms for each in named), default=AHEAD_MS)
 
     def truths(
-        self, records: Sequence[Record], now_ms: int
+        self, records: Sequence[Record], bounds: Times
     ) -> tuple[list[LabelValue], dict[int, EventRefusal]]:
-        """Decode labels. Refusals are by index of record."""
+        """Decode labels. Refusals are by index of record.
+
+        Args:
+            records: The chunk.
+            bounds: For each record, how far it may move event time.
+        """
         events, at, _, refused = decode_all(self._subjects.labels, records)
         truths = []
+        limits = bounds.tolist()
         for index, event in zip(at, events, strict=True):
-            truth = self._truth(event, records[index].offset, now_ms)
+            truth = self._truth(event, records[index], limits[index])
             if isinstance(truth, EventRefusal):
                 refused[index] = truth
             else:
                 truths.append(truth)
         return truths, refused
 
-    def _truth(self, row: LabelRow, offset: int, now_ms: int) -> LabelValue | EventRefusal:
+    def _truth(self, row: LabelRow, record: Record, limit_ms: int) -> LabelValue | EventRefusal:
         if row.model is not None and row.model not in self._subjects.intakes:
             return unwatched("model", row.model)
         label_ms = time_ms(row.label_time)
-        if not EARLIEST_MS <= label_ms <= now_ms + AHEAD_MS_MAX:
-            return _bad_time("label_time", label_ms)
+        if not EARLIEST_MS <= label_ms <= LATEST_MS:
+            return _bad_time(record, "label_time", label_ms)
+        if label_ms > limit_ms and label_ms > limit_ms + (ahead_ms := self._ahead_ms(row.model, label_ms)):
+            return _bad_time(record, "label_time", label_ms, limit_ms, ahead_ms)
+        label = self._label(row)
+        if isinstance(label, EventRefusal):
+            return label
+        return LabelValue(
+            row.prediction_id,
+            row.model,
+            label,
+            label_ms,
+            record.offset,
+            reach_ms=min(label_ms, limit_ms),
+            appended_ms=min(record.timestamp, limit_ms),
+        )
+
+    def _label(self, row: LabelRow) -> float | EventRefusal | None:
         if row.retracted:
-            return LabelValue(row.prediction_id, row.model, None, label_ms, offset)
+            return None
         label = read_label(row.label) if row.model is None else self._task(row.model).label(row.label)
         if label is None or abs(label) > LABEL_MAX:
             must_be = Task.label_is if row.model is None else self._task(row.model).label_is
             return EventRefusal("invalid_event", f"`$.label` must be {must_be}")
-        return LabelValue(row.prediction_id, row.model, label, label_ms, offset)
+        return label
 
     def _task(self, model: str) -> Task[Any]:
         return self._subjects.intakes[model].revisions.latest.subject.task
 
 
-def _bad_time(field: str, ms: int) -> EventRefusal:
+class BadTime(NamedTuple):
+    """An impossible time of an event."""
+
+    field: str
+    time_ms: int
+    limit_ms: int | None = None
+    """The time at which the event was appended, if it is ahead of it."""
+    ahead_ms: int = 0
+    """How far it may be ahead."""
+
+
+def _bad_time(
+    record: Record, field: str, ms: int, limit_ms: int | None = None, ahead_ms: int = 0
+) -> EventRefusal:
+    if limit_ms is None:
+        return EventRefusal(
+            "time_out_of_range", f"`$.{field}` is {ms} ms since 1970; it must be after 1999 and before 10000"
+        )
+    by_broker = record.timestamp_type == LOG_APPEND_TIME
+    read = "Kafka appended the event" if by_broker else "the event was first read"
+    source = publisher(record)
+    whose = f"the clock of {source!r}" if source else "its publisher's clock"
     return EventRefusal(
-        "time_out_of_range",
-        f"`$.{field}` is {ms} ms since 1970; it must be after 1999 and at most an hour ahead of now",
+        "time_ahead",
+        f"`$.{field}` is {_seconds(ms - limit_ms)} s later than the time at which {read}; at most "
+        f"{_seconds(ahead_ms)} s are allowed (`windows.ahead`): correct {whose}",
     )
+
+
+def _seconds(ms: int) -> str:
+    return f"{ms / 1000:,.0f}"
