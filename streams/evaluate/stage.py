@@ -171,7 +171,8 @@ class EvaluateFold(BaseFold):
             versions = {name: each for name, each in versions.items() if each.predictions}
             self._coverages[pane.subject] = versions
         coverage = versions.setdefault(pane.version, LabelCoverage())
-        coverage.add(pane.kind == "labels", bucket_ms, pane.rows)
+        clock_ms = self._watermarks.clock_ms(self._sources)
+        coverage.add(pane.kind == "labels", bucket_ms, pane.rows, clock_ms)
 
     def _drop(self, key: WindowsKey) -> None:
         self._windows.drop(key)
@@ -263,10 +264,11 @@ class EvaluateFold(BaseFold):
         labels = self._watermarks.of("labels", subject)
         until_ms = self._watermarks.of("predictions", subject).reached_ms
         until_ms = until_ms if labels.idle else min(until_ms, labels.reached_ms)
+        clock_ms = self._watermarks.clock_ms(self._sources)
         return [
             window(subject, version, each)
             for version, coverage in sorted(self._coverages.get(subject, {}).items())
-            for each in coverage.judge(until_ms, self._rules.labels(subject, version))
+            for each in coverage.judge(until_ms, self._rules.labels(subject, version), clock_ms, labels.idle)
         ]
 
     def _send(self, outputs: Sequence[Output]) -> None:

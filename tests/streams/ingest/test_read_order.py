@@ -214,4 +214,7 @@ def test_labels_flow_on_after_their_predictions_have_ended():
         for topic in ("predictions", "labels", "features"):
             ingest.caught_up(topic, now_ms)
     assert not ingest.partition.clock("labels", "risk").idle
-    assert ingest.partition.clock("labels", "risk").closed_ms > ingest.partition.clock("predictions", "risk").latest_ms
+    assert (
+        ingest.partition.clock("labels", "risk").closed_ms
+        > ingest.partition.clock("predictions", "risk").latest_ms
+    )
