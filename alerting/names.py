@@ -46,6 +46,27 @@ NAMES: dict[Check, AlertName] = {
         "Traffic changed",
         "Ask the callers whether they moved, doubled or dropped traffic on purpose.",
     ),
+    "rejected": AlertName(
+        "RejectedShareHigh",
+        "data_quality",
+        "critical",
+        "Events rejected",
+        "Roll the publisher back or correct the monitor. Then run `watchkeeper rejected replay`.",
+    ),
+    "clock": AlertName(
+        "PublisherClockWrong",
+        "data_quality",
+        "critical",
+        "A publisher's clock is wrong",
+        "Correct the clock or the time zone of the publisher. Its events are in no statistic.",
+    ),
+    "late": AlertName(
+        "EventsLate",
+        "data_quality",
+        "critical",
+        "Events too late",
+        "Find what delays the events, or raise `windows.lateness`. Late events are in no statistic.",
+    ),
     "latency": AlertName(
         "LatencyHigh",
         "traffic",

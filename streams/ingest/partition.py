@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.profiles import Watermark
 from watchkeeper.schemas.times import BEGINNING_MS
@@ -17,6 +18,7 @@ from watchkeeper.streams.ingest.panes import Panes, SavedPane
 from watchkeeper.streams.ingest.quarantine import Quarantine
 from watchkeeper.streams.ingest.replays import Replays
 from watchkeeper.streams.ingest.spans import PaneGrid, Times
+from watchkeeper.streams.ingest.tally import SubjectTally, Tallies
 from watchkeeper.streams.topics.partitioning import partition_of
 
 MISTIMED_MAX = 100_000
@@ -39,6 +41,7 @@ class PartitionState(msgspec.Struct):
     since: dict[str, dict[str, int]] = {}
     given_up: tuple[int, int] = (BEGINNING_MS, BEGINNING_MS)
     clamped: dict[str, list[Clamped]] = {}
+    tallies: dict[str, SubjectTally] = {}
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -63,6 +66,7 @@ class Partition:
         self.join = Join()
         self.accounts = {topic: Account() for topic in ("predictions", "labels", "features")}
         self.labels = LabelAccount()
+        self.tallies = Tallies(self.source)
         self.replays: dict[str, Replays] = {}
         self.quarantines: dict[str, Quarantine] = {}
         self.mistimed: dict[str, list[int]] = {}
@@ -173,6 +177,15 @@ class Partition:
             times = {kind: {subject: clock.closed_ms}}
             self._send(subject, _encode(Watermark(self.source, now_ms, times, {kind: idle} if idle else {})))
 
+    def send_accounts(self, now_ms: int) -> None:
+        """Send the accounts of subjects with trouble to evaluate."""
+        for report in self.tallies.reports(now_ms, self._window_ms):
+            self._send(report.subject, _encode(report))
+
+    def _window_ms(self, subject: str) -> int | None:
+        intake = self.subjects.intakes.get(subject)
+        return milliseconds(intake.watched.latest.monitor.windows.size) if intake else None
+
     def heartbeat(self, now_ms: int) -> list[Message]:
         """Return a message to each partition of evaluate if any subject is idle: those are still idle."""
         if not any(clock.idle for clock in self.clocks.values()):
@@ -212,6 +225,7 @@ class Partition:
             self.since,
             self.given_up,
             self.clamped,
+            self.tallies.saved(),
         )
         return _encode(saved)
 
@@ -228,6 +242,7 @@ class Partition:
         self.since = saved.since
         self.given_up = saved.given_up
         self.clamped = saved.clamped
+        self.tallies = Tallies(self.source, saved.tallies)
         self.needs = saved.needs
         self.needed_clocks = {
             topic: {name: Clock(latest_ms=ms) for name, ms in clocks.items()}

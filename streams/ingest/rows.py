@@ -157,7 +157,9 @@ class RowsIntake:
         account = self._partition.accounts[self._kind]
         account.late += n_late
         account.duplicate += n_repeated
-        account.accepted += len(late) - n_late - n_repeated
+        accepted = len(late) - n_late - n_repeated
+        account.accepted += accepted
+        self._partition.tallies.count(self._kind, batch.subject, accepted, n_late, n_repeated)
         for start_ms in np.unique(places.starts[late | repeated]).tolist():
             here = places.starts == start_ms
             # A late row is counted in an open pane, where another monitor may be in force.

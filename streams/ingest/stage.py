@@ -87,6 +87,7 @@ class IngestFold(BaseFold):
         self._labels.expire_unnamed()
         self.partition.join.bound()
         self.gate.reject(topic, records, refused, now_ms)
+        self.partition.send_accounts(now_ms)
 
     def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
         limits = bounds(records, now_ms)
@@ -162,9 +163,10 @@ class IngestFold(BaseFold):
             self._labels.expire(subject)
 
     def tick(self, now_ms: int) -> None:
-        """Record when the partition began to be read. Idle time counts from the first call."""
+        """Record when the partition began to be read, from which idle time counts; send what is due."""
         if self._began_ms is None:
             self._began_ms = now_ms
+        self.partition.send_accounts(now_ms)
 
     def caught_up(self, topic: str, now_ms: int) -> None:
         """Record that a topic is read to its end: subjects without rows for a while are idle, not behind."""
