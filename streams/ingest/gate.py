@@ -7,7 +7,7 @@ from watchkeeper.streams.fold.rejected_share import RejectedShareHigh
 from watchkeeper.streams.fold.rejection import rejection
 from watchkeeper.streams.ingest.envelope import EventRefusal
 from watchkeeper.streams.ingest.partition import Partition
-from watchkeeper.streams.ingest.quarantine import UNCOUNTED, Quarantine, RejectedLimit
+from watchkeeper.streams.ingest.quarantine import UNWATCHED, Quarantine, RejectedLimit
 from watchkeeper.streams.ingest.replays import Replays, origin_of, replays_in
 
 
@@ -75,7 +75,7 @@ class Gate:
         self, topic: str, records: Sequence[Record], refused: Mapping[int, EventRefusal]
     ) -> frozenset[int]:
         """Return the indices of events that the limit ignores: those without a monitor, and replays."""
-        unwatched = frozenset(index for index, refusal in refused.items() if refusal.reason in UNCOUNTED)
+        unwatched = frozenset(index for index, refusal in refused.items() if refusal.reason in UNWATCHED)
         if not replays_in(records):
             return unwatched
         place = self._place(topic)

@@ -17,9 +17,6 @@ from watchkeeper.streams.fold.rejected_share import Excess
 UNWATCHED: frozenset[Reason] = frozenset({"unknown_model", "unknown_feature_view"})
 """Reasons that do not count. On a shared topic these events belong to other teams and are no errors."""
 
-UNCOUNTED: frozenset[Reason] = UNWATCHED | {"time_ahead"}
-"""Reasons that the limit ignores. An event ahead of time can be replayed, and its clock has an alert."""
-
 
 class RejectedLimit(NamedTuple):
     """The limit: how large a share of the last events may be rejected."""

@@ -15,6 +15,7 @@ from watchkeeper.streams.ingest.decode import EventDecoder, LabelRow, decode_all
 from watchkeeper.streams.ingest.early_labels import LabelValue
 from watchkeeper.streams.ingest.envelope import EventRefusal, publisher, unwatched
 from watchkeeper.streams.ingest.intakes import Subjects
+from watchkeeper.streams.ingest.publisher_clocks import Ahead
 from watchkeeper.streams.ingest.redecode import decode_in_time
 from watchkeeper.streams.ingest.rows import Rows
 from watchkeeper.streams.ingest.spans import AHEAD_MS, Times
@@ -34,8 +35,28 @@ class Decoded(NamedTuple):
     """For each decoded event, the index of its record."""
     events: Mapping[str, Sequence[int]] = {}
     """By subject, the index of each row's event in `at`."""
-    ahead: bool = False
+    clamped: bool = False
     """Whether an event's time is later than its bound."""
+    ahead: Sequence[Ahead] = ()
+    """The events that are too far ahead."""
+
+    def of(self, subject: str) -> Sequence[int]:
+        """Return the indices of the records of a subject's rows."""
+        events = self.events[subject]
+        return self.at if len(events) == len(self.at) else [self.at[i] for i in events]
+
+
+class DecodedLabels(NamedTuple):
+    """The valid labels of a chunk, and the refusals by index of record."""
+
+    truths: list[LabelValue]
+    refused: dict[int, EventRefusal]
+    at: list[int]
+    """For each label, the index of its record."""
+    clamped: bool
+    """Whether a label's time is later than its bound."""
+    ahead: list[Ahead]
+    """The labels that are too far ahead, and name a model."""
 
 
 class Reading:
@@ -59,13 +80,16 @@ class Reading:
         chunk, times = decode_in_time(decoder, records, chunk, times_ms(chunk.events))
         events, at, wrong, refused = chunk
         limits = bounds if len(at) == len(records) else bounds[list(at)]
-        ahead = bool((times > limits).any())
-        reach = np.minimum(times, limits) if ahead else None
-        bad = self._bad_times(decoder, events, times, limits if ahead else None)
+        clamped = bool((times > limits).any())
+        reach = np.minimum(times, limits) if clamped else None
+        bad = self._bad_times(decoder, events, times, limits if clamped else None)
         refused.update({at[i]: _bad_time(records[at[i]], *why) for i, why in bad.items()})
+        names = {struct: decoder.by_struct[struct].value.name for struct in set(map(type, events))}
+        ahead = [
+            Ahead(names[type(events[i])], at[i], why.difference_ms) for i, why in bad.items() if why.limit_ms
+        ]
         good = range(len(events)) if not bad else [i for i in range(len(events)) if i not in bad]
         grouped: dict[str, list[int]] = {}
-        names = {struct: decoder.by_struct[struct].value.name for struct in set(map(type, events))}
         if len(names) == 1:
             grouped[names.popitem()[1]] = list(good)
         else:
@@ -73,6 +97,8 @@ class Reading:
                 grouped.setdefault(names[type(events[i])], []).append(i)
         rows = {}
         for subject, index in grouped.items():
+            if not index:  # all its events are refused: it has no rows, and may be idle
+                continue
             whole = len(index) == len(events)
             rows[subject] = Rows(
                 events if whole else [events[i] for i in index],
@@ -81,7 +107,7 @@ class Reading:
                 records[0].offset,
                 reach if whole or reach is None else reach[index],
             )
-        return Decoded(rows, refused, at, grouped, ahead)
+        return Decoded(rows, refused, at, grouped, clamped, ahead)
 
     def _bad_times(
         self, decoder: EventDecoder, events: Sequence[Any], times: Times, limits: Times | None
@@ -105,25 +131,30 @@ class Reading:
         named = intakes.values() if model is None else [intakes[model]]
         return max((each.revisions.at(time_ms).spans.ahead_ms for each in named), default=AHEAD_MS)
 
-    def truths(
-        self, records: Sequence[Record], bounds: Times
-    ) -> tuple[list[LabelValue], dict[int, EventRefusal]]:
-        """Decode labels. Refusals are by index of record.
+    def truths(self, records: Sequence[Record], bounds: Times) -> DecodedLabels:
+        """Decode labels.
 
         Args:
             records: The chunk.
             bounds: For each record, how far it may move event time.
         """
         events, at, _, refused = decode_all(self._subjects.labels, records)
-        truths = []
+        truths: list[LabelValue] = []
+        kept: list[int] = []
+        ahead: list[Ahead] = []
         limits = bounds.tolist()
         for index, event in zip(at, events, strict=True):
             truth = self._truth(event, records[index], limits[index])
-            if isinstance(truth, EventRefusal):
-                refused[index] = truth
-            else:
+            if isinstance(truth, LabelValue):
                 truths.append(truth)
-        return truths, refused
+                kept.append(index)
+                continue
+            refused[index] = truth
+            if truth.reason == "time_ahead" and event.model is not None:
+                ahead.append(Ahead(event.model, index, time_ms(event.label_time) - limits[index]))
+        clamped = any(truth.reach_ms < truth.label_ms for truth in truths)
+        clamped = clamped or any(refusal.reason == "time_ahead" for refusal in refused.values())
+        return DecodedLabels(truths, refused, kept, clamped, ahead)
 
     def _truth(self, row: LabelRow, record: Record, limit_ms: int) -> LabelValue | EventRefusal:
         if row.model is not None and row.model not in self._subjects.intakes:
@@ -168,6 +199,11 @@ class BadTime(NamedTuple):
     """The time at which the event was appended, if it is ahead of it."""
     ahead_ms: int = 0
     """How far it may be ahead."""
+
+    @property
+    def difference_ms(self) -> int:
+        """How far it is ahead."""
+        return self.time_ms - (self.limit_ms or 0)
 
 
 def _bad_time(

@@ -40,7 +40,7 @@ class Rereading:
         limits = bounds_again(records, self._partition.clamped.get(topic, ()))
         clocks = self._partition.needed_clocks.setdefault(topic, {})
         if topic == "labels":
-            truths, _ = self._reading.truths(records, limits)
+            truths = self._reading.truths(records, limits).truths
             truths = [t for t in truths if t.model is None or self._was_admitted(topic, t.model, t.offset)]
             self._labels.match([_as_before(truth, clocks) for truth in truths])
             self._labels.forget_orphans()

@@ -7,6 +7,8 @@ event time. It sends a pane to evaluate once event time has passed the pane's en
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
+import numpy as np
+
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.times import BEGINNING_MS, END_MS
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
@@ -17,11 +19,12 @@ from watchkeeper.streams.ingest.gate import Gate
 from watchkeeper.streams.ingest.intakes import MonitorsInForce, Subjects
 from watchkeeper.streams.ingest.labels import LabelsIntake
 from watchkeeper.streams.ingest.partition import Partition
+from watchkeeper.streams.ingest.publisher_clocks import Timed, measure, measure_ahead
 from watchkeeper.streams.ingest.quarantine import RejectedLimit
-from watchkeeper.streams.ingest.reading import Decoded, Reading
+from watchkeeper.streams.ingest.reading import Decoded, DecodedLabels, Reading
 from watchkeeper.streams.ingest.rereading import Rereading
 from watchkeeper.streams.ingest.rows import RowsIntake, batches
-from watchkeeper.streams.ingest.spans import PaneGrid
+from watchkeeper.streams.ingest.spans import PaneGrid, Times
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CERTAIN_MS = 500
@@ -92,21 +95,25 @@ class IngestFold(BaseFold):
     def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
         limits = bounds(records, now_ms)
         decoded = self._reading.rows(kind, records, limits)
-        if decoded.ahead:
+        if decoded.clamped:
             self.partition.note_clamped(kind, records, limits)
+        measure_ahead(self.partition.tallies, kind, records, decoded.ahead)
         for subject, rows in decoded.rows.items():
             if self.partition.clock(kind, subject).see(now_ms):
                 self.partition.send_times(kind, [subject], now_ms)
             self._note_late_by_clock(kind, subject, records, decoded)
             places = self._rows[kind].place(subject, rows)
+            at = decoded.of(subject)
+            timed = Timed(records, limits, at, rows.times, places.late)
+            measure(self.partition.tallies, kind, subject, timed)
             before_ms = self.partition.clock(kind, subject).before_ms
             for batch, index in batches(self.partition, subject, rows):
-                at = places.take(index)
+                here = places.take(index)
                 repeats: list[int] = []
                 if kind == "predictions":
-                    repeats, matches = self._labels.wait(batch, batch.columns.scores, at.late, before_ms)
+                    repeats, matches = self._labels.wait(batch, batch.columns.scores, here.late, before_ms)
                     self._labels.add(matches)
-                self._rows[kind].add(batch, at, repeats)
+                self._rows[kind].add(batch, here, repeats)
             self._close(kind, subject, now_ms)
         return decoded.refused
 
@@ -118,20 +125,33 @@ class IngestFold(BaseFold):
         rows = decoded.rows[subject]
         late = self.partition.clock(kind, subject).late_by_clock(rows.times, panes, rows.reach)
         if late.size and kind == "predictions":
-            at = (decoded.at[decoded.events[subject][row]] for row in late.tolist())
-            self.partition.mistimed.setdefault(kind, []).extend(records[index].offset for index in at)
+            at = decoded.of(subject)
+            offsets = (records[at[row]].offset for row in late.tolist())
+            self.partition.mistimed.setdefault(kind, []).extend(offsets)
 
     def _fold_labels(self, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
         limits = bounds(records, now_ms)
-        truths, refused = self._reading.truths(records, limits)
-        if any(truth.reach_ms < truth.label_ms for truth in truths) or "time_ahead" in _reasons(refused):
+        decoded = self._reading.truths(records, limits)
+        if decoded.clamped:
             self.partition.note_clamped("labels", records, limits)
-        truths = [self._in_time(truth, now_ms) for truth in truths]
+        self._measure_labels(records, limits, decoded)
+        truths = [self._in_time(truth, now_ms) for truth in decoded.truths]
         self._labels.add(self._labels.match(truths))
         for subject in self._named(truths):
             self._close("labels", subject, now_ms)
         self.partition.accounts["labels"].accepted += len(truths)
-        return refused
+        return decoded.refused
+
+    def _measure_labels(self, records: Sequence[Record], limits: Times, decoded: DecodedLabels) -> None:
+        measure_ahead(self.partition.tallies, "labels", records, decoded.ahead)
+        named: dict[str, list[int]] = {}
+        for i, truth in enumerate(decoded.truths):
+            if truth.model is not None:
+                named.setdefault(truth.model, []).append(i)
+        for model, index in named.items():
+            at, times = [decoded.at[i] for i in index], [decoded.truths[i].label_ms for i in index]
+            timed = Timed(records, limits, at, times, np.zeros(len(index), dtype=np.bool_))
+            measure(self.partition.tallies, "labels", model, timed)
 
     def _named(self, truths: Sequence[LabelValue]) -> list[str]:
         """Return the subjects that labels may belong to."""
@@ -256,7 +276,3 @@ class IngestFold(BaseFold):
         """Rebuild the waiting predictions and their labels from records that were folded before."""
         self._subjects.refresh()
         self._rereading.remember(topic, self.gate.known(topic, records))
-
-
-def _reasons(refused: Mapping[int, EventRefusal]) -> set[str]:
-    return {refusal.reason for refusal in refused.values()}
