@@ -266,7 +266,7 @@ class EvaluateFold(BaseFold):
 
     def _idle_ms(self, subject: str, kind: Kind, timeline: Timeline[WindowRules]) -> int:
         """Return the time up to which an idle subject's windows close by the clocks of the sources."""
-        if not self._watermarks.of(kind, subject).idle:
+        if not self._watermarks.is_surely_idle(kind, subject):
             return BEGINNING_MS
         clock_ms = self._watermarks.clock_ms(self._sources)
         until_ms = clock_ms - timeline.at(clock_ms).spans.lateness_ms

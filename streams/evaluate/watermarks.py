@@ -51,6 +51,8 @@ class Progress(Struct):
     """Only confirmations after this time count."""
     idle: bool = False
     """Whether all sources are idle: they have read to the end and found no rows for a while."""
+    changed_ms: int = BEGINNING_MS
+    """When a source last read rows or fell idle, by its own clock."""
 
 
 class Watermarks(Struct):
@@ -106,9 +108,22 @@ class Watermarks(Struct):
             message.event_time_ms.get(kind, {}).get(subject, BEGINNING_MS),
             not (idle and last.idle),
         )
+        if news.alive:
+            progress.changed_ms = max(progress.changed_ms, message.now_ms)
         last.time_ms, last.idle = max(last.time_ms, news.time_ms), idle
         _advance(progress, expected, message.now_ms)
         return news
+
+    def is_surely_idle(self, kind: Kind, subject: str) -> bool:
+        """Return whether all sources are idle, and have confirmed it after the last of them fell idle.
+
+        A source that has died meanwhile may have rows that nobody has read yet.
+        """
+        progress = self.of(kind, subject)
+        sure_ms = progress.changed_ms + SURE_MS
+        return progress.idle and all(
+            self.beats.get(source, BEGINNING_MS) >= sure_ms for source in progress.sources
+        )
 
     def settle(self) -> set[str]:
         """Advance the subjects whose claims are confirmed, and return them."""

@@ -1,4 +1,4 @@
-"""No clock of a publisher decides for others: no event moves event time beyond the time it was appended at."""
+"""No publisher's clock decides for others: no event moves event time beyond its append time."""
 
 import random
 from datetime import UTC, datetime
