@@ -16,6 +16,10 @@ AlertKind = Literal[
 """A group of alerts that on-call can route or silence together."""
 
 
+MODEL = "MODEL"
+"""What stands for the subject in a command."""
+
+
 class AlertName(NamedTuple):
     """How the alert of one check is presented."""
 
@@ -28,7 +32,7 @@ class AlertName(NamedTuple):
     title: str
     """The first words of the summary."""
     action: str
-    """What to do first. The runbook has the details."""
+    """What to do first, with `MODEL` for the subject. The runbook has the details."""
 
 
 NAMES: dict[Check, AlertName] = {
@@ -51,7 +55,7 @@ NAMES: dict[Check, AlertName] = {
         "data_quality",
         "critical",
         "Events rejected",
-        "Roll the publisher back or correct the monitor. Then run `watchkeeper rejected replay`.",
+        "Roll the publisher back or correct the monitor. Then: `watchkeeper rejected replay --model MODEL`.",
     ),
     "clock": AlertName(
         "PublisherClockWrong",

@@ -9,8 +9,12 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from watchkeeper.schemas.limits import PREDICTION_ID_MAX
+
 Time = Annotated[datetime, Meta(tz=True)] | int
 """RFC 3339 with an offset, or whole milliseconds since 1970."""
+PredictionId = Annotated[str, Meta(max_length=PREDICTION_ID_MAX)]
+"""The id of a prediction."""
 LabelValue = bool | int | float | str | None
 """The truth about a prediction, before it is checked against the task."""
 
@@ -31,7 +35,7 @@ class Output(Struct, frozen=True, omit_defaults=True):
 class Prediction(Struct, frozen=True, omit_defaults=True):
     """One answer of one model to one request."""
 
-    prediction_id: str
+    prediction_id: PredictionId
     """Identifies the answer; labels refer to it."""
     model: str
     """The name of the model in its monitor."""
@@ -58,7 +62,7 @@ class Prediction(Struct, frozen=True, omit_defaults=True):
 class Label(Struct, frozen=True, omit_defaults=True):
     """The truth about one prediction, learned later. Another label for the same prediction corrects it."""
 
-    prediction_id: str
+    prediction_id: PredictionId
     """The prediction that the label is for."""
     label_time: Time
     """When the truth became known."""

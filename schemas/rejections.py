@@ -26,7 +26,7 @@ Reason = Literal[
     "time_out_of_range",  # before 2000, or after 9999
     "time_ahead",  # more than `windows.ahead` later than the time at which Kafka appended it
     "unsupported_content",  # not the JSON of an event, and a content type that is not JSON
-    "unreadable",  # on one of our own topics, but not what a stage writes there
+    "unreadable",  # a batch that can't be read; or on our own topics, and not what a stage writes there
 ]
 """Why an event was rejected."""
 

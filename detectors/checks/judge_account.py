@@ -65,6 +65,8 @@ def _rejected(kind: Kind, account: KindAccount, samples: Sequence[str], limit: f
     share = account.rejected / events
     most = max(account.reasons, key=lambda reason: (account.reasons[reason], reason), default="unknown")
     text = f"{wording.share(share)} of {events} {kind} were rejected, most of them as {most}."
+    example = next((each for each in samples if each.startswith(kind)), None)
+    text += f" One is {example}." if example else ""
     evidence = {"kind": kind, "events": events, "reasons": dict(account.reasons), "samples": list(samples)}
     return Finding("rejected", "bad", text, value=share, threshold=limit, evidence=evidence)
 

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from watchkeeper.detectors.tasks import task_of
-from watchkeeper.schemas.events import LabelValue, Time
+from watchkeeper.schemas.events import LabelValue, PredictionId, Time
 from watchkeeper.schemas.monitors import Feature, Monitor
 from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.fold.protocol import Record
@@ -43,7 +43,7 @@ class Row(NamedTuple):
 class LabelRow(Struct, frozen=True):
     """A decoded label event, with the fields of `watchkeeper.schemas.events.Label` that ingest needs."""
 
-    prediction_id: str
+    prediction_id: PredictionId
     label_time: Time
     label: LabelValue | UnsetType = UNSET
     model: str | None = None
@@ -128,7 +128,7 @@ def _field(name: str, feature: Feature) -> tuple[Any, Any]:
 
 def _prediction_fields(output: type[Struct]) -> list[Any]:
     return [
-        ("prediction_id", str),
+        ("prediction_id", PredictionId),
         ("prediction", output),
         ("model_version", str, "unversioned"),
         ("segments", dict[str, str] | None, None),

@@ -16,6 +16,7 @@ from watchkeeper.streams.ingest.intakes import Subjects
 from watchkeeper.streams.ingest.join import Join
 from watchkeeper.streams.ingest.panes import Panes, SavedPane
 from watchkeeper.streams.ingest.quarantine import Quarantine
+from watchkeeper.streams.ingest.quotas import Exceeded
 from watchkeeper.streams.ingest.replays import Replays
 from watchkeeper.streams.ingest.spans import PaneGrid, Times
 from watchkeeper.streams.ingest.tally import SubjectTally, Tallies
@@ -42,6 +43,7 @@ class PartitionState(msgspec.Struct):
     given_up: tuple[int, int] = (BEGINNING_MS, BEGINNING_MS)
     clamped: dict[str, list[Clamped]] = {}
     tallies: dict[str, SubjectTally] = {}
+    exceeded: Exceeded = msgspec.field(default_factory=Exceeded)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -64,6 +66,7 @@ class Partition:
         self.clocks: dict[tuple[Kind, str], Clock] = {}
         self.panes = Panes()
         self.join = Join()
+        self.exceeded = Exceeded()
         self.accounts = {topic: Account() for topic in ("predictions", "labels", "features")}
         self.labels = LabelAccount()
         self.tallies = Tallies(self.source)
@@ -177,6 +180,11 @@ class Partition:
             times = {kind: {subject: clock.closed_ms}}
             self._send(subject, _encode(Watermark(self.source, now_ms, times, {kind: idle} if idle else {})))
 
+    def bound(self) -> None:
+        """Forget waiting predictions and labels beyond the limit, and count them."""
+        for subject, forgotten in self.join.bound().items():
+            self.exceeded.add(subject, "waiting", forgotten)
+
     def send_accounts(self, now_ms: int) -> None:
         """Send the accounts of subjects with trouble to evaluate."""
         for report in self.tallies.reports(now_ms, self._window_ms):
@@ -226,6 +234,7 @@ class Partition:
             self.given_up,
             self.clamped,
             self.tallies.saved(),
+            self.exceeded,
         )
         return _encode(saved)
 
@@ -243,6 +252,7 @@ class Partition:
         self.given_up = saved.given_up
         self.clamped = saved.clamped
         self.tallies = Tallies(self.source, saved.tallies)
+        self.exceeded = saved.exceeded
         self.needs = saved.needs
         self.needed_clocks = {
             topic: {name: Clock(latest_ms=ms) for name, ms in clocks.items()}

@@ -12,6 +12,7 @@ import numpy as np
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.times import BEGINNING_MS, END_MS
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
+from watchkeeper.streams.fold.rejected_share import RejectedShare
 from watchkeeper.streams.ingest.append_times import bounds
 from watchkeeper.streams.ingest.early_labels import LabelValue
 from watchkeeper.streams.ingest.envelope import EventRefusal
@@ -72,11 +73,7 @@ class IngestFold(BaseFold):
         self._in_sight_ms: dict[Kind, int] = {}
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
-        """Fold a chunk of one topic. Records that can't be used go to `rejected`.
-
-        Raises:
-            RejectedShareHigh: if too many are rejected. The state in memory must not be saved then.
-        """
+        """Fold a chunk of one topic. Records that can't be used go to `rejected`."""
         if not records:
             return
         self._subjects.refresh()
@@ -88,7 +85,7 @@ class IngestFold(BaseFold):
             else self._fold_rows("features" if topic == "features" else "predictions", records, now_ms)
         )
         self._labels.expire_unnamed()
-        self.partition.join.bound()
+        self.partition.bound()
         self.gate.reject(topic, records, refused, now_ms)
         self.partition.send_accounts(now_ms)
 
@@ -259,6 +256,10 @@ class IngestFold(BaseFold):
         """Return panes, watermarks and rejections since the last call."""
         outputs, self.partition.outputs = self.partition.outputs, []
         return outputs
+
+    def rejected_shares(self) -> Sequence[RejectedShare]:
+        """Return the shares of rejected events without a subject that exceed the limit."""
+        return self.gate.excesses()
 
     def snapshot(self) -> bytes:
         """Encode the state of the partition."""

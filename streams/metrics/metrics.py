@@ -80,12 +80,18 @@ class Metrics(MetricFactory):
             "`outcome` is matched, corrected, late, orphaned or evicted (dropped for lack of room).",
             *("partition", "outcome"),
         )
+        self._exceeded = self._counter(
+            "quota_exceeded_rows_total",
+            "Rows of a subject beyond one of its quotas since the first. `quota` is versions or segments "
+            "(counted as `other`), or waiting (predictions that were forgotten before their labels came).",
+            *("partition", "subject", "quota"),
+        )
         self._rejected = self._counter(
             "rejected_total", "Events sent to the topic `rejected`, by reason.", "topic", "reason"
         )
         self._rejected_share = self._gauge(
             "rejected_ratio",
-            "Share of the latest events that was rejected. WATCHKEEPER_REJECTED_SHARE_MAX limits it.",
+            "Share of the latest events that was rejected, without replays and events without a monitor.",
             *("topic", "partition"),
         )
         self._rows = self._counter(
@@ -207,6 +213,10 @@ class Metrics(MetricFactory):
     def observe_rejected_share(self, topic: str, partition: int, share: float) -> None:
         """Set the share of the latest events of a topic's partition that was rejected."""
         self._owned_series((INGEST.name, partition), self._rejected_share, topic, str(partition)).set(share)
+
+    def observe_exceeded(self, partition: int, subject: str, quota: str, total: int) -> None:
+        """Set how many rows of a subject went beyond one of its quotas."""
+        self._raise_to(total, self._exceeded, partition, str(partition), subject, quota)
 
     def observe_labels(self, partition: int, totals: Mapping[str, int]) -> None:
         """Set the account of a partition's labels: all labels since the first, by outcome."""

@@ -11,7 +11,12 @@ from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.rejections import Reason
 from watchkeeper.streams.metrics.factory import SECONDS
 from watchkeeper.streams.metrics.metrics import Metrics
-from watchkeeper.streams.metrics.outcomes import EVENT_OUTCOMES, LABEL_OUTCOMES, NOTIFICATION_OUTCOMES
+from watchkeeper.streams.metrics.outcomes import (
+    EVENT_OUTCOMES,
+    LABEL_OUTCOMES,
+    NOTIFICATION_OUTCOMES,
+    QUOTA_NAMES,
+)
 from watchkeeper.streams.topics.flow import FLOWS, Flow, sources
 
 __all__ = ["SeriesBound", "series_bound"]
@@ -55,7 +60,7 @@ def series_bound(
         flows: The stages that the worker runs.
 
     >>> series_bound(partitions=4, subjects=2, max_series=20_000).total
-    20508
+    20550
     """
     cardinality = _cardinalities(partitions, subjects, flows)
     described = Metrics(CollectorRegistry()).described
@@ -69,6 +74,7 @@ def _cardinalities(partitions: int, subjects: int, flows: Sequence[Flow]) -> dic
     cardinalities = {
         "events_total": len(sources(flows)) * partitions * len(EVENT_OUTCOMES),
         "labels_total": partitions * len(LABEL_OUTCOMES),
+        "quota_exceeded_rows_total": partitions * subjects * len(QUOTA_NAMES),
         "rejected_total": inputs * len(get_args(Reason)),
         "rejected_ratio": len(sources(flows)) * partitions,
         "rows_total": inputs * partitions,

@@ -13,7 +13,6 @@ from watchkeeper.streams.errors import Unrecoverable
 from watchkeeper.streams.fold.interfaces import Superseded
 from watchkeeper.streams.fold.keeper import Keeper
 from watchkeeper.streams.fold.outlet import KafkaOutlet, Sink
-from watchkeeper.streams.fold.rejected_share import RejectedShareHigh
 from watchkeeper.streams.fold.store import KafkaStore
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.settings import Settings
@@ -22,10 +21,10 @@ from watchkeeper.streams.topics.flow import PAGING_SINK, SinkName, TopicName
 from watchkeeper.streams.topics.topics import topic_name
 from watchkeeper.streams.worker.app import make_app
 from watchkeeper.streams.worker.clock import SteadyClock, elapsed_ms
-from watchkeeper.streams.worker.page_and_exit import page_and_exit
 from watchkeeper.streams.worker.pauses import Pauses
 from watchkeeper.streams.worker.shutdown import give_up
 from watchkeeper.streams.worker.stage_metrics import Observer, named
+from watchkeeper.streams.worker.unnamed_rejections import UnnamedRejections
 
 log = logging.getLogger("watchkeeper.worker")
 
@@ -82,6 +81,7 @@ class Worker:
         self._restoring: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._saving: dict[Keeper, asyncio.Task[None]] = {}
         self._folds_ticked_ms = 0
+        self._rejections = UnnamedRejections(settings, sinks[PAGING_SINK].deliver)
         self._connect()
 
     def _connect(self) -> None:
@@ -109,12 +109,10 @@ class Worker:
                 self._drop(error)
         except asyncio.CancelledError:
             raise
-        except RejectedShareHigh as error:
-            self._stopping = True
-            await page_and_exit(error, self.settings, self._sinks[PAGING_SINK].deliver, self._clock_ms())
         except BaseException as error:
-            known = isinstance(error, Unrecoverable)
-            give_up("%s", error if known else f"a stage met an error: {error!r}", exc_info=not known)
+            if isinstance(error, Unrecoverable):
+                give_up("%s", error)
+            give_up("a stage met an error: %r", error, exc_info=True)
 
     def _drop(self, error: Superseded) -> None:
         """Drop the state of a partition that another worker has taken, and retake it after `RETAKE_MS`.
@@ -243,6 +241,7 @@ class Worker:
             for keeper in self.keepers.values():
                 keeper.fold.tick(now_ms)
                 self._observer.look(keeper.stage, keeper.partition, keeper.fold)
+                self._rejections.look(keeper.fold.rejected_shares(), now_ms)
                 if not keeper.unsaved_chunks and keeper not in self._saving:
                     self._metrics.observe_saved(keeper.stage, keeper.partition)
             for tp in assigned:

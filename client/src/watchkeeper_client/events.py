@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+PREDICTION_ID_MAX = 256
+"""Most characters of a `prediction_id`: a worker refuses events with a longer one."""
 _TEXTS = ("model", "model_version", "environment", "entity_id", "trace_id")
 """Optional fields that must be texts."""
 Headers = list[tuple[str, bytes]]
@@ -161,6 +163,8 @@ def _require(**names: str) -> None:
     for name, value in names.items():
         if not isinstance(value, str) or not value:
             raise ValueError(f"{name} must be a text that is not empty, got {value!r}")
+        if name == "prediction_id" and len(value) > PREDICTION_ID_MAX:
+            raise ValueError(f"{name} has {len(value)} characters; the limit is {PREDICTION_ID_MAX}")
 
 
 def _number(given: Any, name: str, *also: type) -> float:
