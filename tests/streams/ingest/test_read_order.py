@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.streams.ingest.test_join_order import scene
-from tests.streams.ingest.test_stage import NOW_MS, _by_pane, fold, label, prediction, records
+from tests.streams.ingest.test_stage import MONITOR, NOW_MS, _by_pane, fold, label, prediction, records
+from watchkeeper.streams.config.registry import Registry
+from watchkeeper.streams.config.state import Watched
 from watchkeeper.streams.fold.protocol import LOG_APPEND_TIME, Record
 from watchkeeper.streams.ingest.early_labels import EarlyLabels
 from watchkeeper.streams.ingest.labels import LabelsIntake
@@ -218,3 +220,17 @@ def test_labels_flow_on_after_their_predictions_have_ended():
         ingest.partition.clock("labels", "risk").closed_ms
         > ingest.partition.clock("predictions", "risk").latest_ms
     )
+
+
+def test_a_label_that_names_no_model_waits_for_the_prediction_of_a_quiet_or_new_model():
+    quiet = MONITOR.model_copy(update={"model": "quiet"})
+    both = {"risk": Watched(MONITOR, {}), "quiet": Watched(quiet, {})}
+    ingest = IngestFold(0, 2, Registry.fixed(both), idle_ms=5_000)
+    ingest.tick(NOW_MS)
+    for topic in ("predictions", "labels", "features"):
+        ingest.caught_up(topic, NOW_MS + 6_000)
+    ingest.fold("labels", records([label(0, 10, model=None)]), NOW_MS + 7_000)
+    ingest.fold("predictions", records([prediction(i, 60 * i) for i in range(1, 60)]), NOW_MS + 8_000)
+    assert ingest.partition.labels.orphaned == 0
+    ingest.fold("predictions", records([prediction(0, 1, model="quiet")], 59), NOW_MS + 9_000)
+    assert ingest.partition.labels.matched == 1
