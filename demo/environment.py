@@ -50,6 +50,7 @@ def demo_settings(broker: str) -> Settings:
         topic_prefix=f"{name}.",
         checkpoint_seconds=CHECKPOINT_SECONDS,
         idle_seconds=IDLE_SECONDS,
+        early_labels_seconds=IDLE_SECONDS,
     )
 
 

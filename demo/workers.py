@@ -119,6 +119,7 @@ def _environment(settings: Settings, port: int) -> list[str]:
         "partitions": settings.partitions,
         "checkpoint_seconds": settings.checkpoint_seconds,
         "idle_seconds": settings.idle_seconds,
+        "early_labels_seconds": settings.early_labels_seconds,
         "web_host": HOST,
         "web_port": port,
     }

@@ -134,6 +134,8 @@ class WindowsSection(Section):
     """A window also closes at the pane that reaches this number of rows, even before `size` has passed."""
     lateness: NotNegative = timedelta(minutes=1)
     """How long a pane waits for events that arrive out of order."""
+    ahead: NotNegative = timedelta(minutes=1)
+    """How far an event's time may be ahead of when Kafka appended it. Events further ahead are rejected."""
 
     @model_validator(mode="after")
     def _divide(self) -> Self:

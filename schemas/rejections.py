@@ -23,7 +23,8 @@ Reason = Literal[
     "invalid_event",  # JSON, but a field of the envelope is missing or has a wrong type
     "unknown_model",  # no monitor for this model
     "unknown_feature_view",  # no monitor for this feature view
-    "time_out_of_range",  # before 2000, or more than an hour ahead of the clock
+    "time_out_of_range",  # before 2000, or after 9999
+    "time_ahead",  # more than `windows.ahead` later than the time at which Kafka appended it
     "unsupported_content",  # not the JSON of an event, and a content type that is not JSON
     "unreadable",  # a batch that can't be read; or on our own topics, and not what a stage writes there
 ]

@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     """Seconds between two checkpoints of a busy partition. A restart rereads at most that much."""
     idle_seconds: float = Field(default=5.0, gt=0, le=3600)
     """Seconds without events after which a partition no longer holds windows of other partitions open."""
+    early_labels_seconds: float = Field(default=300.0, ge=0, le=86_400)
+    """Seconds for which labels published before their predictions hold the windows of a quiet model open."""
     write_format: int = Field(default=2, ge=1, le=2)
     """Format of checkpoints and internal records. Set it to 1 while some workers can't read format 2."""
     rejected_share_max: float = Field(default=0.5, ge=0, le=1)

@@ -42,10 +42,13 @@ def stages(settings: Settings, registry: Registry, clock_ms: Callable[[], int] =
     limit = RejectedLimit(settings.rejected_share_max, settings.rejected_events_min)
     subjects = Subjects(registry)
     idle_ms = round(settings.idle_seconds * 1000)
+    early_ms = round(settings.early_labels_seconds * 1000)
     return [
         Stage(
             INGEST,
-            lambda number: IngestFold(number, settings.partitions, registry, idle_ms, limit, subjects),
+            lambda number: IngestFold(
+                number, settings.partitions, registry, idle_ms, limit, subjects, early_ms
+            ),
             ready=Hold(registry, clock_ms).until_read,
             observe_saved=observe_ingest,
         ),

@@ -7,6 +7,7 @@ from msgspec import Struct, field
 
 from watchkeeper.schemas.findings import Finding, WindowFindings
 from watchkeeper.schemas.profiles import LabelsCounts, Pane
+from watchkeeper.schemas.times import BEGINNING_MS
 from watchkeeper.streams.config.timeline import Timeline
 
 EXPECTED_SHARE_MIN = 0.5
@@ -91,34 +92,53 @@ class LabelCoverage(Struct):
     """The number of predictions in earlier healthy cohorts."""
     old_labels: int = 0
     """The number of labels that arrived for them."""
+    read_ms: dict[int, int] = field(default_factory=dict)
+    """Start of a cohort -> when its last prediction was read, by the clocks of the sources."""
 
-    def add(self, labels: bool, bucket_ms: int, rows: int) -> None:
+    def add(self, labels: bool, bucket_ms: int, rows: int, clock_ms: int = BEGINNING_MS) -> None:
         """Count the rows of one pane.
 
         Args:
             labels: Whether the rows are labels; otherwise they are predictions.
             bucket_ms: The start of the rows' cohort.
             rows: The number of rows.
+            clock_ms: The time by the clocks of the sources.
         """
+        if not labels:
+            self.read_ms[bucket_ms] = clock_ms
         counts = self.labels if labels else self.predictions
         counts[bucket_ms] = counts.get(bucket_ms, 0) + rows
 
-    def judge(self, until_ms: int, expected: Timeline[Expectation | None]) -> list[CohortCoverage]:
+    def judge(
+        self,
+        until_ms: int,
+        expected: Timeline[Expectation | None],
+        clock_ms: int = BEGINNING_MS,
+        idle: bool = False,
+    ) -> list[CohortCoverage]:
         """Judge the cohorts whose labels are all due, the oldest first.
 
         Args:
             until_ms: The event time reached by predictions and labels.
             expected: The expected labels at each time.
+            clock_ms: The time by the clocks of the sources.
+            idle: Whether labels are idle. Predictions of the past may be published at any speed, and their
+                labels after them. So these labels are due only `within_ms` after their predictions were read,
+                too.
         """
         judged = []
+        for start_ms in self.predictions:
+            if self.read_ms.get(start_ms, BEGINNING_MS) == BEGINNING_MS:
+                self.read_ms[start_ms] = clock_ms
         for start_ms in sorted(self.predictions):
             wanted = expected.at(start_ms)
             if wanted is None:  # the monitor expects no labels any more
-                del self.predictions[start_ms]
+                self._pop(start_ms)
                 continue
-            if start_ms + wanted.wait_ms > until_ms:
+            waits = idle and self.read_ms[start_ms] + wanted.within_ms > clock_ms
+            if waits or start_ms + wanted.wait_ms > until_ms:
                 break
-            rows = self.predictions.pop(start_ms)
+            rows = self._pop(start_ms)
             came = sum(n for at_ms, n in self.labels.items() if start_ms <= at_ms < start_ms + wanted.wait_ms)
             share = self._normal_share(wanted)
             enough = rows >= wanted.min_labels or (share or 0.0) * rows >= EXPECTED_MIN
@@ -130,6 +150,10 @@ class LabelCoverage(Struct):
         needed_ms = until_ms - latest.wait_ms if latest is not None else until_ms
         self._age(min([needed_ms, *self.predictions]), 0)
         return judged
+
+    def _pop(self, start_ms: int) -> int:
+        self.read_ms.pop(start_ms, None)
+        return self.predictions.pop(start_ms)
 
     def _normal_share(self, wanted: Expectation) -> float | None:
         """Return the share of predictions that get a label without a fault; None if it is not known yet."""

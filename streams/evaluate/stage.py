@@ -9,7 +9,6 @@ from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.profiles import Pane, SubjectAccount, ToEvaluate, Watermark
 from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.schemas.times import BEGINNING_MS
-from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.evaluate.accounts import Accounts
 from watchkeeper.streams.evaluate.all_windows import AllWindows
 from watchkeeper.streams.evaluate.label_coverage import LabelCoverage, arrived, cohort_start_ms, window
@@ -18,7 +17,7 @@ from watchkeeper.streams.evaluate.silence import Silence
 from watchkeeper.streams.evaluate.subject_windows import Output, SavedSubjectWindows
 from watchkeeper.streams.evaluate.traffic import SubjectTraffic, with_traffic
 from watchkeeper.streams.evaluate.watermarks import SubjectReport, Watermarks
-from watchkeeper.streams.evaluate.window_rules import MonitorHistory, RulesCache, WindowRules, WindowsKey
+from watchkeeper.streams.evaluate.window_rules import MonitorHistory, RulesCache, WindowsKey
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
 from watchkeeper.streams.fold.rejection import readable
 from watchkeeper.streams.topics.partitioning import partition_of
@@ -186,7 +185,8 @@ class EvaluateFold(BaseFold):
             versions = {name: each for name, each in versions.items() if each.predictions}
             self._coverages[pane.subject] = versions
         coverage = versions.setdefault(pane.version, LabelCoverage())
-        coverage.add(pane.kind == "labels", bucket_ms, arrived(pane))
+        clock_ms = self._watermarks.clock_ms(self._sources)
+        coverage.add(pane.kind == "labels", bucket_ms, arrived(pane), clock_ms)
 
     def _drop(self, key: WindowsKey) -> None:
         self._windows.drop(key)
@@ -246,13 +246,15 @@ class EvaluateFold(BaseFold):
 
     def _closed(self, subject: str, kind: Kind) -> list[Output]:
         """Close the windows of a kind that are due; return their outputs in order."""
-        reached_ms = self._reached_ms(subject, kind)
+        reached_ms = self._watermarks.closing_ms(kind, subject)
+        clock_ms = self._watermarks.clock_ms(self._sources)
         closed: list[tuple[int, WindowsKey, Output]] = []
         for windows in self._windows.of(subject, kind):
             timeline = self._rules.rules(windows.key)
             if timeline is None:
                 continue
-            idle_ms = self._idle_ms(subject, kind, timeline)
+            until_ms = clock_ms - timeline.at(clock_ms).spans.lateness_ms
+            idle_ms = self._watermarks.idle_closing_ms(kind, subject, until_ms)
             closed += [
                 (each.window_end_ms, windows.key, each)
                 for each in windows.advance(reached_ms, idle_ms, timeline)
@@ -262,39 +264,16 @@ class EvaluateFold(BaseFold):
         # Sorted by time first, so that one large step of event time gives the same order as many small ones.
         return [output for _, _, output in sorted(closed, key=lambda each: each[:2])]
 
-    def _reached_ms(self, subject: str, kind: Kind) -> int:
-        """Return the event time up to which windows of a kind may close.
-
-        Windows of labels close no further than predictions have come. Ingest ensures that within a partition,
-        but one partition may have labels only, and others predictions.
-        """
-        reached_ms = self._watermarks.of(kind, subject).reached_ms
-        predictions = self._watermarks.of("predictions", subject)
-        if kind == "labels" and predictions.sources and not predictions.idle:
-            return min(reached_ms, predictions.reached_ms)
-        return reached_ms
-
-    def _idle_ms(self, subject: str, kind: Kind, timeline: Timeline[WindowRules]) -> int:
-        """Return the time up to which an idle subject's windows close by the clocks of the sources."""
-        if not self._watermarks.of(kind, subject).idle:
-            return BEGINNING_MS
-        clock_ms = self._watermarks.clock_ms(self._sources)
-        until_ms = clock_ms - timeline.at(clock_ms).spans.lateness_ms
-        predictions = self._watermarks.of("predictions", subject)
-        if kind == "labels" and not predictions.idle and predictions.reached_ms > BEGINNING_MS:
-            # In a replay of a past year, labels that pause wait for the predictions, not for the clock.
-            return min(until_ms, predictions.reached_ms)
-        return until_ms
-
     def _judge_coverage(self, subject: str) -> list[Output]:
         """Judge whether labels arrived for the predictions whose labels are due."""
         labels = self._watermarks.of("labels", subject)
         until_ms = self._watermarks.of("predictions", subject).reached_ms
         until_ms = until_ms if labels.idle else min(until_ms, labels.reached_ms)
+        clock_ms = self._watermarks.clock_ms(self._sources)
         return [
             window(subject, version, each)
             for version, coverage in sorted(self._coverages.get(subject, {}).items())
-            for each in coverage.judge(until_ms, self._rules.labels(subject, version))
+            for each in coverage.judge(until_ms, self._rules.labels(subject, version), clock_ms, labels.idle)
         ]
 
     def _send(self, outputs: Sequence[Output]) -> None:

@@ -51,6 +51,8 @@ class Progress(Struct):
     """Only confirmations after this time count."""
     idle: bool = False
     """Whether all sources are idle: they have read to the end and found no rows for a while."""
+    changed_ms: int = BEGINNING_MS
+    """When a source last read rows or fell idle, by its own clock."""
 
 
 class Watermarks(Struct):
@@ -106,9 +108,22 @@ class Watermarks(Struct):
             message.event_time_ms.get(kind, {}).get(subject, BEGINNING_MS),
             not (idle and last.idle),
         )
+        if news.alive:
+            progress.changed_ms = max(progress.changed_ms, message.now_ms)
         last.time_ms, last.idle = max(last.time_ms, news.time_ms), idle
         _advance(progress, expected, message.now_ms)
         return news
+
+    def is_surely_idle(self, kind: Kind, subject: str) -> bool:
+        """Return whether all sources are idle, and have confirmed it after the last of them fell idle.
+
+        A source that has died meanwhile may have rows that nobody has read yet.
+        """
+        progress = self.of(kind, subject)
+        sure_ms = progress.changed_ms + SURE_MS
+        return progress.idle and all(
+            self.beats.get(source, BEGINNING_MS) >= sure_ms for source in progress.sources
+        )
 
     def settle(self) -> set[str]:
         """Advance the subjects whose claims are confirmed, and return them."""
@@ -125,6 +140,34 @@ class Watermarks(Struct):
         This worker's clock does not count: while a source is down, its events are unknown.
         """
         return min((self.clocks.get(source, BEGINNING_MS) for source in expected), default=BEGINNING_MS)
+
+    def closing_ms(self, kind: Kind, subject: str) -> int:
+        """Return the event time up to which windows of a kind may close.
+
+        Windows of labels close no further than predictions have come. Ingest ensures that within a partition,
+        but one partition may have labels only, and others predictions.
+        """
+        reached_ms = self.of(kind, subject).reached_ms
+        predictions = self.of("predictions", subject)
+        if kind == "labels" and predictions.sources and not predictions.idle:
+            return min(reached_ms, predictions.reached_ms)
+        return reached_ms
+
+    def idle_closing_ms(self, kind: Kind, subject: str, until_ms: int) -> int:
+        """Return the time up to which an idle subject's windows close by the clocks of the sources.
+
+        Args:
+            kind: The kind of windows.
+            subject: The subject.
+            until_ms: The time that the clocks have passed, less the allowed lateness.
+        """
+        if not self.is_surely_idle(kind, subject):
+            return BEGINNING_MS
+        predictions = self.of("predictions", subject)
+        if kind == "labels" and not predictions.idle and predictions.reached_ms > BEGINNING_MS:
+            # In a replay of a past year, labels that pause wait for the predictions, not for the clock.
+            return min(until_ms, predictions.reached_ms)
+        return until_ms
 
     def idle_subjects(self) -> set[str]:
         """Return the subjects that are idle at all sources in one of their kinds."""

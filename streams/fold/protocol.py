@@ -15,6 +15,9 @@ from watchkeeper.streams.topics.flow import Destination
 LAST_OFFSET = 2**62
 """An offset higher than that of every record. No topic reaches it."""
 
+LOG_APPEND_TIME = 1
+"""The timestamp type of a record whose timestamp is the broker's. The number is that of Kafka's protocol."""
+
 
 class Record(NamedTuple):
     """The fields of a Kafka record that folds use. The worker passes aiokafka's records, which have them."""
@@ -25,6 +28,8 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+    timestamp_type: int = 0
+    """`LOG_APPEND_TIME` if the broker set the timestamp, when it appended the record."""
 
 
 class UnreadBatch(NamedTuple):

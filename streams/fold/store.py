@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaException
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaException
 from confluent_kafka import Message as KafkaMessage
 
 from watchkeeper.streams.errors import Unrecoverable
@@ -16,7 +16,7 @@ from watchkeeper.streams.fold import checkpoint as wire
 from watchkeeper.streams.fold.checkpoint import Checkpoint
 from watchkeeper.streams.fold.fence import Fence
 from watchkeeper.streams.fold.parts import PART_BYTES, Assembly, split, tombstones
-from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.fold.protocol import LOG_APPEND_TIME, Record
 from watchkeeper.streams.kafka.client import BrokerError, headers_of, read_to_end
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import known_topic, topic_name
@@ -210,6 +210,6 @@ def _mib(size_bytes: int) -> str:
 
 
 def _record(message: KafkaMessage) -> Record:
-    return Record(
-        message.offset(), message.timestamp()[1], message.key(), message.value(), headers_of(message)
-    )
+    kind, at_ms = message.timestamp()
+    by_broker = LOG_APPEND_TIME if kind == TIMESTAMP_LOG_APPEND_TIME else 0
+    return Record(message.offset(), at_ms, message.key(), message.value(), headers_of(message), by_broker)

@@ -7,7 +7,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from watchkeeper.schemas.times import BEGINNING_MS
-from watchkeeper.streams.ingest.spans import PaneGrid
+from watchkeeper.streams.ingest.spans import PaneGrid, Times
 
 
 class Clock(Struct):
@@ -35,9 +35,17 @@ class Clock(Struct):
     idle: bool = False
     """Whether evaluate was notified that the subject is idle."""
 
-    def late(self, times: NDArray[np.int64], panes: PaneGrid) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Advance the clock; return which rows are late, and the start of the pane that counts each row."""
-        running = np.maximum.accumulate(np.concatenate(([self.latest_ms], times)))
+    def late(
+        self, times: Times, panes: PaneGrid, reach: Times | None = None
+    ) -> tuple[NDArray[np.bool_], Times]:
+        """Advance the clock; return which rows are late, and the start of the pane that counts each row.
+
+        Args:
+            times: The event times of the rows, in the order of arrival.
+            panes: The panes.
+            reach: How far each row moves the clock, if that is not always its time.
+        """
+        running = self._running(times if reach is None else reach)
         starts = panes.starts(times)
         late = (panes.due(starts) <= running[:-1]) | (panes.ends(starts) <= self.closed_ms)
         # The pane of a late row is closed. The row is counted in the pane that was open when it arrived.
@@ -45,11 +53,16 @@ class Clock(Struct):
         self.before_ms, self.latest_ms = self.latest_ms, int(running[-1])
         return late, np.where(late, open_ms, starts)
 
-    def late_by_clock(self, times: NDArray[np.int64], panes: PaneGrid) -> NDArray[np.intp]:
+    def _running(self, reach: Times) -> Times:
+        """Return the latest event time before each row, and after the last."""
+        running: Times = np.maximum.accumulate(np.concatenate(([self.latest_ms], reach)))
+        return running
+
+    def late_by_clock(self, times: Times, panes: PaneGrid, reach: Times | None = None) -> NDArray[np.intp]:
         """Return which rows are late only because the wall clock closed their pane. Call it before `late`."""
         if self.closed_ms <= panes.closed_to(self.latest_ms):
             return np.array([], dtype=np.intp)
-        running = np.maximum.accumulate(np.concatenate(([self.latest_ms], times)))[:-1]
+        running = self._running(times if reach is None else reach)[:-1]
         starts = panes.starts(times)
         return np.flatnonzero((panes.due(starts) > running) & (panes.ends(starts) <= self.closed_ms))
 

@@ -1,8 +1,7 @@
 """Decodes the bytes of an event into a typed row, or finds the reason to reject it.
 
-The fast path decodes in one pass, with structs built from the monitors. The model's name is the tag of their
-union, so `msgspec` selects the model and the types of its features. An event that the fast path refuses takes
-the slow path, which distinguishes a broken event (rejected) from a broken feature in a good event (counted).
+The fast path decodes in one pass. The model's name is the tag of a union of structs, so `msgspec` selects its
+types. The slow path distinguishes broken events from good ones with a broken feature.
 """
 
 import contextlib
@@ -31,8 +30,6 @@ from watchkeeper.streams.ingest.envelope import (
     unwatched,
 )
 from watchkeeper.streams.ingest.values import fits, is_number
-
-_NAN = float("nan")
 
 
 class Row(NamedTuple):
@@ -138,7 +135,7 @@ class SubjectDecoder:
 
 def _field(name: str, feature: Feature) -> tuple[Any, Any]:
     if feature.type in ("number", "integer"):
-        return float | None, msgspec.field(name=name, default=_NAN)
+        return float | None, msgspec.field(name=name, default=float("nan"))
     kind = bool if feature.type == "boolean" else str
     return kind | None, msgspec.field(name=name, default=None)
 

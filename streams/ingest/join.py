@@ -190,17 +190,14 @@ class VersionJoin:
         found = (rows.last_labels.get(i) or rows.labels.get(i) for rows, i in known)
         return [truth for truth in found if truth is not None]
 
-    def expire(self, labels_ms: int, predictions_ms: int) -> None:
+    def expire(self, labels_ms: int, patience: int = 1) -> None:
         """Forget predictions whose labels are overdue.
 
         Args:
-            labels_ms: The time that labels have reached.
-            predictions_ms: The time that predictions have reached. It counts if no labels arrive.
+            labels_ms: The time that labels have reached; that of predictions if no labels arrive.
+            patience: How many times the usual wait is waited.
         """
-        while self.waiting:
-            rows = self.waiting[0]
-            if rows.last_ms >= max(labels_ms - rows.overdue_ms, predictions_ms - 2 * rows.overdue_ms):
-                return
+        while self.waiting and self.waiting[0].last_ms < labels_ms - patience * self.waiting[0].overdue_ms:
             self.forget_oldest()
 
     def forget_oldest(self) -> int:
@@ -241,10 +238,8 @@ class Join:
 
     def match(self, truth: LabelValue, subjects: Container[str], is_late: IsLate) -> list[Labelled]:
         """Join a label to the prediction of every version that made it; keep an early label for later."""
-        candidates = (
-            join for join in self.versions.values() if truth.model is None or join.subject == truth.model
-        )
-        found = [join.match(truth, is_late) for join in candidates if join.subject in subjects]
+        named = self.versions.values() if truth.model is None else self.of_subject.get(truth.model, ())
+        found = [join.match(truth, is_late) for join in named if join.subject in subjects]
         matches = [match for match in found if match is not None]
         if not matches or truth in self.early:
             self.early.add(truth, met=bool(matches))

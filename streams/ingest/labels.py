@@ -1,6 +1,6 @@
 """Joins labels to their predictions, and adds them to the panes of the labels' times."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,36 +137,69 @@ class LabelsIntake:
     def expire(self, subject: str) -> None:
         """Forget predictions whose labels are overdue, and labels whose predictions are overdue.
 
-        The time of the labels decides. If none arrive, the time of the predictions decides, but only once
-        labels are idle: labels that are behind, or arrive after predictions after an outage, are not missing.
+        The time of the labels decides, never whether they are idle: which topic was read first is chance.
         """
         predictions = self._partition.clock("predictions", subject)
         # Predictions of the same id may still arrive from another version and need the same labels.
-        labels = self._partition.clock("labels", subject)
-        labels_ms = min(labels.latest_ms, predictions.closed_ms)
-        predictions_ms = predictions.latest_ms if labels.idle else BEGINNING_MS
+        labels_ms = min(self._partition.clock("labels", subject).latest_ms, predictions.closed_ms)
         for join in self._partition.join.of_subject.get(subject, ()):
-            join.expire(labels_ms, predictions_ms)
-        self._partition.labels.orphaned += self._orphans(subject, predictions.closed_ms)
+            join.expire(labels_ms)
+        self._partition.labels.orphaned += self._orphans(subject)
+
+    def expire_unlabelled(self, subject: str) -> None:
+        """Forget predictions without labels, by their own time. Call it if labels are idle, not behind."""
+        for join in self._partition.join.of_subject.get(subject, ()):
+            join.expire(self._partition.clock("predictions", subject).latest_ms, patience=2)
+
+    def expire_unnamed(self) -> None:
+        """Forget labels that name no model, once no subject's prediction can arrive for them in time."""
+        self._partition.labels.orphaned += self._unnamed_orphans()
+
+    def give_up_unnamed(self, appended_before_ms: int) -> None:
+        """Forget old labels that name no model, although subjects without rows have not passed their time.
+
+        Args:
+            appended_before_ms: Labels that were appended before this are old.
+        """
+        if not self._partition.join.early.names(None):
+            return
+        clocks = self._partition.clocks
+        active = [clocks["predictions", name] for name in self._models() if ("predictions", name) in clocks]
+        passed_ms = min((clock.closed_ms for clock in active if not clock.idle), default=BEGINNING_MS)
+        before_ms, appended_ms = self._partition.given_up
+        self._partition.given_up = max(before_ms, passed_ms), max(appended_ms, appended_before_ms)
+        self._partition.labels.orphaned += self._given_up_orphans()
 
     def forget_orphans(self) -> None:
         """Forget labels that were read again but are already counted as orphans."""
-        for (kind, subject), clock in self._partition.clocks.items():
+        for kind, subject in self._partition.clocks:
             if kind == "predictions":
-                self._orphans(subject, clock.closed_ms)
+                self._orphans(subject)
+        self._unnamed_orphans()
+        self._given_up_orphans()
 
-    def _orphans(self, subject: str, closed_ms: int) -> int:
+    def _orphans(self, subject: str) -> int:
         # Any prediction that could still arrive for these labels would be late.
-        early = self._partition.join.early
-        named = early.expire(subject, closed_ms - CLOCKS_DIFFER_MS)
-        return named + early.expire(None, self._slowest_ms() - CLOCKS_DIFFER_MS)
+        closed_ms = self._partition.clock("predictions", subject).closed_ms
+        return self._partition.join.early.expire(subject, closed_ms - CLOCKS_DIFFER_MS)
 
-    def _slowest_ms(self) -> int:
-        """Return the time up to which all subjects' panes are closed, for labels that name no model."""
-        watched = self._partition.subjects.intakes
-        clocks = self._partition.clocks.items()
-        active = (c for (kind, name), c in clocks if kind == "predictions" and name in watched and not c.idle)
-        return min((clock.closed_ms for clock in active), default=BEGINNING_MS)
+    def _unnamed_orphans(self) -> int:
+        early = self._partition.join.early
+        if not early.names(None):
+            return 0
+        clocks = self._partition.clocks
+        closed = (clocks.get(("predictions", name)) for name in self._models())
+        slowest_ms = min(
+            (clock.closed_ms if clock else BEGINNING_MS for clock in closed), default=BEGINNING_MS
+        )
+        return early.expire(None, slowest_ms - CLOCKS_DIFFER_MS)
+
+    def _given_up_orphans(self) -> int:
+        before_ms, appended_ms = self._partition.given_up
+        return self._partition.join.early.expire(None, before_ms - CLOCKS_DIFFER_MS, appended_ms)
+
+    def _models(self) -> Iterator[str]:
+        return (name for name, _ in self._partition.subjects.of_kind("predictions"))
 
 
 def _waiting(

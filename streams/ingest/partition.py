@@ -1,6 +1,6 @@
 """The state of ingest in one partition. The intakes of rows and of labels share it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -8,8 +8,9 @@ from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.profiles import Watermark
 from watchkeeper.schemas.times import BEGINNING_MS
-from watchkeeper.streams.fold.protocol import LAST_OFFSET, Message
+from watchkeeper.streams.fold.protocol import LAST_OFFSET, LOG_APPEND_TIME, Message, Record
 from watchkeeper.streams.ingest.accounts import Account, LabelAccount
+from watchkeeper.streams.ingest.append_times import CLAMPED_MAX, Clamped
 from watchkeeper.streams.ingest.clock import Clock
 from watchkeeper.streams.ingest.intakes import Subjects
 from watchkeeper.streams.ingest.join import Join
@@ -17,7 +18,7 @@ from watchkeeper.streams.ingest.panes import Panes, SavedPane
 from watchkeeper.streams.ingest.quarantine import Quarantine
 from watchkeeper.streams.ingest.quotas import Exceeded
 from watchkeeper.streams.ingest.replays import Replays
-from watchkeeper.streams.ingest.spans import PaneGrid
+from watchkeeper.streams.ingest.spans import PaneGrid, Times
 from watchkeeper.streams.ingest.tally import SubjectTally, Tallies
 from watchkeeper.streams.topics.partitioning import partition_of
 
@@ -39,6 +40,8 @@ class PartitionState(msgspec.Struct):
     quarantines: dict[str, Quarantine] = {}
     mistimed: dict[str, list[int]] = {}
     since: dict[str, dict[str, int]] = {}
+    given_up: tuple[int, int] = (BEGINNING_MS, BEGINNING_MS)
+    clamped: dict[str, list[Clamped]] = {}
     tallies: dict[str, SubjectTally] = {}
     exceeded: Exceeded = msgspec.field(default_factory=Exceeded)
 
@@ -73,6 +76,11 @@ class Partition:
         """By topic, the offsets of events that were refused or late because of the wall clock."""
         self.since: dict[str, dict[str, int]] = {}
         """By topic and subject, the first offset whose events are admitted. Earlier ones had no monitor."""
+        self.given_up = (BEGINNING_MS, BEGINNING_MS)
+        """Labels that name no model are orphans if they are before the first time and were appended before
+        the second."""
+        self.clamped: dict[str, list[Clamped]] = {}
+        """By topic, the chunks with events ahead of the worker's clock, which was their bound."""
         self._admitted: dict[str, object] = {}
         """By topic, the intakes that `since` was last updated for."""
         self.needs: dict[str, int] = {}
@@ -93,6 +101,19 @@ class Partition:
             self.since[topic] = dict.fromkeys(watched, 0)  # no earlier event was refused in this partition
         else:
             self.since[topic] = {name: known.get(name, offset) for name in watched}
+
+    def note_clamped(self, topic: str, records: Sequence[Record], limits: Times) -> None:
+        """Save the bounds of a chunk with events ahead of them, if they are not the broker's times.
+
+        Args:
+            topic: The topic of the records.
+            records: The chunk.
+            limits: The bounds of the records.
+        """
+        by_clock = [i for i, record in enumerate(records) if record.timestamp_type != LOG_APPEND_TIME]
+        if by_clock and topic != "features":
+            chunk = Clamped(records[0].offset, records[-1].offset, int(limits[by_clock[0]]))
+            self.clamped.setdefault(topic, []).append(chunk)
 
     def was_admitted(self, topic: str, subject: str, offset: int) -> bool:
         """Return whether an event was admitted. An event that arrived before its monitor was refused."""
@@ -125,12 +146,24 @@ class Partition:
             clock.advance(end_ms)
             self._emit_panes(kind, subject, clock)
 
+    def close_idle_labels(self, subject: str, panes: PaneGrid, held_ms: int | None) -> None:
+        """Close the panes of labels that their own time has passed, as no predictions are there to pass them.
+
+        Args:
+            subject: The subject. Its predictions are idle.
+            panes: Its panes.
+            held_ms: The pane of this time, and those after it, stay open; None for no limit.
+        """
+        clock = self.clock("labels", subject)
+        closed_ms = panes.closed_to(clock.latest_ms)
+        clock.advance(closed_ms if held_ms is None else min(closed_ms, panes.start(held_ms)))
+        self._emit_panes("labels", subject, clock)
+
     def _reached_ms(self, kind: Kind, subject: str) -> int:
         latest_ms = self.clock(kind, subject).latest_ms
-        predictions = self.clock("predictions", subject)
-        if kind == "labels" and not predictions.idle:
+        if kind == "labels":
             # A label counts once its prediction is known. So its pane stays open until predictions pass it.
-            return min(latest_ms, predictions.latest_ms)
+            return min(latest_ms, self.clock("predictions", subject).latest_ms)
         return latest_ms
 
     def _emit_panes(self, kind: Kind, subject: str, clock: Clock) -> None:
@@ -181,6 +214,11 @@ class Partition:
             for topic, offsets in self.mistimed.items()
             if topic in needs
         }
+        self.clamped = {
+            topic: [chunk for chunk in chunks if chunk.last >= needs[topic]][-CLAMPED_MAX:]
+            for topic, chunks in self.clamped.items()
+            if topic in needs
+        }
         saved = PartitionState(
             clocks,
             self.panes.freeze(),
@@ -193,6 +231,8 @@ class Partition:
             self.quarantines,
             self.mistimed,
             self.since,
+            self.given_up,
+            self.clamped,
             self.tallies.saved(),
             self.exceeded,
         )
@@ -209,6 +249,8 @@ class Partition:
         self.quarantines = saved.quarantines
         self.mistimed = saved.mistimed
         self.since = saved.since
+        self.given_up = saved.given_up
+        self.clamped = saved.clamped
         self.tallies = Tallies(self.source, saved.tallies)
         self.exceeded = saved.exceeded
         self.needs = saved.needs

@@ -7,23 +7,24 @@ import numpy as np
 
 from watchkeeper.detectors.tasks import Task, read_label
 from watchkeeper.schemas.findings import Kind
-from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.schemas.times import LATEST_MS
+from watchkeeper.streams.fold.protocol import LOG_APPEND_TIME, Record
 from watchkeeper.streams.ingest.clock import time_ms
 from watchkeeper.streams.ingest.columnizer import times_ms
-from watchkeeper.streams.ingest.decode import DecodedChunk, Decoder, decode_all
+from watchkeeper.streams.ingest.decode import DecodedChunk, Decoder, EventDecoder, decode_all
 from watchkeeper.streams.ingest.decode_labels import LabelRow
 from watchkeeper.streams.ingest.early_labels import LabelValue
-from watchkeeper.streams.ingest.envelope import EventRefusal, unwatched
+from watchkeeper.streams.ingest.envelope import EventRefusal, publisher, unwatched
 from watchkeeper.streams.ingest.environments import by_environment
 from watchkeeper.streams.ingest.intakes import Subjects
+from watchkeeper.streams.ingest.publisher_clocks import Ahead
 from watchkeeper.streams.ingest.quarantine import UNWATCHED
 from watchkeeper.streams.ingest.redecode import decode_in_time
 from watchkeeper.streams.ingest.rows import Rows
+from watchkeeper.streams.ingest.spans import AHEAD_MS, Times
 
 EARLIEST_MS = 946_684_800_000
 """Earliest valid time of an event: 2000-01-01. An earlier one is usually in a wrong unit."""
-AHEAD_MS_MAX = 3_600_000
-"""How many ms the time of an event may be ahead of now. Chosen by hand; later times close panes early."""
 LABEL_MAX = 1e300
 """Largest absolute value of a label. Chosen by hand, far below the largest float."""
 
@@ -39,6 +40,30 @@ class Decoded(NamedTuple):
     """By subject, the index of each row's event in `at`."""
     others: Mapping[int, str] = {}
     """Of events of environments that no monitor watches, the names of the subjects by index of record."""
+    clamped: bool = False
+    """Whether an event's time is later than its bound."""
+    ahead: Sequence[Ahead] = ()
+    """The events that are too far ahead."""
+
+    def of(self, subject: str) -> Sequence[int]:
+        """Return the indices of the records of a subject's rows."""
+        events = self.events[subject]
+        return self.at if len(events) == len(self.at) else [self.at[i] for i in events]
+
+
+class DecodedLabels(NamedTuple):
+    """The valid labels of a chunk, and the refusals by index of record."""
+
+    truths: list[LabelValue]
+    refused: dict[int, EventRefusal]
+    at: list[int]
+    """For each label, the index of its record."""
+    clamped: bool
+    """Whether a label's time is later than its bound."""
+    ahead: list[Ahead]
+    """The labels that are too far ahead, and name a model."""
+    others: dict[int, str]
+    """Of labels of environments that no monitor watches, the model by index of record."""
 
 
 class Reading:
@@ -70,13 +95,13 @@ class Reading:
             return ahead[2]
         return decode_all(decoder, records)
 
-    def rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> Decoded:
+    def rows(self, kind: Kind, records: Sequence[Record], bounds: Times) -> Decoded:
         """Decode predictions or features.
 
         Args:
             kind: The kind of the records.
             records: The chunk.
-            now_ms: The current time in milliseconds since 1970, to refuse events that are ahead of it.
+            bounds: For each record, how far it may move event time.
         """
         decoder = self._subjects.decoders[kind]
         chunk = self._decode(decoder, records)
@@ -85,9 +110,17 @@ class Reading:
             return Decoded({}, chunk.refused, others=chunk.others)
         chunk, times = decode_in_time(decoder, records, chunk, times_ms(chunk.events))
         events, at, wrong, refused, others = chunk
-        good = self._in_range(events, at, times, refused, now_ms)
-        grouped: dict[str, list[int]] = {}
+        limits = bounds if len(at) == len(records) else bounds[list(at)]
+        clamped = bool((times > limits).any())
+        reach = np.minimum(times, limits) if clamped else None
+        bad = self._bad_times(decoder, events, times, limits if clamped else None)
+        refused.update({at[i]: _bad_time(records[at[i]], *why) for i, why in bad.items()})
         names = {struct: decoder.by_struct[struct].value.name for struct in set(map(type, events))}
+        ahead = [
+            Ahead(names[type(events[i])], at[i], why.difference_ms) for i, why in bad.items() if why.limit_ms
+        ]
+        good = range(len(events)) if not bad else [i for i in range(len(events)) if i not in bad]
+        grouped: dict[str, list[int]] = {}
         if len(names) == 1:
             grouped[names.popitem()[1]] = list(good)
         else:
@@ -95,73 +128,145 @@ class Reading:
                 grouped.setdefault(names[type(events[i])], []).append(i)
         rows = {}
         for subject, index in grouped.items():
+            if not index:  # all its events are refused: it has no rows, and may be idle
+                continue
             whole = len(index) == len(events)
             rows[subject] = Rows(
                 events if whole else [events[i] for i in index],
                 times if whole else times[index],
                 {new: wrong[at[old]] for new, old in enumerate(index) if at[old] in wrong} if wrong else {},
                 records[0].offset,
+                reach if whole or reach is None else reach[index],
             )
-        return Decoded(rows, refused, at, grouped, others)
+        return Decoded(rows, refused, at, grouped, others, clamped, ahead)
 
-    def _in_range(
-        self,
-        events: Sequence[Any],
-        at: Sequence[int],
-        times: "np.ndarray[Any, np.dtype[np.int64]]",
-        refused: dict[int, EventRefusal],
-        now_ms: int,
-    ) -> Sequence[int]:
-        """Refuse events with an impossible time; return the indices of the others."""
-        bad: dict[int, EventRefusal] = {}
-        for i in np.flatnonzero((times < EARLIEST_MS) | (times > now_ms + AHEAD_MS_MAX)).tolist():
-            bad[i] = _bad_time("event_time", int(times[i]))
-        refused.update({at[i]: refusal for i, refusal in bad.items()})
-        return range(len(events)) if not bad else [i for i in range(len(events)) if i not in bad]
+    def _bad_times(
+        self, decoder: EventDecoder, events: Sequence[Any], times: Times, limits: Times | None
+    ) -> dict[int, "BadTime"]:
+        """Return why the time of some events is impossible, by index of event."""
+        bad = {
+            i: BadTime("event_time", int(times[i]))
+            for i in np.flatnonzero((times < EARLIEST_MS) | (times > LATEST_MS)).tolist()
+        }
+        if limits is None:
+            return bad
+        for i in np.flatnonzero((times > limits) & (times <= LATEST_MS)).tolist():
+            ahead_ms = self._ahead_ms(decoder.by_struct[type(events[i])].value.name, int(times[i]))
+            if times[i] > limits[i] + ahead_ms:
+                bad[i] = BadTime("event_time", int(times[i]), int(limits[i]), ahead_ms)
+        return bad
 
-    def truths(
-        self, records: Sequence[Record], now_ms: int
-    ) -> tuple[list[LabelValue], dict[int, EventRefusal], dict[int, str]]:
-        """Decode labels. Refusals, and models of environments that nobody watches, are by index of record.
+    def _ahead_ms(self, subject: str | None, time_ms: int) -> int:
+        """Return how far an event may be ahead: an event that names no subject, as far as that of any."""
+        intakes = self._subjects.intakes
+        named = intakes.values() if subject is None else [intakes[subject]]
+        return max((each.revisions.at(time_ms).spans.ahead_ms for each in named), default=AHEAD_MS)
 
-        A label without an environment is for each environment of its model.
+    def truths(self, records: Sequence[Record], bounds: Times) -> DecodedLabels:
+        """Decode labels. A label without an environment is for each environment of its model.
+
+        Args:
+            records: The chunk.
+            bounds: For each record, how far it may move event time.
         """
         events, at, _, refused, _ = self._decode(self._subjects.labels, records)
-        truths: list[LabelValue] = []
-        others: dict[int, str] = {}
+        found = DecodedLabels([], refused, [], False, [], {})
+        limits = bounds.tolist()
         for index, event in zip(at, events, strict=True):
-            subjects = self._subjects.of_label(event.model, event.environment)
-            found = [self._truth(event, each, records[index].offset, now_ms) for each in subjects]
-            if event.model is not None and event.model not in self._subjects.named:
-                found = [unwatched("model", event.model)]
-            elif event.model is not None and not subjects:
-                others[index] = event.model
-            good = [each for each in found if isinstance(each, LabelValue)]
-            truths += good
-            if found and not good:
-                refused[index] = next(each for each in found if isinstance(each, EventRefusal))
-        return truths, refused, others
+            self._add_label(found, index, event, records[index], limits[index])
+        clamped = any(truth.reach_ms < truth.label_ms for truth in found.truths)
+        clamped = clamped or any(refusal.reason == "time_ahead" for refusal in refused.values())
+        return found._replace(clamped=clamped)
+
+    def _add_label(
+        self, found: DecodedLabels, index: int, row: LabelRow, record: Record, limit_ms: int
+    ) -> None:
+        if row.model is not None and row.model not in self._subjects.named:
+            found.refused[index] = unwatched("model", row.model)
+            return
+        subjects = self._subjects.of_label(row.model, row.environment)
+        if row.model is not None and not subjects:
+            found.others[index] = row.model
+            return
+        read = [self._truth(row, each, record, limit_ms) for each in subjects]
+        good = [each for each in read if isinstance(each, LabelValue)]
+        found.truths.extend(good)
+        found.at.extend([index] * len(good))
+        refusal = next((each for each in read if isinstance(each, EventRefusal)), None)
+        if good or refusal is None:
+            return
+        found.refused[index] = refusal
+        if refusal.reason == "time_ahead":
+            ahead_ms = time_ms(row.label_time) - limit_ms
+            found.ahead.extend(Ahead(each, index, ahead_ms) for each in subjects if each is not None)
 
     def _truth(
-        self, row: LabelRow, subject: str | None, offset: int, now_ms: int
+        self, row: LabelRow, subject: str | None, record: Record, limit_ms: int
     ) -> LabelValue | EventRefusal:
         label_ms = time_ms(row.label_time)
-        if not EARLIEST_MS <= label_ms <= now_ms + AHEAD_MS_MAX:
-            return _bad_time("label_time", label_ms)
+        if not EARLIEST_MS <= label_ms <= LATEST_MS:
+            return _bad_time(record, "label_time", label_ms)
+        if label_ms > limit_ms and label_ms > limit_ms + (ahead_ms := self._ahead_ms(subject, label_ms)):
+            return _bad_time(record, "label_time", label_ms, limit_ms, ahead_ms)
+        label = self._label(row, subject)
+        if isinstance(label, EventRefusal):
+            return label
+        return LabelValue(
+            row.prediction_id,
+            subject,
+            label,
+            label_ms,
+            record.offset,
+            reach_ms=min(label_ms, limit_ms),
+            appended_ms=min(record.timestamp, limit_ms),
+        )
+
+    def _label(self, row: LabelRow, subject: str | None) -> float | EventRefusal | None:
         if row.retracted:
-            return LabelValue(row.prediction_id, subject, None, label_ms, offset)
+            return None
         label = read_label(row.label) if subject is None else self._task(subject).label(row.label)
         if label is None or abs(label) > LABEL_MAX:
             must_be = Task.label_is if subject is None else self._task(subject).label_is
             return EventRefusal("invalid_event", f"`$.label` must be {must_be}")
-        return LabelValue(row.prediction_id, subject, label, label_ms, offset)
+        return label
 
     def _task(self, subject: str) -> Task[Any]:
         return self._subjects.intakes[subject].revisions.latest.subject.task
 
 
-def _bad_time(field: str, ms: int) -> EventRefusal:
+class BadTime(NamedTuple):
+    """An impossible time of an event."""
+
+    field: str
+    time_ms: int
+    limit_ms: int | None = None
+    """The time at which the event was appended, if it is ahead of it."""
+    ahead_ms: int = 0
+    """How far it may be ahead."""
+
+    @property
+    def difference_ms(self) -> int:
+        """How far it is ahead."""
+        return self.time_ms - (self.limit_ms or 0)
+
+
+def _bad_time(
+    record: Record, field: str, ms: int, limit_ms: int | None = None, ahead_ms: int = 0
+) -> EventRefusal:
+    if limit_ms is None:
+        return EventRefusal(
+            "time_out_of_range", f"`$.{field}` is {ms} ms since 1970; it must be after 1999 and before 10000"
+        )
+    by_broker = record.timestamp_type == LOG_APPEND_TIME
+    read = "Kafka appended the event" if by_broker else "the event was first read"
+    source = publisher(record)
+    whose = f"the clock of {source!r}" if source else "its publisher's clock"
     return EventRefusal(
-        "time_out_of_range",
-        f"`$.{field}` is {ms} ms since 1970; it must be after 1999 and at most an hour ahead of now",
+        "time_ahead",
+        f"`$.{field}` is {_seconds(ms - limit_ms)} s later than the time at which {read}; at most "
+        f"{_seconds(ahead_ms)} s are allowed (`windows.ahead`): correct {whose}",
     )
+
+
+def _seconds(ms: int) -> str:
+    return f"{ms / 1000:,.0f}"

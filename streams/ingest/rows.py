@@ -14,6 +14,7 @@ from watchkeeper.schemas.limits import MODEL_VERSION_MAX, short
 from watchkeeper.streams.ingest.intakes import Intake
 from watchkeeper.streams.ingest.panes import OTHER, SEGMENTS_MAX, VERSIONS_MAX, PaneKey
 from watchkeeper.streams.ingest.partition import Partition
+from watchkeeper.streams.ingest.spans import Times
 
 UNVERSIONED = "unversioned"
 """The version of events that name none."""
@@ -29,11 +30,14 @@ class Rows(NamedTuple):
     """Features of a wrong type, by index of event."""
     offset: int
     """The offset of the chunk's first record."""
+    reach: Times | None = None
+    """How far each row moves event time; None if that is its own time."""
 
     def take(self, index: Indices) -> "Rows":
         """Select rows by position."""
         wrong = {new: self.wrong[old] for new, old in enumerate(index.tolist()) if old in self.wrong}
-        return Rows([self.events[i] for i in index.tolist()], self.times[index], wrong, self.offset)
+        reach = None if self.reach is None else self.reach[index]
+        return Rows([self.events[i] for i in index.tolist()], self.times[index], wrong, self.offset, reach)
 
 
 class Places(NamedTuple):
@@ -110,7 +114,7 @@ class RowsIntake:
         """Advance the subject's clock; return which rows are late and which pane counts each."""
         panes = self._partition.subjects.intakes[subject].panes
         clock = self._partition.clock(self._kind, subject)
-        return Places(*clock.late(rows.times, panes))
+        return Places(*clock.late(rows.times, panes, rows.reach))
 
     def add(self, batch: VersionRows, places: Places, repeats: Sequence[int]) -> None:
         """Fold the rows that are neither late nor repeats, and count the others.

@@ -4,28 +4,30 @@ It decodes a chunk, rejects events that can't be used, joins labels to predictio
 event time. It sends a pane to evaluate once event time has passed the pane's end by the allowed lateness.
 """
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
-from operator import attrgetter
+from collections.abc import Mapping, Sequence
 from typing import get_args
+
+import numpy as np
 
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.times import BEGINNING_MS, END_MS
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
 from watchkeeper.streams.fold.rejected_share import RejectedShare
 from watchkeeper.streams.ingest.account_check import AccountCheck
-from watchkeeper.streams.ingest.clock import Clock
+from watchkeeper.streams.ingest.append_times import bounds
 from watchkeeper.streams.ingest.early_labels import LabelValue
 from watchkeeper.streams.ingest.envelope import EventRefusal
 from watchkeeper.streams.ingest.gate import Gate
 from watchkeeper.streams.ingest.intakes import MonitorsInForce, Subjects
 from watchkeeper.streams.ingest.labels import LabelsIntake
 from watchkeeper.streams.ingest.partition import Partition
+from watchkeeper.streams.ingest.publisher_clocks import Timed, measure, measure_ahead
 from watchkeeper.streams.ingest.quarantine import RejectedLimit
-from watchkeeper.streams.ingest.reading import AHEAD_MS_MAX, Decoded, Reading
+from watchkeeper.streams.ingest.reading import Decoded, DecodedLabels, Reading
+from watchkeeper.streams.ingest.rereading import Rereading
 from watchkeeper.streams.ingest.rows import RowsIntake, batches
+from watchkeeper.streams.ingest.spans import PaneGrid, Times
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CERTAIN_MS = 500
@@ -44,6 +46,8 @@ class IngestFold(BaseFold):
         idle_ms: A subject without rows for this long is idle, once its topic is read to its end.
         limit: The limit of rejections.
         common: What all partitions of the worker share; None if there is only one.
+        early_ms: For how long after it was appended a label without a prediction holds its pane open, if the
+            predictions of its subject are idle.
     """
 
     def __init__(
@@ -54,14 +58,17 @@ class IngestFold(BaseFold):
         idle_ms: int = 5_000,
         limit: RejectedLimit = RejectedLimit(),  # noqa: B008 - it never changes
         common: Subjects | None = None,
+        early_ms: int = 300_000,
     ) -> None:
         self._idle_ms = idle_ms
+        self._early_ms = early_ms
         self._subjects = Subjects(registry, common)
         self.partition = Partition(number, partitions, self._subjects)
         self.check = AccountCheck(self.partition.accounts)
         self.gate = Gate(self.partition, number, limit)
         self._reading = Reading(self._subjects)
         self._labels = LabelsIntake(self.partition)
+        self._rereading = Rereading(self.partition, self._reading, self._labels)
         self._rows = {kind: RowsIntake(self.partition, kind) for kind in KINDS}
         self._began_ms: int | None = None
         self._beat_ms = 0
@@ -81,6 +88,8 @@ class IngestFold(BaseFold):
             if topic == "labels"
             else self._fold_rows("features" if topic == "features" else "predictions", records, now_ms)
         )
+        self._labels.expire_unnamed()
+        self.partition.bound()
         self.gate.reject(topic, records, refused, now_ms)
         self.partition.send_accounts(now_ms)
 
@@ -90,23 +99,29 @@ class IngestFold(BaseFold):
         return self._reading.has_unwatched(topic, records)
 
     def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
-        decoded = self._reading.rows(kind, records, now_ms)
+        limits = bounds(records, now_ms)
+        decoded = self._reading.rows(kind, records, limits)
         self._count_others(kind, decoded.others)
+        if decoded.clamped:
+            self.partition.note_clamped(kind, records, limits)
+        measure_ahead(self.partition.tallies, kind, records, decoded.ahead)
         for subject, rows in decoded.rows.items():
             if self.partition.clock(kind, subject).see(now_ms):
                 self.partition.send_times(kind, [subject], now_ms)
             self._note_late_by_clock(kind, subject, records, decoded)
             places = self._rows[kind].place(subject, rows)
+            at = decoded.of(subject)
+            timed = Timed(records, limits, at, rows.times, places.late)
+            measure(self.partition.tallies, kind, subject, timed)
             before_ms = self.partition.clock(kind, subject).before_ms
             for batch, index in batches(self.partition, subject, rows):
-                at = places.take(index)
+                here = places.take(index)
                 repeats: list[int] = []
                 if kind == "predictions":
-                    repeats, matches = self._labels.wait(batch, batch.columns.scores, at.late, before_ms)
+                    repeats, matches = self._labels.wait(batch, batch.columns.scores, here.late, before_ms)
                     self._labels.add(matches)
-                self._rows[kind].add(batch, at, repeats)
+                self._rows[kind].add(batch, here, repeats)
             self._close(kind, subject, now_ms)
-        self.partition.bound()
         return decoded.refused
 
     def _count_others(self, kind: Kind, others: Mapping[int, str]) -> None:
@@ -121,21 +136,43 @@ class IngestFold(BaseFold):
     ) -> None:
         """Record predictions that are late only by the wall clock: read again, they would be in time."""
         panes = self._subjects.intakes[subject].panes
-        late = self.partition.clock(kind, subject).late_by_clock(decoded.rows[subject].times, panes)
+        rows = decoded.rows[subject]
+        late = self.partition.clock(kind, subject).late_by_clock(rows.times, panes, rows.reach)
         if late.size and kind == "predictions":
-            at = (decoded.at[decoded.events[subject][row]] for row in late.tolist())
-            self.partition.mistimed.setdefault(kind, []).extend(records[index].offset for index in at)
+            at = decoded.of(subject)
+            offsets = (records[at[row]].offset for row in late.tolist())
+            self.partition.mistimed.setdefault(kind, []).extend(offsets)
 
     def _fold_labels(self, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
-        truths, refused, others = self._reading.truths(records, now_ms)
-        truths = [self._in_time(truth, now_ms) for truth in truths]
-        self._count_others("labels", others)
+        limits = bounds(records, now_ms)
+        decoded = self._reading.truths(records, limits)
+        self._count_others("labels", decoded.others)
+        if decoded.clamped:
+            self.partition.note_clamped("labels", records, limits)
+        self._measure_labels(records, limits, decoded)
+        truths = [self._in_time(truth, now_ms) for truth in decoded.truths]
         self._labels.add(self._labels.match(truths))
-        for subject, _ in self._subjects.of_kind("labels"):
+        for subject in self._named(truths):
             self._close("labels", subject, now_ms)
-        self.partition.accounts["labels"].accepted += len(records) - len(refused) - len(others)
-        self.partition.bound()
-        return refused
+        accepted = len(records) - len(decoded.refused) - len(decoded.others)
+        self.partition.accounts["labels"].accepted += accepted
+        return decoded.refused
+
+    def _measure_labels(self, records: Sequence[Record], limits: Times, decoded: DecodedLabels) -> None:
+        measure_ahead(self.partition.tallies, "labels", records, decoded.ahead)
+        named: dict[str, list[int]] = {}
+        for i, truth in enumerate(decoded.truths):
+            if truth.model is not None:
+                named.setdefault(truth.model, []).append(i)
+        for model, index in named.items():
+            at, times = [decoded.at[i] for i in index], [decoded.truths[i].label_ms for i in index]
+            timed = Timed(records, limits, at, times, np.zeros(len(index), dtype=np.bool_))
+            measure(self.partition.tallies, "labels", model, timed)
+
+    def _named(self, truths: Sequence[LabelValue]) -> list[str]:
+        """Return the subjects that labels may belong to."""
+        named = {truth.model for truth in truths}
+        return [name for name, _ in self._subjects.of_kind("labels") if None in named or name in named]
 
     def _in_time(self, truth: LabelValue, now_ms: int) -> LabelValue:
         """Advance the clocks of a label's subjects; return the label with the time they had before."""
@@ -146,7 +183,7 @@ class IngestFold(BaseFold):
             if clock.see(now_ms):
                 self.partition.send_times("labels", [subject], now_ms)
             latest_ms = max(latest_ms, clock.latest_ms)
-            clock.latest_ms = max(clock.latest_ms, truth.label_ms)
+            clock.latest_ms = max(clock.latest_ms, truth.reach_ms)
         return truth._replace(latest_ms=latest_ms)
 
     def _close(self, kind: Kind, subject: str, now_ms: int) -> None:
@@ -178,9 +215,8 @@ class IngestFold(BaseFold):
         for subject, intake in self._subjects.of_kind(kind):
             clock = self.partition.clock(kind, subject)
             clock.seen_ms = min(clock.seen_ms, now_ms)  # the previous worker's clock may have been ahead
-            if now_ms - max(clock.seen_ms, since_ms) < self._idle_ms:
-                continue
-            if kind == "labels" and self._wait_for_predictions(subject, now_ms):
+            is_awaited = kind == "labels" and self._is_prediction_awaited(subject, intake.panes, now_ms)
+            if is_awaited or now_ms - max(clock.seen_ms, since_ms) < self._idle_ms:
                 continue
             self.partition.close_by_wall_clock(kind, subject, intake.panes, now_ms)
             # The rows of an open pane are still to be sent, so the subject is not idle until it closes.
@@ -188,19 +224,36 @@ class IngestFold(BaseFold):
             clock.idle = clock.idle or newly
             if newly or clock.closed_ms > clock.sent_ms:
                 self.partition.send_times(kind, [subject], now_ms)
+            if kind == "labels" and clock.idle:
+                self._labels.expire_unlabelled(subject)
         self._caught_up_ms[kind] = now_ms
+        if kind == "labels" and self._are_predictions_read(now_ms):
+            self._labels.give_up_unnamed(now_ms - self._early_ms)
         if not self._is_idle_certain(now_ms):
             return
         if now_ms - self._beat_ms >= self._idle_ms // 2 and not self.partition.outputs:
             self._beat_ms = now_ms
             self.partition.outputs.extend(self.partition.heartbeat(now_ms))
 
-    def _wait_for_predictions(self, subject: str, now_ms: int) -> bool:
-        """Return whether the labels' predictions may be published but not read yet. Then no label is late."""
-        if now_ms - self._caught_up_ms.get("predictions", 0) <= RECENT_MS:
-            return False
+    def _are_predictions_read(self, now_ms: int) -> bool:
+        """Return whether the topic of predictions was just read to its end."""
+        return now_ms - self._caught_up_ms.get("predictions", 0) <= RECENT_MS
+
+    def _is_prediction_awaited(self, subject: str, panes: PaneGrid, now_ms: int) -> bool:
+        """Return whether predictions of labels may still arrive, so that the wall clock closes no labels.
+
+        If none can, labels close by their own time.
+        """
         predictions, labels = (self.partition.clock(kind, subject) for kind in ("predictions", "labels"))
-        return predictions.latest_ms < labels.latest_ms
+        early = self.partition.join.early
+        if not self._are_predictions_read(now_ms):
+            return predictions.latest_ms < labels.latest_ms or early.is_awaited(subject)
+        held_ms = early.held_ms(subject, now_ms - self._early_ms)
+        if predictions.idle:
+            self.partition.close_idle_labels(subject, panes, held_ms)
+            if labels.closed_ms > labels.sent_ms:
+                self.partition.send_times("labels", [subject], now_ms)
+        return held_ms is not None
 
     def end_unknown(self, topic: str) -> None:
         """Record that the end of a topic is unknown, because the broker is down.
@@ -243,44 +296,4 @@ class IngestFold(BaseFold):
     def remember(self, topic: str, records: Sequence[Record]) -> None:
         """Rebuild the waiting predictions and their labels from records that were folded before."""
         self._subjects.refresh()
-        records = self.gate.known(topic, records)
-        now_ms = records[-1].timestamp if records else 0
-        clocks = self.partition.needed_clocks.setdefault(topic, {})
-        if topic == "labels":
-            truths, _, _ = self._reading.truths(records, now_ms + AHEAD_MS_MAX)
-            truths = [t for t in truths if t.model is None or self._was_admitted(topic, t.model, t.offset)]
-            self._labels.match([_as_before(truth, clocks) for truth in truths])
-            self._labels.forget_orphans()
-            return
-        for part in self._split(topic, records):
-            self._remember_rows(part, now_ms + AHEAD_MS_MAX, clocks)
-
-    def _was_admitted(self, topic: str, subject: str, offset: int) -> bool:
-        return self.partition.was_admitted(topic, subject, offset)
-
-    def _split(self, topic: str, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-        """Split records at the offsets from which a subject's events are admitted."""
-        starts = self.partition.since.get(topic, {}).values()
-        cuts = {bisect_left(records, start, key=attrgetter("offset")) for start in set(starts)}
-        for first, end in pairwise(sorted({0, *cuts, len(records)})):
-            yield records[first:end]
-
-    def _remember_rows(self, records: Sequence[Record], now_ms: int, clocks: dict[str, Clock]) -> None:
-        for subject, rows in self._reading.rows("predictions", records, now_ms).rows.items():
-            if not self._was_admitted("predictions", subject, rows.offset):
-                continue
-            clock = clocks.setdefault(subject, Clock())
-            late, _ = clock.late(rows.times, self._subjects.intakes[subject].panes)
-            for batch, index in batches(self.partition, subject, rows):
-                scores = batch.intake.columnizer.scores(batch.rows.events)
-                self._labels.wait(batch, scores, late if index is None else late[index], clock.before_ms)
-
-
-def _as_before(truth: LabelValue, clocks: dict[str, Clock]) -> LabelValue:
-    """Return the label with the time that labels had reached when it first arrived."""
-    every = clocks.setdefault("", Clock())  # labels that name no model are for all models
-    own = clocks.setdefault(truth.model or "", Clock())
-    latest_ms = own.latest_ms
-    for clock in (own, every) if truth.model else clocks.values():
-        clock.latest_ms = max(clock.latest_ms, truth.label_ms)
-    return truth._replace(latest_ms=latest_ms)
+        self._rereading.remember(topic, self.gate.known(topic, records))

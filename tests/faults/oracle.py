@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
+from confluent_kafka import Message as KafkaMessage
 
 from tests.faults.recount import Window, recount
 from watchkeeper.schemas.findings import WindowFindings
@@ -21,7 +23,7 @@ from watchkeeper.streams.evaluate.stage import EvaluateFold
 from watchkeeper.streams.fold.checkpoint import decode
 from watchkeeper.streams.fold.formats import SEQUENCE_HEADER, SOURCE_HEADER
 from watchkeeper.streams.fold.parts import Assembly
-from watchkeeper.streams.fold.protocol import Fold, Message, Record
+from watchkeeper.streams.fold.protocol import LOG_APPEND_TIME, Fold, Message, Record
 from watchkeeper.streams.ingest.accounts import Account
 from watchkeeper.streams.ingest.partition import Partition, PartitionState
 from watchkeeper.streams.ingest.stage import IngestFold
@@ -87,7 +89,7 @@ def read_log(settings: Settings, topic: str) -> Log:
     """Read all records of a topic, by partition."""
     return {
         number: [
-            Record(m.offset(), m.timestamp()[1], m.key(), m.value(), m.headers() or ())
+            Record(m.offset(), m.timestamp()[1], m.key(), m.value(), m.headers() or (), _by_broker(m))
             for m in read_to_end(settings, topic_name(settings, topic), number)
         ]
         for number in range(settings.partitions)
@@ -107,6 +109,10 @@ def expect(settings: Settings, monitors: Sequence[Monitor]) -> Outcome:
     counted, rows = recount(logs["predictions"], monitors[0]), _rows_published(first, monitors[0].subject)
     assert {window: counted[window] for window in rows} == rows, f"{rows} but counted {counted}"
     return first
+
+
+def _by_broker(message: KafkaMessage) -> int:
+    return LOG_APPEND_TIME if message.timestamp()[0] == TIMESTAMP_LOG_APPEND_TIME else 0
 
 
 def _rows_published(outcome: Outcome, subject: str) -> dict[Window, int]:

@@ -36,6 +36,7 @@ class Workers:
             "WATCHKEEPER_WEB_PORT": "0",
             "WATCHKEEPER_CHECKPOINT_SECONDS": "0.3",
             "WATCHKEEPER_IDLE_SECONDS": "2",
+            "WATCHKEEPER_EARLY_LABELS_SECONDS": "2",
             "WATCHKEEPER_ALERTMANAGER_HOLD_SECONDS": "0",
             **environment,
         }

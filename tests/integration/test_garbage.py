@@ -40,7 +40,7 @@ GARBAGE: list[tuple[Reason, str, bytes | None]] = [
     ("unknown_model", "predictions", prediction(1, model="nobody-knows-me")),
     ("unknown_feature_view", "features", b'{"feature_view": "x", "event_time": 5, "features": {}}'),
     ("time_out_of_range", "predictions", prediction(1, event_time="1970-01-01T00:00:00Z")),
-    ("time_out_of_range", "predictions", prediction(1, event_time="2200-01-01T00:00:00Z")),
+    ("time_ahead", "predictions", prediction(1, event_time="2200-01-01T00:00:00Z")),
     ("too_large", "predictions", prediction(1, features={"country": "x" * 10_000_000})),
 ]
 ODD_BUT_COUNTED = [

@@ -17,6 +17,8 @@ from tests.upgrades.world import Memory
 HERE = Path(__file__).parent
 COMMITS = {golden.FORMAT_1: "14df77e", golden.FORMAT_2: "f91deb0"}
 """The commits that wrote the golden files, by folder."""
+THEN_FIELDS = 5
+"""Number of fields that a record had in the old code."""
 
 
 def unpack(golden_folder: str, into: Path) -> Path:
@@ -35,7 +37,8 @@ def unpack(golden_folder: str, into: Path) -> Path:
 def go_on(golden_folder: str, memory: Memory, folder: Path) -> subprocess.CompletedProcess[str]:
     """Let the old code continue from a broker. It writes its result to the file `told` in the folder."""
     old = unpack(golden_folder, folder / "old")
-    broker = {"round": memory.round, "checkpoints": memory.checkpoints, "logs": memory.logs}
+    logs = {name: [tuple(record)[:THEN_FIELDS] for record in log] for name, log in memory.logs.items()}
+    broker = {"round": memory.round, "checkpoints": memory.checkpoints, "logs": logs}
     given = msgspec.msgpack.encode(broker | {"configuration": golden.configuration(golden_folder)})
     (folder / "broker.zz").write_bytes(zlib.compress(given))
     command = [sys.executable, HERE / "then" / "go_on.py", folder / "broker.zz", folder / "told"]

@@ -27,7 +27,7 @@ CHUNK = 200
 """Records per chunk. The golden files were made with 40, and no result depends on it."""
 QUIET_ROUNDS = 60
 """Rounds after the last event, until all partitions are idle and the clock has closed all windows."""
-SETTINGS = Settings(partitions=PARTITIONS, idle_seconds=IDLE_SECONDS)
+SETTINGS = Settings(partitions=PARTITIONS, idle_seconds=IDLE_SECONDS, early_labels_seconds=IDLE_SECONDS)
 Log = list[Record]
 
 

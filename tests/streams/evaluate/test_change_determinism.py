@@ -183,7 +183,7 @@ class Run:
             self.outputs.extend(fold.outputs())
 
     def end(self):
-        for seconds in (6, 9, 12):
+        for seconds in (6, 9, 12, 400, 403, 406):  # the last ones: no label waits for a prediction any more
             for number, ingest in enumerate(self.ingests):
                 for topic in ("predictions", "labels", "features"):
                     ingest.caught_up(topic, NOW + seconds * 1000)

@@ -93,13 +93,30 @@ def test_corrections_that_take_back_more_than_came_are_no_labels():
     assert coverage.judge(13 * HOUR, wanted())[0][2].value == 0
 
 
+def test_while_labels_are_idle_they_are_due_only_some_time_after_their_predictions_were_read():
+    coverage, read_ms = LabelCoverage(), 10**6
+    for hour in range(48):  # a replay: predictions of two days come at once, and their labels after them
+        coverage.add(False, hour * HOUR, 100, read_ms)
+    assert coverage.judge(48 * HOUR, wanted(), read_ms + WITHIN - 1, idle=True) == []
+    judged = coverage.judge(48 * HOUR, wanted(), read_ms + WITHIN, idle=True)
+    assert [each.end_ms // HOUR for each in judged] == list(range(13, 49))
+    assert all(each.finding for each in judged)
+
+
+def test_labels_that_flow_are_judged_by_event_time_alone():
+    coverage = LabelCoverage()
+    for hour in range(48):
+        coverage.add(False, hour * HOUR, 100, 10**6)
+    assert len(coverage.judge(48 * HOUR, wanted(), 10**6)) == 36
+
+
 def test_the_counts_stay_few():
     coverage = LabelCoverage()
     for hour in range(1000):
         coverage.add(False, hour * HOUR, 100)
         coverage.add(True, hour * HOUR, 90)
         coverage.judge(hour * HOUR, wanted())
-    assert len(coverage.predictions) + len(coverage.labels) < 40
+    assert len(coverage.predictions) + len(coverage.labels) + len(coverage.read_ms) < 60
 
 
 def test_the_judgement_is_told_as_a_window_of_labels():

@@ -473,6 +473,27 @@ def test_labels_that_do_not_come_are_found(of, rng):
     assert {each.kind for each in late} == {"labels"}
 
 
+@pytest.mark.parametrize("labelled", [False, True])
+def test_labels_published_after_their_predictions_in_a_replay_are_told_as_late_only_if_none_come(
+    of, rng, labelled
+):
+    folding = evaluating(of)
+    now = START + 9 * 10**9  # a past that is replayed
+    for minute in range(60):
+        fold(folding, *rows_panes(of, rows(rng, 50), minute, segments=False))
+    waiting = (idle(source, None, "labels", now) for source in (0, 1))
+    told = fold(folding, *both(60, now_ms=now), *waiting, *beat(now + 2 * MINUTE))
+    assert [each for each in findings(told) if each.checked == ["labels_late"]] == []
+    if labelled:
+        for minute in range(60):
+            fold(folding, *labels_panes(of, rng.random(45), np.zeros(45), minute))
+        told += fold(folding, *both(60, "labels", now_ms=now + 3 * MINUTE))
+    told += fold(folding, *beat(now + 30 * MINUTE))
+    late = [each for each in findings(told) if each.checked == ["labels_late"]]
+    assert late
+    assert {bool(each.findings) for each in late} == {not labelled}
+
+
 def test_small_segments_beyond_the_limit_are_counted(monkeypatch, of, rng):
     monkeypatch.setattr(judgement, "SEGMENTS_MAX", 1)
     told = fold(evaluating(of), *rows_panes(of, rows(rng, 101), 0), *both(5))

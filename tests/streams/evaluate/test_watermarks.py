@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from watchkeeper.schemas.profiles import Watermark
 from watchkeeper.schemas.times import BEGINNING_MS
-from watchkeeper.streams.evaluate.watermarks import Watermarks
+from watchkeeper.streams.evaluate.watermarks import SURE_MS, Watermarks
 
 SOURCES = ["ingest/0", "ingest/1"]
 LATER_MS = 1_000_000
@@ -135,3 +135,16 @@ def test_the_order_between_sources_does_not_matter(idle_at_last, first, second, 
         messages.append(order.choice([queue for queue in queues if queue]).pop(0))
     expected = max(max(first), max(second)) if idle_at_last else min(max(first), max(second))
     assert heard(*messages).reached_ms == expected
+
+
+def test_a_subject_is_surely_idle_only_once_each_source_has_confirmed_it_after_the_last_fell_idle():
+    marks, expected = Watermarks(), ["ingest/0", "ingest/1"]
+    marks.note(Watermark("ingest/0", 1_000, {"labels": {"m": 1}}, {"labels": ["m"]}), expected)
+    marks.note(Watermark("ingest/1", 9_000, {"labels": {"m": 5}}, {"labels": ["m"]}), expected)
+    assert marks.of("labels", "m").idle
+    marks.note(Watermark("ingest/1", 11_000, {}, {}), expected)
+    assert not marks.is_surely_idle("labels", "m")  # the other may have died, with rows that nobody has read
+    marks.note(Watermark("ingest/0", 9_000 + SURE_MS, {}, {}), expected)
+    assert marks.is_surely_idle("labels", "m")
+    marks.note(Watermark("ingest/0", 12_000, {"labels": {"m": 9}}, {}), expected)
+    assert not marks.is_surely_idle("labels", "m")

@@ -117,9 +117,10 @@ GARBAGE = {
     "unknown_model": [prediction(1, 1, model="other"), prediction(1, 1, model="x" * 5000)],
     "time_out_of_range": [
         prediction(1, 1, event_time="1970-01-01T00:00:00Z"),
-        prediction(1, 1, event_time="2200-01-01T00:00:00Z"), prediction(1, 1, event_time=2**70),
+        prediction(1, 1, event_time=2**70),
         prediction(1, 1, event_time=5), prediction(1, 1, event_time=2**63 - 1),
     ],
+    "time_ahead": [prediction(1, 1, event_time="2200-01-01T00:00:00Z")],
     "too_large": [prediction(1, 1, features={"country": "x" * 10_000_000})],
 }  # fmt: skip
 

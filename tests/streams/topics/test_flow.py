@@ -140,11 +140,11 @@ def test_each_stage_declares_where_its_rejections_go_and_names_its_partition(num
 
 def test_settings_reach_the_folds() -> None:
     settings = Settings(
-        partitions=3, idle_seconds=2.5, rejected_share_max=0.25, rejected_events_min=40,
-        runbooks="https://runbooks.example/",
+        partitions=3, idle_seconds=2.5, early_labels_seconds=7.5,
+        rejected_share_max=0.25, rejected_events_min=40, runbooks="https://runbooks.example/",
     )  # fmt: skip
     ingest, evaluate, page, _ = (stage.fold(1) for stage in stages(settings, Registry.fixed({})))
-    assert ingest._idle_ms == 2500
+    assert (ingest._idle_ms, ingest._early_ms) == (2500, 7500)
     assert ingest.gate._limit == RejectedLimit(0.25, 40)
     assert ingest.partition.partitions == 3
     assert evaluate._sources == ["ingest/0", "ingest/1", "ingest/2"]
