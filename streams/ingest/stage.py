@@ -214,6 +214,10 @@ class IngestFold(BaseFold):
         """Load a snapshot. `remember` restores the waiting predictions."""
         self.partition.restore(state)
 
+    def log_changed(self, topic: str, first: int) -> None:
+        """Forget what refers to offsets from `first` on. Open panes, clocks and accounts stay."""
+        self.partition.forget_offsets(topic, first)
+
     def needs(self) -> Mapping[str, int]:
         """Return the offsets from which predictions and labels must be read again."""
         return self.partition.needs

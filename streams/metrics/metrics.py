@@ -17,6 +17,7 @@ from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.metrics.factory import PREFIX, SECONDS, Described, MetricFactory
+from watchkeeper.streams.metrics.log_series import LogSeries
 from watchkeeper.streams.metrics.series import LABELS, StatisticSeries
 from watchkeeper.streams.topics.flow import INGEST, NOTIFY, PAGE
 
@@ -103,6 +104,9 @@ class Metrics(MetricFactory):
             "Records of an input that are not folded yet, including those of open transactions.",
             *("stage", "topic", "partition"),
         )
+
+        self.logs = LogSeries(self._counter, self._gauge, self._raise_owned, self._owned_series)
+        """What became of the logs of topics."""
 
     def _define_state(self) -> None:
         self._saving = self._histogram("checkpoint_seconds", "Time to save one checkpoint.", "stage")
@@ -284,7 +288,11 @@ class Metrics(MetricFactory):
         return series
 
     def _raise_to(self, total: int, metric: Counter, partition: int, *labels: str) -> None:
+        """Increase a counter of ingest to a total from a checkpoint."""
+        self._raise_owned(total, metric, (INGEST.name, partition), *labels)
+
+    def _raise_owned(self, total: int, metric: Counter, owner: Owner, *labels: str) -> None:
         """Increase a counter to a total from a checkpoint, which survives restarts and moves."""
-        series = self._owned_series((INGEST.name, partition), metric, *labels)
+        series = self._owned_series(owner, metric, *labels)
         series.inc(max(0, total - self._totals[metric, labels]))
         self._totals[metric, labels] = max(total, self._totals[metric, labels])

@@ -9,9 +9,15 @@ from watchkeeper.alerting.names import NAMES
 from watchkeeper.alerting.watchkeeper_alerts import OWN_ALERTS
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.rejections import Reason
+from watchkeeper.streams.fold.log_change import CHANGES
 from watchkeeper.streams.metrics.factory import SECONDS
 from watchkeeper.streams.metrics.metrics import Metrics
-from watchkeeper.streams.metrics.outcomes import EVENT_OUTCOMES, LABEL_OUTCOMES, NOTIFICATION_OUTCOMES
+from watchkeeper.streams.metrics.outcomes import (
+    EVENT_OUTCOMES,
+    LABEL_OUTCOMES,
+    NOTIFICATION_OUTCOMES,
+    OFFSET_OUTCOMES,
+)
 from watchkeeper.streams.topics.flow import FLOWS, Flow, sources
 
 __all__ = ["SeriesBound", "series_bound"]
@@ -76,6 +82,12 @@ def _cardinalities(partitions: int, subjects: int, flows: Sequence[Flow]) -> dic
         "outputs_total": sum(len(flow.destinations) for flow in flows),
         "last_row_timestamp_seconds": inputs * partitions,
         "lag_records": inputs * partitions,
+        "offsets_passed_total": inputs * partitions * len(OFFSET_OUTCOMES),
+        "log_changes_total": inputs * partitions * len(CHANGES),
+        "lost_offsets_total": inputs * partitions * len(CHANGES),
+        "log_changed_timestamp_seconds": inputs * partitions * len(CHANGES),
+        "lost_offsets_timestamp_seconds": inputs * partitions * len(CHANGES),
+        "unread_partitions": inputs,
         "checkpoint_seconds": stages * PER_HISTOGRAM,
         "checkpoint_bytes": stages * partitions,
         "checkpoint_last_timestamp_seconds": stages * partitions,

@@ -109,14 +109,17 @@ def missing_topics(settings: Settings) -> list[str]:
 
 
 def topic_problems(settings: Settings) -> list[str]:
-    """Return one sentence for each topic that is missing or has a wrong number of partitions."""
+    """Return one sentence for each topic that keeps a worker from starting: missing, or too few partitions.
+
+    Partitions that were added to a topic do not: the known ones are read, and the others are reported.
+    """
     existing = describe(settings).topics
     problems = []
     for topic in TOPICS.values():
         name, wanted = topic_name(settings, topic.name), topic.partitions or settings.partitions
         if name not in existing:
             problems.append(f"topic {name} does not exist; run: watchkeeper topics create")
-        elif (found := len(existing[name].partitions)) != wanted:
+        elif (found := len(existing[name].partitions)) < wanted or (topic.partitions and found > wanted):
             problems.append(f"topic {name} has {found} partitions, but the settings say {wanted}")
     return problems
 
