@@ -119,7 +119,7 @@ class Keeper:
         if change.changes_log:
             self.fold.log_changed(topic, change.valid_to)
         if change.changes_checkpoint:
-            # Outputs were sent after the checkpoint. With their numbers, new ones would be dropped as repeats.
+            # Outputs were sent after the checkpoint. With their numbers, new ones would pass for repeats.
             self._sequence = max(self._sequence, now_ms * SEQUENCES_PER_MS)
             self._outbox.owed = []
 

@@ -10,13 +10,13 @@ from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.kafka.log_facts import UNKNOWN, LogFacts
 
 GAPS_MAX = 1_000
-"""Maximum gaps of a topic that are kept until the log is looked at again. Chosen by hand: it bounds memory."""
+"""Maximum gaps of a topic that are kept until its log is looked at. Chosen by hand: it bounds memory."""
 
 Facts = Mapping[str, LogFacts]
 """By topic, what the broker says of its log in the partition of a keeper."""
 
 
-async def no_facts(positions: "Positions") -> Facts:
+async def no_facts(_: "Positions") -> Facts:
     """Return that nothing is known of the logs."""
     return {}
 

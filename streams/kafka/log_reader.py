@@ -36,7 +36,7 @@ class LogReader:
         self._lock = threading.Lock()
         self._admin: AdminClient | None = None
         self.ends_are_exact = True
-        """Whether ends are exact. The embedded broker returns ends that are too low. Known after a request."""
+        """Whether ends are exact, as of the first request. Those of the embedded broker are too low."""
 
     def partitions(self, topics: Iterable[str]) -> dict[str, tuple[str, int]]:
         """Return the id and number of partitions of each topic that exists."""

@@ -31,9 +31,9 @@ class LogSeries:
         place = ("stage", "topic", "partition")
         self._passed = counter(
             "offsets_passed_total",
-            "Offsets that a stage has passed, by outcome, since the first checkpoint of this version. The count is "
-            "exact across crashes. `outcome` is folded, repeated (outputs that came again), gap (no record: "
-            "ends of transactions, aborted, compacted) or lost.",
+            "Offsets that a stage has passed, by outcome. The count is exact across crashes. `outcome` is "
+            "folded, repeated (outputs that came again), gap (no record: ends of transactions, aborted, "
+            "compacted) or lost.",
             *(*place, "outcome"),
         )
         self._changes = counter(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -97,8 +97,7 @@ class Worker:
 
     def _agent(self, stage: Stage[Any], topic: str) -> Callable[[Any], Awaitable[None]]:
         async def fold_chunks(stream: Any) -> None:
-            chunks: AsyncIterator[Any] = stream.noack().events()
-            async for chunk in chunks:
+            async for chunk in stream.noack().events():
                 await self._guard(self._take(stage, topic, chunk))
 
         return fold_chunks
@@ -161,8 +160,7 @@ class Worker:
         """Return the keeper once the partition is restored; None if the group has a new generation before."""
         generation = self.app.consumer_generation_id
         while generation == self.app.consumer_generation_id:
-            keeper = await self._keeper(stage, partition)
-            if keeper is not None:
+            if (keeper := await self._keeper(stage, partition)) is not None:
                 return keeper
             await asyncio.sleep(TICK_SECONDS)
         return None
@@ -284,8 +282,7 @@ class Worker:
 
     def _follow_lag(self, tp: Any, now_ms: int) -> None:
         stage, topic = self._topics[tp.topic]
-        keeper = self.keepers.get((stage.name, tp.partition))
-        if keeper is not None:
+        if (keeper := self.keepers.get((stage.name, tp.partition))) is not None:
             follow_lag(keeper, topic, tp, self.app.consumer, self._metrics, now_ms, self.log_watch.is_exact)
 
     async def _on_shutdown(self, *_: Any, **__: Any) -> None:
