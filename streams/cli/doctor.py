@@ -6,6 +6,7 @@ import typer
 
 from watchkeeper.streams.cli.checkups import Checkup, check_configuration, check_environment, check_topics
 from watchkeeper.streams.cli.connection import reach
+from watchkeeper.streams.cli.log_checkups import check_logs
 from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
 from watchkeeper.streams.cli.output import print_json
 from watchkeeper.streams.errors import UserError
@@ -49,6 +50,7 @@ def _check(settings: Settings) -> list[Checkup]:
     checkups = [reached, *check_topics(settings, there)]
     try:
         checkups += check_configuration(settings, there)
+        checkups += check_logs(settings, there)
     except UserError as error:
         checkups.append(Checkup("fail", str(error)))
     return checkups

@@ -10,6 +10,7 @@ from confluent_kafka.admin import ClusterMetadata
 from watchkeeper.streams.cli.connection import reach
 from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
 from watchkeeper.streams.cli.output import note, print_json, print_table
+from watchkeeper.streams.cli.rewind import rewind
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.kafka.embedded import CLUSTER_ID
 from watchkeeper.streams.settings import Settings
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="Create and list topics, and manage access rights.",
     no_args_is_help=True,
 )
+app.command("rewind")(rewind)
 
 
 @app.command()
