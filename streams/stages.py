@@ -24,16 +24,17 @@ __all__ = ["observe_notify", "observe_page", "stages"]
 def stages(settings: Settings, registry: Registry) -> list[Stage[Any]]:
     """Return the stages, in the order in which data passes them."""
     sources = [f"{INGEST.name}/{number}" for number in range(settings.partitions)]
+    subject_partitions = settings.partitions_of_subjects
     limit = RejectedLimit(settings.rejected_share_max, settings.rejected_events_min)
     subjects = Subjects(registry)
     idle_ms = round(settings.idle_seconds * 1000)
     return [
         Stage(
             INGEST,
-            lambda number: IngestFold(number, settings.partitions, registry, idle_ms, limit, subjects),
+            lambda number: IngestFold(number, subject_partitions, registry, idle_ms, limit, subjects),
             observe_saved=observe_ingest,
         ),
-        Stage(EVALUATE, lambda number: EvaluateFold(registry, sources, number)),
+        Stage(EVALUATE, lambda number: EvaluateFold(registry, sources, number, subject_partitions)),
         Stage(
             PAGE,
             lambda number: PageFold(registry, settings.runbooks, number),

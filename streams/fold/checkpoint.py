@@ -47,6 +47,8 @@ class Checkpoint(Struct, frozen=True):
     """The stage and partition, as `stage/partition`. Since format 2."""
     logs: dict[str, LogState] = {}
     """Topic -> what its log was like, and the account of its offsets. Older checkpoints have none."""
+    subject_partitions: int = 0
+    """Over how many partitions subjects are spread; 0: an older program wrote it. The store sets it."""
 
 
 class _Format(Struct):

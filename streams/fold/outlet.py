@@ -122,7 +122,7 @@ class KafkaOutlet:
         name = topic_name(self._settings, message.topic)
         partition = message.partition
         if partition is None and message.topic in INTERNAL_TOPICS:
-            partition = hashed(message.key, self._settings.partitions)
+            partition = hashed(message.key, self._settings.partitions_of_subjects)
         target = {} if partition is None else {"partition": partition}
         while True:
             try:

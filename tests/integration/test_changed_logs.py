@@ -1,7 +1,10 @@
 """The log under a checkpoint changes on the real broker: told, counted, and never taken for the end."""
 
+import os
 import re
 import signal
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
@@ -197,6 +200,46 @@ def test_partitions_that_were_added_are_told_while_the_others_go_on(installed: I
     installed.publish(2 * ROWS)
     installed.wait_for_events(_in_known_partitions(settings, name))
     assert f"partitions {settings.partitions} to {more - 1} are not read" in installed.log.read_text()
+    installed.stop()
+    grown = _run("topics", "grow", "--partitions", str(more), settings=settings)
+    told = f"set WATCHKEEPER_PARTITIONS={more} and WATCHKEEPER_SUBJECT_PARTITIONS={settings.partitions}"
+    assert told in grown.stderr + grown.stdout
+    installed.workers.set(WATCHKEEPER_PARTITIONS=f"{more}")
+    installed.workers.set(WATCHKEEPER_SUBJECT_PARTITIONS=f"{settings.partitions}")
+    installed.start()
+    installed.wait_for_events(3 * ROWS)  # What waited in the added partitions is read.
+    installed.publish(3 * ROWS)
+    installed.wait_for_events(4 * ROWS)
+
+
+def _run(*arguments: str, settings: Settings) -> subprocess.CompletedProcess[str]:
+    """Run the program to its end."""
+    given = {
+        "WATCHKEEPER_BROKER": settings.broker,
+        "WATCHKEEPER_APPLICATION": settings.application,
+        "WATCHKEEPER_TOPIC_PREFIX": settings.topic_prefix,
+    }
+    command = [sys.executable, "-m", "watchkeeper.streams.cli", *arguments]
+    return subprocess.run(command, env=os.environ | given, text=True, capture_output=True, timeout=60)
+
+
+def test_an_operator_chooses_where_a_stage_goes_on(installed: Installation) -> None:
+    installed.publish(0)
+    installed.wait_for_events(ROWS)
+    refused = _run("topics", "rewind", "--topic", "predictions", "--to-end", settings=installed.settings)
+    assert refused.returncode == 2
+    assert "stop all workers first" in refused.stderr
+    installed.stop()
+    installed.publish(ROWS)
+    moved = _run("topics", "rewind", "--topic", "predictions", "--to-end", settings=installed.settings)
+    assert moved.returncode == 0, moved.stderr
+    installed.start()
+    installed.publish(2 * ROWS)
+    installed.wait_for_events(2 * ROWS)
+    assert installed.sum("watchkeeper_lost_offsets_total", cause="rewound") == ROWS
+    doctor = _run("doctor", settings=installed.settings)
+    assert "ingest/0: predictions: rewound 1 times" in doctor.stdout, doctor.stdout + doctor.stderr
+    assert "checkpoints fit the logs of their topics" in doctor.stdout
 
 
 def _in_known_partitions(settings: Settings, name: str) -> int:
