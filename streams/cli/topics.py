@@ -54,8 +54,8 @@ def grow(
 ) -> None:
     """Add partitions to all partitioned topics.
 
-    Also after somebody has added partitions to one topic. Then set the two settings that the command prints, and
-    restart all workers. No subject moves, and what waits in the added partitions is read.
+    Also after somebody has added partitions to one topic. Then set the two settings that the command prints,
+    and restart all workers. No subject moves, and what waits in the added partitions is read.
 
     \b
     Examples:

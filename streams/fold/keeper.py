@@ -23,7 +23,7 @@ from watchkeeper.streams.fold.log_change import LogChange
 from watchkeeper.streams.fold.outbox import Outbox
 from watchkeeper.streams.fold.positions import Facts, Positions, no_facts
 from watchkeeper.streams.fold.protocol import LAST_OFFSET, Fold, Message, Record
-from watchkeeper.streams.fold.repeats import Repeats
+from watchkeeper.streams.fold.sequences import Sequences
 from watchkeeper.streams.topics.flow import DESTINATIONS
 
 SAVE_BYTES_PER_SECOND = 4 * 2**20
@@ -82,7 +82,7 @@ class Keeper:
         self._facts = facts
         self.positions = Positions()
         """How far each topic is read, and what became of its log."""
-        self._repeats = Repeats(partition)
+        self._sequences = Sequences(partition)
         self._started: set[str] = set()
         self._sequence = 0
         self._acks: list[Callable[[], object]] = []
@@ -101,7 +101,7 @@ class Keeper:
         checkpoint, self.fence = await self._store.load(self.stage, self.partition)
         if checkpoint is not None:
             self.positions.restore(checkpoint.offsets, checkpoint.logs)
-            self._repeats.seen = dict(checkpoint.seen)
+            self._sequences.seen = dict(checkpoint.seen)
             self._restore(checkpoint.state)
             # The outbox keeps its numbers. The first save delivers it, so that other partitions do not wait.
             self._sequence = checkpoint.sequence - len(checkpoint.outbox)
@@ -131,7 +131,7 @@ class Keeper:
                 self._fold(topic, batch, now_ms)
         if ends:
             self.fold.outputs()
-            self._repeats.rejections.clear()
+            self._sequences.rejections.clear()
 
     def touch(self) -> None:
         """Save soon, also if nothing is folded: the account of a log has changed."""
@@ -188,20 +188,19 @@ class Keeper:
                 self._changed = True
 
     async def _fill(self, topic: str, records: Sequence[Record], now_ms: int) -> int:
-        """Before the first chunk of a topic, fold the records between the checkpoint and the chunk.
-
-        Usually there are none: see `catch_up`.
-        """
+        """Before the first chunk of a topic, fold what lies between the checkpoint and it: see `catch_up`."""
         if topic in self._started or not records:
             return 0
         self._started.add(topic)
         first, last = self.position(topic), records[0].offset - 1
+        if last < first:
+            return 0
         batches = self._store.read(topic, self.partition, first, last)
         return sum([self._fold(topic, batch, now_ms) async for batch in batches])
 
     def _fold(self, topic: str, records: Sequence[Record], now_ms: int) -> int:
         unread = self.positions.unread(topic, records)
-        fresh = self._repeats.fresh(topic, unread, now_ms)
+        fresh = self._sequences.fresh(topic, unread, now_ms)
         self.dropped += len(records) - len(fresh)
         if fresh:
             self.fold.fold(topic, fresh, now_ms)
@@ -278,7 +277,7 @@ class Keeper:
             return [*repeatable, *checkpoint.outbox]
 
     def _collect(self) -> None:
-        rejections, self._repeats.rejections = self._repeats.rejections, []
+        rejections, self._sequences.rejections = self._sequences.rejections, []
         try:
             self._outbox.add([*rejections, *self.fold.outputs()])
         except UndeclaredOutput:
@@ -292,7 +291,7 @@ class Keeper:
         self._changed = False
         state = self.fold.snapshot()
         offsets, logs = self.positions.saved()
-        seen = dict(self._repeats.seen)
+        seen = dict(self._sequences.seen)
         made = Checkpoint(VERSION, offsets, self._sequence, seen, outbox, state, self.source, logs)
         return made, acks, repeatable
 

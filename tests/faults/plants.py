@@ -14,7 +14,7 @@ from watchkeeper.streams.fold.interfaces import Store
 from watchkeeper.streams.fold.keeper import Keeper
 from watchkeeper.streams.fold.positions import Positions
 from watchkeeper.streams.fold.protocol import Message, Record
-from watchkeeper.streams.fold.repeats import Repeats
+from watchkeeper.streams.fold.sequences import Sequences
 from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.stage import Stage
 from watchkeeper.streams.worker.worker import Worker
@@ -95,7 +95,7 @@ def forget_outbox() -> None:
 
 def no_sequence_check() -> None:
     """Accept an output of another stage as often as it is delivered."""
-    Repeats._is_next = lambda *_: True  # type: ignore[method-assign]
+    Sequences._is_next = lambda *_: True  # type: ignore[method-assign]
 
 
 def no_offset_check() -> None:

@@ -8,7 +8,7 @@ from watchkeeper.streams.fold.rejection import rejection
 from watchkeeper.streams.topics.flow import INTERNAL_TOPICS
 
 
-class Repeats:
+class Sequences:
     """The sequence numbers that one keeper has seen of each source.
 
     Args:
