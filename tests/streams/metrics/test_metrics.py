@@ -183,7 +183,18 @@ def test_two_workers_in_one_process_do_not_share_metrics() -> None:
 
 
 def test_names_follow_the_conventions_of_prometheus(metrics: Metrics) -> None:
-    units = ("_seconds", "_bytes", "_records", "_ratio", "_total", "_info", "_firing", "_statistic", "_pages")
+    units = (
+        "_seconds",
+        "_bytes",
+        "_records",
+        "_ratio",
+        "_total",
+        "_info",
+        "_firing",
+        "_statistic",
+        "_pages",
+        "_partitions",
+    )
     assert [each.name for each in metrics.described if not each.name.endswith(units)] == []
     assert all(each.name.endswith("_total") == (each.kind == "counter") for each in metrics.described)
 
