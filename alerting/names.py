@@ -16,6 +16,10 @@ AlertKind = Literal[
 """A group of alerts that on-call can route or silence together."""
 
 
+MODEL = "MODEL"
+"""What stands for the subject in a command."""
+
+
 class AlertName(NamedTuple):
     """How the alert of one check is presented."""
 
@@ -28,7 +32,7 @@ class AlertName(NamedTuple):
     title: str
     """The first words of the summary."""
     action: str
-    """What to do first. The runbook has the details."""
+    """What to do first, with `MODEL` for the subject. The runbook has the details."""
 
 
 NAMES: dict[Check, AlertName] = {
@@ -45,6 +49,27 @@ NAMES: dict[Check, AlertName] = {
         "warning",
         "Traffic changed",
         "Ask the callers whether they moved, doubled or dropped traffic on purpose.",
+    ),
+    "rejected": AlertName(
+        "RejectedShareHigh",
+        "data_quality",
+        "critical",
+        "Events rejected",
+        "Roll the publisher back or correct the monitor. Then: `watchkeeper rejected replay --model MODEL`.",
+    ),
+    "clock": AlertName(
+        "PublisherClockWrong",
+        "data_quality",
+        "critical",
+        "A publisher's clock is wrong",
+        "Correct the clock or the time zone of the publisher. Its events are in no statistic.",
+    ),
+    "late": AlertName(
+        "EventsLate",
+        "data_quality",
+        "critical",
+        "Events too late",
+        "Find what delays the events, or raise `windows.lateness`. Late events are in no statistic.",
     ),
     "latency": AlertName(
         "LatencyHigh",

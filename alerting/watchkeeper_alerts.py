@@ -12,7 +12,7 @@ OWN_ALERTS = ("RejectedShareHigh",)
 def rejected_share_alert(
     application: str, team: str, topic: str, found: str, why: str, now_ms: int, runbooks: str = OWN_RUNBOOKS
 ) -> Alert:
-    """Return the alert for a worker that stopped because too many events of a topic were rejected.
+    """Return the alert for a topic of which too many events were rejected and name no model.
 
     All partitions of a topic, and each restart, give the same alert.
 
@@ -36,9 +36,10 @@ def rejected_share_alert(
     }
     annotations = {
         "summary": f"Too many events rejected: {topic}",
-        "description": f"{found} The worker stopped and reads no further.",
+        "description": f"{found} They are in no statistic. The worker goes on, and counts the other events.",
         "evidence": why,
-        "action": "Roll the publisher back or correct the monitor. See `watchkeeper rejected list`.",
+        "action": "Find the publisher by `watchkeeper rejected show EVENT`, roll it back, then run "
+        "`watchkeeper rejected replay`.",
         "runbook_url": f"{runbooks.rstrip('/')}/RejectedShareHigh.md",
     }
     return Alert(

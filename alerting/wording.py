@@ -1,12 +1,13 @@
 """The words of an alert. Labels identify it, annotations describe it."""
 
+import shlex
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from watchkeeper.alerting.causes import Cause
 from watchkeeper.alerting.evidence import as_data, in_words, ranked, readable_time, utc
 from watchkeeper.alerting.faults import DataFault, FaultHistory, label_wait_ms
-from watchkeeper.alerting.names import NAMES, severity
+from watchkeeper.alerting.names import MODEL, NAMES, severity
 from watchkeeper.alerting.runbooks import runbook_url
 from watchkeeper.alerting.symptoms import Spot, Symptom, Symptoms
 from watchkeeper.schemas.alerts import Alert, fingerprint
@@ -68,7 +69,8 @@ def labels_of(cause: Cause, monitor: Monitor) -> dict[str, str]:
         "severity": "warning" if cause.shadow else severity(cause.check, monitor.owner),
         "team": monitor.owner.team,
         "service": SERVICE,
-        "model" if monitor.model else "feature_view": monitor.subject,
+        "model" if monitor.model else "feature_view": monitor.name,
+        "environment": monitor.environment,
         "kind": name.kind,
         "model_version": cause.version,
         "feature": cause.feature,
@@ -119,7 +121,7 @@ def _annotations(cause: Cause, order: list[tuple[Spot, Symptom]], context: Alert
     annotations = {
         "summary": f"{name.title}: {_where(cause, monitor, features)}",
         "description": _description(cause, order, features, segments, likely),
-        "action": name.action,
+        "action": name.action.replace(MODEL, shlex.quote(monitor.subject)),
         "runbook_url": runbook_url(monitor, name.alertname, context.runbooks),
         "dashboard_url": str(monitor.dashboard or ""),
         "evidence": in_words(order),

@@ -91,7 +91,7 @@ def _flow() -> list[Panel]:
         ),
         lines(
             "Share rejected",
-            "RejectedShareHigh: at half, a worker stops and pages.",
+            "RejectedShareHigh pages the owner of a model, and at half of events without one, its team.",
             ("max by (topic) (watchkeeper_rejected_ratio)", "{{topic}}, last events"),
             ("topic:watchkeeper_events_rejected:ratio_rate10m", "{{topic}}, ten minutes"),
             unit="percentunit",

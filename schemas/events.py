@@ -9,8 +9,12 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from watchkeeper.schemas.limits import PREDICTION_ID_MAX
+
 Time = Annotated[datetime, Meta(tz=True)] | int
 """RFC 3339 with an offset, or whole milliseconds since 1970."""
+PredictionId = Annotated[str, Meta(max_length=PREDICTION_ID_MAX)]
+"""The id of a prediction."""
 LabelValue = bool | int | float | str | None
 """The truth about a prediction, before it is checked against the task."""
 
@@ -31,7 +35,7 @@ class Output(Struct, frozen=True, omit_defaults=True):
 class Prediction(Struct, frozen=True, omit_defaults=True):
     """One answer of one model to one request."""
 
-    prediction_id: str
+    prediction_id: PredictionId
     """Identifies the answer; labels refer to it."""
     model: str
     """The name of the model in its monitor."""
@@ -48,7 +52,7 @@ class Prediction(Struct, frozen=True, omit_defaults=True):
     latency_ms: float | None = None
     """Serving latency in milliseconds."""
     environment: str | None = None
-    """For your own readers of the topic."""
+    """Where the model runs; None: production. The monitor of that environment watches the event."""
     entity_id: str | None = None
     """For your own readers of the topic."""
     trace_id: str | None = None
@@ -58,7 +62,7 @@ class Prediction(Struct, frozen=True, omit_defaults=True):
 class Label(Struct, frozen=True, omit_defaults=True):
     """The truth about one prediction, learned later. Another label for the same prediction corrects it."""
 
-    prediction_id: str
+    prediction_id: PredictionId
     """The prediction that the label is for."""
     label_time: Time
     """When the truth became known."""
@@ -68,6 +72,8 @@ class Label(Struct, frozen=True, omit_defaults=True):
     """The model; None for every model with a prediction of this id."""
     retracted: bool = False
     """Whether this event withdraws the earlier label."""
+    environment: str | None = None
+    """The environment of the prediction; None: that of any prediction of this id."""
 
 
 class FeatureEvent(Struct, frozen=True, omit_defaults=True):
@@ -81,3 +87,5 @@ class FeatureEvent(Struct, frozen=True, omit_defaults=True):
     """The values, by name."""
     entity_id: str | None = None
     """The entity that the row describes."""
+    environment: str | None = None
+    """Where the rows are made; None: production. The monitor of that environment watches the event."""

@@ -10,6 +10,9 @@ from watchkeeper.schemas.times import LATEST_MS
 Check = Literal[
     "silent",  # the subject published nothing
     "volume",  # far fewer or more events than its own recent windows
+    "rejected",  # too large a share of the subject's events can't be used
+    "clock",  # the clock of one publisher is wrong
+    "late",  # too large a share of events came after their pane had closed
     "latency",  # serving latency far above its own recent windows
     "duplicates",  # the same prediction_id published again
     "unit_change",  # a number in another unit: a known conversion maps the recent windows onto this one
@@ -26,8 +29,8 @@ Check = Literal[
 ]
 """What can be wrong."""
 QUALITY_CHECKS: tuple[Check, ...] = (
-    "silent", "volume", "latency", "duplicates", "unit_change", "category_renamed", "missing",
-    "wrong_type", "out_of_range", "unseen_category", "stuck",
+    "silent", "volume", "rejected", "clock", "late", "latency", "duplicates", "unit_change",
+    "category_renamed", "missing", "wrong_type", "out_of_range", "unseen_category", "stuck",
 )  # fmt: skip
 """Checks of the data and the traffic, in contrast to performance and drift."""
 
@@ -36,6 +39,7 @@ DISTORTING: tuple[Check, ...] = (
 )  # fmt: skip
 """Faults of one feature after which its values can't be trusted: any of them moves the model's output."""
 EXPLAINED_BY: dict[Check, frozenset[Check]] = {
+    "late": frozenset({"clock"}),
     "out_of_range": frozenset({"unit_change"}),
     "unseen_category": frozenset({"category_renamed"}),
     "stuck": frozenset({"unit_change", "out_of_range", "unseen_category"}),

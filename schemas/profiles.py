@@ -1,7 +1,7 @@
-"""The messages from ingest to evaluate: panes of rows, and how far event time has come for each subject.
+"""The messages from ingest to evaluate: panes of rows, watermarks, and accounts of events with trouble.
 
 Every subject has its own event time: a model that is replayed from last year, or fed by a slow batch job,
-neither delays nor overtakes the others. Both messages go to the partition of `profiles` that belongs to their
+neither delays nor overtakes the others. All messages go to the partition of `profiles` that belongs to their
 subjects.
 """
 
@@ -10,12 +10,18 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from watchkeeper.schemas.findings import Count, Kind, TimeMs
+from watchkeeper.schemas.rejections import Reason
 from watchkeeper.schemas.times import BEGINNING_MS, LATEST_MS
 
 Sum = Annotated[bytes, Meta(max_length=64)]
 """A signed little-endian integer, which may exceed 64 bits."""
 Reached = Annotated[int, Meta(ge=BEGINNING_MS, le=LATEST_MS)]
 """How far event time has come, in ms since 1970; `BEGINNING_MS` until the first pane is closed."""
+
+PUBLISHERS_MAX = 20
+"""Most publishers whose clocks are told apart in one account. Chosen by hand; it bounds messages."""
+OTHER_PUBLISHERS = "__other__"
+"""The name of all publishers beyond `PUBLISHERS_MAX`."""
 
 
 class Pane(Struct, frozen=True, tag="pane"):
@@ -64,7 +70,100 @@ class Watermark(Struct, frozen=True, tag="watermark"):
     """For each kind, the idle subjects."""
 
 
-ToEvaluate = Pane | Watermark
+class PublisherClock(Struct, array_like=True):
+    """How the event times of one publisher differ from the times at which its events were appended."""
+
+    events: Count = 0
+    """Events whose difference was measured. Of events without trouble, only a sample is."""
+    late: Count = 0
+    """Those that were late."""
+    ahead: Count = 0
+    """Those that were set aside because their time was too far ahead."""
+    least_ms: int = 0
+    """The smallest difference: event time minus append time, in ms. Negative: the event is older."""
+    most_ms: int = 0
+    """The largest difference, in ms."""
+
+    def add(self, other: "PublisherClock") -> None:
+        """Add the events of another span.
+
+        Args:
+            other: The same publisher's clock in the other span.
+        """
+        first = not self.events
+        self.least_ms = other.least_ms if first else min(self.least_ms, other.least_ms)
+        self.most_ms = other.most_ms if first else max(self.most_ms, other.most_ms)
+        self.events += other.events
+        self.late += other.late
+        self.ahead += other.ahead
+
+
+class KindAccount(Struct, array_like=True):
+    """What became of a subject's events of one kind in a span of time."""
+
+    accepted: Count = 0
+    """Events that are in the statistics."""
+    late: Count = 0
+    """Events whose pane was closed already."""
+    duplicate: Count = 0
+    """Events that repeat an earlier one."""
+    rejected: Count = 0
+    """Events that were rejected, whatever the reason."""
+    other: Count = 0
+    """Events of another environment than the monitor's."""
+    reasons: dict[Reason, Count] = {}
+    """Rejected events by reason."""
+    clocks: dict[str, PublisherClock] = {}
+    """By `ce_source` (empty: none named), the difference of event and append time."""
+
+    @property
+    def published(self) -> int:
+        """All events that were read, without repeats."""
+        return self.accepted + self.late + self.rejected + self.other
+
+    def add(self, other: "KindAccount") -> None:
+        """Add the events of another span.
+
+        Args:
+            other: The account of the other span.
+        """
+        self.accepted += other.accepted
+        self.late += other.late
+        self.duplicate += other.duplicate
+        self.rejected += other.rejected
+        self.other += other.other
+        for reason, count in other.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+        for name, clock in other.clocks.items():
+            known = self.clocks.get(name)
+            if known is None and len(self.clocks) >= PUBLISHERS_MAX:
+                known = self.clocks.get(OTHER_PUBLISHERS)
+                name = OTHER_PUBLISHERS
+            if known is None:
+                known = self.clocks[name] = PublisherClock()
+            known.add(clock)
+
+
+class SubjectAccount(Struct, frozen=True, tag="account"):
+    """What became of a subject's events in one partition since the last such message.
+
+    A partition sends it only while a subject has trouble: events that are late, rejected or of another
+    environment; and for some time after that, so that the end of the trouble is known.
+    """
+
+    source: str
+    """The partition, as `ingest/<partition>`."""
+    now_ms: TimeMs
+    """The sender's clock."""
+    subject: str
+    """The model or feature view."""
+    kinds: dict[Kind, KindAccount]
+    """The account of each kind of events."""
+    samples: list[Annotated[str, Meta(max_length=400)]] = []
+    """Some rejected events: their place and what is wrong."""
+
+
+ToEvaluate = Pane | Watermark | SubjectAccount
 """The records of the topic `profiles`."""
 
 

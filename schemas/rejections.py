@@ -25,7 +25,7 @@ Reason = Literal[
     "unknown_feature_view",  # no monitor for this feature view
     "time_out_of_range",  # before 2000, or more than an hour ahead of the clock
     "unsupported_content",  # not the JSON of an event, and a content type that is not JSON
-    "unreadable",  # on one of our own topics, but not what a stage writes there
+    "unreadable",  # a batch that can't be read; or on our own topics, and not what a stage writes there
 ]
 """Why an event was rejected."""
 

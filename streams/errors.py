@@ -9,8 +9,7 @@
     │  ├─ Undeliverable         the broker rejects an output permanently
     │  ├─ UndeclaredOutput      a fold sends a message to a topic or sink that its stage does not declare
     │  ├─ UnreadableCheckpoint  a checkpoint is damaged, newer, or of another source
-    │  ├─ NewerFormat           a record has a format that this program does not know
-    │  └─ RejectedShareHigh     too many events were rejected: `Worker` pages on-call first; exit code 71
+    │  └─ NewerFormat           a record has a format that this program does not know
     ├─ Superseded               another worker owns the partition: `Worker` drops its state and continues
     ├─ NotOwner                  another worker may own the partition: `Keeper` raises Superseded
     ├─ NoticesRefused           a receiver rejects notices permanently: `Receiver` logs and counts them

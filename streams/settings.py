@@ -3,6 +3,7 @@
 Each setting is an environment variable: `WATCHKEEPER_` followed by its name in capitals.
 """
 
+import contextlib
 import os
 import ssl
 from collections.abc import Mapping
@@ -84,9 +85,9 @@ class Settings(BaseSettings):
     write_format: int = Field(default=2, ge=1, le=2)
     """Format of checkpoints and internal records. Set it to 1 while some workers can't read format 2."""
     rejected_share_max: float = Field(default=0.5, ge=0, le=1)
-    """A worker stops and pages when it rejects more than this share of the latest events. 1: never."""
+    """Share of the latest events that may be rejected and name no model; above, a worker pages. 1: never."""
     rejected_events_min: int = Field(default=1000, ge=10, le=100_000)
-    """Number of latest events, per topic and partition, in that share. With fewer, no worker stops."""
+    """Number of latest events, per topic and partition, in that share. With fewer, no worker pages."""
 
     alertmanagers: Annotated[tuple[HttpUrl, ...], NoDecode] = ()
     """URLs of all Alertmanagers of one cluster, separated by commas. Empty: pages go to the terminal."""
@@ -213,6 +214,14 @@ class Settings(BaseSettings):
                 ssl_context=self.ssl_context(),
             )
         return faust.SSLCredentials(context=self.ssl_context()) if self.uses_ssl else None
+
+    def secrets(self) -> list[str]:
+        """Return all secrets, so that no log contains them. A file that can't be read has none."""
+        found = [self._password(name) for name in ("sasl_password", "ssl_key_password")]
+        for file in (self.alertmanager_password_file, self.alertmanager_bearer_file):
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                found.append(file.read_text().strip() if file else None)
+        return [secret for secret in found if secret]
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """Return the TLS context, or None if the protocol does not use TLS."""

@@ -3,10 +3,10 @@
 import zlib
 from collections.abc import Mapping
 
+from watchkeeper.schemas.limits import CATEGORY_MAX, short
+
 KEPT = 64
 """The most unseen categories with a separate count. Chosen by hand: it bounds the size of a profile."""
-_LENGTH_MAX = 100
-"""The most characters of a category that are kept. Chosen by hand: it bounds the size of a profile."""
 
 
 class Unseen:
@@ -78,7 +78,4 @@ def shorten(category: str) -> str:
     Args:
         category: The category as it was published.
     """
-    text = category.encode("utf-8", "replace").decode()
-    if len(text) <= _LENGTH_MAX:
-        return text
-    return f"{text[: _LENGTH_MAX - 9]}#{zlib.crc32(text.encode()):08x}"
+    return short(category, CATEGORY_MAX)

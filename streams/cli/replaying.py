@@ -31,6 +31,7 @@ _SECONDS = 60
 """Time in seconds that the broker has for a request. Chosen by hand: shorter fails on a slow network."""
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
 _GONE = "only a part of the event was kept, and its topic no longer has it"
+_BATCH_UNREAD = "its batch of records can't be read; publish its events again"
 
 
 class SkippedEvent(NamedTuple):
@@ -76,6 +77,9 @@ class Replayer:
         for rejection in batch:
             if not is_topic(rejection.topic):
                 self.left.append(SkippedEvent(rejection.name, f"there is no topic {rejection.topic}"))
+                continue
+            if rejection.reason == "unreadable" and rejection.topic not in INTERNAL_TOPICS:
+                self.left.append(SkippedEvent(rejection.name, _BATCH_UNREAD))
                 continue
             original = self._originals.of(rejection)
             if original is None:

@@ -6,10 +6,11 @@ import msgspec
 from msgspec import Struct, field
 
 from watchkeeper.schemas.findings import Kind
-from watchkeeper.schemas.profiles import Pane, ToEvaluate, Watermark
+from watchkeeper.schemas.profiles import Pane, SubjectAccount, ToEvaluate, Watermark
 from watchkeeper.schemas.statistics import WindowStatistics
 from watchkeeper.schemas.times import BEGINNING_MS
 from watchkeeper.streams.config.timeline import Timeline
+from watchkeeper.streams.evaluate.accounts import Accounts
 from watchkeeper.streams.evaluate.all_windows import AllWindows
 from watchkeeper.streams.evaluate.label_coverage import LabelCoverage, cohort_start_ms, window
 from watchkeeper.streams.evaluate.merging import check_profile
@@ -54,6 +55,7 @@ class EvaluateState(Struct):
     swept_ms: int = BEGINNING_MS
     """When idle subjects were advanced last, by the clocks of the sources."""
     lost: LostRecords = field(default_factory=LostRecords)
+    accounts: Accounts = field(default_factory=Accounts)
 
 
 class EvaluateFold(BaseFold):
@@ -78,10 +80,12 @@ class EvaluateFold(BaseFold):
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
         """Fold panes and watermarks, in order."""
-        what = "neither a pane nor a watermark"
+        what = "no message from ingest"
         for message in readable(topic, self._number, records, self._read, what, self._refuse, now_ms):
             if isinstance(message, Pane):
                 self._add_pane(message)
+            elif isinstance(message, SubjectAccount):
+                self._note_account(message)
             else:
                 self._note_watermark(message)
 
@@ -92,7 +96,7 @@ class EvaluateFold(BaseFold):
     def _read(self, value: bytes) -> ToEvaluate:
         """Decode a message; raise ValueError for one that ingest cannot have sent."""
         message = _decoder.decode(value)
-        if isinstance(message, Watermark):
+        if not isinstance(message, Pane):
             if message.source not in self._sources:
                 raise ValueError(f"there is no source {message.source[:100]!r}")
             return message
@@ -110,7 +114,7 @@ class EvaluateFold(BaseFold):
         """Forget subjects that are no longer watched. Only watermarks advance time."""
         for key in [each.key for each in self._windows if not self._is_watched(each.key.subject)]:
             self._drop(key)
-        for held in (self._silences, self._coverages):
+        for held in (self._silences, self._coverages, self._accounts.subjects):
             for subject in [subject for subject in held if not self._is_watched(subject)]:
                 del held[subject]
         self._watermarks.forget(self._is_watched)
@@ -129,6 +133,7 @@ class EvaluateFold(BaseFold):
             self._coverages,
             self._swept_ms,
             self.lost,
+            self._accounts,
         )
         state = msgspec.msgpack.encode(saved)
         self.size_bytes = len(state)
@@ -145,6 +150,7 @@ class EvaluateFold(BaseFold):
         self._coverages = saved.coverages
         self._swept_ms = saved.swept_ms
         self.lost = saved.lost
+        self._accounts = saved.accounts
         self.size_bytes = 0
 
     def _is_watched(self, subject: str) -> bool:
@@ -187,6 +193,17 @@ class EvaluateFold(BaseFold):
         due = {each.subject for each in news} | self._watermarks.settle() | self._idle_subjects()
         for subject in sorted(due):
             self._advance(subject)
+
+    def _note_account(self, message: SubjectAccount) -> None:
+        watched = self._registry.get(message.subject)
+        if watched is None:
+            return
+        self._accounts.note(message)
+        silence, time_ms = self._silences.get(message.subject), message.now_ms
+        if silence is not None and silence.event_ms > BEGINNING_MS:
+            time_ms = silence.event_now_ms(True, max(message.now_ms, silence.arrived_ms))
+        found = self._accounts.take(message.subject, watched.at(time_ms).monitor, message.now_ms, time_ms)
+        self._send([found] if found else [])
 
     def _idle_subjects(self) -> set[str]:
         """Return the idle subjects, whose time passes by the clocks, at most once in `SWEEP_MS`."""

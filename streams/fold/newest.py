@@ -5,6 +5,7 @@ from watchkeeper.streams.fold.checkpoint import Checkpoint
 from watchkeeper.streams.fold.parts import Assembly
 from watchkeeper.streams.kafka.client import read_to_end
 from watchkeeper.streams.settings import Settings
+from watchkeeper.streams.topics.flow import FLOWS
 from watchkeeper.streams.topics.topics import topic_name
 
 
@@ -18,4 +19,6 @@ def newest_checkpoints(settings: Settings, partition: int) -> dict[str, Checkpoi
     for message in read_to_end(settings, topic_name(settings, "checkpoints"), partition):
         if message.key() is not None:
             assembly.see(message.key(), message.value())
-    return {key.decode(): wire.decode(value, key.decode()) for key, value in assembly.values.items()}
+    sources = {f"{flow.name}/{partition}".encode() for flow in FLOWS}  # The topic holds other keys, too.
+    found = {key.decode(): value for key, value in assembly.values.items() if key in sources}
+    return {source: wire.decode(value, source) for source, value in found.items()}

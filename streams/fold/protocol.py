@@ -4,11 +4,12 @@ A fold is plain Python without Kafka, a clock or metrics. `Keeper` (`keeper.py`)
 exactly once, saves it, and delivers its outputs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from watchkeeper.streams.fold.rejected_share import RejectedShare
 from watchkeeper.streams.topics.flow import Destination
 
 LAST_OFFSET = 2**62
@@ -24,6 +25,46 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+
+
+class UnreadBatch(NamedTuple):
+    """A batch of records that can't be read, in the place of its last record. Folds reject it.
+
+    The first fields are those of `Record`.
+    """
+
+    offset: int
+    """The offset of the last record."""
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    """The first bytes of the batch as it was written."""
+    headers: Sequence[tuple[str, bytes]]
+    timestamp_type: int
+    first_offset: int
+    size_bytes: int
+    """Size of the batch as it was written."""
+    error: str
+    """Why it can't be read."""
+
+    @property
+    def records(self) -> int:
+        """Return how many offsets the batch has."""
+        return self.offset - self.first_offset + 1
+
+    @property
+    def why(self) -> str:
+        """Return one sentence for people."""
+        return f"the batch of offsets {self.first_offset} to {self.offset} can't be read: {self.error}"
+
+
+def count_of(records: Iterable[Record | UnreadBatch]) -> int:
+    """Return how many records these are, with those in batches that can't be read.
+
+    >>> count_of([Record(1, 0, None, b""), UnreadBatch(4, 0, None, b"", (), 1, 2, 0, "")])
+    4
+    """
+    return sum(each.records if isinstance(each, UnreadBatch) else 1 for each in records)
 
 
 class Message(Struct, frozen=True, array_like=True):
@@ -96,6 +137,9 @@ class Fold(Protocol):
     def end_unknown(self, topic: str) -> None:
         """Note that the end of a topic is unknown, because the broker is away."""
 
+    def rejected_shares(self) -> Sequence[RejectedShare]:
+        """Return the shares of rejected events that name no subject, where they are too large."""
+
 
 class BaseFold:
     """The defaults of most folds: the checkpoint holds the complete state, and ends of topics are ignored."""
@@ -117,3 +161,7 @@ class BaseFold:
 
     def end_unknown(self, topic: str) -> None:
         """Do nothing."""
+
+    def rejected_shares(self) -> Sequence[RejectedShare]:
+        """Return nothing."""
+        return ()

@@ -1,37 +1,31 @@
-"""The error that stops a worker which rejects too many events."""
+"""What a fold reports if too many of the latest events were rejected and name no subject."""
 
 from typing import NamedTuple
 
 from watchkeeper.schemas.rejections import Reason
-from watchkeeper.streams.errors import Unrecoverable
+from watchkeeper.streams.topics.flow import TopicName
 
 
-class Excess(NamedTuple):
-    """The number of rejected events among the latest events, if it exceeds the limit."""
+class RejectedShare(NamedTuple):
+    """The rejected events of one topic and partition that name no subject, among the latest events."""
 
-    at: int
-    """The index in its chunk of the event that exceeded the limit."""
+    topic: TopicName
+    """The topic, without its prefix."""
+    partition: int
+    """The number of the partition."""
     rejected: int
-    """Number of rejected events."""
+    """Number of these events."""
     events: int
-    """Number of events that were counted."""
+    """Number of latest events."""
     reason: Reason
     """The most frequent reason."""
+    sample: str
+    """The place of the last of these events, and what is wrong with it."""
 
-
-class RejectedShareHigh(Unrecoverable):
-    """Too many of the latest events were rejected. The worker must stop, and save nothing of this chunk.
-
-    Args:
-        event: The event that exceeded the limit, as `topic/partition/offset`.
-        why: What is wrong with that event.
-        excess: The numbers of events.
-    """
-
-    def __init__(self, event: str, why: str, excess: Excess) -> None:
-        super().__init__(f"{event}: {excess.rejected} of the last {excess.events} events were rejected")
-        self.event = event
-        """The event that exceeded the limit, as `topic/partition/offset`."""
-        self.why = why
-        """What is wrong with that event."""
-        self.excess = excess
+    @property
+    def sentence(self) -> str:
+        """Return how many events of which partition were rejected, and why."""
+        return (
+            f"{self.rejected} of the last {self.events} events of {self.topic}, partition {self.partition}, "
+            f"were rejected and name no model or feature view, most as {self.reason}"
+        )

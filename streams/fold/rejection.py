@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from watchkeeper.schemas.rejections import KEPT_HEADERS, KEPT_PART_BYTES, KEPT_VALUE_BYTES, Reason, Rejection
-from watchkeeper.streams.fold.protocol import Message, Record
+from watchkeeper.streams.fold.protocol import Message, Record, UnreadBatch
 
 _encode = msgspec.msgpack.Encoder().encode
 T = TypeVar("T")
@@ -40,6 +40,9 @@ def readable(
     [b'alerts/0/1']
     """
     for record in records:
+        if isinstance(record, UnreadBatch):
+            refuse(rejection(topic, partition, record, "unreadable", record.why, now_ms))
+            continue
         try:
             value = read(record.value or b"")
         except (ValueError, RecursionError) as error:
@@ -70,7 +73,7 @@ def rejection(topic: str, partition: int, record: Record, reason: Reason, why: s
         reason=reason,
         message=why,
         rejected_at_ms=now_ms,
-        size_bytes=len(value),
+        size_bytes=record.size_bytes if isinstance(record, UnreadBatch) else len(value),
         key=None if record.key is None else record.key[:KEPT_PART_BYTES],
         value=value[:KEPT_VALUE_BYTES],
         headers=[

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.detectors.profiles.columns import Columns
+from watchkeeper.schemas.limits import SEGMENT_VALUE_MAX, short
 from watchkeeper.schemas.times import BEGINNING_MS, END_MS
 from watchkeeper.streams.ingest.clock import time_ms
 from watchkeeper.streams.ingest.decode import SubjectDecoder
@@ -108,7 +109,7 @@ class Columnizer:
                 return MISSING_SEGMENT if value != value else f"{value:g}"
         else:
             value = (event.segments or {}).get(dimension) if self._is_model else None
-        return MISSING_SEGMENT if value is None else str(value)
+        return MISSING_SEGMENT if value is None else short(str(value), SEGMENT_VALUE_MAX)
 
 
 def _floats(values: list[Any]) -> NDArray[np.float64]:

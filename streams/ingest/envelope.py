@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from watchkeeper.schemas.rejections import Reason
-from watchkeeper.streams.fold.protocol import Record
+from watchkeeper.streams.fold.protocol import Record, UnreadBatch
 
 EVENT_BYTES_MAX = 1_000_000
 """Limit for the size of an event in bytes. Chosen by hand, below Kafka's default limit of 1,048,588 bytes."""
@@ -28,6 +28,8 @@ class EventRefusal(NamedTuple):
 
 def open_event(record: Record) -> dict[str, Any] | EventRefusal:
     """Return the event without its CloudEvents envelope, or the reason to reject it."""
+    if isinstance(record, UnreadBatch):
+        return EventRefusal("unreadable", record.why)
     if not record.value:
         return EventRefusal("empty", "the record has no value")
     if len(record.value) > EVENT_BYTES_MAX:
@@ -74,7 +76,7 @@ def _newer(ce_type: object, specversion: object = "1.0") -> EventRefusal | None:
 
 def is_bare(record: Record) -> bool:
     """Return whether the value alone decides: it is not too large, and no header names a newer version."""
-    if not record.value or len(record.value) > EVENT_BYTES_MAX:
+    if isinstance(record, UnreadBatch) or not record.value or len(record.value) > EVENT_BYTES_MAX:
         return False
     types = (value for name, value in record.headers if name == "ce_type" and value not in KNOWN_TYPES)
     return not any(_newer((value or b"").decode(errors="replace")) for value in types)

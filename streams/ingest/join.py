@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.streams.ingest.early_labels import EarlyLabels, LabelValue
+from watchkeeper.streams.ingest.eviction import evict
 
 WAITING_MAX = 1_000_000
 """Limit for the predictions that wait in one partition. Chosen by hand; each takes 0.7 kB of memory."""
@@ -109,6 +110,14 @@ class VersionJoin:
         self.version = version
         self.index: dict[str, tuple[Waiting, int]] = {}
         self.waiting: deque[Waiting] = deque()
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def first_offset(self) -> int | None:
+        """The offset of the oldest chunk; None if there is none."""
+        return self.waiting[0].offset if self.waiting else None
 
     def repeats(self, ids: Sequence[str], late: Sequence[bool]) -> list[int]:
         """Return the indices of repeats: their id waits already, or occurs earlier and not late."""
@@ -241,17 +250,16 @@ class Join:
             self.early.add(truth, met=bool(matches))
         return matches
 
-    def bound(self) -> None:
-        """Bound memory: forget the oldest predictions and labels beyond `WAITING_MAX`, and count them."""
-        while sum(len(join.index) for join in self.versions.values()) > WAITING_MAX:
-            largest = max(self.versions.values(), key=lambda join: len(join.index))
-            self.evicted += largest.forget_oldest()
-        self.evicted += self.early.bound(WAITING_MAX)
+    def bound(self) -> dict[str, int]:
+        """Forget the oldest beyond `WAITING_MAX`; return the number of forgotten predictions by subject."""
+        forgotten = evict(self.of_subject, WAITING_MAX)
+        self.evicted += sum(forgotten.values()) + self.early.bound(WAITING_MAX)
         if not all(join.waiting for join in self.versions.values()):
             self.versions = {key: join for key, join in self.versions.items() if join.waiting}
             self.of_subject = {}
             for join in self.versions.values():
                 self.of_subject.setdefault(join.subject, []).append(join)
+        return forgotten
 
     def needs(self) -> dict[str, int]:
         """Return the offsets from which predictions and labels must be read to rebuild this."""

@@ -78,8 +78,10 @@ class LabelsIntake:
         # The labels that arrived before decide, not the chunks. The wall clock decides only if all was idle.
         if match.late or any(key.end_ms <= closed_ms for key, _ in places):
             account.late += 1
+            self._partition.tallies.count("labels", match.subject, 0, 1, 0)
             self._open(match, max(match.latest_ms, closed_ms)).late += 1
             return []
+        self._partition.tallies.count("labels", match.subject, 1, 0, 0)
         account.matched += match.before is None
         account.corrected += match.before is not None
         if match.before is not None:

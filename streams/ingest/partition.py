@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.profiles import Watermark
 from watchkeeper.schemas.times import BEGINNING_MS
@@ -14,8 +15,10 @@ from watchkeeper.streams.ingest.intakes import Subjects
 from watchkeeper.streams.ingest.join import Join
 from watchkeeper.streams.ingest.panes import Panes, SavedPane
 from watchkeeper.streams.ingest.quarantine import Quarantine
+from watchkeeper.streams.ingest.quotas import Exceeded
 from watchkeeper.streams.ingest.replays import Replays
 from watchkeeper.streams.ingest.spans import PaneGrid
+from watchkeeper.streams.ingest.tally import SubjectTally, Tallies
 from watchkeeper.streams.topics.partitioning import partition_of
 
 MISTIMED_MAX = 100_000
@@ -36,6 +39,8 @@ class PartitionState(msgspec.Struct):
     quarantines: dict[str, Quarantine] = {}
     mistimed: dict[str, list[int]] = {}
     since: dict[str, dict[str, int]] = {}
+    tallies: dict[str, SubjectTally] = {}
+    exceeded: Exceeded = msgspec.field(default_factory=Exceeded)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -58,8 +63,10 @@ class Partition:
         self.clocks: dict[tuple[Kind, str], Clock] = {}
         self.panes = Panes()
         self.join = Join()
+        self.exceeded = Exceeded()
         self.accounts = {topic: Account() for topic in ("predictions", "labels", "features")}
         self.labels = LabelAccount()
+        self.tallies = Tallies(self.source)
         self.replays: dict[str, Replays] = {}
         self.quarantines: dict[str, Quarantine] = {}
         self.mistimed: dict[str, list[int]] = {}
@@ -156,6 +163,20 @@ class Partition:
             times = {kind: {subject: clock.closed_ms}}
             self._send(subject, _encode(Watermark(self.source, now_ms, times, {kind: idle} if idle else {})))
 
+    def bound(self) -> None:
+        """Forget waiting predictions and labels beyond the limit, and count them."""
+        for subject, forgotten in self.join.bound().items():
+            self.exceeded.add(subject, "waiting", forgotten)
+
+    def send_accounts(self, now_ms: int) -> None:
+        """Send the accounts of subjects with trouble to evaluate."""
+        for report in self.tallies.reports(now_ms, self._window_ms):
+            self._send(report.subject, _encode(report))
+
+    def _window_ms(self, subject: str) -> int | None:
+        intake = self.subjects.intakes.get(subject)
+        return milliseconds(intake.watched.latest.monitor.windows.size) if intake else None
+
     def heartbeat(self, now_ms: int) -> list[Message]:
         """Return a message to each partition of evaluate if any subject is idle: those are still idle."""
         if not any(clock.idle for clock in self.clocks.values()):
@@ -188,6 +209,8 @@ class Partition:
             self.quarantines,
             self.mistimed,
             self.since,
+            self.tallies.saved(),
+            self.exceeded,
         )
         return _encode(saved)
 
@@ -202,6 +225,8 @@ class Partition:
         self.quarantines = saved.quarantines
         self.mistimed = saved.mistimed
         self.since = saved.since
+        self.tallies = Tallies(self.source, saved.tallies)
+        self.exceeded = saved.exceeded
         self.needs = saved.needs
         self.needed_clocks = {
             topic: {name: Clock(latest_ms=ms) for name, ms in clocks.items()}

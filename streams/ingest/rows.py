@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.layout import Layout
 from watchkeeper.schemas.findings import Kind
+from watchkeeper.schemas.limits import MODEL_VERSION_MAX, short
 from watchkeeper.streams.ingest.intakes import Intake
-from watchkeeper.streams.ingest.panes import SEGMENTS_MAX, VERSIONS_MAX, PaneKey
+from watchkeeper.streams.ingest.panes import OTHER, SEGMENTS_MAX, VERSIONS_MAX, PaneKey
 from watchkeeper.streams.ingest.partition import Partition
 
 UNVERSIONED = "unversioned"
@@ -49,11 +50,15 @@ class Places(NamedTuple):
 class VersionRows:
     """Rows of one subject, version and revision of the monitor."""
 
-    def __init__(self, subject: str, version: str, intake: Intake, rows: Rows) -> None:
+    def __init__(
+        self, subject: str, version: str, intake: Intake, rows: Rows, is_merged: bool = False
+    ) -> None:
         self.subject = subject
         self.version = version
         self.intake = intake
         self.rows = rows
+        self.is_merged = is_merged
+        """Whether the subject has too many versions, so that these rows count as `OTHER`."""
 
     @property
     def layout(self) -> Layout:
@@ -74,7 +79,7 @@ class VersionRows:
 def batches(partition: Partition, subject: str, rows: Rows) -> Iterator[tuple[VersionRows, Indices | None]]:
     """Split a subject's rows by version and revision; yield each part with its positions (None for all)."""
     for version, index in _by_version(rows.events):
-        name = partition.panes.name(VERSIONS_MAX, subject, version)
+        name = partition.panes.name(VERSIONS_MAX, subject, short(version, MODEL_VERSION_MAX))
         whole = rows if index is None else rows.take(index)
         runs = partition.subjects.intakes[subject].revisions.runs(whole.times)
         for intake, run in runs:
@@ -82,7 +87,7 @@ def batches(partition: Partition, subject: str, rows: Rows) -> Iterator[tuple[Ve
             if len(runs) > 1:
                 positions = np.arange(len(whole.events))[run]
                 at, part = positions if index is None else index[run], whole.take(positions)
-            yield VersionRows(subject, name, intake, part), at
+            yield VersionRows(subject, name, intake, part, is_merged=name == OTHER != version), at
 
 
 def _by_version(events: Sequence[Any]) -> list[tuple[str, Indices | None]]:
@@ -118,6 +123,8 @@ class RowsIntake:
         repeated = np.zeros(len(places.late), dtype=np.bool_)
         repeated[repeats] = True
         keep = ~(places.late | repeated)
+        if batch.is_merged:
+            self._partition.exceeded.add(batch.subject, "versions", int(np.count_nonzero(keep)))
         self._count(batch, places, repeated)
         for start_ms in np.unique(places.starts[keep]).tolist():
             index = np.flatnonzero(keep & (places.starts == start_ms))
@@ -145,6 +152,8 @@ class RowsIntake:
             groups.setdefault(values[i], []).append(i)
         for value, rows in groups.items():
             name = self._partition.panes.name(SEGMENTS_MAX, batch.subject, dimension, value)
+            if name == OTHER != value:
+                self._partition.exceeded.add(batch.subject, "segments", len(rows))
             self._fold(key._replace(segment=f"{dimension}={name}"), batch, np.array(rows))
 
     def _count(self, batch: VersionRows, places: Places, repeated: NDArray[np.bool_]) -> None:
@@ -153,7 +162,9 @@ class RowsIntake:
         account = self._partition.accounts[self._kind]
         account.late += n_late
         account.duplicate += n_repeated
-        account.accepted += len(late) - n_late - n_repeated
+        accepted = len(late) - n_late - n_repeated
+        account.accepted += accepted
+        self._partition.tallies.count(self._kind, batch.subject, accepted, n_late, n_repeated)
         for start_ms in np.unique(places.starts[late | repeated]).tolist():
             here = places.starts == start_ms
             # A late row is counted in an open pane, where another monitor may be in force.

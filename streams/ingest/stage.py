@@ -5,6 +5,7 @@ event time. It sends a pane to evaluate once event time has passed the pane's en
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from operator import attrgetter
@@ -13,6 +14,7 @@ from typing import get_args
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.times import BEGINNING_MS, END_MS
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
+from watchkeeper.streams.fold.rejected_share import RejectedShare
 from watchkeeper.streams.ingest.clock import Clock
 from watchkeeper.streams.ingest.early_labels import LabelValue
 from watchkeeper.streams.ingest.envelope import EventRefusal
@@ -65,11 +67,7 @@ class IngestFold(BaseFold):
         self._in_sight_ms: dict[Kind, int] = {}
 
     def fold(self, topic: str, records: Sequence[Record], now_ms: int) -> None:
-        """Fold a chunk of one topic. Records that can't be used go to `rejected`.
-
-        Raises:
-            RejectedShareHigh: if too many are rejected. The state in memory must not be saved then.
-        """
+        """Fold a chunk of one topic. Records that can't be used go to `rejected`."""
         if not records:
             return
         self._subjects.refresh()
@@ -81,9 +79,16 @@ class IngestFold(BaseFold):
             else self._fold_rows("features" if topic == "features" else "predictions", records, now_ms)
         )
         self.gate.reject(topic, records, refused, now_ms)
+        self.partition.send_accounts(now_ms)
+
+    def has_unwatched(self, topic: str, records: Sequence[Record]) -> bool:
+        """Return whether a chunk has events of subjects without a monitor."""
+        self._subjects.refresh()
+        return self._reading.has_unwatched(topic, records)
 
     def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
         decoded = self._reading.rows(kind, records, now_ms)
+        self._count_others(kind, decoded.others)
         for subject, rows in decoded.rows.items():
             if self.partition.clock(kind, subject).see(now_ms):
                 self.partition.send_times(kind, [subject], now_ms)
@@ -98,8 +103,15 @@ class IngestFold(BaseFold):
                     self._labels.add(matches)
                 self._rows[kind].add(batch, at, repeats)
             self._close(kind, subject, now_ms)
-        self.partition.join.bound()
+        self.partition.bound()
         return decoded.refused
+
+    def _count_others(self, kind: Kind, others: Mapping[int, str]) -> None:
+        """Count events of environments that nobody watches, for every subject of the name."""
+        self.partition.accounts[kind].other_environment += len(others)
+        for name, count in Counter(others.values()).items():
+            for subject in self._subjects.named[name]:
+                self.partition.tallies.of(subject).of(kind).other += count
 
     def _note_late_by_clock(
         self, kind: Kind, subject: str, records: Sequence[Record], decoded: Decoded
@@ -112,13 +124,14 @@ class IngestFold(BaseFold):
             self.partition.mistimed.setdefault(kind, []).extend(records[index].offset for index in at)
 
     def _fold_labels(self, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
-        truths, refused = self._reading.truths(records, now_ms)
+        truths, refused, others = self._reading.truths(records, now_ms)
         truths = [self._in_time(truth, now_ms) for truth in truths]
+        self._count_others("labels", others)
         self._labels.add(self._labels.match(truths))
         for subject, _ in self._subjects.of_kind("labels"):
             self._close("labels", subject, now_ms)
-        self.partition.accounts["labels"].accepted += len(truths)
-        self.partition.join.bound()
+        self.partition.accounts["labels"].accepted += len(records) - len(refused) - len(others)
+        self.partition.bound()
         return refused
 
     def _in_time(self, truth: LabelValue, now_ms: int) -> LabelValue:
@@ -146,9 +159,10 @@ class IngestFold(BaseFold):
             self._labels.expire(subject)
 
     def tick(self, now_ms: int) -> None:
-        """Record when the partition began to be read. Idle time counts from the first call."""
+        """Record when the partition began to be read, from which idle time counts; send what is due."""
         if self._began_ms is None:
             self._began_ms = now_ms
+        self.partition.send_accounts(now_ms)
 
     def caught_up(self, topic: str, now_ms: int) -> None:
         """Record that a topic is read to its end: subjects without rows for a while are idle, not behind."""
@@ -206,6 +220,10 @@ class IngestFold(BaseFold):
         outputs, self.partition.outputs = self.partition.outputs, []
         return outputs
 
+    def rejected_shares(self) -> Sequence[RejectedShare]:
+        """Return the shares of rejected events without a subject that exceed the limit."""
+        return self.gate.excesses()
+
     def snapshot(self) -> bytes:
         """Encode the state of the partition."""
         return self.partition.snapshot()
@@ -229,7 +247,7 @@ class IngestFold(BaseFold):
         now_ms = records[-1].timestamp if records else 0
         clocks = self.partition.needed_clocks.setdefault(topic, {})
         if topic == "labels":
-            truths, _ = self._reading.truths(records, now_ms + AHEAD_MS_MAX)
+            truths, _, _ = self._reading.truths(records, now_ms + AHEAD_MS_MAX)
             truths = [t for t in truths if t.model is None or self._was_admitted(topic, t.model, t.offset)]
             self._labels.match([_as_before(truth, clocks) for truth in truths])
             self._labels.forget_orphans()

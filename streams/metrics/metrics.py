@@ -15,10 +15,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 from watchkeeper import __version__
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.statistics import WindowStatistics
+from watchkeeper.schemas.subjects import split
 from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.metrics.factory import PREFIX, SECONDS, Described, MetricFactory
 from watchkeeper.streams.metrics.log_series import LogSeries
 from watchkeeper.streams.metrics.series import LABELS, StatisticSeries
+from watchkeeper.streams.metrics.subject_gauges import SubjectGauges
 from watchkeeper.streams.topics.flow import INGEST, NOTIFY, PAGE
 
 __all__ = ["PREFIX", "SECONDS", "Described", "Metrics"]
@@ -59,20 +61,18 @@ class Metrics(MetricFactory):
         self._owned: dict[Owner, dict[tuple[Any, tuple[str, ...]], Any]] = {}
         self._totals: Multiset[tuple[Counter, tuple[str, ...]]] = Multiset()
         self._status: dict[str, tuple[Owner, str]] = {}
-        self._alerts: dict[Owner, list[dict[str, str]]] = {}
-        self._paging: dict[Owner, Mapping[str, tuple[int, float]]] = {}
         self._define_flow()
         self._define_state()
         self._define_findings(max_series)
         ProcessCollector(registry=registry)
-        labels = {"version": __version__, "python": python_version()}
-        self._gauge("build_info", "Always 1. The labels show the versions.", *labels).labels(**labels).set(1)
+        build = self._gauge("build_info", "Always 1. The labels show the versions.", "version", "python")
+        build.labels(__version__, python_version()).set(1)
 
     def _define_flow(self) -> None:
         self._events = self._counter(
             "events_total",
             "Events folded since the first, by outcome. The count is exact across crashes. "
-            "`outcome` is accepted, late, duplicate or rejected.",
+            "`outcome` is accepted, late, duplicate, rejected or other_environment (no monitor is for it).",
             *("topic", "partition", "outcome"),
         )
         self._labels = self._counter(
@@ -81,12 +81,18 @@ class Metrics(MetricFactory):
             "`outcome` is matched, corrected, late, orphaned or evicted (dropped for lack of room).",
             *("partition", "outcome"),
         )
+        self._exceeded = self._counter(
+            "quota_exceeded_rows_total",
+            "Rows of a subject beyond one of its quotas since the first. `quota` is versions or segments "
+            "(counted as `other`), or waiting (predictions that were forgotten before their labels came).",
+            *("partition", "subject", "quota"),
+        )
         self._rejected = self._counter(
             "rejected_total", "Events sent to the topic `rejected`, by reason.", "topic", "reason"
         )
         self._rejected_share = self._gauge(
             "rejected_ratio",
-            "Share of the latest events that was rejected. WATCHKEEPER_REJECTED_SHARE_MAX limits it.",
+            "Share of the latest events that was rejected, without replays and events without a monitor.",
             *("topic", "partition"),
         )
         self._rows = self._counter(
@@ -124,13 +130,17 @@ class Metrics(MetricFactory):
             "Broken records on `monitors` and `references`. The previous revisions stay in force.",
         )
 
-    def follow_configuration(self, ignored: Callable[[], int]) -> None:
-        """Show the number of broken configuration records.
+    def follow_configuration(
+        self, ignored: Callable[[], int], is_watched: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """Show the number of broken configuration records, and no statistics of removed monitors.
 
         Args:
             ignored: Returns the number. It is called whenever the metrics are read.
+            is_watched: Returns whether a subject has a monitor.
         """
         self._ignored.set_function(ignored)
+        self._series.is_watched = is_watched
 
     def _define_findings(self, max_series: int) -> None:
         self._statistic = self._gauge(
@@ -143,23 +153,26 @@ class Metrics(MetricFactory):
             "Statistics not shown because of WATCHKEEPER_MAX_SERIES. The topic has all of them.",
         )
         self._series = StatisticSeries(self._statistic, dropped, max_series)
-        self._firing = self._gauge(
-            "alerts_firing", "Alerts that are firing.", "alertname", "severity", "subject"
+        firing = self._gauge(
+            "alerts_firing", "Alerts that are firing.", "alertname", "severity", "subject", "environment"
         )
-        self._pages = self._gauge(
+        pages = self._gauge(
             "budget_period_pages",
             "Pages that began in the period of the budget, `false_pages.per`, up to the newest window.",
-            "subject",
+            *("subject", "environment"),
         )
-        self._allowed = self._gauge(
+        allowed = self._gauge(
             "budget_false_pages",
             "Number of pages in that period that may be false on average, `false_pages.at_most`.",
-            "subject",
+            *("subject", "environment"),
         )
+        self._subjects = SubjectGauges(firing, pages, allowed)
         self._changes = self._counter(
             "alerts_total", "Alerts that started to fire or were resolved.", "alertname", "status"
         )
-        self._retraining = self._counter("retraining_requests_total", "Requests to retrain a model.", "model")
+        self._retraining = self._counter(
+            "retraining_requests_total", "Requests to retrain a model.", "model", "environment"
+        )
         self._notifications = self._counter(
             "notifications_total",
             "Deliveries of alerts. `outcome` is delivered, failed (retried) or refused.",
@@ -199,9 +212,8 @@ class Metrics(MetricFactory):
 
     def observe_watermark(self, kind: str, partition: int, event_time_ms: int) -> None:
         """Set the event time up to which a partition of ingest has closed panes."""
-        self._owned_series((INGEST.name, partition), self._watermark, kind, str(partition)).set(
-            event_time_ms / 1000
-        )
+        series = self._owned_series((INGEST.name, partition), self._watermark, kind, str(partition))
+        series.set(event_time_ms / 1000)
 
     def observe_events(self, topic: str, partition: int, totals: Mapping[str, int]) -> None:
         """Set the account of a topic's partition: all events since the first, by outcome."""
@@ -211,6 +223,10 @@ class Metrics(MetricFactory):
     def observe_rejected_share(self, topic: str, partition: int, share: float) -> None:
         """Set the share of the latest events of a topic's partition that was rejected."""
         self._owned_series((INGEST.name, partition), self._rejected_share, topic, str(partition)).set(share)
+
+    def observe_exceeded(self, partition: int, subject: str, quota: str, total: int) -> None:
+        """Set how many rows of a subject went beyond one of its quotas."""
+        self._raise_to(total, self._exceeded, partition, str(partition), subject, quota)
 
     def observe_labels(self, partition: int, totals: Mapping[str, int]) -> None:
         """Set the account of a partition's labels: all labels since the first, by outcome."""
@@ -229,11 +245,15 @@ class Metrics(MetricFactory):
             elif message.topic == "alerts" and message.value:
                 self._observe_alert(Alert.model_validate_json(message.value), (stage, partition))
             elif message.topic == "retraining":
-                self._owned_series((stage, partition), self._retraining, message.key.decode()).inc()
+                self._owned_series((stage, partition), self._retraining, *split(message.key.decode())).inc()
 
     def observe_notification(self, receiver: str, outcome: str, count: int = 1) -> None:
         """Count deliveries of alerts to a receiver."""
         self._notifications.labels(receiver, outcome).inc(count)
+
+    def drop_unwatched(self) -> None:
+        """Remove the statistics of subjects whose monitors were removed."""
+        self._series.drop_unwatched()
 
     def forget(self, stage: str, partition: int) -> None:
         """Remove all series of a stage's partition, because it moves to another worker."""
@@ -243,36 +263,18 @@ class Metrics(MetricFactory):
             self._totals.pop((metric, labels), None)
         self._series.forget(owner)
         self._status = {each: at for each, at in self._status.items() if at[0] != owner}
-        if self._paging.pop(owner, None) is not None:
-            self._show_pages()
-        if self._alerts.pop(owner, None) is not None:
-            self._show_firing()
+        self._subjects.forget(owner)
 
     def observe_firing(self, partition: int, alerts: Sequence[dict[str, str]]) -> None:
         """Set the firing alerts of a partition of notify, by their labels."""
-        self._alerts[NOTIFY.name, partition] = list(alerts)
-        self._show_firing()
-
-    def _show_firing(self) -> None:
-        self._firing.clear()
-        for labels in (labels for alerts in self._alerts.values() for labels in alerts):
-            subject = labels.get("model") or labels.get("feature_view", "")
-            self._firing.labels(labels["alertname"], labels["severity"], subject).inc()
+        self._subjects.set_firing((NOTIFY.name, partition), alerts)
 
     def observe_pages(self, partition: int, subjects: Mapping[str, tuple[int, float]]) -> None:
         """Set the number of pages and the budget of each subject of a partition of page."""
-        self._paging[PAGE.name, partition] = subjects
-        self._show_pages()
-
-    def _show_pages(self) -> None:
-        for index, metric in enumerate((self._pages, self._allowed)):
-            metric.clear()
-            for subject, shown in (item for each in self._paging.values() for item in each.items()):
-                metric.labels(subject).set(shown[index])
+        self._subjects.set_pages((PAGE.name, partition), subjects)
 
     def _observe_alert(self, alert: Alert, owner: Owner) -> None:
-        _, before = self._status.get(alert.fingerprint, (owner, ""))
-        if before != alert.status:
+        if self._status.get(alert.fingerprint, (owner, ""))[1] != alert.status:
             self._changes.labels(alert.labels["alertname"], alert.status).inc()
         if alert.status == "firing":
             self._status[alert.fingerprint] = (owner, alert.status)

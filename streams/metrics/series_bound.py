@@ -17,6 +17,7 @@ from watchkeeper.streams.metrics.outcomes import (
     LABEL_OUTCOMES,
     NOTIFICATION_OUTCOMES,
     OFFSET_OUTCOMES,
+    QUOTA_NAMES,
 )
 from watchkeeper.streams.topics.flow import FLOWS, Flow, sources
 
@@ -61,7 +62,7 @@ def series_bound(
         flows: The stages that the worker runs.
 
     >>> series_bound(partitions=4, subjects=2, max_series=20_000).total
-    21186
+    21228
     """
     cardinality = _cardinalities(partitions, subjects, flows)
     described = Metrics(CollectorRegistry()).described
@@ -75,6 +76,7 @@ def _cardinalities(partitions: int, subjects: int, flows: Sequence[Flow]) -> dic
     cardinalities = {
         "events_total": len(sources(flows)) * partitions * len(EVENT_OUTCOMES),
         "labels_total": partitions * len(LABEL_OUTCOMES),
+        "quota_exceeded_rows_total": partitions * subjects * len(QUOTA_NAMES),
         "rejected_total": inputs * len(get_args(Reason)),
         "rejected_ratio": len(sources(flows)) * partitions,
         "rows_total": inputs * partitions,

@@ -2,8 +2,8 @@
 
 aiokafka requires header names in UTF-8; Kafka does not. A single record with another header name would stop
 every worker that is assigned the partition. Here such a record is read without its headers. A batch that
-can't be read at all becomes one record. No stage can use that record, so it goes to `rejected`, and reading
-continues after it.
+can't be read at all, or that is too large once decompressed, becomes one record. No stage can use that
+record, so it goes to `rejected`, and reading continues after it.
 """
 
 import logging
@@ -14,6 +14,9 @@ from typing import Any
 from aiokafka.record import MemoryRecords
 from aiokafka.record.default_records import _DefaultRecordBatchPy, _DefaultRecordPy
 from aiokafka.record.util import decode_varint
+
+from watchkeeper.streams.fold.protocol import UnreadBatch
+from watchkeeper.streams.worker.decompression import BatchTooLarge
 
 log = logging.getLogger("watchkeeper.batches")
 
@@ -26,6 +29,16 @@ _MAGIC_AT = 16
 """Position of the version byte, which Kafka calls magic, in a batch."""
 _MAGIC_WITH_HEADERS = 2
 """The first version of the batch format that has headers."""
+_COUNT_AT = 57
+"""Position of the number of records in a batch with headers."""
+BATCH_RECORDS_MAX = 1_000_000
+"""Maximum records of a batch. Chosen by hand: an empty record has 7 bytes on the wire, and 200 in memory."""
+_VALUE_BYTES = 64_000
+"""How many bytes of an unread batch are kept: as many as a rejection keeps (`schemas/rejections.py`)."""
+
+
+class BatchTooLong(ValueError):
+    """A batch has more records than a worker reads at once."""
 
 
 class Batches:
@@ -76,22 +89,39 @@ class Batch:
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the records; if aiokafka can't read them, over those that `_read` returns."""
         try:
+            self._check_count()
             return iter(list(self._batch))
         except Exception as error:
             return iter(self._reread(error))
 
+    def _check_count(self) -> None:
+        (count,) = _length(self._written, _COUNT_AT)
+        if count > BATCH_RECORDS_MAX:
+            raise BatchTooLong(f"it has {count:,} records; the limit is {BATCH_RECORDS_MAX:,}")
+
     def _reread(self, error: Exception) -> list[Any]:
+        if isinstance(error, BatchTooLarge | BatchTooLong):
+            return [self._unread(error)]
         try:
             return _read(bytes(self._written))
         except Exception:
-            first, last = self._batch.base_offset, self._batch.next_offset - 1
-            log.error("the batch of offsets %s to %s can't be read and is rejected: %r", first, last, error)
-            batch = self._batch
-            return [
-                _DefaultRecordPy(
-                    last, batch.max_timestamp, batch.timestamp_type, None, bytes(self._written), []
-                )
-            ]
+            return [self._unread(error)]
+
+    def _unread(self, error: Exception) -> UnreadBatch:
+        first, last = self._batch.base_offset, self._batch.next_offset - 1
+        log.error("the batch of offsets %s to %s can't be read and is rejected: %r", first, last, error)
+        kept, batch = bytes(self._written[:_VALUE_BYTES]), self._batch
+        return UnreadBatch(
+            last,
+            batch.max_timestamp,
+            None,
+            kept,
+            (),
+            batch.timestamp_type,
+            first,
+            len(self._written),
+            str(error),
+        )
 
 
 def _read(written: bytes) -> list[_DefaultRecordPy]:

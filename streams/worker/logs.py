@@ -1,14 +1,16 @@
-"""Logging of a worker, with repeated messages suppressed.
+"""Logging of a worker, with repeated messages suppressed, and without secrets.
 
-While a broker is away, Kafka clients log the same message 60 times a second.
+While a broker is away, Kafka clients log the same message 60 times a second. At DEBUG, aiokafka logs each
+request as it is sent, also the one that contains the password.
 """
 
+import base64
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-__all__ = ["Repeats", "start_logging"]
+__all__ = ["Repeats", "Secretive", "start_logging"]
 
 REPEAT_SECONDS = 30.0
 """Minimum seconds between two logged messages of one kind. Chosen by hand: detail against volume."""
@@ -21,6 +23,10 @@ _CLIENTS = (
     "watchkeeper.streams.worker.app",  # mode logs a service by the module of its class
     "watchkeeper.streams.worker.transport",
 )
+_TALKATIVE = ("aiokafka.conn", "aiokafka.protocol", "aiohttp.client")
+"""Loggers that log requests as they are sent, with logins. At no level do they log more than INFO."""
+HIDDEN = "********"
+"""What stands in a log in the place of a secret."""
 
 
 class Repeats(logging.Filter):
@@ -70,18 +76,51 @@ class Repeats(logging.Filter):
         return True
 
 
-def start_logging(level: str) -> None:
+class Secretive(logging.Formatter):
+    r"""Hides secrets in messages and tracebacks, also where Python escaped them or a login encoded them.
+
+    Args:
+        template: The template of a line.
+        secrets: The secrets.
+
+    >>> hide = Secretive("%(message)s", ["hunter2"])
+    >>> hide.format(logging.LogRecord("aiokafka", logging.DEBUG, "", 1, "%r", (b"\0amy\0hunter2",), None))
+    "b'\\x00amy\\x00********'"
+    """
+
+    def __init__(self, template: str, secrets: Collection[str]) -> None:
+        super().__init__(template)
+        written = {form for secret in secrets if secret for form in _forms(secret)}
+        self._written = sorted(written, key=lambda form: (-len(form), form))
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of a record without secrets."""
+        text = super().format(record)
+        for form in self._written:
+            text = text.replace(form, HIDDEN)
+        return text
+
+
+def _forms(secret: str) -> list[str]:
+    """Return a secret as it may stand in a text: plain, as Python shows it, and in base64."""
+    raw = secret.encode()
+    return [secret, repr(secret)[1:-1], repr(raw)[2:-1], base64.b64encode(raw).decode()]
+
+
+def start_logging(level: str, secrets: Collection[str] = ()) -> None:
     """Log to standard error. If the process already has log handlers, they stay as they are.
 
     Args:
         level: The lowest level to log. Unless it is DEBUG, Kafka clients log only warnings and errors, and
             repeated messages are suppressed.
+        secrets: The secrets that must not be logged.
     """
     handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Secretive("%(asctime)s %(levelname)s %(name)s: %(message)s", secrets))
     if level != "DEBUG":
         handler.addFilter(Repeats())
-    logging.basicConfig(
-        handlers=[handler], level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(handlers=[handler], level=level)
     for noisy in _CLIENTS:
         logging.getLogger(noisy).setLevel("WARNING" if level != "DEBUG" else "DEBUG")
+    for talkative in _TALKATIVE:
+        logging.getLogger(talkative).setLevel("INFO" if level == "DEBUG" else "NOTSET")

@@ -1,6 +1,7 @@
 """Runs one worker process until a signal: registry, web server and Faust."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import socket
@@ -19,10 +20,12 @@ from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.sinks import open_sinks
 from watchkeeper.streams.stages import stages
 from watchkeeper.streams.topics.topics import topic_problems
+from watchkeeper.streams.worker.acknowledging import Acknowledging
 from watchkeeper.streams.worker.clock import SteadyClock
 from watchkeeper.streams.worker.health import Probes
 from watchkeeper.streams.worker.logs import start_logging
-from watchkeeper.streams.worker.shutdown import EXIT_STOPPED, Shutdown, give_up, leave
+from watchkeeper.streams.worker.shutdown import EXIT_STOPPED, SHUTDOWN_SECONDS, Shutdown, give_up, leave
+from watchkeeper.streams.worker.waits import WaitLog
 from watchkeeper.streams.worker.web import listen, start_web, web_app
 from watchkeeper.streams.worker.worker import Worker
 
@@ -48,9 +51,11 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     Raises:
         UserError: The worker cannot start: a port is taken, a topic is missing or nothing can be read.
     """
-    start_logging(log_level)
+    start_logging(log_level, settings.secrets())
     shutdown = Shutdown()
     shutdown.watch()
+    waits = WaitLog()
+    waits.watch()
     listening = listen(settings.web_host, settings.web_port)
     problems = topic_problems(settings)
     if problems:
@@ -66,13 +71,18 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     clock_ms = SteadyClock()
     disable_created_metrics()  # type: ignore[no-untyped-call]  # They would double the series.
     metrics = Metrics(CollectorRegistry(), settings.max_series, lambda: clock_ms() / 1000)
-    metrics.follow_configuration(lambda: len(registry.broken))
+    metrics.follow_configuration(
+        lambda: len(registry.broken), lambda subject: registry.get(subject) is not None
+    )
     sinks = open_sinks(settings, metrics, json_pages, lambda: clock_ms() / 1000)
-    worker = Worker(settings, stages(settings, registry), sinks, metrics, clock_ms)
+    worker = Worker(settings, stages(settings, registry, clock_ms), sinks, metrics, clock_ms)
     probes = Probes(worker, registry)
     worker.app.task(_web(listening, metrics, probes))
     worker.app.task(probes.beat_for_ever)
+    worker.app.task(Acknowledging(settings, registry, worker).write_for_ever)
+    worker.app.task(waits.follow(worker))
     log.info("read %s monitors, joining the group", len(registry.subjects()))
+    waits.expect_group(settings)
     _run(worker.app, shutdown)
 
 
@@ -123,4 +133,6 @@ async def _live(worker: faust.Worker, stop_requested: asyncio.Event, shutdown: S
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         running.result()
-    await worker.stop()
+    # After a crash, no signal ends the process if this stop hangs.
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(worker.stop(), SHUTDOWN_SECONDS)

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
+from watchkeeper.streams.worker.last_words import LastWords
+
 log = logging.getLogger("watchkeeper.run")
 
 EXIT_STOPPED = 0
@@ -46,7 +48,9 @@ class Shutdown:
         os.set_blocking(self._wakeup, False)
 
     def watch(self) -> None:
-        """Handle SIGTERM and SIGINT from now on."""
+        """Handle SIGTERM and SIGINT from now on, and end the process if a thread is out of memory."""
+        _last_words.start()
+        threading.excepthook = _end_without_memory
         for each in _SIGNALS:
             signal.signal(each, lambda *_: None)
         self.listen()
@@ -72,7 +76,7 @@ class Shutdown:
         while (number := os.read(self._signals, 1)[0]) not in _SIGNALS:
             pass
         name = signal.Signals(number).name
-        _with_time_limit(lambda: log.info("%s: stopping", name))
+        _last_words.say(lambda: log.info("%s: stopping", name), _FLUSH_SECONDS)
         with self._lock:
             if self._stop is None:
                 leave(EXIT_STOPPED)
@@ -80,7 +84,7 @@ class Shutdown:
             threading.excepthook = _log_thread_error
             self._stop()
         time.sleep(self._deadline_seconds)
-        _with_time_limit(lambda: log.warning(LATE, self._deadline_seconds, name))
+        _last_words.say(lambda: log.warning(LATE, self._deadline_seconds, name), _FLUSH_SECONDS)
         leave(EXIT_STOPPED)
 
 
@@ -88,32 +92,43 @@ def _log_thread_error(raised: threading.ExceptHookArgs) -> None:
     log.debug("a thread ended with an error while the worker stopped: %r", raised.exc_value)
 
 
+def _end_without_memory(raised: threading.ExceptHookArgs) -> None:
+    """End the process if a thread ran out of memory: without that thread, the worker is not whole."""
+    if issubclass(raised.exc_type, MemoryError):
+        give_up("a thread is out of memory: %r", raised.exc_value)
+    threading.__excepthook__(raised)
+
+
 def give_up(why: str, *given: object, exc_info: bool = False) -> NoReturn:
     """Log why the process can't continue, and end it before anything more is acknowledged.
+
+    The process ends even if it is out of memory, and nothing can be logged.
 
     Args:
         why: A template for the log.
         given: The values of the template.
         exc_info: Whether to log the traceback of the current exception.
     """
-    log.critical(why + "; stopping before anything is acknowledged", *given, exc_info=exc_info)
-    leave(EXIT_UNRECOVERABLE)
+    try:
+        raised = sys.exc_info() if exc_info else None
+        text = why + "; stopping before anything is acknowledged"
+        _last_words.say(lambda: log.critical(text, *given, exc_info=raised), _FLUSH_SECONDS)
+    finally:
+        leave(EXIT_UNRECOVERABLE)
 
 
 def leave(code: int) -> NoReturn:
     """Flush logs and output, and end the process now."""
-    _with_time_limit(_flush)
-    os._exit(code)
-
-
-def _with_time_limit(work: Callable[[], object]) -> None:
-    """Run work that may block, on a full pipe for example, and wait at most `_FLUSH_SECONDS` for it."""
-    working = threading.Thread(target=work, daemon=True)
-    working.start()
-    working.join(_FLUSH_SECONDS)
+    try:
+        _last_words.say(_flush, _FLUSH_SECONDS)
+    finally:
+        os._exit(code)
 
 
 def _flush() -> None:
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
+
+
+_last_words = LastWords()

@@ -13,7 +13,6 @@ from watchkeeper.streams.errors import Unrecoverable
 from watchkeeper.streams.fold.interfaces import Superseded
 from watchkeeper.streams.fold.keeper import Keeper
 from watchkeeper.streams.fold.outlet import KafkaOutlet, Sink
-from watchkeeper.streams.fold.rejected_share import RejectedShareHigh
 from watchkeeper.streams.fold.store import KafkaStore
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.settings import Settings
@@ -24,10 +23,10 @@ from watchkeeper.streams.worker.app import make_app
 from watchkeeper.streams.worker.clock import SteadyClock, elapsed_ms
 from watchkeeper.streams.worker.lag import follow_lag
 from watchkeeper.streams.worker.log_watch import LogWatch
-from watchkeeper.streams.worker.page_and_exit import page_and_exit
 from watchkeeper.streams.worker.pauses import Pauses
 from watchkeeper.streams.worker.shutdown import give_up
 from watchkeeper.streams.worker.stage_metrics import Observer, named
+from watchkeeper.streams.worker.unnamed_rejections import UnnamedRejections
 
 log = logging.getLogger("watchkeeper.worker")
 
@@ -85,6 +84,7 @@ class Worker:
         self._restoring: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._saving: dict[Keeper, asyncio.Task[None]] = {}
         self._folds_ticked_ms = 0
+        self._rejections = UnnamedRejections(settings, sinks[PAGING_SINK].deliver)
         self._connect()
 
     def _connect(self) -> None:
@@ -111,12 +111,10 @@ class Worker:
                 self._drop(error)
         except asyncio.CancelledError:
             raise
-        except RejectedShareHigh as error:
-            self._stopping = True
-            await page_and_exit(error, self.settings, self._sinks[PAGING_SINK].deliver, self._clock_ms())
         except BaseException as error:
-            known = isinstance(error, Unrecoverable)
-            give_up("%s", error if known else f"a stage met an error: {error!r}", exc_info=not known)
+            if isinstance(error, Unrecoverable):
+                give_up("%s", error)
+            give_up("a stage met an error: %r", error, exc_info=True)
 
     def _drop(self, error: Superseded) -> None:
         """Drop the state of a partition that another worker has taken, and retake it after `RETAKE_MS`.
@@ -145,7 +143,9 @@ class Worker:
         message = chunk.message
         if message.generation_id != self.app.consumer_generation_id:
             return  # From a previous assignment: the owner of the partition receives it again.
-        keeper = await self._wait_for_keeper(stage, message.partition)
+        if (keeper := await self._wait_for_keeper(stage, message.partition)) is not None:
+            await stage.ready(keeper.fold, topic, message.value)
+            keeper = await self._wait_for_keeper(stage, message.partition)  # it may have been dropped
         if keeper is None or message.generation_id != self.app.consumer_generation_id:
             return
         began = time.perf_counter()
@@ -214,8 +214,7 @@ class Worker:
         """Start a save if one is due. Wait for it only if the keeper has too many unsaved chunks."""
         if not keeper.due(elapsed_ms(), round(self.settings.checkpoint_seconds * 1000), HURRY_MS):
             return
-        saving = self._saving.get(keeper)
-        if saving is None:
+        if (saving := self._saving.get(keeper)) is None:
             saving = self._saving[keeper] = asyncio.create_task(self._guard(self._save(keeper)))
             saving.add_done_callback(lambda _: self._saving.pop(keeper, None))
         if keeper.unsaved_chunks > UNSAVED_CHUNKS_MAX:
@@ -255,6 +254,7 @@ class Worker:
             for keeper in self.keepers.values():
                 keeper.fold.tick(now_ms)
                 self._observer.look(keeper.stage, keeper.partition, keeper.fold)
+                self._rejections.look(keeper.fold.rejected_shares(), now_ms)
                 if not keeper.unsaved_chunks and keeper not in self._saving:
                     self._metrics.observe_saved(keeper.stage, keeper.partition)
             for tp in assigned:

@@ -1,10 +1,15 @@
 """Both clients log in to a broker over TLS, and the error names a wrong password."""
 
 import asyncio
+import base64
+import itertools
+import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -16,6 +21,7 @@ from watchkeeper.streams.kafka.embedded import free_port
 from watchkeeper.streams.settings import Settings, read_settings
 
 PASSWORD = "only for tests"  # noqa: S105
+MECHANISMS: tuple[str, ...] = get_args(Settings.model_fields["sasl_mechanism"].annotation)
 JAAS = "org.apache.kafka.common.security"
 
 
@@ -49,7 +55,8 @@ def want_login(kafka: KafkaFromJars, store: Path) -> int:
         "ssl.keystore.location": f"{store}",
         "ssl.keystore.type": "PKCS12",
         "ssl.keystore.password": PASSWORD,
-        "sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
+        "sasl.enabled.mechanisms": ",".join(MECHANISMS),
+        "listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config": f"{JAAS}.scram.ScramLoginModule required;",
         "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": f"{JAAS}.scram.ScramLoginModule required;",
         "listener.name.sasl_ssl.plain.sasl.jaas.config": (
             f'{JAAS}.plain.PlainLoginModule required user_amy="{PASSWORD}";'
@@ -62,7 +69,9 @@ def want_login(kafka: KafkaFromJars, store: Path) -> int:
 def login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings for the listener with TLS and login."""
     try:
-        kafka = KafkaFromJars(("--add-scram", f"SCRAM-SHA-512=[name=amy,password={PASSWORD}]"))
+        scram = [each for each in MECHANISMS if each.startswith("SCRAM")]
+        users = [("--add-scram", f"{each}=[name=amy,password={PASSWORD}]") for each in scram]
+        kafka = KafkaFromJars(tuple(itertools.chain(*users)))
     except Unavailable as error:
         if os.environ.get("CI") == "true" and not isinstance(error, Offline):
             raise
@@ -80,7 +89,7 @@ def login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
+@pytest.mark.parametrize("mechanism", MECHANISMS)
 async def test_the_login_is_accepted(login: Settings, mechanism: str) -> None:
     settings = login.model_copy(update={"sasl_mechanism": mechanism})
     assert len(describe(settings).brokers) == 1
@@ -89,6 +98,43 @@ async def test_the_login_is_accepted(login: Settings, mechanism: str) -> None:
     await client.start()
     await client.stop()
     await asyncio.sleep(0.2)  # closing does not wait for the end of TLS, and the loop closes next
+
+
+TALKS = """
+import asyncio, json, sys
+from aiokafka import AIOKafkaProducer
+from confluent_kafka.admin import AdminClient
+from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
+from watchkeeper.streams.settings import read_settings
+from watchkeeper.streams.worker.logs import start_logging
+
+async def talk(settings):
+    auth = credentials_to_aiokafka_auth(settings.faust_credentials())
+    client = AIOKafkaProducer(bootstrap_servers=settings.broker, **auth)
+    await client.start()
+    await client.stop()
+
+settings = read_settings(**json.load(sys.stdin))
+start_logging("DEBUG", settings.secrets())
+AdminClient(settings.client_config() | {"debug": "all"}).list_topics(timeout=20)
+asyncio.run(talk(settings))
+print(settings.secrets() == [settings.sasl_password.get_secret_value()])
+"""
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_no_library_logs_the_password_even_at_debug(login: Settings, mechanism: str) -> None:
+    given = login.model_dump(mode="json", exclude_defaults=True)
+    given |= {"sasl_mechanism": mechanism, "sasl_password": PASSWORD}
+    done = subprocess.run(
+        [sys.executable, "-c", TALKS], input=json.dumps(given), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True\n"
+    assert "DEBUG aiokafka" in done.stderr
+    assert "rdkafka" in done.stderr
+    assert PASSWORD not in done.stderr
+    assert base64.b64encode(PASSWORD.encode()).decode() not in done.stderr
+    assert "sasl_auth_bytes" not in done.stderr
 
 
 def test_a_wrong_password_is_named(login: Settings) -> None:

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from watchkeeper.detectors.checks.build_reference import build_reference
+from watchkeeper.detectors.checks.judge_account import ACCOUNT_CHECKS
 from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.profiles.rows import RowsProfile
 from watchkeeper.detectors.tasks import labels_of
@@ -177,6 +178,8 @@ def by_series(outputs):
             series["statistics", told.subject, told.kind].append(message)
         else:
             told = msgspec.msgpack.decode(message.value, type=WindowFindings)
+            if told.checked == [*ACCOUNT_CHECKS]:
+                continue  # judged by the clock, over whatever was read by then
             name = "silence" if told.checked == ["silent"] else "windows"
             series["findings", told.subject, told.kind, name].append(message)
     return series

@@ -1,20 +1,20 @@
-"""The limit of what is rejected: which event stops a worker, and that it is always the same one."""
+"""What is rejected: nothing stops or is held back, and who is told depends on the events alone."""
 
 import json
 import random
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.streams.ingest.test_stage import MONITOR, NOW_MS, VIEW, prediction
-from watchkeeper.schemas.rejections import REPLAY_HEADER, Reason
+from watchkeeper.schemas.rejections import REPLAY_HEADER, Reason, Rejection
 from watchkeeper.streams.config.registry import Registry
 from watchkeeper.streams.config.state import Watched
 from watchkeeper.streams.fold.protocol import Record
-from watchkeeper.streams.fold.rejected_share import Excess, RejectedShareHigh
-from watchkeeper.streams.ingest.quarantine import Quarantine, RejectedLimit
+from watchkeeper.streams.ingest.quarantine import Excess, Quarantine, RejectedLimit
 from watchkeeper.streams.ingest.replays import REMEMBERED, Replays, origin_of
 from watchkeeper.streams.ingest.stage import IngestFold
 
@@ -24,64 +24,52 @@ BOTH = Registry.fixed({"weather": Watched(VIEW, {}), "risk": Watched(MONITOR, {}
 chunkings = st.integers(1, 40)
 
 
-def stops_at(rejected: Sequence[bool], chunk: int, limit: RejectedLimit = LIMIT) -> int | None:
-    """The number of the event that stops a worker, given which of all events are rejected."""
+def counted(bad: Sequence[bool], chunk: int, limit: RejectedLimit = LIMIT) -> Quarantine:
+    """The quarantine after events, given which of them are rejected and name no subject."""
     quarantine = Quarantine()
-    for first in range(0, len(rejected), chunk):
-        part = rejected[first : first + chunk]
-        refused: dict[int, Reason] = {i: "empty" for i, bad in enumerate(part) if bad}
-        excess = quarantine.take(len(part), refused, (), limit)
-        if excess is not None:
-            return first + excess.at
-    return None
+    for first in range(0, len(bad), chunk):
+        part = bad[first : first + chunk]
+        refused: dict[int, Reason] = {i: "empty" for i, each in enumerate(part) if each}
+        unnamed = {i: f"labels/0/{first + i}: empty" for i in refused}
+        quarantine.take(len(part), refused, (), limit, unnamed)
+    return quarantine
 
 
-def by_definition(rejected: Sequence[bool], limit: RejectedLimit = LIMIT) -> int | None:
-    """The same, as the documentation defines it."""
-    for i, bad in enumerate(rejected):
-        last = rejected[max(0, i + 1 - limit.events_min) : i + 1]
-        if bad and len(last) == limit.events_min and sum(last) > limit.share_max * limit.events_min:
-            return i
-    return None
+def by_definition(bad: Sequence[bool], limit: RejectedLimit = LIMIT) -> bool:
+    """Whether these events exceed the limit, as the documentation defines it."""
+    last = bad[-limit.events_min :]
+    return len(last) == limit.events_min and sum(last) > limit.share_max * limit.events_min
 
 
 @given(st.lists(st.booleans(), max_size=120), chunkings, st.sampled_from([0.0, 0.3, 0.5, 0.95, 1.0]))
-def test_the_same_event_stops_a_worker_in_whatever_chunks_it_comes(rejected, chunk, share_max):
+def test_the_limit_is_that_of_the_last_events_in_whatever_chunks_they_come(bad, chunk, share_max):
     limit = RejectedLimit(share_max, 20)
-    assert stops_at(rejected, chunk, limit) == by_definition(rejected, limit)
+    quarantine = counted(bad, chunk, limit)
+    assert (quarantine.excess(limit) is not None) == by_definition(bad, limit)
+    assert len(quarantine.unnamed) <= 20
 
 
-@given(st.lists(st.integers(0, 9), max_size=20), chunkings)
-def test_bursts_below_the_limit_never_stop_a_worker(gaps, chunk):
-    burst = [True] * 10  # half of the last 20, and not more
-    stream = [bad for gap in gaps for bad in (*burst, *[False] * (10 + gap))]
-    assert stops_at(stream, chunk) is None
+@given(st.integers(20, 200), chunkings)
+def test_it_is_exceeded_until_enough_good_events_follow(healthy, chunk):
+    assert counted([False] * healthy + [True] * 20, chunk).excess(LIMIT) is not None
+    assert counted([True] * 20 + [False] * healthy, chunk).excess(LIMIT) is None
 
 
-@given(st.integers(0, 200), chunkings)
-def test_a_topic_that_is_drained_always_stops_a_worker(healthy, chunk):
-    stopped = stops_at([False] * healthy + [True] * 20, chunk)
-    assert stopped is not None
-    assert stopped == max(healthy + 10, 19)
-
-
-@pytest.mark.parametrize("share_max", [1.0])
-def test_with_a_share_of_one_nothing_stops_a_worker(share_max):
-    assert stops_at([True] * 500, 7, RejectedLimit(share_max, 20)) is None
-
-
-def test_the_most_frequent_reason_is_reported():
+def test_an_excess_has_the_most_frequent_reason_and_the_last_event():
     refused: dict[int, Reason] = {i: "empty" if i % 3 else "malformed_json" for i in range(25)}
-    assert Quarantine().take(25, refused, (), LIMIT) == Excess(19, 20, 20, "empty")
+    quarantine = Quarantine()
+    quarantine.take(25, refused, (), LIMIT, {i: f"labels/0/{i}" for i in refused})
+    assert quarantine.excess(LIMIT) == Excess(20, 20, "empty", "labels/0/24")
 
 
 def test_what_does_not_count_neither_fills_nor_stretches_the_span():
     quarantine = Quarantine()
     others: dict[int, Reason] = dict.fromkeys(range(0, 40, 2), "unknown_model")
-    assert quarantine.take(40, others, range(0, 40, 2), LIMIT) is None
+    quarantine.take(40, others, range(0, 40, 2), LIMIT, {})
     assert (quarantine.events, quarantine.share(LIMIT)) == (20, 0.0)
     bad: dict[int, Reason] = dict.fromkeys(range(11), "empty")
-    assert quarantine.take(11, bad, (), LIMIT) == Excess(10, 11, 20, "empty")
+    quarantine.take(11, bad, (), LIMIT, dict.fromkeys(bad, ""))
+    assert quarantine.excess(LIMIT) == Excess(11, 20, "empty", "")
 
 
 def records(events: list[object], first: int = 0) -> list[Record]:
@@ -89,44 +77,76 @@ def records(events: list[object], first: int = 0) -> list[Record]:
     return [Record(first + i, NOW_MS, b"k", value) for i, value in enumerate(values)]
 
 
-def run(fold: IngestFold, chunks: Sequence[Sequence[Record]]) -> str | None:
-    """Fold chunks; return the event with which it was too much."""
-    try:
-        for chunk in chunks:
-            fold.fold("predictions", chunk, NOW_MS)
-    except RejectedShareHigh as error:
-        return error.event
-    return None
+def run(fold: IngestFold, chunks: Sequence[Sequence[Record]], topic: str = "predictions") -> IngestFold:
+    for chunk in chunks:
+        fold.fold(topic, chunk, NOW_MS)
+    return fold
+
+
+def rejections(fold: IngestFold) -> list[Rejection]:
+    return [
+        msgspec.msgpack.decode(message.value, type=Rejection)
+        for message in fold.outputs()
+        if message.topic == "rejected"
+    ]
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 60))
 @settings(max_examples=40, deadline=None)
-def test_a_worker_that_starts_again_stops_at_the_same_event(source: random.Random, restarted_after: int):
+def test_a_restart_changes_nothing(source: random.Random, restarted_after: int):
     events = [b"{" if source.random() < 0.5 + i / 200 else prediction(i, i) for i in range(100)]
     stream = records(events)
     undisturbed = run(IngestFold(0, 2, BOTH, limit=LIMIT), [stream])
-    first = IngestFold(0, 2, BOTH, limit=LIMIT)
-    if run(first, [[record] for record in stream[:restarted_after]]) is None:
-        second = IngestFold(0, 2, BOTH, limit=LIMIT)
-        second.restore(first.snapshot())
-        assert run(second, [stream[restarted_after:]]) == undisturbed
-    else:
-        assert run(IngestFold(0, 2, BOTH, limit=LIMIT), [stream]) == undisturbed
+    first = run(IngestFold(0, 2, BOTH, limit=LIMIT), [[record] for record in stream[:restarted_after]])
+    second = IngestFold(0, 2, BOTH, limit=LIMIT)
+    second.restore(first.snapshot())
+    run(second, [stream[restarted_after:]])
+    assert second.rejected_shares() == undisturbed.rejected_shares()
 
 
-def test_an_excess_names_the_event_and_the_reason():
-    with pytest.raises(RejectedShareHigh) as caught:
-        IngestFold(3, 4, BOTH, limit=LIMIT).fold("labels", records([b"{}"] * 30), NOW_MS)
-    error = caught.value
-    assert error.event == "labels/3/19"
-    assert "prediction_id" in error.why
-    assert (error.excess.rejected, error.excess.events, error.excess.reason) == (20, 20, "invalid_event")
+def test_events_that_name_nobody_are_told_with_their_place_and_reason():
+    fold = run(IngestFold(3, 4, BOTH, limit=LIMIT), [records([b"{}"] * 30)], "labels")
+    [share] = fold.rejected_shares()
+    assert (share.topic, share.partition, share.rejected, share.events) == ("labels", 3, 20, 20)
+    assert share.reason == "invalid_event"
+    assert share.sample.startswith("labels/3/29: ")
+    assert "prediction_id" in share.sample
 
 
-def test_events_of_models_without_a_monitor_stop_nobody():
-    fold = IngestFold(0, 2, OTHER, limit=LIMIT)
-    assert run(fold, [records([prediction(i, i) for i in range(100)])]) is None
+BAD: dict[str, object] = {
+    "a score in percent": {**prediction(1, 1), "prediction": {"score": 50}},
+    "no features": {name: value for name, value in prediction(1, 1).items() if name != "features"},
+    "a time in seconds": {**prediction(1, 1), "event_time": 1_767_225_600},
+    "JSON with NaN": json.dumps(prediction(1, 1)).replace("1.5", "NaN").encode(),
+    "JSON that is cut": json.dumps(prediction(1, 1)).encode()[:-20],
+    "an envelope": {"specversion": "1.0", "data": {**prediction(1, 1), "prediction": None}},
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_subject_whose_events_are_all_bad_stops_nobody_and_holds_nothing_back(bad: str):
+    """In any mix with others, each good event counts, and each bad one is in `rejected`."""
+    good = [prediction(i, i) for i in range(50)]
+    stream = records([event for each in good for event in (*[BAD[bad]] * 20, each)])
+    fold = run(IngestFold(0, 2, BOTH, limit=LIMIT), [stream[i : i + 70] for i in range(0, len(stream), 70)])
+    account = fold.partition.accounts["predictions"]
+    assert (account.accepted, account.rejected) == (50, 1000)
+    assert len(rejections(fold)) == 1000
+    assert fold.rejected_shares() == []  # its owner is told, not the team of the installation
+
+
+def test_a_rejected_event_keeps_all_its_bytes():
+    value = json.dumps({**prediction(1, 1), "prediction": {"score": 50}, "note": "x" * 60_000}).encode()
+    fold = run(IngestFold(0, 2, BOTH), [[Record(1, NOW_MS, b"key", value, [("ce_id", b"1")])]])
+    [rejection] = rejections(fold)
+    assert rejection.is_whole
+    assert (rejection.key, rejection.value, rejection.headers) == (b"key", value, [("ce_id", b"1")])
+
+
+def test_events_of_models_without_a_monitor_are_told_to_nobody():
+    fold = run(IngestFold(0, 2, OTHER, limit=LIMIT), [records([prediction(i, i) for i in range(100)])])
     assert fold.partition.accounts["predictions"].rejected == 100
+    assert fold.rejected_shares() == []
 
 
 def replay(origin: int, offset: int, value: bytes, topic: str = "predictions", number: int = 0) -> Record:
@@ -134,9 +154,10 @@ def replay(origin: int, offset: int, value: bytes, topic: str = "predictions", n
         topic.encode(), number, origin))])  # fmt: skip
 
 
-def test_a_replay_that_is_rejected_again_counts_as_rejected_and_stops_nobody():
+def test_a_replay_that_is_rejected_again_counts_as_rejected_and_is_told_to_nobody():
     fold = IngestFold(0, 2, BOTH, limit=LIMIT)
-    assert run(fold, [[replay(i, 1000 + i, b"{") for i in range(100)]]) is None
+    run(fold, [[replay(i, 1000 + i, b"{") for i in range(100)]])
+    assert fold.rejected_shares() == []
     assert fold.partition.accounts["predictions"].rejected == 100
 
 

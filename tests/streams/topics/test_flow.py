@@ -22,8 +22,9 @@ from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
 from watchkeeper.streams.ingest.accounts import Account, LabelAccount
 from watchkeeper.streams.ingest.observed import observe_ingest
 from watchkeeper.streams.ingest.quarantine import RejectedLimit
+from watchkeeper.streams.ingest.quotas import QUOTAS
 from watchkeeper.streams.metrics.metrics import Metrics
-from watchkeeper.streams.metrics.outcomes import EVENT_OUTCOMES, LABEL_OUTCOMES
+from watchkeeper.streams.metrics.outcomes import EVENT_OUTCOMES, LABEL_OUTCOMES, QUOTA_NAMES
 from watchkeeper.streams.metrics.series_bound import series_bound
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.sinks import SINKS
@@ -165,6 +166,7 @@ def test_each_fold_has_its_metrics() -> None:
 def test_outcomes_are_those_of_the_accounts() -> None:
     assert Account.__struct_fields__ == EVENT_OUTCOMES
     assert (*LabelAccount.__struct_fields__, "evicted") == LABEL_OUTCOMES
+    assert QUOTAS == QUOTA_NAMES
 
 
 def test_the_worker_knows_no_stage_but_by_its_declaration() -> None:

@@ -87,3 +87,88 @@ def test_a_port_that_is_taken_is_found_before_anything_is_asked_of_the_broker() 
     code, said = run(TAKEN)
     assert (code, said.count("\n")) == (2, 1)
     assert "can't be listened on (Address already in use)" in said
+
+
+WITHOUT_MEMORY = """
+import resource
+
+def use_up_memory():
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), resource.RLIM_INFINITY))
+    held, size = [], 1 << 24
+    while size > 32:
+        try:
+            held.append(bytearray(size))
+        except MemoryError:
+            size //= 2
+    raise MemoryError(held)  # Its frames keep the memory.
+"""
+DIES = {
+    "the main thread": """
+try:
+    use_up_memory()
+except MemoryError as error:
+    give_up("a stage met an error: %s", type(error).__name__, exc_info=True)
+""",
+    "another thread": """
+import threading
+threading.Thread(target=use_up_memory).start()
+time.sleep(600)
+""",
+}
+
+
+@pytest.mark.parametrize("case", DIES)
+def test_a_process_without_memory_ends_all_the_same(case: str) -> None:
+    code, said = run(WITHOUT_MEMORY + DIES[case])
+    assert code == EXIT_UNRECOVERABLE, said
+
+
+NO_THREAD = """
+import threading
+
+def refuse(self):
+    raise RuntimeError("can't start new thread")
+
+def hang(self):
+    time.sleep(600)
+
+threading.Thread.start = {start}
+give_up("no thread can be started")
+"""
+
+
+@pytest.mark.parametrize("start", ["refuse", "hang"])
+def test_a_process_that_can_start_no_thread_says_why_and_ends(start: str) -> None:
+    code, said = run(NO_THREAD.format(start=start))
+    assert (code, "no thread can be started; stopping" in said) == (EXIT_UNRECOVERABLE, True), said
+
+
+def test_a_log_that_nobody_reads_does_not_keep_a_process() -> None:
+    full = """
+import fcntl, os
+fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) & ~os.O_NONBLOCK)
+import threading
+threading.Thread(target=lambda: os.write(2, b"x" * (4 << 20)), daemon=True).start()
+time.sleep(1)
+give_up("nobody reads")
+"""
+    with subprocess.Popen([sys.executable, "-c", BEGIN + full], stderr=subprocess.PIPE) as process:
+        try:
+            assert process.wait(60) == EXIT_UNRECOVERABLE
+        finally:
+            process.kill()
+
+
+UNSPOKEN = """
+class Silent(logging.Handler):
+    def emit(self, record):
+        raise MemoryError
+
+logging.getLogger("watchkeeper.run").addHandler(Silent())
+give_up("it can not be logged")
+"""
+
+
+def test_a_process_that_can_not_log_ends() -> None:
+    assert run(UNSPOKEN)[0] == EXIT_UNRECOVERABLE

@@ -236,3 +236,11 @@ def test_what_tells_whether_the_broker_answers_is_where_we_look_for_it():
     assert "tp_state.timestamp = now_ms" in inspect.getsource(inspect.getmodule(PartitionRecords))
     consumer = _consumer(_thread=SimpleNamespace(_consumer=None))
     assert consumer.silence_ms == 0
+
+
+def test_a_quiet_partition_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    """Faust would log an error for a partition whose last record is older than five minutes."""
+    with caplog.at_level("DEBUG"):
+        quiet = object.__new__(transport.ChunkConsumer)
+        quiet.verify_event_path(1e9, TP("findings", 3))
+    assert caplog.records == []
