@@ -49,7 +49,9 @@ class Settings(BaseSettings):
     topic_prefix: str = Field(default="", pattern=TopicPart, max_length=100)
     """Prefix of every topic name, for a shared cluster."""
     partitions: int = Field(default=4, ge=1, le=1000)
-    """Partitions of each partitioned topic. At most this many workers share the work. Set it once."""
+    """Partitions of each partitioned topic. At most this many workers share the work."""
+    subject_partitions: int = Field(default=0, ge=0, le=1000)
+    """Partitions over which subjects are spread; 0: all. `watchkeeper topics grow` prints what to set."""
     replication: int = Field(default=1, ge=1, le=32767)
     """Number of replicas of each topic that Watchkeeper creates. 3 in production: durable topics."""
 
@@ -156,8 +158,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"set both {variable('ssl_certificate_file')} and {variable('ssl_key_file')}, or neither"
             )
+        if self.subject_partitions > self.partitions:
+            name, most = variable("subject_partitions"), variable("partitions")
+            raise ValueError(f"{name}={self.subject_partitions} is more than {most}={self.partitions}")
         self.ssl_context()  # Find unusable files here: the message is clearer than librdkafka's.
         return self
+
+    @property
+    def partitions_of_subjects(self) -> int:
+        """Return over how many partitions subjects are spread. It stays when partitions are added."""
+        return self.subject_partitions or self.partitions
 
     @property
     def uses_sasl(self) -> bool:

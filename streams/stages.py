@@ -39,6 +39,7 @@ def stages(settings: Settings, registry: Registry, clock_ms: Callable[[], int] =
         clock_ms: Returns the current time, since 1970.
     """
     sources = [f"{INGEST.name}/{number}" for number in range(settings.partitions)]
+    subject_partitions = settings.partitions_of_subjects
     limit = RejectedLimit(settings.rejected_share_max, settings.rejected_events_min)
     subjects = Subjects(registry)
     idle_ms = round(settings.idle_seconds * 1000)
@@ -47,14 +48,14 @@ def stages(settings: Settings, registry: Registry, clock_ms: Callable[[], int] =
         Stage(
             INGEST,
             lambda number: IngestFold(
-                number, settings.partitions, registry, idle_ms, limit, subjects, early_ms
+                number, subject_partitions, registry, idle_ms, limit, subjects, early_ms
             ),
             ready=Hold(registry, clock_ms).until_read,
             observe_saved=observe_ingest,
         ),
         Stage(
             EVALUATE,
-            lambda number: EvaluateFold(registry, sources, number),
+            lambda number: EvaluateFold(registry, sources, number, subject_partitions),
             observe_saved=partial(observe_evaluate, registry),
         ),
         Stage(

@@ -15,6 +15,7 @@ from watchkeeper.streams.cli.checkups import (
     check_work,
     worst_first,
 )
+from watchkeeper.streams.cli.checkups.logs import check_logs
 from watchkeeper.streams.cli.checkups.reading import read_facts
 from watchkeeper.streams.cli.connection import reach
 from watchkeeper.streams.cli.current import read_configuration
@@ -84,6 +85,7 @@ def _check(settings: Settings) -> Iterator[Checkup]:
             configuration = read_configuration(settings)
             yield from check_configuration(settings, configuration)
             monitors = _monitors(configuration)
+        yield from check_logs(settings, there)
         yield from check_work(read_facts(settings, there), monitors)
     except UserError as error:
         yield Checkup("fail", str(error))

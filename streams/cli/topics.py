@@ -10,17 +10,19 @@ from confluent_kafka.admin import ClusterMetadata
 from watchkeeper.streams.cli.connection import reach
 from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
 from watchkeeper.streams.cli.output import note, print_json, print_table
+from watchkeeper.streams.cli.rewind import rewind
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.kafka.embedded import CLUSTER_ID
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.access import COMPONENTS, Component, Right, rights
-from watchkeeper.streams.topics.topics import TOPICS, create_topics, topic_name
+from watchkeeper.streams.topics.topics import TOPICS, add_partitions, create_topics, topic_name
 
 app = typer.Typer(
     name="topics",
     help="Create and list topics, and manage access rights.",
     no_args_is_help=True,
 )
+app.command("rewind")(rewind)
 
 
 @app.command()
@@ -41,6 +43,40 @@ def create(broker: Broker = None, topic_prefix: TopicPrefix = None) -> None:
     for name in created:
         note(f"created {name}")
     note(f"{len(created)} created, {len(TOPICS) - len(created)} existed")
+
+
+@app.command()
+def grow(
+    partitions: Annotated[int, typer.Option("--partitions", min=1, max=1000, help="The new number.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done.")] = False,
+    broker: Broker = None,
+    topic_prefix: TopicPrefix = None,
+) -> None:
+    """Add partitions to all partitioned topics.
+
+    Also after somebody has added partitions to one topic. Then set the two settings that the command prints,
+    and restart all workers. No subject moves, and what waits in the added partitions is read.
+
+    \b
+    Examples:
+      watchkeeper topics grow --partitions 6 --dry-run
+    """  # noqa: D301
+    settings = settings_of(broker, topic_prefix)
+    there = reach(settings)
+    counts = {topic_name(settings, t.name): 0 for t in TOPICS.values() if t.partitions is None}
+    counts = {name: len(there.topics[name].partitions) for name in counts if name in there.topics}
+    most = max(counts.values(), default=settings.partitions)
+    if partitions < most:
+        raise UserError(f"a topic has {most} partitions already, and Kafka can't remove any")
+    added = {name: partitions for name, count in counts.items() if count < partitions}
+    for name in added:
+        note(f"{name}: {counts[name]} partitions {'would become' if dry_run else 'become'} {partitions}")
+    if not dry_run:
+        add_partitions(settings, added)
+    note(
+        f"set WATCHKEEPER_PARTITIONS={partitions} and "
+        f"WATCHKEEPER_SUBJECT_PARTITIONS={settings.partitions_of_subjects}, and restart all workers"
+    )
 
 
 @app.command("list")

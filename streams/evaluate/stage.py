@@ -69,10 +69,13 @@ class EvaluateFold(BaseFold):
     on that order.
     """
 
-    def __init__(self, registry: MonitorHistory, sources: Sequence[str], number: int = 0) -> None:
+    def __init__(
+        self, registry: MonitorHistory, sources: Sequence[str], number: int = 0, partitions: int = 0
+    ) -> None:
         self._registry = registry
         self._number = number
         self._sources = list(sources)
+        self._partitions = partitions or len(sources)
         self._rules = RulesCache(registry)
         self._outputs: list[Message] = []
         self._load(EvaluateState())
@@ -282,5 +285,5 @@ class EvaluateFold(BaseFold):
             if isinstance(each, WindowStatistics):
                 self._outputs.append(Message("statistics", key, msgspec.json.encode(each)))
             else:
-                target = partition_of(each.subject, len(self._sources))
+                target = partition_of(each.subject, self._partitions)
                 self._outputs.append(Message("findings", key, msgspec.msgpack.encode(each), target))

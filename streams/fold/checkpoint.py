@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from watchkeeper.streams.errors import Unrecoverable
 from watchkeeper.streams.fold.formats import NEWEST, OLDEST
+from watchkeeper.streams.fold.log_state import LogState
 from watchkeeper.streams.fold.protocol import Message
 
 VERSION = NEWEST
@@ -44,6 +45,10 @@ class Checkpoint(Struct, frozen=True):
     """The snapshot of the fold."""
     source: str = ""
     """The stage and partition, as `stage/partition`. Since format 2."""
+    logs: dict[str, LogState] = {}
+    """Topic -> what its log was like, and the account of its offsets. Older checkpoints have none."""
+    subject_partitions: int = 0
+    """Over how many partitions subjects are spread; 0: an older program wrote it. The store sets it."""
 
 
 class _Format(Struct):

@@ -13,7 +13,8 @@ from watchkeeper.streams.fold import formats
 from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.settings import Settings
-from watchkeeper.streams.topics.flow import SinkName
+from watchkeeper.streams.topics.flow import INTERNAL_TOPICS, SinkName
+from watchkeeper.streams.topics.partitioning import hashed
 from watchkeeper.streams.topics.topics import is_topic, topic_name
 
 
@@ -119,7 +120,10 @@ class KafkaOutlet:
         if not is_topic(message.topic):  # Kafka must not create a topic of this name.
             raise UndeclaredOutput("an outbox", message.topic)
         name = topic_name(self._settings, message.topic)
-        target = {} if message.partition is None else {"partition": message.partition}
+        partition = message.partition
+        if partition is None and message.topic in INTERNAL_TOPICS:
+            partition = hashed(message.key, self._settings.partitions_of_subjects)
+        target = {} if partition is None else {"partition": partition}
         while True:
             try:
                 self._producer.produce(

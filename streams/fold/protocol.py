@@ -86,7 +86,7 @@ class Message(Struct, frozen=True, array_like=True):
 class Fold(Protocol):
     """The code of a stage. The same records give the same outputs and state, in whatever chunks they arrive.
 
-    Folds inherit from `BaseFold`, so they define the last four methods only if they need them.
+    Folds inherit from `BaseFold`, so they define the last five methods only if they need them.
     """
 
     revision: int
@@ -128,6 +128,14 @@ class Fold(Protocol):
             records: The records from the first needed offset to the checkpoint, in batches.
         """
 
+    def log_changed(self, topic: str, first: int) -> None:
+        """Forget what refers to offsets of a log that is gone. It is called after `restore`.
+
+        Args:
+            topic: The name of the topic, without the prefix.
+            first: From this offset on, other records have the offsets of the old ones.
+        """
+
     def caught_up(self, topic: str, now_ms: int) -> None:
         """Note that a topic is read to its end. It is called about once a second while this is true."""
 
@@ -149,6 +157,9 @@ class BaseFold:
 
     def remember(self, topic: str, records: Sequence[Record]) -> None:
         """Do nothing: `needs` returns nothing."""
+
+    def log_changed(self, topic: str, first: int) -> None:
+        """Do nothing: the state refers to no offsets."""
 
     def caught_up(self, topic: str, now_ms: int) -> None:
         """Do nothing."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaException
 from confluent_kafka import Message as KafkaMessage
+from msgspec.structs import replace
 
 from watchkeeper.streams.errors import Unrecoverable
 from watchkeeper.streams.fold import checkpoint as wire
@@ -87,7 +88,10 @@ class KafkaStore:
             if held is None:
                 held = self._held[partition] = _Held(await _retry(Fence, self._settings, partition))
             value = await _retry(self._find, source.encode(), partition, held)
-        return (None if value is None else await _in_thread(wire.decode, value, source)), held.fence
+        found = None if value is None else await _in_thread(wire.decode, value, source)
+        if found is not None and found.subject_partitions not in (0, self._settings.partitions_of_subjects):
+            raise _subjects_moved(source, found.subject_partitions, self._settings.partitions_of_subjects)
+        return found, held.fence
 
     def _find(self, key: bytes, partition: int, held: _Held) -> bytes | None:
         """Return the newest value of a key. One read of the topic's end serves all stages of a partition."""
@@ -126,6 +130,7 @@ class KafkaStore:
         return len(value)
 
     def _encode(self, checkpoint: Checkpoint) -> bytes:
+        checkpoint = replace(checkpoint, subject_partitions=self._settings.partitions_of_subjects)
         try:
             value = wire.encode(checkpoint, self._settings.write_format)
         except ValueError as error:
@@ -202,6 +207,13 @@ def _too_large(source: str, why: str) -> Unrecoverable:
     return Unrecoverable(
         f"the checkpoint of {source} is too large to be saved ({why}): watch fewer features, segments or "
         "versions, or split the models over more partitions or a second installation"
+    )
+
+
+def _subjects_moved(source: str, saved: int, given: int) -> Unrecoverable:
+    return Unrecoverable(
+        f"the checkpoint of {source} has its subjects over {saved} partitions, the settings over {given}: "
+        f"set WATCHKEEPER_SUBJECT_PARTITIONS={saved}, or state would be in the wrong partitions"
     )
 
 

@@ -1,6 +1,6 @@
 """The decoders and durations that ingest needs for every subject. They follow the registry."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import copy
 from typing import NamedTuple, Protocol
 
@@ -130,6 +130,10 @@ class Subjects:
             return self.named.get(model, ())
         subject = subject_of(model, environment)
         return (subject,) if subject in self.named.get(model, ()) else ()
+
+    def of_labels(self, named: Collection[str | None]) -> list[str]:
+        """Return the subjects that labels may belong to, by the subjects that they name (None: none)."""
+        return [name for name, _ in self.of_kind("labels") if None in named or name in named]
 
     def of_kind(self, kind: Kind) -> Iterator[tuple[str, SubjectIntake]]:
         """Yield the subjects that have, or had, events of a kind."""

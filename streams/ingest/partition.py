@@ -120,6 +120,23 @@ class Partition:
         known = self.since.get(topic)
         return known is None or offset >= known.get(subject, LAST_OFFSET)
 
+    def forget_offsets(self, topic: str, first: int) -> None:
+        """Forget what refers to offsets of a topic from `first` on: they are other records now.
+
+        Predictions that wait for labels and were there can't be read again: their labels become orphans.
+        """
+        since = self.since.pop(topic, None)
+        if since is not None and first:
+            self.since[topic] = {name: min(at, first) for name, at in since.items()}
+        self._admitted.pop(topic, None)
+        self.mistimed[topic] = [offset for offset in self.mistimed.get(topic, ()) if offset < first]
+        self.clamped[topic] = [chunk for chunk in self.clamped.get(topic, ()) if chunk.last < first]
+        counted = self.replays.pop(topic, Replays()).counted
+        self.replays[topic] = Replays({origin: at for origin, at in counted.items() if at < first})
+        if self.needs.get(topic, -1) >= first:
+            del self.needs[topic]
+            self.needed_clocks.pop(topic, None)
+
     def clock(self, kind: Kind, subject: str) -> Clock:
         """Return the clock of a subject's events of a kind."""
         return self.clocks.setdefault((kind, subject), Clock())

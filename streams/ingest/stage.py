@@ -152,7 +152,7 @@ class IngestFold(BaseFold):
         self._measure_labels(records, limits, decoded)
         truths = [self._in_time(truth, now_ms) for truth in decoded.truths]
         self._labels.add(self._labels.match(truths))
-        for subject in self._named(truths):
+        for subject in self._subjects.of_labels({truth.model for truth in truths}):
             self._close("labels", subject, now_ms)
         accepted = len(records) - len(decoded.refused) - len(decoded.others)
         self.partition.accounts["labels"].accepted += accepted
@@ -168,11 +168,6 @@ class IngestFold(BaseFold):
             at, times = [decoded.at[i] for i in index], [decoded.truths[i].label_ms for i in index]
             timed = Timed(records, limits, at, times, np.zeros(len(index), dtype=np.bool_))
             measure(self.partition.tallies, "labels", model, timed)
-
-    def _named(self, truths: Sequence[LabelValue]) -> list[str]:
-        """Return the subjects that labels may belong to."""
-        named = {truth.model for truth in truths}
-        return [name for name, _ in self._subjects.of_kind("labels") if None in named or name in named]
 
     def _in_time(self, truth: LabelValue, now_ms: int) -> LabelValue:
         """Advance the clocks of a label's subjects; return the label with the time they had before."""
@@ -288,6 +283,10 @@ class IngestFold(BaseFold):
         """Load a snapshot. `remember` restores the waiting predictions."""
         self.partition.restore(state)
         self.check = AccountCheck(self.partition.accounts)
+
+    def log_changed(self, topic: str, first: int) -> None:
+        """Forget what refers to offsets from `first` on. Open panes, clocks and accounts stay."""
+        self.partition.forget_offsets(topic, first)
 
     def needs(self) -> Mapping[str, int]:
         """Return the offsets from which predictions and labels must be read again."""

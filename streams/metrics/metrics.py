@@ -19,6 +19,7 @@ from watchkeeper.schemas.subjects import split
 from watchkeeper.streams.fold.protocol import Message
 from watchkeeper.streams.metrics.factory import PREFIX, SECONDS, Described
 from watchkeeper.streams.metrics.lag_ages import LagAges
+from watchkeeper.streams.metrics.log_series import LogSeries
 from watchkeeper.streams.metrics.series import LABELS, StatisticSeries
 from watchkeeper.streams.metrics.subject_gauges import SubjectGauges
 from watchkeeper.streams.metrics.subjects import SubjectMetrics
@@ -115,16 +116,13 @@ class Metrics(SubjectMetrics):
             "Time at which records of an input were last folded. Absent before the first record.",
             *("stage", "topic", "partition"),
         )
-        self._lag = self._gauge(
-            "lag_records",
-            "Records of an input that are not folded yet, including those of open transactions.",
-            *("stage", "topic", "partition"),
-        )
-        self._lag_age = self._gauge(
-            "lag_seconds",
-            "Most seconds that the first record of an input has waited to be folded; 0 without lag.",
-            *("stage", "topic", "partition"),
-        )
+        text = "Records of an input that are not folded yet, including those of open transactions."
+        self._lag = self._gauge("lag_records", text, "stage", "topic", "partition")
+        text = "Most seconds that the first record of an input has waited to be folded; 0 without lag."
+        self._lag_age = self._gauge("lag_seconds", text, "stage", "topic", "partition")
+
+        self.logs = LogSeries(self._counter, self._gauge, self._raise_owned, self._owned_series)
+        """What became of the logs of topics."""
 
     def _define_state(self) -> None:
         self._saving = self._histogram("checkpoint_seconds", "Time to save one checkpoint.", "stage")
@@ -292,7 +290,11 @@ class Metrics(SubjectMetrics):
         return series
 
     def _raise_to(self, total: int, metric: Counter, partition: int, *labels: str) -> None:
+        """Increase a counter of ingest to a total from a checkpoint."""
+        self._raise_owned(total, metric, (INGEST.name, partition), *labels)
+
+    def _raise_owned(self, total: int, metric: Counter, owner: Owner, *labels: str) -> None:
         """Increase a counter to a total from a checkpoint, which survives restarts and moves."""
-        series = self._owned_series((INGEST.name, partition), metric, *labels)
+        series = self._owned_series(owner, metric, *labels)
         series.inc(max(0, total - self._totals[metric, labels]))
         self._totals[metric, labels] = max(total, self._totals[metric, labels])

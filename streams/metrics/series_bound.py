@@ -9,12 +9,14 @@ from watchkeeper.alerting.names import NAMES
 from watchkeeper.alerting.watchkeeper_alerts import OWN_ALERTS
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.rejections import Reason
+from watchkeeper.streams.fold.log_change import CHANGES
 from watchkeeper.streams.metrics.factory import SECONDS
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.metrics.outcomes import (
     EVENT_OUTCOMES,
     LABEL_OUTCOMES,
     NOTIFICATION_OUTCOMES,
+    OFFSET_OUTCOMES,
     QUOTA_NAMES,
 )
 from watchkeeper.streams.topics.flow import FLOWS, Flow, sources
@@ -60,7 +62,7 @@ def series_bound(
         flows: The stages that the worker runs.
 
     >>> series_bound(partitions=4, subjects=2, max_series=20_000).total
-    20595
+    21315
     """
     cardinality = _cardinalities(partitions, subjects, flows)
     described = Metrics(CollectorRegistry()).described
@@ -90,6 +92,12 @@ def _cardinalities(partitions: int, subjects: int, flows: Sequence[Flow]) -> dic
         "joining_seconds": 1,
         "unrestored_partitions": 1,
         "broker_silence_seconds": 1,
+        "offsets_passed_total": inputs * partitions * len(OFFSET_OUTCOMES),
+        "log_changes_total": inputs * partitions * len(CHANGES),
+        "lost_offsets_total": inputs * partitions * len(CHANGES),
+        "log_changed_timestamp_seconds": inputs * partitions * len(CHANGES),
+        "lost_offsets_timestamp_seconds": inputs * partitions * len(CHANGES),
+        "unread_partitions": inputs,
         "checkpoint_seconds": stages * PER_HISTOGRAM,
         "checkpoint_bytes": stages * partitions,
         "checkpoint_last_timestamp_seconds": stages * partitions,

@@ -16,12 +16,12 @@ COMPONENTS: dict[Component, str] = {
     "publisher": "a service that publishes its events",
     "canary": "watchkeeper canary",
     "operator": "watchkeeper apply, accept, reference, rejected",
-    "admin": "watchkeeper topics create, doctor",
+    "admin": "watchkeeper topics create, grow, rewind, doctor",
 }
 """The commands or programs of each component, as the reference lists them."""
 Resource = Literal["topic", "group", "transactional-id", "cluster"]
 """A kind of resource that Kafka protects with ACLs."""
-Operation = Literal["Read", "Write", "Describe", "Create", "DescribeConfigs"]
+Operation = Literal["Read", "Write", "Describe", "Create", "Alter", "DescribeConfigs"]
 
 _CONFIGURATION: tuple[TopicName, ...] = ("monitors", "references")
 _READ: dict[Component, tuple[TopicName, ...]] = {
@@ -37,7 +37,7 @@ _WRITE: dict[Component, tuple[TopicName, ...]] = {
     "publisher": SOURCES,
     "canary": ("predictions", *_CONFIGURATION),
     "operator": (*SOURCES, *_CONFIGURATION, "rejected"),
-    "admin": (),
+    "admin": ("checkpoints",),
 }
 """The topics that each component writes. A worker also writes those of its stages."""
 
@@ -86,7 +86,7 @@ def _rights(
         yield Right("group", group, "Read")
     if component == "operator" and settings.topic_prefix:  # it tells how many workers run
         yield Right("group", settings.topic_prefix + settings.application, "Describe")
-    if component in ("worker", "operator"):
+    if component in ("worker", "operator", "admin"):
         yield Right(
             "transactional-id", f"{settings.topic_prefix}{settings.application}-", "Write", prefixed=True
         )
@@ -106,5 +106,6 @@ def _groups(settings: Settings, component: Component) -> list[str]:
 def _inspected(component: Component, rest: list[TopicName]) -> dict[Operation, list[TopicName]]:
     """Return the operations other than Read and Write. Most components check that all topics exist."""
     if component == "admin":
-        return {"Create": list(TOPICS), "DescribeConfigs": list(TOPICS), "Describe": rest}
+        every = list(TOPICS)
+        return {"Create": every, "Alter": every, "DescribeConfigs": every, "Describe": rest}
     return {"Describe": rest} if component in ("worker", "canary") else {}

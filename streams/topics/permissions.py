@@ -32,6 +32,7 @@ _OPERATIONS = {
     "Write": AclOperation.WRITE,
     "Describe": AclOperation.DESCRIBE,
     "Create": AclOperation.CREATE,
+    "Alter": AclOperation.ALTER,
     "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
 }
 

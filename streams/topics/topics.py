@@ -1,12 +1,13 @@
 """The configuration of every topic: cleanup policy, number of partitions and retention."""
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import NamedTuple, TypeGuard
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import NewTopic
+from confluent_kafka.admin import NewPartitions, NewTopic
 
 from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.streams.kafka.client import MAX_MESSAGE_BYTES, BrokerError, admin_client, describe
@@ -16,6 +17,7 @@ from watchkeeper.streams.topics.flow import TopicName
 __all__ = [
     "TOPICS",
     "Topic",
+    "add_partitions",
     "create_topics",
     "is_topic",
     "known_topic",
@@ -109,14 +111,17 @@ def missing_topics(settings: Settings) -> list[str]:
 
 
 def topic_problems(settings: Settings) -> list[str]:
-    """Return one sentence for each topic that is missing or has a wrong number of partitions."""
+    """Return one sentence for each topic that keeps a worker from starting: missing, or too few partitions.
+
+    Partitions that were added to a topic do not: the known ones are read, and the others are reported.
+    """
     existing = describe(settings).topics
     problems = []
     for topic in TOPICS.values():
         name, wanted = topic_name(settings, topic.name), topic.partitions or settings.partitions
         if name not in existing:
             problems.append(f"topic {name} does not exist; run: watchkeeper topics create")
-        elif (found := len(existing[name].partitions)) != wanted:
+        elif (found := len(existing[name].partitions)) < wanted or (topic.partitions and found > wanted):
             problems.append(f"topic {name} has {found} partitions, but the settings say {wanted}")
     return problems
 
@@ -145,6 +150,29 @@ def create_topics(settings: Settings, timeout_seconds: float = 30) -> list[str]:
     created = [name for name, result in results.items() if _created(name, result)]
     _wait_for_leaders(settings, missing, timeout_seconds)
     return created
+
+
+def add_partitions(settings: Settings, wanted: Mapping[str, int], timeout_seconds: float = 30) -> None:
+    """Add partitions to topics, and wait until clients can use them.
+
+    Args:
+        settings: They give the broker.
+        wanted: By the name of a topic on the broker, its new number of partitions.
+        timeout_seconds: Maximum seconds to wait for the broker, and for leaders.
+
+    Raises:
+        BrokerError: The broker refuses, or a partition has no leader in time.
+    """
+    if not wanted:
+        return
+    admin = admin_client(settings)  # Keep a reference: without it, the results are never set.
+    new = [NewPartitions(name, count) for name, count in wanted.items()]
+    for name, result in admin.create_partitions(new, operation_timeout=timeout_seconds).items():
+        try:
+            result.result()
+        except KafkaException as error:
+            raise BrokerError(f"topic {name} gets no partitions: {error.args[0].str()}") from None
+    _wait_for_leaders(settings, list(wanted), timeout_seconds)
 
 
 def _new_topic(settings: Settings, topic: Topic) -> NewTopic:

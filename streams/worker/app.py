@@ -8,6 +8,7 @@ from faust.tables.manager import TableManager
 
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.worker import transport
+from watchkeeper.streams.worker.assignor import known_partitions
 
 METADATA_MS = 5_000
 """Milliseconds between two requests for the topics of the cluster. Chosen by hand. A broker that has just
@@ -38,6 +39,7 @@ def make_app(settings: Settings) -> faust.App:
         # With a standby, Faust uses its own assignor: it moves topics with equal partition counts together.
         table_standby_replicas=1,
         TableManager=NoTables,
+        PartitionAssignor=known_partitions(settings.partitions),
         topic_disable_leader=True,
         topic_allow_declare=False,
         stream_buffer_maxsize=16,

@@ -86,6 +86,7 @@ class ChunkConsumer(driver.Consumer):
         if records is None or self.should_stop:
             return
         self._note_positions(records)
+        self._follow_back(records)
         for partition, chunk in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation_id:
                 return
@@ -137,8 +138,21 @@ class ChunkConsumer(driver.Consumer):
         if not done:
             for tp in offsets.keys() & self.assignment():
                 self._committed_offset[tp] = before[tp]
-                self._acked[tp].append(offsets[tp] - 1)
+                self._acked[tp].insert(0, offsets[tp] - 1)
         return done
+
+    def _follow_back(self, records: Any) -> None:
+        """Let records pass that come before those that were read: their log has been cut off or made anew.
+
+        Faust would drop them, and commit nothing until their offsets pass those of the old log. The keeper
+        drops what it has folded.
+        """
+        for partition, chunk in records.items():
+            tp = TP(partition.topic, partition.partition)
+            read = self._read_offset.get(tp)
+            if chunk and read is not None and chunk[0].offset <= read:
+                self._read_offset[tp] = self._committed_offset[tp] = None
+                self._acked[tp].clear()
 
     def _note_positions(self, records: Any) -> None:
         """Note the last fetched offset and the consumer's position of each partition.
@@ -241,12 +255,16 @@ class ChunkConsumer(driver.Consumer):
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing. Gaps are normal: the offset of a chunk is that of its last record."""
 
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        """Commit also offsets that are lower than before: those of a log that has been made anew."""
+        return bool(offset != self._committed_offset[tp])
+
     def _new_offset(self, tp: TP) -> int | None:
-        # Agents acknowledge chunks in order, only after a checkpoint: the highest offset covers all others.
+        # Agents acknowledge chunks in order, only after a checkpoint: the last offset covers all others.
         acked = self._acked[tp]
         if not acked:
             return None
-        offset: int = max(acked) + 1
+        offset: int = acked[-1] + 1
         acked.clear()
         self._acked_index[tp].clear()
         return offset

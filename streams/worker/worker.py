@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,8 @@ from watchkeeper.streams.topics.flow import PAGING_SINK, SinkName, TopicName
 from watchkeeper.streams.topics.topics import topic_name
 from watchkeeper.streams.worker.app import is_connecting, make_app
 from watchkeeper.streams.worker.clock import SteadyClock, elapsed_ms
+from watchkeeper.streams.worker.lag import follow_lag
+from watchkeeper.streams.worker.log_watch import LogWatch
 from watchkeeper.streams.worker.parts import Parts
 from watchkeeper.streams.worker.pauses import Pauses
 from watchkeeper.streams.worker.shutdown import give_up
@@ -66,6 +68,7 @@ class Worker:
         """(Stage, partition) -> keeper, for all restored partitions."""
         self._metrics = metrics
         self._observer = Observer(metrics, stages)
+        self.log_watch = LogWatch(settings, stages, metrics)
         self._clock_ms = clock_ms or SteadyClock()
         self._pauses = Pauses(round(settings.session_timeout_seconds * 1000))
         self._pauses.watch()
@@ -96,8 +99,7 @@ class Worker:
 
     def _agent(self, stage: Stage[Any], topic: str) -> Callable[[Any], Awaitable[None]]:
         async def fold_chunks(stream: Any) -> None:
-            chunks: AsyncIterator[Any] = stream.noack().events()
-            async for chunk in chunks:
+            async for chunk in stream.noack().events():
                 await self._guard(self._take(stage, topic, chunk))
 
         return fold_chunks
@@ -126,6 +128,14 @@ class Worker:
             self._forget(key)
         self._store.drop(error.partition)
         self._retake_at_ms[error.partition] = elapsed_ms() + RETAKE_MS
+
+    async def _replace(self, keeper: Keeper) -> None:
+        """Save a keeper whose log has changed. The next one goes on where the log says."""
+        await self._save(keeper)
+        keeper.retire()
+        if self.keepers.get(key := (keeper.stage, keeper.partition)) is keeper:
+            self._forget(key)
+            self._retake_at_ms[keeper.partition] = elapsed_ms()
 
     def _forget(self, key: tuple[str, int]) -> None:
         del self.keepers[key]
@@ -163,13 +173,15 @@ class Worker:
             generation, store, pauses = self._generation, self._store, self._pauses.count()
             current = partial(self._is_current, generation, store, pauses)
             fold, allowed = stage.fold(partition), stage.flow.destinations
-            keeper = Keeper(stage.name, partition, fold, store, self._outlet, current, allowed)
-            await keeper.begin(elapsed_ms())
+            facts = self.log_watch.facts_for(stage.name, partition)
+            keeper = Keeper(stage.name, partition, fold, store, self._outlet, current, allowed, facts)
+            await keeper.begin(elapsed_ms(), self._clock_ms())
             if partition in self._retake_at_ms:
                 await keeper.catch_up(stage.reads, self._clock_ms(), partial(self._acknowledge, partition))
             if self.app.consumer_generation_id != generation or not store.holds(partition, keeper.fence):
                 return None
             self.keepers[key] = keeper
+            self.log_watch.report(keeper)
             return keeper
 
     def _is_current(self, generation: int, store: KafkaStore, pauses: int) -> bool:
@@ -220,6 +232,7 @@ class Worker:
         self._metrics.observe_checkpoint(keeper.stage, keeper.partition, seconds, keeper.size_bytes)
         self._metrics.observe_outputs(keeper.stage, keeper.partition, delivered)
         self._observer.saved(keeper.stage, keeper.partition, keeper.fold)
+        self.log_watch.report(keeper)
 
     async def _tick_for_ever(self) -> None:
         while not self.app.should_stop:
@@ -242,13 +255,13 @@ class Worker:
                     self._metrics.observe_saved(keeper.stage, keeper.partition)
             for tp in assigned:
                 self._follow_lag(tp, now_ms)
+        self.log_watch.start(at_ms, self.keepers, self._clock_ms, self._replace, self._guard)
         for keeper in list(self.keepers.values()):
             await self._save_if_due(keeper)
 
     def _restore(self, stage: Stage[Any], partition: int) -> None:
         """Start to restore a partition if it is not restored. Other partitions do not wait for it."""
-        key = (stage.name, partition)
-        if key not in self.keepers and key not in self._restoring:
+        if (key := (stage.name, partition)) not in self.keepers.keys() | self._restoring.keys():
             self._restoring[key] = asyncio.create_task(self._guard(self._keeper(stage, partition)))
             self._restoring[key].add_done_callback(lambda _: self._restoring.pop(key, None))
 
@@ -267,20 +280,8 @@ class Worker:
 
     def _follow_lag(self, tp: Any, now_ms: int) -> None:
         stage, topic = self._topics[tp.topic]
-        keeper = self.keepers.get((stage.name, tp.partition))
-        ends = self.app.consumer.end_offsets(tp)
-        if keeper is None:
-            return
-        if ends is None:
-            keeper.waiting.pop(topic, None)
-            keeper.fold.end_unknown(topic)
-            return
-        at = self.app.consumer.next_offset(tp, keeper.position(topic))
-        # Records of an open transaction count as lag, although they may still be aborted.
-        keeper.waiting[topic], lag = (max(0, end - at) for end in ends)
-        self._metrics.observe_lag(stage.name, topic, tp.partition, lag)
-        if lag == 0:
-            keeper.fold.caught_up(topic, now_ms)
+        if (keeper := self.keepers.get((stage.name, tp.partition))) is not None:
+            follow_lag(keeper, topic, tp, self.app.consumer, self._metrics, now_ms, self.log_watch.is_exact)
 
     async def _on_shutdown(self, *_: Any, **__: Any) -> None:
         await self._save_all()

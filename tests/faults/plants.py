@@ -12,10 +12,11 @@ from watchkeeper.streams.fold import fence
 from watchkeeper.streams.fold.checkpoint import Checkpoint
 from watchkeeper.streams.fold.interfaces import Store
 from watchkeeper.streams.fold.keeper import Keeper
+from watchkeeper.streams.fold.positions import Positions
 from watchkeeper.streams.fold.protocol import Message, Record
+from watchkeeper.streams.fold.sequences import Sequences
 from watchkeeper.streams.kafka.client import producer
 from watchkeeper.streams.stage import Stage
-from watchkeeper.streams.topics.flow import INTERNAL_TOPICS
 from watchkeeper.streams.worker.worker import Worker
 
 
@@ -83,10 +84,10 @@ def forget_outbox() -> None:
         await asyncio.sleep(PAUSE_SECONDS)
         await deliver(self, sequence, outbox)
 
-    async def forgetful(self: Keeper, at_ms: int) -> None:
-        await begin(self, at_ms)
-        self._sequence += len(self._owed)
-        self._owed = []
+    async def forgetful(self: Keeper, *given: int) -> None:
+        await begin(self, *given)
+        self._sequence += len(self._outbox.owed)
+        self._outbox.owed = []
 
     Keeper.begin = forgetful  # type: ignore[method-assign]
     Keeper._deliver = slow  # type: ignore[method-assign]
@@ -94,18 +95,16 @@ def forget_outbox() -> None:
 
 def no_sequence_check() -> None:
     """Accept an output of another stage as often as it is delivered."""
-    Keeper._is_next = lambda *_: True  # type: ignore[method-assign]
+    Sequences._is_next = lambda *_: True  # type: ignore[method-assign]
 
 
 def no_offset_check() -> None:
     """Fold records that the checkpoint already covers."""
 
-    def all_of_them(self: Keeper, topic: str, records: Sequence[Record], now_ms: int) -> Sequence[Record]:
-        if topic in INTERNAL_TOPICS:
-            return [record for record in records if self._is_next(topic, record, now_ms)]
+    def all_of_them(self: Positions, topic: str, records: Sequence[Record]) -> Sequence[Record]:
         return records
 
-    Keeper._unseen = all_of_them  # type: ignore[method-assign]
+    Positions.unread = all_of_them  # type: ignore[method-assign]
 
 
 def no_fence() -> None:

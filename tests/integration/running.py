@@ -49,6 +49,10 @@ class Workers:
             process.kill()
             process.wait()
 
+    def set(self, **environment: str) -> None:
+        """Set variables for workers that are started from now on."""
+        self._environment |= environment
+
     def start(self, count: int = 1) -> list[subprocess.Popen[bytes]]:
         """Start workers."""
         return [self._start() for _ in range(count)]

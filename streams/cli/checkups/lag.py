@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from watchkeeper.streams.cli.checkups.checkup import Checkup, ago, named
 from watchkeeper.streams.cli.checkups.facts import Facts, Input
 
-__all__ = ["WAIT_MS", "check_checkpoints", "check_lag", "check_log", "oldest_ms"]
+__all__ = ["WAIT_MS", "check_checkpoints", "check_lag", "oldest_ms"]
 
 WAIT_MS = 120_000
 """Milliseconds that a record may wait. The alerts LagGrowing and CheckpointOld have the same limit."""
@@ -52,30 +52,6 @@ def _too_long(facts: Facts, what: str, inputs: Sequence[Input]) -> Checkup:
     return Checkup(
         "fail", f"{what}, in partition {numbers}: workers do not keep up or are stuck; see LagGrowing"
     )
-
-
-def check_log(facts: Facts) -> Iterator[Checkup]:
-    """Check that each log still has what follows the checkpoint, and does not end before it.
-
-    Args:
-        facts: What was read from the broker.
-    """
-    for each in facts.inputs:
-        if each.position is None:
-            continue
-        place = f"{each.topic}/{each.partition}"
-        if each.end < each.position:
-            yield Checkup(
-                "fail",
-                f"{place}: the log ends at offset {each.end}, but it was read up to {each.position - 1}: "
-                "the topic was deleted and made anew, or restored",
-            )
-        elif each.start > each.position:
-            yield Checkup(
-                "fail",
-                f"{place}: offsets {each.position} to {each.start - 1} were deleted before they were read; "
-                "raise retention.ms of the topic, and find out why workers were behind",
-            )
 
 
 def check_checkpoints(facts: Facts) -> Iterator[Checkup]:

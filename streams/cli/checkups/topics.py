@@ -31,7 +31,7 @@ def check_topics(settings: Settings, there: ClusterMetadata) -> Iterator[Checkup
             missing.append(name)
             continue
         if (found := len(there.topics[name].partitions)) != wanted:
-            problem = f"topic {name} has {found} partitions, not {wanted}; set WATCHKEEPER_PARTITIONS={found}"
+            problem = f"topic {name} has {found} partitions, not {wanted}; {_advice(found, wanted)}"
         elif config.get("cleanup.policy", policy) != policy:
             problem = f"topic {name} has cleanup.policy={config['cleanup.policy']}; change it to {policy}"
         if problem:
@@ -47,6 +47,12 @@ def check_topics(settings: Settings, there: ClusterMetadata) -> Iterator[Checkup
         yield Checkup("ok", f"{healthy} of {len(names)} topics are set up correctly")
     if not configs and names.keys() & there.topics.keys():
         yield Checkup("warn", "the broker does not report the configuration of topics; check it manually")
+
+
+def _advice(found: int, wanted: int) -> str:
+    if found < wanted:
+        return f"set WATCHKEEPER_PARTITIONS={found}"
+    return f"nobody reads partitions {wanted} to {found - 1}; see docs/runbooks/PartitionsUnread.md"
 
 
 def _configs(settings: Settings, names: list[str]) -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ from watchkeeper.streams.cli.checkups.alerts import check_alerts
 from watchkeeper.streams.cli.checkups.checkup import Checkup
 from watchkeeper.streams.cli.checkups.facts import Facts
 from watchkeeper.streams.cli.checkups.group import check_group
-from watchkeeper.streams.cli.checkups.lag import check_checkpoints, check_lag, check_log
+from watchkeeper.streams.cli.checkups.lag import check_checkpoints, check_lag
 from watchkeeper.streams.cli.checkups.outcomes import check_outcomes, check_rejections, check_unwatched
 from watchkeeper.streams.cli.checkups.publishers import check_clocks, check_coverage
 from watchkeeper.streams.cli.checkups.windows import check_labels, check_windows
@@ -24,7 +24,6 @@ def check_work(facts: Facts, monitors: Mapping[str, Monitor]) -> Iterator[Checku
     """
     yield from (Checkup("warn", what) for what in facts.unreadable)
     yield from check_group(facts)
-    yield from check_log(facts)
     yield from check_lag(facts)
     yield from check_checkpoints(facts)
     yield from check_windows(facts, monitors)

@@ -91,11 +91,12 @@ class Lag:
         fold = IngestFold.__new__(IngestFold)
         fold.caught_up = lambda *_: self.told.append("caught up")  # type: ignore[method-assign]
         fold.end_unknown = lambda _: self.told.append("out of sight")  # type: ignore[method-assign]
-        self.keeper = SimpleNamespace(fold=fold, waiting={}, position=lambda _: folded)
+        self.keeper = SimpleNamespace(stage="ingest", fold=fold, waiting={}, position=lambda _: folded)
         worker = Worker.__new__(Worker)
         worker._topics = {"labels": (SimpleNamespace(name="ingest"), "labels")}  # type: ignore[dict-item]
         worker.keepers = {("ingest", 0): self.keeper}  # type: ignore[dict-item]
         worker.app = SimpleNamespace(consumer=consumer)  # type: ignore[assignment]
+        worker.log_watch = SimpleNamespace(is_exact=True)  # type: ignore[assignment]
         worker._metrics = SimpleNamespace(observe_lag=self._observe)  # type: ignore[assignment]
         worker._follow_lag(LABELS, 0)
 
@@ -128,6 +129,13 @@ def test_while_the_broker_is_away_no_end_is_known():
     consumer = _consumer(position=11)
     consumer._thread._ensure_consumer().last_poll_timestamp = lambda _: None
     assert Lag(consumer, folded=10).told == ["out of sight"]
+
+
+def test_an_end_before_the_position_is_that_of_another_log_and_never_the_end():
+    consumer = _consumer(position=11, end=4)
+    consumer._note_positions(_chunk(9))
+    lag = Lag(consumer, folded=10)
+    assert (lag.records, lag.keeper.waiting, lag.told) == (None, {}, ["out of sight"])
 
 
 def test_workers_read_only_what_is_committed(monkeypatch):

@@ -132,7 +132,7 @@ def _record(offset: int) -> Any:
 def _fetch(monkeypatch: Any, fetched: Any, **changes: Any) -> tuple[list[Any], transport.ChunkConsumer]:
     monkeypatch.setattr(transport.ChunkConsumer, "should_stop", False, raising=False)
     app = SimpleNamespace(consumer_generation_id=5, client_only=False)
-    consumer = _consumer(app=app, **changes)
+    consumer = _consumer(app=app, _read_offset={}, **changes)
 
     async def wait_next_records(timeout: float) -> Any:  # noqa: ASYNC109
         return fetched, None

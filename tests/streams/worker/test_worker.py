@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from watchkeeper.streams.config.registry import Registry
 from watchkeeper.streams.fold.outlet import always
+from watchkeeper.streams.fold.positions import Positions, no_facts
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.stages import stages
@@ -60,6 +61,8 @@ def made(steps: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         worker._generation = worker.app.consumer_generation_id
         monkeypatch.setattr(worker, "_store", Held())
         monkeypatch.setattr(worker, "_is_ours", lambda *_: True)
+        monkeypatch.setattr(worker.log_watch, "facts_for", lambda *_: no_facts)
+        monkeypatch.setattr(worker.log_watch, "start", lambda *_: None)
         return worker
 
     yield make
@@ -74,7 +77,7 @@ def test_a_keeper_may_send_only_to_what_its_stage_declares(made: Callable[[], Wo
         return [await worker._keeper(bound[flow.name], 0) for flow in FLOWS]
 
     keepers = asyncio.run(restored())
-    assert [keeper._destinations for keeper in keepers] == [flow.destinations for flow in FLOWS]
+    assert [keeper._outbox._destinations for keeper in keepers] == [flow.destinations for flow in FLOWS]
 
 
 def test_the_sinks_are_closed_after_the_last_save(made: Callable[[], Worker], steps: list[str]) -> None:
@@ -83,7 +86,8 @@ def test_the_sinks_are_closed_after_the_last_save(made: Callable[[], Worker], st
 
     async def end() -> None:
         worker = made()
-        keeper: Any = SimpleNamespace(stage="notify", partition=0, save=save)
+        positions = Positions()
+        keeper: Any = SimpleNamespace(stage="notify", partition=0, save=save, positions=positions)
         worker.keepers["notify", 0] = keeper
         await worker._on_shutdown()
 
