@@ -9,7 +9,7 @@ from watchkeeper.schemas.alerts import Alert
 
 _COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}
 """The colour of the frame, by severity."""
-_WHERE = ("model", "feature_view", "model_version", "feature", "segment")
+_WHERE = ("model", "feature_view", "model_version", "feature", "segment", "environment")
 """The labels that say where the fault is, in the order in which they are shown."""
 _ROWS = (
     ("What", "description"),

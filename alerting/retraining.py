@@ -130,7 +130,8 @@ def _request(
     start_ms = end_ms - milliseconds(plan.data_window)
     return RetrainingRequest(
         request_id=request_id(window.subject, window.version, end_ms),
-        model=monitor.subject,
+        model=monitor.name,
+        environment=monitor.environment,
         model_version=window.version,
         requested_at=utc(end_ms),
         reasons=_reasons(window, streak, faults),

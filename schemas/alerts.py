@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
+from watchkeeper.schemas.subjects import PRODUCTION
+
 Severity = Literal["critical", "warning", "info"]
 """Critical wakes on-call, a warning is a ticket, info is a note."""
 
@@ -66,11 +68,16 @@ class Notice(BaseModel):
 def fingerprint(labels: dict[str, str]) -> str:
     """Return the id of an alert, made from its labels in any order: 16 hexadecimal digits.
 
+    An alert of production has the same id as before there were environments.
+
     Args:
         labels: The labels of the alert.
 
     >>> fingerprint({"a": "1", "b": "2"}) == fingerprint({"b": "2", "a": "1"})
     True
+    >>> fingerprint({"a": "1", "environment": "production"}) == fingerprint({"a": "1"})
+    True
     """
-    text = "\xff".join(f"{name}\xfe{labels[name]}" for name in sorted(labels))
+    named = {name: value for name, value in labels.items() if (name, value) != ("environment", PRODUCTION)}
+    text = "\xff".join(f"{name}\xfe{named[name]}" for name in sorted(named))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

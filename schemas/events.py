@@ -52,7 +52,7 @@ class Prediction(Struct, frozen=True, omit_defaults=True):
     latency_ms: float | None = None
     """Serving latency in milliseconds."""
     environment: str | None = None
-    """For your own readers of the topic."""
+    """Where the model runs; None: production. The monitor of that environment watches the event."""
     entity_id: str | None = None
     """For your own readers of the topic."""
     trace_id: str | None = None
@@ -72,6 +72,8 @@ class Label(Struct, frozen=True, omit_defaults=True):
     """The model; None for every model with a prediction of this id."""
     retracted: bool = False
     """Whether this event withdraws the earlier label."""
+    environment: str | None = None
+    """The environment of the prediction; None: that of any prediction of this id."""
 
 
 class FeatureEvent(Struct, frozen=True, omit_defaults=True):
@@ -85,3 +87,5 @@ class FeatureEvent(Struct, frozen=True, omit_defaults=True):
     """The values, by name."""
     entity_id: str | None = None
     """The entity that the row describes."""
+    environment: str | None = None
+    """Where the rows are made; None: production. The monitor of that environment watches the event."""

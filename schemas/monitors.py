@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from watchkeeper.schemas.subjects import PRODUCTION, subject_of
 from watchkeeper.schemas.tasks import SCHEMAS, Metric, TaskName
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
@@ -231,6 +232,8 @@ class Monitor(Section):
     """The name of the model in its predictions."""
     feature_view: Name | None = None
     """The name of the feature view in its rows; instead of a model."""
+    environment: Name = PRODUCTION
+    """The environment that is watched. Events that name none are of production."""
     owner: Owner
     """Who is notified."""
     task: TaskName | None = None
@@ -257,9 +260,14 @@ class Monitor(Section):
     """Address of the dashboard for on-call."""
 
     @property
-    def subject(self) -> str:
+    def name(self) -> str:
         """The name of the model or feature view."""
         return self.model or self.feature_view or ""
+
+    @property
+    def subject(self) -> str:
+        """The model or feature view in its environment: `name`, or `name@environment` if not production."""
+        return subject_of(self.name, self.environment)
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+
+from watchkeeper.schemas.subjects import PRODUCTION
 
 
 class DataWindow(BaseModel):
@@ -26,6 +28,8 @@ class RetrainingRequest(BaseModel):
     """The id of the decision."""
     model: str
     """The model."""
+    environment: str = PRODUCTION
+    """The environment in which it performs badly. A record without it is of production."""
     model_version: str
     """The version that performs badly."""
     requested_at: datetime
@@ -40,3 +44,11 @@ class RetrainingRequest(BaseModel):
     """Spans inside `data_window` with a data-quality fault. Leave out their rows."""
     cooldown_until: datetime
     """Event time before which there is no other request for this model."""
+
+    @model_serializer(mode="wrap")
+    def _without_production(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave production out: readers from before there were environments refuse a field that is new."""
+        document: dict[str, Any] = write(self)
+        if self.environment == PRODUCTION:
+            del document["environment"]
+        return document

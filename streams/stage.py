@@ -1,20 +1,28 @@
 """The declaration of a stage for the worker: its flow, its fold, and the metrics of that fold."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from watchkeeper.streams.errors import DeclarationError
-from watchkeeper.streams.fold.protocol import Fold
+from watchkeeper.streams.fold.protocol import Fold, Record
 from watchkeeper.streams.metrics.metrics import Metrics
 from watchkeeper.streams.topics.flow import Flow, TopicName
 from watchkeeper.streams.topics.topics import TOPICS
 
-__all__ = ["Observe", "Stage", "check_stages"]
+__all__ = ["Observe", "Ready", "Stage", "check_stages"]
 
 F = TypeVar("F", bound=Fold)
 Observe = Callable[[Metrics, int, F], object]
 """A function that sets metrics from the fold of a partition number."""
+
+
+Ready = Callable[[F, str, Sequence[Record]], Awaitable[None]]
+"""A coroutine function that returns once a fold can take a chunk of a topic."""
+
+
+async def at_once(fold: Fold, topic: str, records: Sequence[Record]) -> None:
+    """Return at once: the fold needs nothing but its records."""
 
 
 def nothing(metrics: Metrics, number: int, fold: Fold) -> None:
@@ -28,6 +36,8 @@ class Stage(NamedTuple, Generic[F]):
     """The topics and sinks of the stage."""
     fold: Callable[[int], F]
     """Creates the fold of one partition number."""
+    ready: Ready[F] = at_once
+    """Called before each chunk. It may wait for what the fold needs besides its records."""
     observe_saved: Observe[F] = nothing
     """Called after each checkpoint. It sets counters that must stay exact across crashes."""
     observe_changed: Observe[F] = nothing

@@ -3,9 +3,12 @@
 `streams/topics/flow.py` declares what each stage reads, writes and delivers to.
 """
 
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from watchkeeper.streams.config.reading_on import Hold
 from watchkeeper.streams.config.registry import Registry
 from watchkeeper.streams.evaluate.stage import EvaluateFold
 from watchkeeper.streams.ingest.intakes import Subjects
@@ -22,8 +25,19 @@ from watchkeeper.streams.topics.flow import EVALUATE, INGEST, NOTIFY, PAGE
 __all__ = ["observe_evaluate", "observe_notify", "observe_page", "stages"]
 
 
-def stages(settings: Settings, registry: Registry) -> list[Stage[Any]]:
-    """Return the stages, in the order in which data passes them."""
+def wall_ms() -> int:
+    """Return the machine's time, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def stages(settings: Settings, registry: Registry, clock_ms: Callable[[], int] = wall_ms) -> list[Stage[Any]]:
+    """Return the stages, in the order in which data passes them.
+
+    Args:
+        settings: The settings of the worker.
+        registry: The monitors and references in force.
+        clock_ms: Returns the current time, since 1970.
+    """
     sources = [f"{INGEST.name}/{number}" for number in range(settings.partitions)]
     limit = RejectedLimit(settings.rejected_share_max, settings.rejected_events_min)
     subjects = Subjects(registry)
@@ -32,6 +46,7 @@ def stages(settings: Settings, registry: Registry) -> list[Stage[Any]]:
         Stage(
             INGEST,
             lambda number: IngestFold(number, settings.partitions, registry, idle_ms, limit, subjects),
+            ready=Hold(registry, clock_ms).until_read,
             observe_saved=observe_ingest,
         ),
         Stage(
@@ -54,8 +69,9 @@ def observe_evaluate(registry: Registry, metrics: Metrics, number: int, fold: Ev
 
 
 def observe_page(metrics: Metrics, number: int, fold: PageFold) -> None:
-    """Show the number of pages and the budget of each subject of a partition."""
+    """Show the number of pages and the budget of each subject of a partition, and nothing of removed ones."""
     metrics.observe_pages(number, fold.paging())
+    metrics.drop_unwatched()
 
 
 def observe_notify(metrics: Metrics, number: int, fold: NotifyFold) -> None:

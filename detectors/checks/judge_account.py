@@ -59,7 +59,7 @@ def is_above(count: int, events: int, limit: float) -> bool:
 
 
 def _rejected(kind: Kind, account: KindAccount, samples: Sequence[str], limit: float) -> Finding | None:
-    events = account.published
+    events = account.published - account.other
     if not is_above(account.rejected, events, limit):
         return None
     share = account.rejected / events
@@ -72,7 +72,7 @@ def _rejected(kind: Kind, account: KindAccount, samples: Sequence[str], limit: f
 
 
 def _late(kind: Kind, account: KindAccount, limit: float) -> Finding | None:
-    events = account.published
+    events = account.published - account.other
     if not is_above(account.late, events, limit):
         return None
     share = account.late / events

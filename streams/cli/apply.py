@@ -7,10 +7,18 @@ from typing import Annotated
 
 import typer
 
+from watchkeeper.schemas.subjects import split, subject_of
 from watchkeeper.streams.cli.changes import AppliedChange, DesiredState, EffectiveTime, plan
 from watchkeeper.streams.cli.connection import reach_topics
-from watchkeeper.streams.cli.current import read_configuration, send_configuration
+from watchkeeper.streams.cli.current import read_configuration
 from watchkeeper.streams.cli.effect import EffectiveFrom, print_start, time_of
+from watchkeeper.streams.cli.in_force import (
+    EXIT_NOT_IN_FORCE,
+    WAIT_SECONDS,
+    Wait,
+    print_in_force,
+    put_in_force,
+)
 from watchkeeper.streams.cli.options import AsJson, Broker, TopicPrefix, settings_of
 from watchkeeper.streams.cli.output import note, print_json
 from watchkeeper.streams.config.changing import Start
@@ -29,14 +37,16 @@ def apply(
         list[str] | None,
         typer.Option(
             "--remove",
-            metavar="SUBJECT",
-            help="Stop monitoring this model or feature view.  Can be repeated.",
+            metavar="NAME[@ENVIRONMENT]",
+            help="Stop monitoring this model or feature view; the environment is production if none is named."
+            "  Can be repeated.",
         ),
     ] = None,
     effective_from: EffectiveFrom = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the changes without applying them.")
     ] = False,
+    wait: Wait = WAIT_SECONDS,
     as_json: AsJson = False,
     broker: Broker = None,
     topic_prefix: TopicPrefix = None,
@@ -49,6 +59,9 @@ def apply(
     boundary, so no window mixes old and new rules. Applying again before then replaces the pending change.
     Removal takes effect immediately.
 
+    The command returns when all workers that run have read the change, and says so. If one has not read it
+    within --wait seconds, the command exits with code 1; the change is published all the same.
+
     \b
     Examples:
       watchkeeper apply monitors/flight-delay.yaml
@@ -59,19 +72,22 @@ def apply(
     if not files and not remove:
         raise UserError("nothing to apply; give monitor files, or a subject with --remove")
     wanted = _read_all(files or [])
-    for subject in set(remove or []) & {each.monitor.subject for each in wanted}:
+    removed = [subject_of(*split(each)) for each in remove or []]
+    for subject in set(removed) & {each.monitor.subject for each in wanted}:
         raise UserError(f"{subject}: is both in a monitor file and in --remove; keep only one of them")
     settings = settings_of(broker, topic_prefix)
     reach_topics(settings, "monitors", "references")
     current = read_configuration(settings)
     when = EffectiveTime(time.time_ns() // 1_000_000, time_of(effective_from))
-    changes, records = plan(wanted, remove or [], current, when)
-    if not dry_run:
-        send_configuration(settings, records)
+    changes, records = plan(wanted, removed, current, when)
+    in_force = None if dry_run else put_in_force(settings, records, wait)
     if as_json:
-        print_json({"applied": not dry_run, "subjects": changes})
+        print_json({"applied": not dry_run, "subjects": changes, "in_force": in_force})
     else:
         _print_changes(changes, when, dry_run)
+        print_in_force(in_force)
+    if in_force is not None and in_force.is_late:
+        raise typer.Exit(EXIT_NOT_IN_FORCE)
 
 
 def _read_all(files: Sequence[Path]) -> list[DesiredState]:

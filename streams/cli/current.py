@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 from confluent_kafka import KafkaError, Message
 
 from watchkeeper.streams.cli.connection import reach
+from watchkeeper.streams.config.progress import Place
 from watchkeeper.streams.config.state import Configuration
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.kafka.client import producer, read_to_end
@@ -38,13 +39,21 @@ def read_configuration(settings: Settings) -> Configuration:
     return configuration
 
 
-def send_configuration(settings: Settings, records: Sequence[ConfigRecord]) -> None:
-    """Send records in order and wait until the broker has taken all of them."""
+def send_configuration(settings: Settings, records: Sequence[ConfigRecord]) -> dict[Place, int]:
+    """Send records in order and wait until the broker has taken all of them.
+
+    Returns:
+        The offset after the last of them, of each partition.
+    """
     failures: list[str] = []
+    published: dict[Place, int] = {}
 
     def delivered(error: KafkaError | None, message: Message) -> None:
         if error is not None:
             failures.append(f"{message.key().decode()} did not reach {message.topic()}: {error.str()}")
+            return
+        topic = message.topic().removeprefix(settings.topic_prefix)
+        published[topic, message.partition()] = message.offset() + 1
 
     sender = producer(settings, **{"delivery.timeout.ms": _DELIVERY_SECONDS * 1000})
     for topic, key, value in records:
@@ -55,3 +64,4 @@ def send_configuration(settings: Settings, records: Sequence[ConfigRecord]) -> N
             raise UserError(
                 f"{settings.broker}: {failures[0]}; run the command again when the broker is healthy"
             )
+    return published

@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 import msgspec
 
 from watchkeeper.schemas.rejections import Reason, Rejection
+from watchkeeper.schemas.subjects import PRODUCTION
 
 __all__ = ["Filter", "Ledger", "Tally", "subject_of"]
 
@@ -47,7 +48,7 @@ class Filter(NamedTuple):
     reason: Reason | None = None
     topic: str | None = None
     subject: str | None = None
-    """The model or feature view that the event names."""
+    """The model or feature view that the event names; with `@environment`, also the environment."""
     since: datetime | None = None
     """Select events rejected at this time or later."""
     until: datetime | None = None
@@ -69,7 +70,7 @@ class Filter(NamedTuple):
             and (self.since is None or at >= self.since.timestamp())
             and (self.until is None or at < self.until.timestamp())
             and (self.names is None or rejection.name in self.names)
-            and (self.subject is None or self.subject == subject_of(rejection))
+            and (self.subject is None or _names(rejection, *self.subject.partition("@")[::2]))
         )
 
 
@@ -122,6 +123,7 @@ class _NamedEvent(msgspec.Struct):
 
     model: str | None = None
     feature_view: str | None = None
+    environment: str | None = None
 
 
 class _Enveloped(_NamedEvent):
@@ -133,6 +135,21 @@ class _Enveloped(_NamedEvent):
 _named = msgspec.json.Decoder(_Enveloped)
 
 
+def _names(rejection: Rejection, name: str, environment: str) -> bool:
+    """Return whether an event names a model or feature view, and an environment unless that is empty."""
+    event = _event(rejection)
+    return name == subject_of(rejection) and environment in ("", (event and event.environment) or PRODUCTION)
+
+
+def _event(rejection: Rejection) -> _NamedEvent | None:
+    """Return the fields that name the subject of an event; None if it is no whole event."""
+    try:
+        event = _named.decode(rejection.value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return event.data or event
+
+
 def subject_of(rejection: Rejection) -> str | None:
     """Return the model or feature view that an event names, or None. It also reads truncated events.
 
@@ -140,10 +157,8 @@ def subject_of(rejection: Rejection) -> str | None:
     >>> subject_of(cut)
     'delay'
     """
-    try:
-        event = _named.decode(rejection.value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    event = _event(rejection)
+    if event is None:
         found = _NAMED.search(rejection.value)
         return found[1].decode(errors="replace") if found else None
-    inner = event.data or event
-    return inner.model or inner.feature_view
+    return event.model or event.feature_view

@@ -10,8 +10,15 @@ from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
 from watchkeeper.streams.cli.changes import EffectiveTime, reference_record
 from watchkeeper.streams.cli.connection import reach_topics
-from watchkeeper.streams.cli.current import read_configuration, send_configuration
+from watchkeeper.streams.cli.current import read_configuration
 from watchkeeper.streams.cli.effect import EffectiveFrom, print_start, time_of
+from watchkeeper.streams.cli.in_force import (
+    EXIT_NOT_IN_FORCE,
+    WAIT_SECONDS,
+    Wait,
+    print_in_force,
+    put_in_force,
+)
 from watchkeeper.streams.cli.options import Broker, TopicPrefix, settings_of
 from watchkeeper.streams.cli.output import note, print_table
 from watchkeeper.streams.cli.writing import must_be_writable
@@ -67,6 +74,7 @@ def build(
     version: Version = None,
     publish: Publish = False,
     effective_from: EffectiveFrom = None,
+    wait: Wait = WAIT_SECONDS,
     output: Output = None,
     broker: Broker = None,
     topic_prefix: TopicPrefix = None,
@@ -98,7 +106,7 @@ def build(
     _print_summary(examples)
     _write(reference, publish, output)
     if publish:
-        _publish(settings, reference, EffectiveTime(time.time_ns() // 1_000_000, stated_ms))
+        _publish(settings, reference, EffectiveTime(time.time_ns() // 1_000_000, stated_ms), wait)
 
 
 def _from_file(path: Path, monitor: Monitor) -> Examples:
@@ -146,9 +154,12 @@ def _write(reference: Reference, publish: bool, output: Path | None) -> None:
         note("the reference was not saved; pass --publish to put it in force, or --output to write a file")
 
 
-def _publish(settings: Settings, reference: Reference, when: EffectiveTime) -> None:
+def _publish(settings: Settings, reference: Reference, when: EffectiveTime, wait_seconds: float) -> None:
     record, start = reference_record(reference, read_configuration(settings), when)
-    send_configuration(settings, [record])
+    in_force = put_in_force(settings, [record], wait_seconds)
     typer.echo(f"{record.key}: {'reference changed' if start else 'in force from the beginning'}")
     if start is not None:
         print_start(record.key, start, when)
+    print_in_force(in_force)
+    if in_force is not None and in_force.is_late:
+        raise typer.Exit(EXIT_NOT_IN_FORCE)

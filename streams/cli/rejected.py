@@ -35,7 +35,11 @@ OfTopic = Annotated[
 ]
 OfModel = Annotated[
     str | None,
-    typer.Option("--model", metavar="NAME", help="Select events that name this model or feature view."),
+    typer.Option(
+        "--model",
+        metavar="NAME[@ENVIRONMENT]",
+        help="Select events that name this model or feature view, in any environment or in this one.",
+    ),
 ]
 Since = Annotated[
     str | None,

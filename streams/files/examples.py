@@ -60,7 +60,7 @@ class Examples:
             ValueError: if ingest would reject the event; the message is the reason.
         """
         placeholders = {"event_time": 0, "prediction": {}, "prediction_id": f"row {self.rows}"}
-        named = {"model" if self.monitor.model else "feature_view": self.monitor.subject}
+        named = {"model" if self.monitor.model else "feature_view": self.monitor.name}
         try:
             row = self._subject.convert({**placeholders, **event, **named})
         except msgspec.ValidationError as error:

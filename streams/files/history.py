@@ -12,7 +12,9 @@ from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.files.examples import Examples
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.ingest.clock import time_ms
-from watchkeeper.streams.ingest.decode import EventDecoder, LabelDecoder, Row, SubjectDecoder, decode_all
+from watchkeeper.streams.ingest.decode import EventDecoder, Row, SubjectDecoder, decode_all
+from watchkeeper.streams.ingest.decode_labels import LabelDecoder
+from watchkeeper.streams.ingest.environments import by_environment
 from watchkeeper.streams.kafka.client import describe, headers_of, read_to_end
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.flow import TopicName
@@ -55,17 +57,18 @@ def _partitions(settings: Settings, name: TopicName) -> Iterator[Iterator[Messag
 
 def _rows(messages: Iterator[Message], decoder: EventDecoder) -> Iterator[Row]:
     for message in messages:
-        events, _, wrong, _ = decode_all(decoder, [_record(message)])
-        for event in events:
-            yield Row(event, wrong.get(0, ()))
+        record = [_record(message)]
+        chunk = by_environment(decoder, record, decode_all(decoder, record))
+        for event in chunk.events:
+            yield Row(event, chunk.wrong.get(0, ()))
 
 
 def _add_labels(messages: Iterator[Message], examples: Examples) -> None:
     """Add labels to the examples. As in ingest, the last label of a prediction counts."""
-    decoder = LabelDecoder()
+    decoder, monitor = LabelDecoder(), examples.monitor
     for message in messages:
         for label in decode_all(decoder, [_record(message)])[0]:
-            if label.model in (examples.monitor.subject, None):
+            if label.model in (monitor.name, None) and label.environment in (monitor.environment, None):
                 with contextlib.suppress(ValueError):  # ingest rejected it
                     examples.label(label.prediction_id, None if label.retracted else label.label)
 

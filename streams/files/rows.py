@@ -6,14 +6,15 @@ from typing import Any
 
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.subjects import PRODUCTION
 from watchkeeper.streams.files.tables import Type
 
 __all__ = ["RowMapping", "as_event"]
 
 _TEXTS = {
     "predictions": ("prediction_id", "model", "model_version", "environment", "entity_id", "trace_id"),
-    "labels": ("prediction_id", "model"),
-    "features": ("feature_view", "entity_id"),
+    "labels": ("prediction_id", "model", "environment"),
+    "features": ("feature_view", "entity_id", "environment"),
 }
 _OTHERS = {
     "predictions": ("event_time", "latency_ms"),
@@ -56,9 +57,11 @@ class RowMapping:
         self._monitor = monitor
         self._features = dict(monitor.features) if monitor else {}
         self._segments = [name for name in monitor.segments if name not in self._features] if monitor else []
-        name = subject or (monitor.subject if monitor else None)
+        name = subject or (monitor.name if monitor else None)
         tag = "feature_view" if kind == "features" else "model"
         self._always = {tag: name} if name else {}
+        if monitor is not None and monitor.environment != PRODUCTION:
+            self._always["environment"] = monitor.environment
         self._places: dict[str, tuple[str, str] | None] = {}
 
     def event(self, row: Mapping[str, Any]) -> dict[str, Any]:

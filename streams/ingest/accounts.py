@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-Outcome = Literal["accepted", "late", "duplicate", "rejected"]
+Outcome = Literal["accepted", "late", "duplicate", "rejected", "other_environment"]
 
 
 class Account(Struct):
@@ -16,11 +16,13 @@ class Account(Struct):
     duplicate: int = 0
     """Events that repeat a `prediction_id` of the same model version, and repeats of a replay."""
     rejected: int = 0
+    other_environment: int = 0
+    """Events of an environment that no monitor watches, of a model that is watched in another."""
 
     @property
     def total(self) -> int:
         """Number of all events that were folded."""
-        return self.accepted + self.late + self.duplicate + self.rejected
+        return self.accepted + self.late + self.duplicate + self.rejected + self.other_environment
 
 
 class LabelAccount(Struct):

@@ -10,14 +10,15 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from watchkeeper.detectors.tasks import task_of
-from watchkeeper.schemas.events import LabelValue, PredictionId, Time
+from watchkeeper.schemas.events import PredictionId, Time
 from watchkeeper.schemas.monitors import Feature, Monitor
+from watchkeeper.schemas.subjects import PRODUCTION, subject_of
 from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.fold.protocol import Record
 from watchkeeper.streams.ingest.clock import time_ms
@@ -38,16 +39,6 @@ class Row(NamedTuple):
 
     event: Any
     wrong: tuple[str, ...] = ()
-
-
-class LabelRow(Struct, frozen=True):
-    """A decoded label event, with the fields of `watchkeeper.schemas.events.Label` that ingest needs."""
-
-    prediction_id: PredictionId
-    label_time: Time
-    label: LabelValue | UnsetType = UNSET
-    model: str | None = None
-    retracted: bool = False
 
 
 class _Nothing(Struct, tag_field="model", tag="\0"):
@@ -72,6 +63,7 @@ class _NamedSubject(Struct):
     event_time: Time
     model: str | None = None
     feature_view: str | None = None
+    environment: str | None = None
 
 
 class SubjectDecoder:
@@ -80,6 +72,8 @@ class SubjectDecoder:
     def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
         self.name = monitor.subject
+        self.tag = monitor.name
+        self.environment = monitor.environment
         self.features = monitor.features
         self.task = task_of(monitor.task)
         tag_field = "model" if monitor.model else "feature_view"
@@ -95,9 +89,14 @@ class SubjectDecoder:
         )
         self.struct = msgspec.defstruct(
             "Event",
-            [("event_time", Time), ("features", self.feature_struct), *extra],
+            [
+                ("event_time", Time),
+                ("features", self.feature_struct),
+                ("environment", str | None, None),
+                *extra,
+            ],
             tag_field=tag_field,
-            tag=self.name,
+            tag=self.tag,
             kw_only=True,
         )
 
@@ -161,12 +160,14 @@ class EventDecoder:
             each.value.struct: each for subject in self.subjects.values() for each in subject.revisions
         }
         self._tag_field = tag_field
-        self._first = {name: subject.latest for name, subject in self.subjects.items()}
+        every = sorted(self.subjects.values(), key=lambda each: each.latest.environment == PRODUCTION)
+        self._first = {each.latest.tag: each.latest for each in every}  # production if it is watched
+        self.is_plain = all(each.latest.environment == PRODUCTION for each in every)
         self.prefer(())
 
     def prefer(self, subjects: Iterable[SubjectDecoder]) -> None:
         """Try these revisions first. Copies of the decoder do not change."""
-        self._first = self._first | {subject.name: subject for subject in subjects}
+        self._first = self._first | {subject.tag: subject for subject in subjects}
         unused: Any = _Nothing | _NothingElse if self._tag_field == "model" else _NoView | _NoViewElse
         structs = (subject.struct for subject in self._first.values())
         union: Any = functools.reduce(operator.or_, structs, unused)
@@ -177,17 +178,28 @@ class EventDecoder:
         """Whether a subject has several revisions: then the event time decides which one decodes an event."""
         return len(self.by_struct) > len(self.subjects)
 
-    def decode(self, record: Record) -> Row | EventRefusal:
-        """Decode one record on the slow path, which accepts envelopes and features of a wrong type."""
+    def find(self, tag: str, environment: str | None) -> Timeline[SubjectDecoder] | None:
+        """Return the decoders of a model or feature view in an environment; None if no monitor watches it."""
+        return self.subjects.get(subject_of(tag, environment))
+
+    def decode(self, record: Record) -> Row | EventRefusal | str:
+        """Decode a record on the slow path: with an envelope, or features of a wrong type.
+
+        Return the name of the subject if no monitor is for the event's environment, but one for another.
+        """
         if self.is_changing and is_bare(record) and (row := self._decode_in_time(record)) is not None:
             return row
         event = open_event(record)
         if isinstance(event, EventRefusal):
             return event
-        name = event.get(self._tag_field)
-        subject = self.subjects.get(name) if isinstance(name, str) else None
-        if subject is None:
+        name, environment = event.get(self._tag_field), event.get("environment")
+        if not isinstance(name, str) or name not in self._first:
             return self._unknown(name)
+        if not isinstance(environment, str | None):
+            return EventRefusal("invalid_event", "Expected `str | null` - at `$.environment`")
+        subject = self.find(name, environment)
+        if subject is None:
+            return name
         try:
             return _in_time(subject, event).convert(event)
         except (msgspec.ValidationError, OverflowError) as error:
@@ -197,7 +209,7 @@ class EventDecoder:
         """Decode an event with the monitor in force at its time; None if that fails, too."""
         with contextlib.suppress(*UNDECODABLE):
             named = msgspec.json.decode(record.value or b"", type=_NamedSubject)
-            subject = self.subjects[named.model or named.feature_view or ""]
+            subject = self.subjects[subject_of(named.model or named.feature_view or "", named.environment)]
             return Row(subject.at(time_ms(named.event_time)).decode_fast(record.value or b""))
         return None
 
@@ -217,36 +229,33 @@ def _in_time(subject: Timeline[SubjectDecoder], event: Mapping[str, Any]) -> Sub
         return subject.latest
 
 
-class LabelDecoder:
-    """Decodes label events."""
+class Decoder(Protocol):
+    """Decodes one kind of event."""
 
-    decode_fast = staticmethod(msgspec.json.Decoder(LabelRow).decode)
+    @property
+    def decode_fast(self) -> Callable[[bytes], Any]:
+        """Decodes a valid event; raises one of `UNDECODABLE` for any other."""
 
-    def decode(self, record: Record) -> Row | EventRefusal:
-        """Decode one record on the slow path, which accepts envelopes."""
-        event = open_event(record)
-        if isinstance(event, EventRefusal):
-            return event
-        try:
-            return Row(msgspec.convert(event, LabelRow))
-        except (msgspec.ValidationError, OverflowError) as error:
-            return EventRefusal("invalid_event", str(error))
+    def decode(self, record: Record) -> Row | EventRefusal | str:
+        """Decode a record on the slow path. See `EventDecoder.decode`."""
 
 
 class DecodedChunk(NamedTuple):
     """The decoded events of a chunk, and the refusals.
 
     `at` has the index of each event's record. `wrong` has the features with a wrong type, and `refused` the
-    refusals, by index of record.
+    refusals, by index of record. `others` has the names of subjects whose events are of environments that are
+    not watched, by index of record.
     """
 
     events: list[Any]
     at: Sequence[int]
     wrong: dict[int, tuple[str, ...]]
     refused: dict[int, EventRefusal]
+    others: Mapping[int, str] = {}
 
 
-def decode_all(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) -> DecodedChunk:
+def decode_all(decoder: Decoder, records: Sequence[Record]) -> DecodedChunk:
     """Decode a chunk: all at once if every event is valid, otherwise one by one."""
     values = [record.value for record in records]
     types = {header[1] for record in records for header in record.headers if header[0] == "ce_type"}
@@ -262,12 +271,16 @@ UNDECODABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, RecursionE
 """The errors of the fast path for events that it can't decode."""
 
 
-def _decode_each(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]) -> DecodedChunk:
+def _decode_each(decoder: Decoder, records: Sequence[Record]) -> DecodedChunk:
     events: list[Any] = []
     at: list[int] = []
-    chunk = DecodedChunk(events, at, {}, {})
+    others: dict[int, str] = {}
+    chunk = DecodedChunk(events, at, {}, {}, others)
     for index, record in enumerate(records):
         row = _decode_one(decoder, record)
+        if isinstance(row, str):
+            others[index] = row
+            continue
         if isinstance(row, EventRefusal):
             chunk.refused[index] = row
             continue
@@ -278,7 +291,7 @@ def _decode_each(decoder: EventDecoder | LabelDecoder, records: Sequence[Record]
     return chunk
 
 
-def _decode_one(decoder: EventDecoder | LabelDecoder, record: Record) -> Row | EventRefusal:
+def _decode_one(decoder: Decoder, record: Record) -> Row | EventRefusal | str:
     if is_bare(record):
         try:
             return Row(decoder.decode_fast(record.value or b""))

@@ -1,15 +1,17 @@
 """The decoders and durations that ingest needs for every subject. They follow the registry."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import NamedTuple, Protocol
 
 from watchkeeper.schemas.findings import Kind
 from watchkeeper.schemas.monitors import Monitor
+from watchkeeper.schemas.subjects import name_of, subject_of
 from watchkeeper.streams.config.state import Watched
 from watchkeeper.streams.config.timeline import Revision, Timeline
 from watchkeeper.streams.ingest.columnizer import Columnizer
-from watchkeeper.streams.ingest.decode import EventDecoder, LabelDecoder, SubjectDecoder
+from watchkeeper.streams.ingest.decode import EventDecoder, SubjectDecoder
+from watchkeeper.streams.ingest.decode_labels import LabelDecoder
 from watchkeeper.streams.ingest.spans import PaneDurations, PaneGrid
 
 
@@ -80,6 +82,8 @@ class Subjects:
         self.intakes: dict[str, SubjectIntake] = {}
         self.kinds: dict[str, set[Kind]] = {}
         """By subject, the kinds of events that any of its revisions has."""
+        self.named: dict[str, list[str]] = {}
+        """By model or feature view, its subjects: one for each environment that is watched."""
         self.decoders: dict[str, EventDecoder] = {}
         self.labels = LabelDecoder()
 
@@ -95,24 +99,37 @@ class Subjects:
 
     def _take_over(self, common: "Subjects") -> None:
         self.generation = common.generation
-        self.intakes, self.kinds = common.intakes, common.kinds
+        self.intakes, self.kinds, self.named = common.intakes, common.kinds, common.named
         self.decoders = {kind: copy(decoder) for kind, decoder in common.decoders.items()}
 
     def _build(self) -> None:
         self.generation = self._registry.generation
-        before, self.intakes, self.kinds = self.intakes, {}, {}
+        before, self.intakes, self.kinds, self.named = self.intakes, {}, {}, {}
         for name in self._registry.subjects():
             watched = self._registry.get(name)
             if watched is None:
                 continue
             known = before.get(name)
             self.intakes[name] = known if known and known.watched is watched else SubjectIntake.of(watched)
+            self.named.setdefault(name_of(name), []).append(name)
             self.kinds[name] = {kind for each in watched.history for kind in _kinds(each.monitor)}
         subjects = [intake.revisions.map(lambda each: each.value.subject) for intake in self.intakes.values()]
         self.decoders = {
             "predictions": EventDecoder((s for s in subjects if s.latest.monitor.model), "model"),
             "features": EventDecoder((s for s in subjects if s.latest.monitor.feature_view), "feature_view"),
         }
+
+    def of_label(self, model: str | None, environment: str | None) -> Sequence[str | None]:
+        """Return the subjects of a label: of its environment, or of each if it names none.
+
+        A label without a model has the subject None, which stands for every model.
+        """
+        if model is None:
+            return (None,)
+        if environment is None:
+            return self.named.get(model, ())
+        subject = subject_of(model, environment)
+        return (subject,) if subject in self.named.get(model, ()) else ()
 
     def of_kind(self, kind: Kind) -> Iterator[tuple[str, SubjectIntake]]:
         """Yield the subjects that have, or had, events of a kind."""

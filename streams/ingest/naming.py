@@ -5,6 +5,7 @@ from collections.abc import Container
 
 import msgspec
 
+from watchkeeper.schemas.subjects import subject_of
 from watchkeeper.streams.fold.protocol import Record, UnreadBatch
 
 SEARCHED_BYTES = 64_000
@@ -13,7 +14,7 @@ _FIELDS = {"features": "feature_view"}
 """The field that names the subject, by topic; `model` in all others."""
 _PATTERNS = {
     field: re.compile(rb'"%s"\s*:\s*("(?:[^"\\]|\\.)*")' % field.encode())
-    for field in ("model", "feature_view")
+    for field in ("model", "feature_view", "environment")
 }
 
 
@@ -28,24 +29,29 @@ def subject_named(topic: str, record: Record, watched: Container[str]) -> str | 
     >>> broken = Record(1, 0, None, b'{"model": "risk", "features": {"age": NaN')
     >>> subject_named("predictions", broken, {"risk"})
     'risk'
+    >>> staging = Record(1, 0, None, b'{"model": "risk", "environment": "staging", "features": {"age": NaN')
+    >>> subject_named("predictions", staging, {"risk", "risk@staging"})
+    'risk@staging'
     >>> subject_named("features", broken, {"risk"}) is None
     True
     """
     if isinstance(record, UnreadBatch) or not record.value:
         return None
-    field = _FIELDS.get(topic, "model")
-    name = _decoded(record.value, field)
-    return name if isinstance(name, str) and name in watched else None
+    name, environment = _decoded(record.value, _FIELDS.get(topic, "model"), "environment")
+    if not isinstance(name, str) or "@" in name:
+        return None
+    subject = subject_of(name, environment if isinstance(environment, str) else None)
+    return subject if subject in watched else None
 
 
-def _decoded(value: bytes, field: str) -> object:
+def _decoded(value: bytes, *fields: str) -> list[object]:
     try:
         event = msgspec.json.decode(value[:SEARCHED_BYTES])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _found(value[:SEARCHED_BYTES], field)
+        return [_found(value[:SEARCHED_BYTES], field) for field in fields]
     if isinstance(event, dict) and "specversion" in event:
         event = event.get("data")
-    return event.get(field) if isinstance(event, dict) else None
+    return [event.get(field) if isinstance(event, dict) else None for field in fields]
 
 
 def _found(value: bytes, field: str) -> object:

@@ -32,8 +32,9 @@ def decode_in_time(
         name = decoder.by_struct[type(events[i])].value.name
         names.add(name)
         row = _decode(decoder, decoder.subjects[name].at(int(times[i])), records[chunk.at[i]])
-        if isinstance(row, EventRefusal):
-            chunk.refused[chunk.at[i]] = row
+        if not isinstance(row, Row):
+            if isinstance(row, EventRefusal):
+                chunk.refused[chunk.at[i]] = row
             gone.add(i)
             continue
         events[i] = row.event
@@ -56,7 +57,7 @@ def _stale(decoder: EventDecoder, events: Sequence[Any], times: Times) -> list[i
     return sorted(found)
 
 
-def _decode(decoder: EventDecoder, subject: SubjectDecoder, record: Record) -> Row | EventRefusal:
+def _decode(decoder: EventDecoder, subject: SubjectDecoder, record: Record) -> Row | EventRefusal | str:
     try:
         return Row(subject.decode_fast(record.value or b""))
     except UNDECODABLE:

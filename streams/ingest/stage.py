@@ -5,6 +5,7 @@ event time. It sends a pane to evaluate once event time has passed the pane's en
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from operator import attrgetter
@@ -83,8 +84,14 @@ class IngestFold(BaseFold):
         self.gate.reject(topic, records, refused, now_ms)
         self.partition.send_accounts(now_ms)
 
+    def has_unwatched(self, topic: str, records: Sequence[Record]) -> bool:
+        """Return whether a chunk has events of subjects without a monitor."""
+        self._subjects.refresh()
+        return self._reading.has_unwatched(topic, records)
+
     def _fold_rows(self, kind: Kind, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
         decoded = self._reading.rows(kind, records, now_ms)
+        self._count_others(kind, decoded.others)
         for subject, rows in decoded.rows.items():
             if self.partition.clock(kind, subject).see(now_ms):
                 self.partition.send_times(kind, [subject], now_ms)
@@ -102,6 +109,13 @@ class IngestFold(BaseFold):
         self.partition.bound()
         return decoded.refused
 
+    def _count_others(self, kind: Kind, others: Mapping[int, str]) -> None:
+        """Count events of environments that nobody watches, for every subject of the name."""
+        self.partition.accounts[kind].other_environment += len(others)
+        for name, count in Counter(others.values()).items():
+            for subject in self._subjects.named[name]:
+                self.partition.tallies.of(subject).of(kind).other += count
+
     def _note_late_by_clock(
         self, kind: Kind, subject: str, records: Sequence[Record], decoded: Decoded
     ) -> None:
@@ -113,12 +127,13 @@ class IngestFold(BaseFold):
             self.partition.mistimed.setdefault(kind, []).extend(records[index].offset for index in at)
 
     def _fold_labels(self, records: Sequence[Record], now_ms: int) -> dict[int, EventRefusal]:
-        truths, refused = self._reading.truths(records, now_ms)
+        truths, refused, others = self._reading.truths(records, now_ms)
         truths = [self._in_time(truth, now_ms) for truth in truths]
+        self._count_others("labels", others)
         self._labels.add(self._labels.match(truths))
         for subject, _ in self._subjects.of_kind("labels"):
             self._close("labels", subject, now_ms)
-        self.partition.accounts["labels"].accepted += len(truths)
+        self.partition.accounts["labels"].accepted += len(records) - len(refused) - len(others)
         self.partition.bound()
         return refused
 
@@ -232,7 +247,7 @@ class IngestFold(BaseFold):
         now_ms = records[-1].timestamp if records else 0
         clocks = self.partition.needed_clocks.setdefault(topic, {})
         if topic == "labels":
-            truths, _ = self._reading.truths(records, now_ms + AHEAD_MS_MAX)
+            truths, _, _ = self._reading.truths(records, now_ms + AHEAD_MS_MAX)
             truths = [t for t in truths if t.model is None or self._was_admitted(topic, t.model, t.offset)]
             self._labels.match([_as_before(truth, clocks) for truth in truths])
             self._labels.forget_orphans()

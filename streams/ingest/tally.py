@@ -37,8 +37,9 @@ class SubjectTally(Struct):
 
     @property
     def has_trouble(self) -> bool:
-        """Whether any event since the last report was late, rejected or of another environment."""
-        return any(each.late or each.rejected or each.other for each in self.kinds.values())
+        """Whether any event since the last report was late or rejected, or all were of other environments."""
+        kinds = self.kinds.values()
+        return any(each.late or each.rejected or (each.other and not each.accepted) for each in kinds)
 
 
 class Tallies:

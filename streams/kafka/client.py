@@ -17,6 +17,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from watchkeeper.streams.errors import UserError
+from watchkeeper.streams.kafka.unreadable import is_unreadable, skip_batch
 from watchkeeper.streams.settings import Settings
 
 __all__ = [
@@ -179,6 +180,9 @@ def _next(consumer: Consumer, timeout_seconds: float, end: int) -> Message | Non
         if message is not None and error is not None and error.code() == KafkaError._PARTITION_EOF:
             if (message.offset() or 0) >= end:
                 return None
+            continue
+        if message is not None and is_unreadable(message) and skip_batch(consumer, message, end):
+            deadline = time.monotonic() + timeout_seconds
             continue
         if error is not None and error.code() in _PERMANENT:
             raise BrokerError(error.str())

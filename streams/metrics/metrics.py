@@ -15,13 +15,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 from watchkeeper import __version__
 from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.statistics import WindowStatistics
+from watchkeeper.schemas.subjects import split
 from watchkeeper.streams.fold.protocol import Message
-from watchkeeper.streams.metrics.budgets import BudgetMetrics
 from watchkeeper.streams.metrics.factory import PREFIX, SECONDS, Described
 from watchkeeper.streams.metrics.lag_ages import LagAges
 from watchkeeper.streams.metrics.series import LABELS, StatisticSeries
 from watchkeeper.streams.metrics.subjects import SubjectMetrics
-from watchkeeper.streams.topics.flow import EVALUATE, INGEST, NOTIFY, PAGE
+from watchkeeper.streams.topics.flow import EVALUATE, INGEST
 
 __all__ = ["PREFIX", "SECONDS", "Described", "Metrics"]
 
@@ -41,7 +41,7 @@ _decode_reason = msgspec.msgpack.Decoder(_Reason).decode
 _decode_statistics = msgspec.json.Decoder(WindowStatistics).decode
 
 
-class Metrics(SubjectMetrics, BudgetMetrics):
+class Metrics(SubjectMetrics):
     """The metrics of one worker. The settings, the monitors or `max_series` bound the number of series.
 
     Args:
@@ -62,21 +62,20 @@ class Metrics(SubjectMetrics, BudgetMetrics):
         self._owned: dict[Owner, dict[tuple[Any, tuple[str, ...]], Any]] = {}
         self._totals: Multiset[tuple[Counter, tuple[str, ...]]] = Multiset()
         self._status: dict[str, tuple[Owner, str]] = {}
-        self._alerts: dict[Owner, list[dict[str, str]]] = {}
         self._define_flow()
         self._define_state()
         self._define_worker()
         self._define_subjects()
         self._define_findings(max_series)
         ProcessCollector(registry=registry)
-        labels = {"version": __version__, "python": python_version()}
-        self._gauge("build_info", "Always 1. The labels show the versions.", *labels).labels(**labels).set(1)
+        build = self._gauge("build_info", "Always 1. The labels show the versions.", "version", "python")
+        build.labels(__version__, python_version()).set(1)
 
     def _define_flow(self) -> None:
         self._events = self._counter(
             "events_total",
             "Events folded since the first, by outcome. The count is exact across crashes. "
-            "`outcome` is accepted, late, duplicate or rejected.",
+            "`outcome` is accepted, late, duplicate, rejected or other_environment (no monitor is for it).",
             *("topic", "partition", "outcome"),
         )
         self._labels = self._counter(
@@ -138,6 +137,18 @@ class Metrics(SubjectMetrics, BudgetMetrics):
             "watermark_timestamp_seconds", "Event time up to which panes are closed.", "kind", "partition"
         )
 
+    def follow_configuration(
+        self, ignored: Callable[[], int], is_watched: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """Show the number of broken configuration records, and no statistics of removed monitors.
+
+        Args:
+            ignored: Returns the number. It is called whenever the metrics are read.
+            is_watched: Returns whether a subject has a monitor.
+        """
+        self._ignored.set_function(ignored)
+        self._series.is_watched = is_watched
+
     def _define_findings(self, max_series: int) -> None:
         self._statistic = self._gauge(
             "statistic",
@@ -149,14 +160,12 @@ class Metrics(SubjectMetrics, BudgetMetrics):
             "Statistics not shown because of WATCHKEEPER_MAX_SERIES. The topic has all of them.",
         )
         self._series = StatisticSeries(self._statistic, dropped, max_series)
-        self._firing = self._gauge(
-            "alerts_firing", "Alerts that are firing.", "alertname", "severity", "subject"
-        )
-        self._define_budgets()
         self._changes = self._counter(
             "alerts_total", "Alerts that started to fire or were resolved.", "alertname", "status"
         )
-        self._retraining = self._counter("retraining_requests_total", "Requests to retrain a model.", "model")
+        self._retraining = self._counter(
+            "retraining_requests_total", "Requests to retrain a model.", "model", "environment"
+        )
         self._notifications = self._counter(
             "notifications_total",
             "Deliveries of alerts. `outcome` is delivered, failed (retried) or refused.",
@@ -202,9 +211,8 @@ class Metrics(SubjectMetrics, BudgetMetrics):
 
     def observe_watermark(self, kind: str, partition: int, event_time_ms: int) -> None:
         """Set the event time up to which a partition of ingest has closed panes."""
-        self._owned_series((INGEST.name, partition), self._watermark, kind, str(partition)).set(
-            event_time_ms / 1000
-        )
+        series = self._owned_series((INGEST.name, partition), self._watermark, kind, str(partition))
+        series.set(event_time_ms / 1000)
 
     def observe_events(self, topic: str, partition: int, totals: Mapping[str, int]) -> None:
         """Set the account of a topic's partition: all events since the first, by outcome."""
@@ -242,11 +250,15 @@ class Metrics(SubjectMetrics, BudgetMetrics):
             elif message.topic == "alerts" and message.value:
                 self._observe_alert(Alert.model_validate_json(message.value), (stage, partition))
             elif message.topic == "retraining":
-                self._owned_series((stage, partition), self._retraining, message.key.decode()).inc()
+                self._owned_series((stage, partition), self._retraining, *split(message.key.decode())).inc()
 
     def observe_notification(self, receiver: str, outcome: str, count: int = 1) -> None:
         """Count deliveries of alerts to a receiver."""
         self._notifications.labels(receiver, outcome).inc(count)
+
+    def drop_unwatched(self) -> None:
+        """Remove the statistics of subjects whose monitors were removed."""
+        self._series.drop_unwatched()
 
     def forget(self, stage: str, partition: int) -> None:
         """Remove all series of a stage's partition, because it moves to another worker."""
@@ -259,25 +271,10 @@ class Metrics(SubjectMetrics, BudgetMetrics):
         self._status = {each: at for each, at in self._status.items() if at[0] != owner}
         if stage == EVALUATE.name:
             self.forget_subjects(partition)
-        if stage == PAGE.name:
-            self.forget_pages(partition)
-        if self._alerts.pop(owner, None) is not None:
-            self._show_firing()
-
-    def observe_firing(self, partition: int, alerts: Sequence[dict[str, str]]) -> None:
-        """Set the firing alerts of a partition of notify, by their labels."""
-        self._alerts[NOTIFY.name, partition] = list(alerts)
-        self._show_firing()
-
-    def _show_firing(self) -> None:
-        self._firing.clear()
-        for labels in (labels for alerts in self._alerts.values() for labels in alerts):
-            subject = labels.get("model") or labels.get("feature_view", "")
-            self._firing.labels(labels["alertname"], labels["severity"], subject).inc()
+        self._subjects.forget(owner)
 
     def _observe_alert(self, alert: Alert, owner: Owner) -> None:
-        _, before = self._status.get(alert.fingerprint, (owner, ""))
-        if before != alert.status:
+        if self._status.get(alert.fingerprint, (owner, ""))[1] != alert.status:
             self._changes.labels(alert.labels["alertname"], alert.status).inc()
         if alert.status == "firing":
             self._status[alert.fingerprint] = (owner, alert.status)

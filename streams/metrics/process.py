@@ -43,11 +43,3 @@ class ProcessMetrics(MetricFactory):
         self._joining.set_function(joining_seconds)
         self._unrestored.set_function(unrestored)
         self._broker_silence.set_function(broker_silence_seconds)
-
-    def follow_configuration(self, ignored: Callable[[], int]) -> None:
-        """Show the number of broken configuration records.
-
-        Args:
-            ignored: Returns the number. It is called whenever the metrics are read.
-        """
-        self._ignored.set_function(ignored)

@@ -1,15 +1,16 @@
 """The statistics of the newest windows as Prometheus series, up to a maximum number."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 from prometheus_client import Counter, Gauge
 
 from watchkeeper.schemas.statistics import WindowStatistics
+from watchkeeper.schemas.subjects import environment_of
 
 __all__ = ["LABELS", "StatisticSeries"]
 
-LABELS = ("subject", "kind", "version", "segment", "feature", "statistic")
+LABELS = ("subject", "environment", "kind", "version", "segment", "feature", "statistic")
 """The label names of the metric `watchkeeper_statistic`."""
 OUTDATED_AFTER_WINDOWS = 10
 """Number of windows without a version or segment after which its series are removed. Chosen by hand: freed
@@ -47,14 +48,18 @@ class StatisticSeries:
         self._dropped = dropped
         self._free = max_series
         self._groups: dict[tuple[str, str], _Group] = {}
+        self.is_watched: Callable[[str], bool] = lambda _: True
+        """Whether a subject has a monitor."""
 
     def show(self, window: WindowStatistics, owner: Hashable) -> None:
-        """Show the statistics of a window, unless a newer window is shown.
+        """Show the statistics of a window, unless a newer window is shown or its monitor was removed.
 
         Args:
             window: The statistics.
             owner: The stage and partition to pass to `forget`.
         """
+        if not self.is_watched(window.subject):
+            return
         group = self._groups.setdefault((window.subject, window.kind), {})
         self._remove(group, _outdated(group, window))
         key = (window.version, window.segment)
@@ -64,6 +69,13 @@ class StatisticSeries:
         values = _values(window)
         self._remove_series(shown.series - values.keys())
         group[key] = _Shown(owner, window.window_end_ms, self._set(values, shown.series & values.keys()))
+
+    def drop_unwatched(self) -> None:
+        """Remove the series of subjects whose monitors were removed."""
+        for subject, kind in list(self._groups):
+            if not self.is_watched(subject):
+                group = self._groups.pop((subject, kind))
+                self._remove(group, list(group))
 
     def forget(self, owner: Hashable) -> None:
         """Remove the series of an owner, because another worker shows them now."""
@@ -97,6 +109,12 @@ def _outdated(group: _Group, window: WindowStatistics) -> list[tuple[str, str | 
 
 
 def _values(window: WindowStatistics) -> dict[Labels, float]:
-    common: Labels = (window.subject, window.kind, window.version, window.segment or "")
+    common: Labels = (
+        window.subject,
+        environment_of(window.subject),
+        window.kind,
+        window.version,
+        window.segment or "",
+    )
     values = {(*common, each.feature or "", each.name): each.value for each in window.statistics}
     return {(*common, "", "rows"): float(window.rows)} | values

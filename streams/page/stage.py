@@ -12,6 +12,7 @@ from watchkeeper.schemas.alerts import Alert
 from watchkeeper.schemas.durations import milliseconds
 from watchkeeper.schemas.findings import WindowFindings
 from watchkeeper.schemas.retraining import RetrainingRequest
+from watchkeeper.schemas.subjects import subject_of
 from watchkeeper.streams.config.state import Watched
 from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.fold.protocol import BaseFold, Message, Record
@@ -141,4 +142,5 @@ def _is_plain(value: Any) -> bool:
 
 
 def _retraining(request: RetrainingRequest) -> Message:
-    return Message("retraining", request.model.encode(), request.model_dump_json().encode())
+    subject = subject_of(request.model, request.environment)
+    return Message("retraining", subject.encode(), request.model_dump_json().encode())

@@ -28,7 +28,7 @@ _READ: dict[Component, tuple[TopicName, ...]] = {
     "worker": (*_CONFIGURATION, "checkpoints"),
     "publisher": (),
     "canary": ("alerts", *_CONFIGURATION),
-    "operator": (*SOURCES, *_CONFIGURATION, "rejected"),
+    "operator": (*SOURCES, *_CONFIGURATION, "rejected", "checkpoints"),
     "admin": tuple(TOPICS),
 }
 """The topics that each component reads. A worker also reads those of its stages."""
@@ -84,6 +84,8 @@ def _rights(
         return
     for group in _groups(settings, component):
         yield Right("group", group, "Read")
+    if component == "operator" and settings.topic_prefix:  # it tells how many workers run
+        yield Right("group", settings.topic_prefix + settings.application, "Describe")
     if component in ("worker", "operator"):
         yield Right(
             "transactional-id", f"{settings.topic_prefix}{settings.application}-", "Write", prefixed=True

@@ -18,6 +18,7 @@ from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.sinks import open_sinks
 from watchkeeper.streams.stages import stages
 from watchkeeper.streams.topics.topics import topic_problems
+from watchkeeper.streams.worker.acknowledging import Acknowledging
 from watchkeeper.streams.worker.clock import SteadyClock
 from watchkeeper.streams.worker.health import Probes
 from watchkeeper.streams.worker.logs import start_logging
@@ -68,15 +69,18 @@ def run(settings: Settings, json_pages: bool = False, log_level: str = "INFO") -
     clock_ms = SteadyClock()
     disable_created_metrics()  # type: ignore[no-untyped-call]  # They would double the series.
     metrics = Metrics(CollectorRegistry(), settings.max_series, lambda: clock_ms() / 1000)
-    metrics.follow_configuration(lambda: len(registry.broken))
+    metrics.follow_configuration(
+        lambda: len(registry.broken), lambda subject: registry.get(subject) is not None
+    )
     sinks = open_sinks(settings, metrics, json_pages, lambda: clock_ms() / 1000)
-    worker = Worker(settings, stages(settings, registry), sinks, metrics, clock_ms)
+    worker = Worker(settings, stages(settings, registry, clock_ms), sinks, metrics, clock_ms)
     probes = Probes(worker, registry)
     metrics.follow_worker(probes.joining_seconds, lambda: len(worker.unrestored), probes.silence_seconds)
     # Not in the event loop: Faust starts tasks only after the first join, and a busy loop answers late.
     address = serve_in_thread(web_app(metrics, probes.live, probes.ready), listening)
     log.info("metrics at %s/metrics", address)
     worker.app.task(probes.note_joined)
+    worker.app.task(Acknowledging(settings, registry, worker).write_for_ever)
     worker.app.task(waits.follow(worker))
     log.info("read %s monitors, joining the group", len(registry.subjects()))
     waits.expect_group(settings)

@@ -135,7 +135,9 @@ class Worker:
         message = chunk.message
         if message.generation_id != self.app.consumer_generation_id:
             return  # From a previous assignment: the owner of the partition receives it again.
-        keeper = await self._wait_for_keeper(stage, message.partition)
+        if (keeper := await self._wait_for_keeper(stage, message.partition)) is not None:
+            await stage.ready(keeper.fold, topic, message.value)
+            keeper = await self._wait_for_keeper(stage, message.partition)  # it may have been dropped
         if keeper is not None:
             async for _ in self._parts.fold(keeper, topic, chunk):
                 await self._save_if_due(keeper)
@@ -144,8 +146,7 @@ class Worker:
         """Return the keeper once the partition is restored; None if the group has a new generation before."""
         generation = self.app.consumer_generation_id
         while generation == self.app.consumer_generation_id:
-            keeper = await self._keeper(stage, partition)
-            if keeper is not None:
+            if (keeper := await self._keeper(stage, partition)) is not None:
                 return keeper
             await asyncio.sleep(TICK_SECONDS)
         return None
@@ -197,8 +198,7 @@ class Worker:
         """Start a save if one is due. Wait for it only if the keeper has too many unsaved chunks."""
         if not keeper.due(elapsed_ms(), round(self.settings.checkpoint_seconds * 1000), HURRY_MS):
             return
-        saving = self._saving.get(keeper)
-        if saving is None:
+        if (saving := self._saving.get(keeper)) is None:
             saving = self._saving[keeper] = asyncio.create_task(self._guard(self._save(keeper)))
             saving.add_done_callback(lambda _: self._saving.pop(keeper, None))
         if keeper.unsaved_chunks > UNSAVED_CHUNKS_MAX:

@@ -26,6 +26,7 @@ def test_a_fault_fires_once_and_resolves_after_two_good_windows():
         "team": "ops-ml",
         "service": "watchkeeper",
         "model": "flight-delay",
+        "environment": "production",
         "kind": "data_quality",
         "feature": "temp",
     }

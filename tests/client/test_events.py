@@ -49,7 +49,7 @@ WRITTEN = {
         PREDICTED_AT,
         "/weather-feed",
         "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
-        "EWR",
+        {"entity_id": "EWR"},
     ),
 }
 
@@ -101,9 +101,21 @@ def test_the_modes_carry_the_same_data(name: str) -> None:
 
 
 def test_a_feature_row_without_an_entity_is_keyed_by_its_view() -> None:
-    event = events.feature("weather", {"temp": 1.0}, PREDICTED_AT, "/w", "id", None)
+    event = events.feature("weather", {"temp": 1.0}, PREDICTED_AT, "/w", "id", {})
     assert event.key == b"weather"
     assert b"entity_id" not in event.value
+
+
+def test_every_event_can_name_its_environment() -> None:
+    given = {"environment": "staging"}
+    made = [
+        events.prediction("m", "p", {"x": 1.0}, {"score": 0.5}, PREDICTED_AT, "/m", given),
+        events.label("p", LABELLED_AT, "/m", {"label": True, **given}),
+        events.feature("weather", {"temp": 1.0}, PREDICTED_AT, "/w", "id", given),
+    ]
+    assert [json.loads(event.value)["environment"] for event in made] == ["staging"] * 3
+    with pytest.raises(ValueError, match="environment must be a text"):
+        events.feature("weather", {"temp": 1.0}, PREDICTED_AT, "/w", "id", {"environment": ""})
 
 
 def test_numpy_scalars_are_written_as_their_values() -> None:

@@ -7,7 +7,8 @@ from confluent_kafka import Message
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.streams.config.timeline import Timeline
 from watchkeeper.streams.fold.protocol import Record
-from watchkeeper.streams.ingest.decode import EventDecoder, LabelDecoder, Row, SubjectDecoder
+from watchkeeper.streams.ingest.decode import EventDecoder, Row, SubjectDecoder
+from watchkeeper.streams.ingest.decode_labels import LabelDecoder
 from watchkeeper.streams.kafka.client import describe, read_to_end
 from watchkeeper.streams.settings import Settings
 from watchkeeper.streams.topics.topics import topic_name

@@ -1,6 +1,7 @@
 """The publisher never blocks, never raises and never grows, whatever it is given and the broker does."""
 
 import inspect
+import json
 import logging
 import subprocess
 import sys
@@ -105,6 +106,18 @@ def test_a_prediction_without_an_id_is_given_one_that_its_label_can_name(publish
     ids = {publisher.predict("m", {"x": 1.0}, score=0.5) for _ in range(100)}
     assert len(ids) == 100
     assert publisher.predict("m", {"x": 1.0}, score=0.5, prediction_id="mine") == "mine"
+
+
+def test_the_environment_of_a_publisher_is_that_of_all_its_events() -> None:
+    sent: list[client.events.EventRecord] = []
+    publisher = Publisher(NOBODY, environment="staging")
+    publisher._send = sent.append  # type: ignore[method-assign]
+    publisher.predict("m", {"x": 1.0}, score=0.5, prediction_id="p")
+    publisher.label("p", True)
+    publisher.feature("weather", {"temp": 1.0})
+    publisher.predict("m", {"x": 1.0}, score=0.5, environment="shadow")
+    named = [json.loads(event.value)["environment"] for event in sent]
+    assert named == ["staging", "staging", "staging", "shadow"]
 
 
 def test_leaving_the_context_flushes() -> None:

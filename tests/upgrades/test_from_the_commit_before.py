@@ -51,6 +51,8 @@ def _memory(moment: str | None = None) -> Memory:
 def _comparable(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Remove sentences, and the last digits of numbers, which differ between processors."""
     comparable = {topic: _without(found, TEXTS.get(topic, set())) for topic, found in told.items()}
+    for each in (*comparable["alerts"].values(), *comparable["notices"].values()):
+        each["labels"].pop("environment", None)  # a label that is new
     return comparable | {"alerts": _without_rewordings(comparable["alerts"])}
 
 
@@ -115,7 +117,11 @@ def test_the_old_code_continues_from_what_this_code_wrote(registered: Any, tmp_p
     ended = go_on(THEN, live(_memory(), registered, until=12), tmp_path)
     assert ended.returncode == 0, ended.stderr
     told = msgspec.msgpack.decode((tmp_path / "told").read_bytes())
-    assert _comparable(told["outcome"]) == _comparable(golden.final(THEN))
+    found = _comparable(told["outcome"])
+    # The old code does not know the accounts of rejected events, and puts them aside.
+    aside = {name for name in found["rejected"] if name.startswith("profiles/")}
+    assert {found["rejected"].pop(name)["reason"] for name in aside} <= {"unreadable"}
+    assert found == _comparable(golden.final(THEN))
 
 
 def test_the_world_of_the_golden_files_is_rich() -> None:

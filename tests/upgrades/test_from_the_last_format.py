@@ -61,6 +61,8 @@ def as_before(records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         window["statistics"] = [
             _rounded(each) for each in window["statistics"] if each["name"] not in DROPPED
         ]
+    for told in (*kept["alerts"].values(), *kept["notices"].values()):
+        told["labels"] = _without(told["labels"], {"environment"})
     for alert in kept["alerts"].values():
         alert["annotations"] = _without(alert["annotations"], REWORDED)
         alert["evidence"] = [_without(each, {"explanation"}) for each in alert["evidence"]]

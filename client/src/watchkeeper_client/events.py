@@ -110,7 +110,7 @@ def feature(
     event_time: str,
     source: str,
     event_id: str,
-    entity_id: str | None,
+    optional: dict[str, Any],
 ) -> EventRecord:
     """Return one row of a feature view. Its key is the entity, or else the name of the feature view.
 
@@ -120,22 +120,21 @@ def feature(
         event_time: The time of the row, in RFC 3339.
         source: The publisher, for the header `ce_source`.
         event_id: The id of the event.
-        entity_id: The entity that the row describes, or None.
+        optional: Other fields of the event, by name, such as the `entity_id` that the row describes.
 
     Raises:
         ValueError: if a field is not valid.
         TypeError: if a value can't be written as JSON.
 
-    >>> feature("weather", {"temp": 39.0}, "2026-01-01T00:00:00.000Z", "/m", "e-1", "EWR").key
+    >>> feature("weather", {"temp": 39.0}, "2026-01-01T00:00:00.000Z", "/m", "e-1", {"entity_id": "EWR"}).key
     b'EWR'
     """
     _require(feature_view=feature_view)
     _require_features(features)
-    data: dict[str, Any] = {"feature_view": feature_view, "event_time": event_time, "features": features}
-    if entity_id is not None:
-        data["entity_id"] = entity_id
+    _require(**{name: optional[name] for name in _TEXTS if name in optional})
+    data = {"feature_view": feature_view, "event_time": event_time, "features": features, **optional}
     headers = _headers("io.watchkeeper.feature.v1", event_id, source, event_time)
-    return EventRecord("features", (entity_id or feature_view).encode(), _encode(data), headers)
+    return EventRecord("features", optional.get("entity_id", feature_view).encode(), _encode(data), headers)
 
 
 def rfc3339(time: datetime | int) -> str:

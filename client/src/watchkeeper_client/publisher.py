@@ -47,6 +47,7 @@ class Publisher:
         broker: Addresses of Kafka, `HOST:PORT`, separated by commas.
         source: The name of this publisher, for the header `ce_source`.
         topic_prefix: The prefix of every topic name, as in Watchkeeper's settings.
+        environment: The environment of all events, such as `staging`; None: production.
         **kafka_config: Settings of librdkafka, with `_` for `.`: `security_protocol="SASL_SSL"`.
 
     Raises:
@@ -61,7 +62,13 @@ class Publisher:
     """
 
     def __init__(
-        self, broker: str, *, source: str = "/unnamed", topic_prefix: str = "", **kafka_config: Any
+        self,
+        broker: str,
+        *,
+        source: str = "/unnamed",
+        topic_prefix: str = "",
+        environment: str | None = None,
+        **kafka_config: Any,
     ) -> None:
         if not isinstance(broker, str) or not broker:
             raise ValueError(f"broker must be HOST:PORT, got {broker!r}")
@@ -69,6 +76,7 @@ class Publisher:
         self._config = {**_DEFAULTS, "log_level": 3, **given, "bootstrap.servers": broker}
         self._source = source
         self._topic_prefix = topic_prefix
+        self._environment = environment
         self._lock = threading.Lock()
         self._counts = PublisherCounts()
         self._logged_at: dict[str, float] = {}
@@ -114,7 +122,7 @@ class Publisher:
             event_time: When the request was answered; None for now.
             segments: Values to split by that are not features, by dimension.
             latency_ms: Serving latency in milliseconds.
-            environment: For other readers of the topic.
+            environment: The environment, if it differs from the publisher's.
             entity_id: For other readers of the topic.
             trace_id: For other readers of the topic.
 
@@ -127,7 +135,7 @@ class Publisher:
             model_version=model_version,
             segments=segments,
             latency_ms=latency_ms,
-            environment=environment,
+            environment=environment or self._environment,
             entity_id=entity_id,
             trace_id=trace_id,
         )
@@ -156,7 +164,7 @@ class Publisher:
             label_time: When the truth became known; None for now.
             retracted: Whether to withdraw the earlier label.
         """
-        optional = _given(model=model)
+        optional = _given(model=model, environment=self._environment)
         optional |= {"retracted": True} if retracted else {"label": label}
         self._publish(lambda: events.label(prediction_id, _text(label_time), self._source, optional))
 
@@ -176,9 +184,10 @@ class Publisher:
             event_time: The time of the row; None for now.
             entity_id: The entity that the row describes.
         """
+        optional = _given(entity_id=entity_id, environment=self._environment)
         self._publish(
             lambda: events.feature(
-                feature_view, features, _text(event_time), self._source, uuid.uuid4().hex, entity_id
+                feature_view, features, _text(event_time), self._source, uuid.uuid4().hex, optional
             )
         )
 

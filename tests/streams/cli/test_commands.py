@@ -69,6 +69,8 @@ def test_applying_says_what_changed_key_by_key(command: Command, settings: Setti
     (tmp_path / "flight.yaml").write_text(changed)
     now_ms = time.time_ns() // 1_000_000
     printed = json.loads(command("apply", "flight.yaml", "--json").stdout)
+    in_force = printed.pop("in_force")
+    assert (in_force["workers_run"], in_force["workers"], in_force["not_yet"]) == (False, [], [0, 1, 2, 3])
     at_ms = printed["subjects"][0].pop("takes_effect_at_ms")
     assert at_ms % 3_600_000 == 0
     assert now_ms + 10_000 <= at_ms < now_ms + 2 * 3_600_000

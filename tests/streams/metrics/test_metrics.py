@@ -149,6 +149,7 @@ def test_alerts_that_begin_and_end_are_counted(metrics: Metrics) -> None:
 
 def test_alerts_that_fire_are_those_that_notify_has_told_also_after_a_restart(metrics: Metrics) -> None:
     labels = {"alertname": "FeatureMissing", "severity": "critical", "subject": "delay"}
+    labels["environment"] = "production"  # alerts from before there were environments name none
     messages = [alert_message("firing", feature=name) for name in ("a", "b", "a")]
     messages.append(alert_message("resolved", feature="a"))
     stage = Stage(NOTIFY, lambda _: NotifyFold(), observe_changed=observe_notify)
@@ -170,10 +171,13 @@ def test_alerts_that_fire_are_those_that_notify_has_told_also_after_a_restart(me
 def test_retraining_and_notifications_are_counted(metrics: Metrics) -> None:
     metrics.observe_outputs("page", 0, [Message("retraining", b"delay", b"{}")])
     metrics.observe_outputs("page", 1, [Message("retraining", b"other", b"{}")])
+    metrics.observe_outputs("page", 0, [Message("retraining", b"delay@staging", b"{}")])
     metrics.forget("page", 1)
-    assert value(metrics, "retraining_requests_total", model="other") is None
+    production = {"environment": "production"}
+    assert value(metrics, "retraining_requests_total", model="other", **production) is None
+    assert value(metrics, "retraining_requests_total", model="delay", environment="staging") == 1
     metrics.observe_notification("http://alertmanager:9093", "failed")
-    assert value(metrics, "retraining_requests_total", model="delay") == 1
+    assert value(metrics, "retraining_requests_total", model="delay", **production) == 1
     assert value(metrics, "notifications_total", receiver="http://alertmanager:9093", outcome="failed") == 1
 
 

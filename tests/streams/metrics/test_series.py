@@ -107,3 +107,19 @@ def test_the_limit_holds_whatever_comes() -> None:
 
     check()
     assert min(dropped) == 0 < max(dropped)
+
+
+def test_the_series_of_a_removed_monitor_leave_and_stay_away() -> None:
+    shown, watched = Shown(max_series=4), {"delay"}
+    shown.series.is_watched = watched.__contains__
+    shown.series.show(window(1, {"a": 0.1, "b": 0.2}), 0)
+    shown.series.drop_unwatched()
+    assert len(shown.values()) == 3
+    watched.clear()
+    shown.series.drop_unwatched()
+    assert shown.values() == {}
+    shown.series.show(window(2, {"a": 0.3}), 0)  # its last window, published when it was removed
+    assert shown.values() == {}
+    watched.add("delay")
+    shown.series.show(window(3, {"a": 0.1, "b": 0.2, "c": 0.3}), 0)
+    assert (len(shown.values()), shown.dropped) == (4, 0)

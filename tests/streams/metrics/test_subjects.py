@@ -15,7 +15,7 @@ def test_windows_of_rows_are_shown_until_their_subject_is_not_watched_or_moves()
 
     def written(subject: str) -> float | None:
         return metrics.registry.get_sample_value(
-            "watchkeeper_window_last_timestamp_seconds", {"subject": subject}
+            "watchkeeper_window_last_timestamp_seconds", {"subject": subject, "environment": "production"}
         )
 
     for number, subject in enumerate(("a", "b", "c")):
@@ -23,7 +23,9 @@ def test_windows_of_rows_are_shown_until_their_subject_is_not_watched_or_moves()
     metrics.observe_window(0, window("a", kind="labels"), 900.0)
     metrics.observe_window(0, window("a", segment="x=1"), 900.0)
     assert [written(name) for name in "abc"] == [100, 101, 102]
-    size = metrics.registry.get_sample_value("watchkeeper_window_seconds", {"subject": "a"})
+    size = metrics.registry.get_sample_value(
+        "watchkeeper_window_seconds", {"subject": "a", "environment": "production"}
+    )
     assert size == 60
     metrics.observe_subjects(0, {}, lambda name: name != "c")
     assert [written(name) for name in "abc"] == [100, 101, None]
@@ -35,7 +37,9 @@ def test_read_coverage_is_shown_where_there_is_trouble() -> None:
     metrics = Metrics(CollectorRegistry())
 
     def share(subject: str) -> float | None:
-        return metrics.registry.get_sample_value("watchkeeper_read_coverage_ratio", {"subject": subject})
+        return metrics.registry.get_sample_value(
+            "watchkeeper_read_coverage_ratio", {"subject": subject, "environment": "production"}
+        )
 
     metrics.observe_subjects(0, {"a": 0.5}, lambda _: True)
     metrics.observe_subjects(1, {"b": 0.9}, lambda _: True)

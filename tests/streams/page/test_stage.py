@@ -36,6 +36,7 @@ class Registry:
 
 
 SUBJECT = {"subject": "flight-delay"}
+BUDGET = {**SUBJECT, "environment": "production"}
 WINDOWS = [
     window(0),
     window(1, bad("missing", "temp")),
@@ -111,14 +112,14 @@ def test_pages_are_held_against_the_budget_of_false_ones(registry):
         restored = PageFold(registry)
         restored.restore(fold.snapshot())
         assert restored.paging() == fold.paging()
-        seen.append(metrics.registry.get_sample_value("watchkeeper_budget_period_pages", SUBJECT))
+        seen.append(metrics.registry.get_sample_value("watchkeeper_budget_period_pages", BUDGET))
     assert seen == [1, 1, 2, 1, 0]
-    assert metrics.registry.get_sample_value("watchkeeper_budget_false_pages", SUBJECT) == 1
+    assert metrics.registry.get_sample_value("watchkeeper_budget_false_pages", BUDGET) == 1
     registry.known.clear()
     registry.generation += 1
     fold.tick(0)
     observer.look("page", 0, fold)
-    assert metrics.registry.get_sample_value("watchkeeper_budget_period_pages", SUBJECT) is None
+    assert metrics.registry.get_sample_value("watchkeeper_budget_period_pages", BUDGET) is None
 
 
 def test_when_a_monitor_is_removed_its_alerts_end(registry):
