@@ -106,7 +106,7 @@ def _offline(settings: Settings) -> dict[Any, dict[str, Any]]:
     registry = Registry.fixed({"risk": Timeline(Watched(MONITOR), (CHANGE_MS, Watched(AFTER, {}, 1)))})
     count, now_ms = settings.partitions, time.time_ns() // 1_000_000
     folds = [EvaluateFold(registry, [f"ingest/{n}" for n in range(count)]) for _ in range(count)]
-    ingests = [IngestFold(number, count, registry) for number in range(count)]
+    ingests = [IngestFold(number, count, registry, early_ms=2_000) for number in range(count)]
     found: dict[Any, dict[str, Any]] = {}
 
     def deliver(ingest: IngestFold) -> None:

@@ -40,8 +40,8 @@ def check_logs(settings: Settings, there: ClusterMetadata) -> Iterator[Checkup]:
         return
     checkups = list(_compared(settings, reads, saved, facts))
     yield from checkups
-    if not any(each.level == "fail" for each in checkups):
-        count = sum(len(each) for each in saved)
+    count = sum(len(each) for each in saved)
+    if count and not any(each.level == "fail" for each in checkups):
         yield Checkup("ok", f"{count} checkpoints fit the logs of their topics")
 
 

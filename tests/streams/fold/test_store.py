@@ -29,7 +29,7 @@ PART_BYTES = 1000
 def checkpoint(sequence: int, size_bytes: int) -> Checkpoint:
     """A checkpoint that can't be compressed to less than about its size."""
     noise = random.Random(sequence).randbytes(size_bytes)  # noqa: S311
-    return Checkpoint(VERSION, {"labels": sequence}, sequence, {}, [], noise, "page/0")
+    return Checkpoint(VERSION, {"labels": sequence}, sequence, {}, [], noise, "page/0", subject_partitions=4)
 
 
 def small_parts(settings: Settings) -> KafkaStore:
