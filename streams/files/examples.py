@@ -99,7 +99,7 @@ class Examples:
         """Return for each declared feature how many rows lack it, and how many have a wrong type for it."""
         columns = self._columns()
         none = np.zeros((len(columns.numbers) + len(columns.categories), columns.rows), np.bool_)
-        wrong = none if columns.wrong_type is None else columns.wrong_type
+        wrong = none if columns.wrong_type is None else columns.wrong_type[: len(none)]  # without the output
         unusable = [np.isnan(column) for column in columns.numbers]
         unusable += [np.array([value is None for value in column], np.bool_) for column in columns.categories]
         names = (*self._columnizer.numeric, *self._columnizer.categorical)

@@ -41,7 +41,13 @@ for share in (50, 95, 99):
     expr = f'subject="$subject", version=~"$version", segment="", statistic="latency_p{share}_ms"'
     EMPTY[f"watchkeeper_statistic{{{expr}}}"] = "flights have no latency; see test_judge.py"
 """Queries of panels that may have nothing to show here, why that is right, and what shows that they can."""
-NOT_YET = {"watchkeeper_retraining_requests_total", "watchkeeper_read_coverage_ratio"}
+NOT_YET = {
+    "watchkeeper_retraining_requests_total",
+    "watchkeeper_read_coverage_ratio",
+    "watchkeeper_lost_offsets_total",
+    "watchkeeper_lost_offsets_timestamp_seconds",
+    "watchkeeper_log_changed_timestamp_seconds",
+}
 """Metrics that are not there before something happens, which it does not in these days."""
 
 
