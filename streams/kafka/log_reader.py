@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from watchkeeper.streams.kafka.client import admin_client
+from watchkeeper.streams.kafka.client import admin_client, reader_config
 from watchkeeper.streams.kafka.embedded import CLUSTER_ID
 from watchkeeper.streams.kafka.log_facts import UNKNOWN, LogFacts
 from watchkeeper.streams.settings import Settings
@@ -34,6 +34,8 @@ class LogReader:
         self._settings = settings
         self._group = settings.topic_prefix + settings.application
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
+        self._consumer: Consumer | None = None
         self._admin: AdminClient | None = None
         self.ends_are_exact = True
         """Whether ends are exact, as of the first request. Those of the embedded broker are too low."""
@@ -63,7 +65,7 @@ class LogReader:
         topics = self.partitions({topic for topic, _ in places})
         there = [place for place in places if place[0] in topics and place[1] < topics[place[0]][1]]
         starts, ends = (self._offsets(there, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
-        committed = self._committed()
+        committed = self._committed(there)
         return {
             place: LogFacts(
                 topics[place[0]][0],
@@ -98,14 +100,18 @@ class LogReader:
                 found[place.topic, place.partition] = (info.offset, epoch)
         return found
 
-    def _committed(self) -> Mapping[Place, int]:
-        asked = [ConsumerGroupTopicPartitions(self._group)]
-        answer = self._client().list_consumer_group_offsets(asked, request_timeout=REQUEST_SECONDS)
-        group = _result(answer[self._group])
-        if group is None:
-            return {}
-        offsets = ((each.topic, each.partition, each.offset) for each in group.topic_partitions)
-        return {(topic, partition): offset for topic, partition, offset in offsets if offset >= 0}
+    def _committed(self, places: Iterable[Place]) -> Mapping[Place, int]:
+        """Return the offsets that the group has committed.
+
+        A consumer asks, not the admin client: librdkafka ends the process if the coordinator goes away while
+        an admin request about a group is under way (confluentinc/librdkafka#4605).
+        """
+        with self._asking:
+            if self._consumer is None:
+                self._consumer = Consumer(reader_config(self._settings) | {"group.id": self._group})
+            asked = [TopicPartition(*place) for place in places]
+            found = self._consumer.committed(asked, timeout=REQUEST_SECONDS) if asked else []
+        return {(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
 
 
 def _result(answer: Future[Any]) -> Any:
