@@ -218,6 +218,8 @@ class SubjectAlerts(Struct):
             return "Only a replaced version shows the fault."
         if cause.version is not None and answering.supersedes(cause.version):
             return f"Version {cause.version} no longer answers for the model."
+        if cause.check in LABEL_CHECKS:  # what explains them is known as of the window's end: see _resolve
+            return "It was not detected again."
         explained = explained_features(self.symptoms, answering.current or "", cause.check)
         if cause.feature in explained or (explained and cause.check == "drift"):
             return DATA_FAULT

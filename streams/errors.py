@@ -13,6 +13,8 @@
     ├─ Superseded               another worker owns the partition: `Worker` drops its state and continues
     ├─ NotOwner                  another worker may own the partition: `Keeper` raises Superseded
     ├─ NoticesRefused           a receiver rejects notices permanently: `Receiver` logs and counts them
+    ├─ BatchTooLarge            a batch has too many bytes decompressed (also a ValueError): it is rejected
+    ├─ BatchTooLong             a batch has too many records (also a ValueError): it is rejected
     ├─ ForeignHeaders           no worker wrote a record's headers (also a ValueError): `Keeper` rejects it
     └─ _Aborted                 a transaction was aborted and can be retried: `Fence` retries it
 

@@ -13,9 +13,11 @@ from watchkeeper.detectors.profiles.columns import Columns
 from watchkeeper.detectors.tables.table import Cells, Table
 from watchkeeper.schemas.monitors import Monitor
 from watchkeeper.schemas.references import Reference
+from watchkeeper.schemas.tasks import SCHEMAS
 from watchkeeper.streams.errors import UserError
 from watchkeeper.streams.ingest.columnizer import Columnizer, times_ms
 from watchkeeper.streams.ingest.decode import Row, SubjectDecoder
+from watchkeeper.streams.ingest.values import is_number
 
 __all__ = ["Examples", "FeatureReport"]
 
@@ -57,7 +59,8 @@ class Examples:
         """Add an event. Fields that a table may lack get placeholder values.
 
         Raises:
-            ValueError: if ingest would reject the event; the message is the reason.
+            ValueError: if ingest would reject the event, or the model's output is no possible one; the
+                message is the reason. Ingest counts such an output, but a file with one is a mistake.
         """
         placeholders = {"event_time": 0, "prediction": {}, "prediction_id": f"row {self.rows}"}
         named = {"model" if self.monitor.model else "feature_view": self.monitor.name}
@@ -65,6 +68,7 @@ class Examples:
             row = self._subject.convert({**placeholders, **event, **named})
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from None
+        self._check_output(event)
         self.add(row)
 
     def add(self, row: Row) -> None:
@@ -76,6 +80,17 @@ class Examples:
         self._labels.append(_NO_LABEL)
         if len(self._waiting) >= _CHUNK:
             self._columnize()
+
+    def _check_output(self, event: Mapping[str, Any]) -> None:
+        if self.monitor.task is None:
+            return
+        field, span = self._subject.task.output_field, SCHEMAS[self.monitor.task].output_range
+        value = event.get("prediction", {}).get(field)
+        if value is None:
+            return
+        if not is_number(value) or (span is not None and not span[0] <= value <= span[1]):
+            should = "a finite number" if span is None else f"a number from {span[0]:g} to {span[1]:g}"
+            raise ValueError(f"the {field} is {value!r}; it must be {should}")
 
     def label(self, prediction_id: str | None, label: Any) -> None:
         """Set the label of a row.
@@ -193,21 +208,24 @@ def _joined(parts: list[Columns]) -> Columns:
         categories=[
             [value for part in parts for value in part.categories[i]] for i in range(len(first.categories))
         ],
-        wrong_type=_joined_wrong(parts),
+        wrong_type=_joined_flags([part.wrong_type for part in parts], parts),
+        labelled=_joined_flags([part.labelled for part in parts], parts),
         scores=None if first.scores is None else _flat([part.scores for part in parts]),
         latency_ms=None if first.latency_ms is None else _flat([part.latency_ms for part in parts]),
     )
 
 
-def _joined_wrong(parts: list[Columns]) -> NDArray[np.bool_] | None:
-    if all(part.wrong_type is None for part in parts):
+def _joined_flags(flags: list[NDArray[np.bool_] | None], parts: list[Columns]) -> NDArray[np.bool_] | None:
+    """Join the flags of parts, shape (..., rows); a part without flags has none set."""
+    known = [each for each in flags if each is not None]
+    if not known:
         return None
-    features = len(parts[0].numbers) + len(parts[0].categories)
-    flags = [
-        np.zeros((features, part.rows), np.bool_) if part.wrong_type is None else part.wrong_type
-        for part in parts
+    shape = known[0].shape[:-1]
+    filled = [
+        np.zeros((*shape, part.rows), np.bool_) if each is None else each
+        for each, part in zip(flags, parts, strict=True)
     ]
-    return np.concatenate(flags, axis=1)
+    return np.concatenate(filled, axis=-1)
 
 
 def _flat(columns: list[NDArray[np.float64] | None]) -> NDArray[np.float64]:

@@ -223,6 +223,7 @@ def _wrong_length(error: ErrorDetails) -> str:
 
 
 def _suggestion(key: str) -> str:
-    known = {name for section in Section.__subclasses__() for name in section.model_fields}
+    of_files = [each for each in Section.__subclasses__() if each.__module__ == Monitor.__module__]
+    known = {name for section in of_files for name in section.model_fields}
     close = get_close_matches(key, known, 1)
     return f"did you mean '{close[0]}'?" if close else "remove it"

@@ -78,6 +78,8 @@ class RowMapping:
             if place is None or (value is None and place[0] != "features"):
                 continue
             part, name = place
+            if part == "prediction" and value != value:
+                continue  # NaN: some programs write it to Parquet where there is no output
             if part:
                 event.setdefault(part, {})[name] = _plain(value) if part != "segments" else str(value)
             else:

@@ -50,7 +50,7 @@ def bounds_again(records: Sequence[Record], clamped: Sequence[Clamped]) -> Times
 
     Chunks without an event ahead of the worker's clock are not saved: they need no bound.
 
-    >>> bounds_again([Record(offset, 0, None, b"") for offset in (1, 2, 5)], [Clamped(2, 4, 700)])[1]
+    >>> int(bounds_again([Record(offset, 0, None, b"") for offset in (1, 2, 5)], [Clamped(2, 4, 700)])[1])
     700
     """
     by_broker = _by_broker(records)

@@ -15,6 +15,7 @@ from aiokafka.record import MemoryRecords
 from aiokafka.record.default_records import _DefaultRecordBatchPy, _DefaultRecordPy
 from aiokafka.record.util import decode_varint
 
+from watchkeeper.streams.errors import WatchkeeperError
 from watchkeeper.streams.fold.protocol import UnreadBatch
 from watchkeeper.streams.worker.decompression import BatchTooLarge
 
@@ -37,7 +38,7 @@ _VALUE_BYTES = 64_000
 """How many bytes of an unread batch are kept: as many as a rejection keeps (`schemas/rejections.py`)."""
 
 
-class BatchTooLong(ValueError):
+class BatchTooLong(WatchkeeperError, ValueError):
     """A batch has more records than a worker reads at once."""
 
 

@@ -15,6 +15,8 @@ from aiokafka.record import default_records, legacy_records
 from aiokafka.record._crecords import default_records as fast_default_records
 from aiokafka.record._crecords import legacy_records as fast_legacy_records
 
+from watchkeeper.streams.errors import WatchkeeperError
+
 BATCH_BYTES_MAX = 64 * 2**20
 """Maximum bytes of a decompressed batch: four times the largest record of Watchkeeper's topics.
 
@@ -36,7 +38,7 @@ _VARINT_BYTES_MAX = 5
 Decode = Callable[[bytes], bytes]
 
 
-class BatchTooLarge(ValueError):
+class BatchTooLarge(WatchkeeperError, ValueError):
     """A batch has more bytes than a worker decompresses."""
 
     def __init__(self) -> None:

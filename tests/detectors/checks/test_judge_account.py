@@ -32,7 +32,9 @@ def test_rejected_events_are_told_with_their_reason_and_samples():
     assert set(found) == {"rejected"}
     assert found["rejected"].value == 0.9
     assert found["rejected"].evidence["samples"] == ["labels/0/7: no label"]
-    assert found["rejected"].explanation == "90% of 100 labels were rejected, most of them as invalid_event."
+    assert found["rejected"].explanation == (
+        "90% of 100 labels were rejected, most of them as invalid_event. One is labels/0/7: no label."
+    )
 
 
 def test_late_events_of_all_publishers_are_late_and_no_wrong_clock():

@@ -1,3 +1,4 @@
+import base64
 import json
 from pathlib import Path
 
@@ -128,6 +129,18 @@ def test_the_fields_of_a_reference_are_pinned(declare):
         monitor, columns, {"o": ["E"] * 4}, labels=np.ones(4), version="1", built_at_ms=9
     )
     assert json.loads(msgspec.json.encode(reference)) == json.loads(GOLDEN.read_text())
+
+
+def test_a_reference_of_an_older_program_is_read():
+    newest = msgspec.json.decode(GOLDEN.read_bytes(), type=Reference)
+    old_profile = base64.b64decode(
+        "mQQAAMDAkpeUAQEBAQAAxAMAACDEBgAAAAAABss/8AAAAAAAAMtAEAAAAAAAAJeRBAAAxAEAxAEAyz/gAAAAAAAAyz/gAAAAAAAA"
+        "kZSSAgEAAICQwA=="
+    )  # without `labelled`
+    old = msgspec.structs.replace(newest, profile=old_profile, segments={"o=E": old_profile})
+    again = Reference.decode(old.encode())
+    for segment in (None, "o=E"):
+        assert reference_rows(again, segment).encode() == newest.profile != old_profile
 
 
 def spans_of(monitor, healthy, **kwargs):

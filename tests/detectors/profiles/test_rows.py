@@ -244,3 +244,21 @@ def test_the_bytes_of_a_profile_are_pinned():
         msgspec.json.encode(msgspec.msgpack.decode(profile.encode(), type=RowsCounts))
     )
     assert written == json.loads(GOLDEN.read_text())
+
+
+def test_a_profile_of_an_older_program_is_read():
+    rows = [
+        (0.5, -2.0, "x", "true", np.nan, 12.0, (False,) * 4),
+        (1.0, 3.0, "y", None, 0.1, 0.0, (True,) * 4),
+    ]
+    profile = profile_of(rows)
+    newest = msgspec.msgpack.decode(profile.encode())
+    for known in (8, 9, 10):  # without `spans` and `labelled`, without `labelled`, all
+        old = msgspec.msgpack.encode(newest[:known])
+        assert RowsProfile.decode(old, LAYOUT).encode() == profile.encode()
+
+
+def test_a_field_of_a_newer_program_is_skipped():
+    profile = profile_of([(0.5, -2.0, "x", "true", 0.9, 12.0, (False,) * 4)])
+    newer = msgspec.msgpack.encode([*msgspec.msgpack.decode(profile.encode()), 7])
+    assert RowsProfile.decode(newer, LAYOUT).encode() == profile.encode()

@@ -20,9 +20,13 @@ from watchkeeper.streams.cli.checkups.facts import (
     WorkerGroup,
 )
 from watchkeeper.streams.cli.checkups.lag import WAIT_MS
+from watchkeeper.streams.cli.checkups.logs import checkups_of
 from watchkeeper.streams.cli.checkups.work import check_work
+from watchkeeper.streams.fold.checkpoint import VERSION, Checkpoint
+from watchkeeper.streams.fold.log_state import LogMark, LogState, Noted
 from watchkeeper.streams.ingest.accounts import Account, LabelAccount
 from watchkeeper.streams.ingest.clock import Clock
+from watchkeeper.streams.kafka.log_facts import LogFacts
 from watchkeeper.streams.topics.flow import FLOWS
 
 NOW_MS = 1_800_000_000_000
@@ -149,16 +153,23 @@ def test_a_stage_that_saves_nothing_while_records_wait_is_a_failure() -> None:
 
 
 def test_a_log_that_changed_under_a_checkpoint_is_a_failure() -> None:
-    shorter = [READ[0]._replace(end=5, unread=0, unread_ms=NOW_MS), *READ[1:]]
-    assert (
-        "the log ends at offset 5, but it was read up to 99"
-        in found(HEALTHY._replace(inputs=shorter), "fail")[0]
-    )
-    deleted = [READ[0]._replace(start=150, end=160, unread=150, unread_ms=NOW_MS), *READ[1:]]
-    assert (
-        "offsets 100 to 149 were deleted before they were read"
-        in found(HEALTHY._replace(inputs=deleted), "fail")[0]
-    )
+    state = LogState(LogMark("a", 0, 100))
+    checkpoint = Checkpoint(VERSION, {"labels": 99}, 0, {}, [], b"", "ingest/0", {"labels": state})
+
+    def told(now: LogFacts) -> list[tuple[str, str]]:
+        checkups = checkups_of("ingest/0", "labels", checkpoint, now)
+        return [(checkup.level, checkup.what.partition(";")[0]) for checkup in checkups]
+
+    assert told(LogFacts("a", 0, 100)) == []
+    assert told(LogFacts("a", 0, 5)) == [("fail", "ingest/0: labels: the end of the log went back")]
+    deleted = "ingest/0: labels: records were deleted before they were read"
+    assert told(LogFacts("a", 150, 160)) == [("fail", deleted)]
+    other = "ingest/0: labels: the topic was deleted and created again"
+    assert told(LogFacts("b", 0, 160)) == [("fail", other)]
+    state.changes["truncated"] = Noted(2, NOW_MS, lost_from=7, lost_to=9, lost=3)
+    assert told(LogFacts("a", 0, 100)) == [
+        ("warn", "ingest/0: labels: truncated 2 times, the last at 2027-01-15T08:00:00+00:00")
+    ]
 
 
 def test_windows_that_stop_while_events_come_are_a_failure() -> None:

@@ -23,6 +23,7 @@ FILES = {
     "ragged.csv": "prediction_id,carrier\np1,UA,what\n",
     "numbers.csv": "dep_hour,carrier,distance,holiday\nnoon,UA,1,true\nnight,AA,2,false\n",
     "score.csv": "carrier,score\nUA,1.5\n",
+    "text.csv": "carrier,score\nUA,high\n",
     "label.csv": "carrier,score,label\nUA,0.5,late\n",
     "rows.xlsx": "",
     "no.parquet": "this is no parquet",
@@ -76,7 +77,14 @@ MISTAKES = [
         "reference build good.yaml --from numbers.csv",
         "numbers.csv: no value of dep_hour has the declared type integer; correct the column or the monitor",
     ),
-    ("reference build good.yaml --from score.csv", "score.csv:2: Expected `float` <= 1.0"),
+    (
+        "reference build good.yaml --from score.csv",
+        "score.csv:2: the score is 1.5; it must be a number from 0 to 1; correct or remove the row",
+    ),
+    (
+        "reference build good.yaml --from text.csv",
+        "text.csv:2: the score is 'high'; it must be a number from 0 to 1; correct or remove the row",
+    ),
     (
         "reference build good.yaml --from label.csv",
         "label.csv:2: the label is 'late'; it must be true, false or a number",

@@ -62,6 +62,7 @@ def test_a_table_and_its_events_make_the_same_reference(tmp_path: Path) -> None:
 def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     table = rows(50)
     table[20]["distance"] = "far"
+    table[40]["score"] = ""
     path = write_csv(tmp_path / "rows.csv", table)
     whole = ReferenceFile(path, FLIGHTS).examples
     monkeypatch.setattr(examples, "_CHUNK", 7)
@@ -147,12 +148,16 @@ def test_no_rows_make_no_reference() -> None:
     [
         ({}, "Expected `object` - at `\\$.features`"),
         ({"features": []}, "Expected `object` - at `\\$.features`"),
-        ({"features": {}, "prediction": {"score": "high"}}, "Expected `float | null`, got `str`"),
-        ({"features": {}, "prediction": {"score": -0.1}}, "Expected `float` >= 0.0"),
+        ({"features": {}, "prediction": {"score": "high"}}, "the score is 'high'; it must be a number"),
+        (
+            {"features": {}, "prediction": {"score": -0.1}},
+            "the score is -0.1; it must be a number from 0 to 1",
+        ),
+        ({"features": {}, "prediction": []}, "Expected `object`, got `array`"),
         ({"features": {}, "prediction_id": 7}, "Expected `str`, got `int`"),
     ],
 )
-def test_an_event_that_ingest_would_refuse_is_no_example(event: dict[str, Any], why: str) -> None:
+def test_an_event_that_is_refused_is_no_example(event: dict[str, Any], why: str) -> None:
     given = Examples(FLIGHTS)
     with pytest.raises(ValueError, match=why):
         given.add_event(event)

@@ -38,6 +38,11 @@ def test_with_a_monitor_bare_names_are_features_and_segments() -> None:
     assert msgspec.convert(event, Prediction).event_time == AT
 
 
+def test_an_output_that_is_nan_is_none() -> None:
+    row = {"prediction_id": "p1", "event_time": AT, "carrier": "UA", "score": float("nan")}
+    assert RowMapping("predictions", FLIGHTS).event(row)["prediction"] == {}
+
+
 def test_without_a_monitor_columns_are_named_as_in_the_event() -> None:
     row = {
         "prediction_id": 17, "model": "m", "model_version": 2, "event_time": 1_767_225_600_000,

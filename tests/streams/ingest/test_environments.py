@@ -29,7 +29,8 @@ OTHERS = [None, "", "production", "staging", "qa"]
 
 
 def fold_of(*monitors: Monitor) -> IngestFold:
-    return IngestFold(0, 4, Registry.fixed({each.subject: Watched(each) for each in monitors}))
+    registry = Registry.fixed({each.subject: Watched(each) for each in monitors})
+    return IngestFold(0, 4, registry, early_ms=0)
 
 
 def mixed(count: int = 60, **changes: Any) -> list[dict[str, object]]:

@@ -114,7 +114,7 @@ def test_events_that_name_nobody_are_told_with_their_place_and_reason():
 
 
 BAD: dict[str, object] = {
-    "a score in percent": {**prediction(1, 1), "prediction": {"score": 50}},
+    "a latency in words": {**prediction(1, 1), "latency_ms": "slow"},
     "no features": {name: value for name, value in prediction(1, 1).items() if name != "features"},
     "a time in seconds": {**prediction(1, 1), "event_time": 1_767_225_600},
     "JSON with NaN": json.dumps(prediction(1, 1)).replace("1.5", "NaN").encode(),
@@ -136,7 +136,7 @@ def test_a_subject_whose_events_are_all_bad_stops_nobody_and_holds_nothing_back(
 
 
 def test_a_rejected_event_keeps_all_its_bytes():
-    value = json.dumps({**prediction(1, 1), "prediction": {"score": 50}, "note": "x" * 60_000}).encode()
+    value = json.dumps({**prediction(1, 1), "latency_ms": "slow", "note": "x" * 60_000}).encode()
     fold = run(IngestFold(0, 2, BOTH), [[Record(1, NOW_MS, b"key", value, [("ce_id", b"1")])]])
     [rejection] = rejections(fold)
     assert rejection.is_whole
