@@ -69,7 +69,7 @@ def _row(model: str, key: str, minute: float, source: random.Random, event_time:
 
 
 def bad_team(minute: float, source: random.Random) -> Iterator[Event]:
-    """Yield events of one model after a bad deploy: their scores are text."""
+    """Yield events of one model after a bad deploy: their latency is in words."""
     for _ in range(BAD):
         key = f"bad{source.random()}"
         value = encode(
@@ -78,7 +78,8 @@ def bad_team(minute: float, source: random.Random) -> Iterator[Event]:
             model_version="2",
             event_time=time_of(minute),
             features={"amount": 100.0},
-            prediction={"score": "high"},
+            prediction={"score": 0.5},
+            latency_ms="slow",
         )
         yield Event(minute, "predictions", key, value)
 
