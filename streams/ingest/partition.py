@@ -96,6 +96,7 @@ class Partition:
         if self._admitted.get(topic) is watched:
             return
         self._admitted[topic] = watched
+        self.exceeded.rows = {name: each for name, each in self.exceeded.rows.items() if name in watched}
         known = self.since.get(topic)
         if known is None:
             self.since[topic] = dict.fromkeys(watched, 0)  # no earlier event was refused in this partition

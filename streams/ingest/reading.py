@@ -83,11 +83,12 @@ class Reading:
         """
         decoder = self._subjects.labels if topic == "labels" else self._subjects.decoders[topic]
         chunk = self._decode(decoder, records)
+        if isinstance(decoder, EventDecoder):
+            chunk = by_environment(decoder, records, chunk)
         self._ahead = decoder, records, chunk
         if topic == "labels":
-            watched = self._subjects.named
-            return any(row.model is not None and row.model not in watched for row in chunk.events)
-        return any(refusal.reason in UNWATCHED for refusal in chunk.refused.values())
+            return any(not self._subjects.of_label(row.model, row.environment) for row in chunk.events)
+        return bool(chunk.others) or any(refusal.reason in UNWATCHED for refusal in chunk.refused.values())
 
     def _decode(self, decoder: Decoder, records: Sequence[Record]) -> DecodedChunk:
         ahead, self._ahead = self._ahead, None

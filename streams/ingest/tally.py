@@ -15,8 +15,8 @@ SAMPLES_MAX = 3
 SAMPLE_CHARACTERS = 300
 """Most characters of one quoted event. Chosen by hand: a page shows no more."""
 WATCHED_WINDOWS = 3
-"""For how many windows after the last trouble a subject is reported. Chosen by hand: an alert resolves
-after two good windows."""
+"""For how many windows with events, and without trouble, a subject is still reported. Chosen by hand: an
+alert resolves after two good windows."""
 
 
 class SubjectTally(Struct):
@@ -28,6 +28,10 @@ class SubjectTally(Struct):
     """Some rejected events."""
     trouble_ms: int = 0
     """When the last event with trouble was read, by the worker's clock; 0: never."""
+    good: int = 0
+    """Windows with events since the last trouble. A pause of the publisher does not count."""
+    good_ms: int = 0
+    """When the last of them was counted, or the last trouble was read."""
     sent_ms: int = 0
     """When the counts were reported or dropped last."""
 
@@ -107,18 +111,17 @@ class Tallies:
         self, subject: str, tally: SubjectTally, now_ms: int, window_ms: int | None
     ) -> Iterator[SubjectAccount]:
         if tally.has_trouble:
-            tally.trouble_ms = now_ms
-        if not tally.trouble_ms or not _is_watched(tally, now_ms, window_ms):
+            tally.trouble_ms = tally.good_ms = now_ms
+            tally.good = 0
+        if not tally.trouble_ms or window_ms is None or tally.good >= WATCHED_WINDOWS:
             del self._tallies[subject]
             return
         if any(each.published for each in tally.kinds.values()):
+            if now_ms - tally.good_ms >= window_ms:
+                tally.good, tally.good_ms = tally.good + 1, now_ms
             yield SubjectAccount(self._source, now_ms, subject, tally.kinds, tally.samples)
         tally.kinds, tally.samples, tally.sent_ms = {}, [], now_ms
 
     def saved(self) -> dict[str, SubjectTally]:
         """Return the tallies of subjects that had trouble lately, for a checkpoint."""
         return {name: each for name, each in self._tallies.items() if each.trouble_ms or each.has_trouble}
-
-
-def _is_watched(tally: SubjectTally, now_ms: int, window_ms: int | None) -> bool:
-    return window_ms is not None and now_ms - tally.trouble_ms <= WATCHED_WINDOWS * window_ms

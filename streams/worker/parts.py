@@ -80,7 +80,7 @@ class Parts:
         records, chunk.value, message.value = message.value, None, None
         while records and message.generation_id == self._app.consumer_generation_id:
             size = self._pace.size(keeper.source)
-            part, records = records[:size], records[size:]
+            part, records = (records[:size], records[size:]) if size < len(records) else (records, [])
             began = time.perf_counter()
             rows = await keeper.take(topic, part, _nothing if records else chunk.ack, self._clock_ms())
             seconds = time.perf_counter() - began

@@ -142,19 +142,19 @@ class Worker:
         self._observer.forget(*key)
 
     async def _take(self, stage: Stage[Any], topic: str, chunk: Any) -> None:
-        message = chunk.message
-        if message.generation_id != self.app.consumer_generation_id:
-            return  # From a previous assignment: the owner of the partition receives it again.
-        if (keeper := await self._wait_for_keeper(stage, message.partition)) is not None:
-            await stage.ready(keeper.fold, topic, message.value)
-            keeper = await self._wait_for_keeper(stage, message.partition)  # it may have been dropped
+        partition, generation = chunk.message.partition, chunk.message.generation_id
+        if (keeper := await self._wait_for_keeper(stage, partition, generation)) is not None:
+            await stage.ready(keeper.fold, topic, chunk.message.value)
+            keeper = await self._wait_for_keeper(stage, partition, generation)  # it may have been dropped
         if keeper is not None:
             async for _ in self._parts.fold(keeper, topic, chunk):
                 await self._save_if_due(keeper)
 
-    async def _wait_for_keeper(self, stage: Stage[Any], partition: int) -> Keeper | None:
-        """Return the keeper once the partition is restored; None if the group has a new generation before."""
-        generation = self.app.consumer_generation_id
+    async def _wait_for_keeper(self, stage: Stage[Any], partition: int, generation: int) -> Keeper | None:
+        """Return the keeper once the partition is restored; None once the group has another generation.
+
+        The owner of the partition receives the chunk again then.
+        """
         while generation == self.app.consumer_generation_id:
             if (keeper := await self._keeper(stage, partition)) is not None:
                 return keeper

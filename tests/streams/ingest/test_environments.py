@@ -172,9 +172,13 @@ def test_chunks_and_a_restart_change_nothing() -> None:
 
 def test_a_chunk_that_names_an_unknown_subject_is_recognised() -> None:
     ingest = fold_of(PRODUCTION)
-    known = records([prediction(0, 0), prediction(1, 1, environment="qa")])
+    known = records([prediction(0, 0), prediction(1, 1)])
     unknown = [*known, Record(2, NOW_MS, b"k", json.dumps(prediction(2, 2, model="new")).encode())]
     assert not ingest.has_unwatched("predictions", known)
+    assert ingest.has_unwatched(
+        "predictions", records([prediction(0, 0), prediction(1, 1, environment="qa")])
+    )
+    assert ingest.has_unwatched("labels", records([label(0, 0, environment="qa")]))
     assert ingest.has_unwatched("predictions", unknown)
     ingest.fold("predictions", unknown, NOW_MS)
     assert [each.reason for each in rejections(ingest.outputs())] == ["unknown_model"]

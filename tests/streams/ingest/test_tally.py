@@ -62,3 +62,15 @@ def test_a_subject_that_is_not_watched_any_more_is_forgotten():
     tallies.count("predictions", "risk", 0, 1, 0)
     assert reports(tallies, 1, None) == []
     assert tallies.saved() == {}
+
+
+def test_a_pause_after_the_trouble_does_not_end_the_reports():
+    tallies, sent = Tallies("ingest/0"), []
+    tallies.count("predictions", "risk", 0, 100, 0)
+    sent += reports(tallies, 1)
+    for day in range(1, 6):  # a batch each day; between them nothing
+        for now_ms in range(day * 1000 * WINDOW_MS, day * 1000 * WINDOW_MS + 10 * WINDOW_MS, REPORT_MS):
+            if now_ms == day * 1000 * WINDOW_MS:
+                tallies.count("predictions", "risk", 100, 0, 0)
+            sent += reports(tallies, now_ms)
+    assert [each.kinds["predictions"].late for each in sent] == [100, *[0] * WATCHED_WINDOWS]

@@ -148,3 +148,29 @@ def test_nothing_is_kept_of_a_partition_that_was_lost(
     gc.collect()
     assert [fold() for fold in folds] == [None] * len(FLOWS)
     assert forgotten == [(flow.name, 0) for flow in FLOWS]
+
+
+def test_a_chunk_of_an_earlier_generation_waits_for_nobody(
+    made: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The group rebalances while a chunk waits: its partition may be another worker's for ever."""
+
+    async def take() -> int:
+        worker = made()
+        stage, topic = next(iter(worker._topics.values()))
+        generation = worker.app.consumer_generation_id
+        consumer = type(worker.app).consumer_generation_id
+
+        async def ready(*_: Any) -> None:
+            monkeypatch.setattr(type(worker.app), "consumer_generation_id", generation + 1)
+            monkeypatch.setattr(worker, "_is_ours", lambda *_: False)
+
+        message = SimpleNamespace(partition=0, generation_id=generation, value=[])
+        waiting = stage._replace(ready=ready)
+        try:
+            await asyncio.wait_for(worker._take(waiting, topic, SimpleNamespace(message=message)), 5)
+        finally:
+            monkeypatch.setattr(type(worker.app), "consumer_generation_id", consumer)
+        return len(worker.keepers)
+
+    assert asyncio.run(take()) == 1
